@@ -1,0 +1,103 @@
+"""The environment, typed and checked: the only module that reads it."""
+
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+PLACEHOLDER = "change-me"
+SECRETS_DIRECTORY = Path("/run/secrets")
+SECRET_LENGTH = 32
+
+
+class Environment(StrEnum):
+    """What the process runs for; anything but development is treated as production."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class SettingsError(SystemExit):
+    """The environment is incomplete or wrong; ends the process with one line and status 1."""
+
+
+class Settings(BaseSettings):
+    """Every setting, named as in ``.env.example``.
+
+    A variable wins over the file of the same name (in lower case) under ``/run/secrets``, where Docker mounts secrets.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    environment: Environment = Environment.PRODUCTION
+    database_url: SecretStr
+    postgres_password: SecretStr | None = None
+    database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
+    secret_key: SecretStr
+    access_token_seconds: Annotated[int, Field(ge=1)] = 3600
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def development(self) -> bool:
+        return self.environment is Environment.DEVELOPMENT
+
+    @property
+    def database(self) -> URL:
+        """``database_url`` for asyncpg, with ``postgres_password`` where the URL has none."""
+        url = make_url(self.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+        if url.password is None and self.postgres_password is not None:
+            url = url.set(password=self.postgres_password.get_secret_value())
+        return url
+
+    @model_validator(mode="after")
+    def _database_url_is_postgresql(self) -> Self:
+        try:
+            scheme = make_url(self.database_url.get_secret_value()).get_backend_name()
+        except ArgumentError:
+            scheme = ""
+        if scheme not in {"postgresql", "postgres"}:
+            raise ValueError("DATABASE_URL is not of the form postgresql://user@host:port/name")
+        return self
+
+    @model_validator(mode="after")
+    def _secrets_are_secret(self) -> Self:
+        if self.development:
+            return self
+        secrets = {"SECRET_KEY": self.secret_key.get_secret_value(), "POSTGRES_PASSWORD": self.database.password}
+        for name, value in secrets.items():
+            if value == PLACEHOLDER:
+                raise ValueError(f"{name} is still the placeholder of .env.example")
+        if len(secrets["SECRET_KEY"] or "") < SECRET_LENGTH:
+            raise ValueError(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
+        return self
+
+
+@cache
+def get_settings() -> Settings:
+    """Read the environment, once.
+
+    Raises:
+        SettingsError: a variable is missing or wrong; the message names it and never shows its value.
+    """
+    secrets = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
+    try:
+        return Settings(_secrets_dir=secrets)
+    except ValidationError as error:
+        raise SettingsError("accounts: " + "; ".join(_line(each) for each in error.errors(include_url=False))) from None
+
+
+def _line(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return message
+    name = str(error["loc"][0]).upper()
+    return f"{name} is not set" if error["type"] == "missing" else f"{name}: {message}"

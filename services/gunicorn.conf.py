@@ -1,0 +1,38 @@
+"""How gunicorn serves the API. Settings are read here, in the master, so that a wrong one ends it with one line."""
+
+from pathlib import Path
+
+from uvicorn_worker import UvicornWorker
+
+from accounts.settings import get_settings
+
+settings = get_settings()
+
+
+class Worker(UvicornWorker):
+    """uvicorn, ending requests that outlast a stop before gunicorn kills the worker."""
+
+    CONFIG_KWARGS = {  # noqa: RUF012  # uvicorn-worker reads this class attribute
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "server_header": False,
+        "timeout_graceful_shutdown": 15,
+    }
+
+
+wsgi_app = "accounts.api.app:create_app()"
+worker_class = Worker
+workers = settings.web_concurrency
+bind = f"{settings.api_host}:{settings.api_port}"
+loglevel = settings.log_level
+accesslog = "-"
+# Stops nest: uvicorn gives up after 15 s, gunicorn after 20 s, Compose (stop_grace_period) after 30 s.
+timeout = 30
+graceful_timeout = 20
+keepalive = 65
+max_requests = 100_000
+max_requests_jitter = 10_000
+# The heartbeat file belongs in memory; the control socket would be one per home directory and needs a writable one.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+control_socket_disable = True
