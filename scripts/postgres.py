@@ -16,7 +16,7 @@ from signal import SIGINT, SIGQUIT, Signals
 from urllib.parse import quote
 
 from daemon import Daemon, locked, tail
-from postgres_host import PORT, PostgresError, clean_environment, program, run, sockets, unprivileged
+from postgres_host import PORT, PostgresError, program, run, server_environment, sockets, unprivileged
 
 __all__ = ["NAME", "Cluster", "PostgresError", "throwaway"]
 
@@ -74,7 +74,7 @@ class Cluster:
         if not self._daemon.running():
             return False
         probe = [program("pg_isready"), "-q", "-h", str(self.sockets), "-p", PORT]
-        return subprocess.run(probe, env=clean_environment(), check=False).returncode == 0
+        return subprocess.run(probe, env=server_environment(), check=False).returncode == 0
 
     def start(self) -> None:
         """Make the cluster where it is missing, and serve; return at once where it is served already.
@@ -121,7 +121,7 @@ class Cluster:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [*unprivileged(), program("postgres"), "-D", str(self.data), *options]
-        self._daemon.start(command, cwd=self.home, environment=clean_environment())
+        self._daemon.start(command, cwd=self.home, environment=server_environment())
         deadline = time.monotonic() + PATIENCE
         while not self.ready():
             if self._daemon.ended() or time.monotonic() > deadline:

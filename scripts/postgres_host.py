@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,10 +60,14 @@ def unprivileged() -> tuple[str, ...]:
     )
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment without the variables that libpq and the server read (PGHOST, PGDATA …), and in plain English."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
-    return {**kept, "LC_ALL": "C"}
+def without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
+    """``environment`` without the variables that PostgreSQL and its clients take for options, such as PGHOST."""
+    return {name: value for name, value in environment.items() if not name.startswith("PG")}
+
+
+def server_environment() -> dict[str, str]:
+    """What PostgreSQL's programs run with: messages in English, whoever reads them."""
+    return {**without_libpq(os.environ), "LC_ALL": "C"}
 
 
 def run(name: str, *arguments: str, given: str = "") -> str:
@@ -73,7 +78,7 @@ def run(name: str, *arguments: str, given: str = "") -> str:
     """
     command = [*unprivileged(), program(name), *arguments]
     result = subprocess.run(
-        command, input=given, capture_output=True, text=True, check=False, cwd="/", env=clean_environment()
+        command, input=given, capture_output=True, text=True, check=False, cwd="/", env=server_environment()
     )
     if result.returncode:
         raise PostgresError(f"{name} failed: {(result.stderr or result.stdout).strip()}")

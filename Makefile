@@ -1,0 +1,75 @@
+# The commands of this project; `make` lists them. A variable given to make wins over .env: make up API_PORT=8080
+.DEFAULT_GOAL := help
+# With it each process would compile everything anew: seconds for every command.
+unexport PYTHONDONTWRITEBYTECODE
+PYTHON := .local/venv/bin/python
+VENV := .local/venv/.synced
+
+# Only these need an engine, and only they ask which.
+ENGINE_GOALS := up down seed migrate superuser logs psql clean
+ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
+override ENGINE := $(shell scripts/engine '$(ENGINE)')
+$(if $(ENGINE),,$(error no engine))
+endif
+ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV))
+
+.PHONY: help $(ENGINE_GOALS) environment revision dev smoke test check fmt lock
+
+##@ Run
+up: $(ENGINE_READY) ## Start everything and wait until it answers
+	scripts/$(ENGINE) up
+
+down: ## Stop everything; the data stay
+	scripts/$(ENGINE) down
+
+seed: $(ENGINE_READY) ## Add sample data; USERS=100000 for that many
+	scripts/$(ENGINE) seed
+
+superuser: $(ENGINE_READY) ## Make a superuser: EMAIL=me@example.com
+	scripts/$(ENGINE) superuser
+
+smoke: ## Sign up, sign in and read, at what runs
+	python3 scripts/smoke.py
+
+logs: environment ## Follow what the API and PostgreSQL say
+	scripts/$(ENGINE) logs
+
+psql: $(ENGINE_READY) ## A prompt, or standard input, for the database
+	scripts/$(ENGINE) psql
+
+clean: ## Delete the data, when the answer is yes; YES=1 does not ask
+	scripts/$(ENGINE) clean
+
+##@ Develop
+dev: environment $(VENV) ## Serve on this machine, and again at each change of the code
+	scripts/native dev
+
+migrate: $(ENGINE_READY) ## Bring the schema up to date
+	scripts/$(ENGINE) migrate
+
+revision: $(VENV) ## Write a migration from the models: m="badges"
+	$(PYTHON) scripts/revision.py "$$m"
+
+test: $(VENV) ## Run the test-suite; ARGS="-k groups" for some of it
+	cd services && ../$(PYTHON) -m pytest -n 2 $(ARGS)
+
+check: $(VENV) ## Format, lint, types and contracts
+	scripts/check
+
+fmt: $(VENV) ## Format, and mend what can be mended
+	cd services && ../$(PYTHON) -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts
+	cd services && ../$(PYTHON) -m ruff format --config pyproject.toml . ../scripts
+
+lock: ## Resolve the dependencies anew; ARGS=--upgrade for newer ones
+	scripts/bootstrap lock $(ARGS)
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+environment:
+	@scripts/dotenv
+
+# An interpreter that has gone makes the environment stale, like new locks.
+$(VENV): services/requirements-dev.lock $(PYTHON)
+	scripts/bootstrap
+$(PYTHON):

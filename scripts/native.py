@@ -1,0 +1,146 @@
+"""The native engine: each verb of ``make``, as processes of this machine and an embedded PostgreSQL."""
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from subprocess import SubprocessError
+
+from daemon import locked
+from environment import effective
+from postgres import Cluster, PostgresError
+from postgres_host import program, without_libpq
+from server import SERVICES, STATE, Server, ServerError
+
+PATIENCE = 120.0
+READY = """
+The API answers on {url} and shows itself on {url}/docs
+  make seed                               sample data
+  curl -s {url}/user-groups/1/users       the users of a group
+  make smoke                              sign up, sign in, and the rest of it once
+  make logs                               what it says
+  make down                               stop; the data stay"""
+
+
+class Native:
+    """The verbs."""
+
+    def __init__(self) -> None:
+        STATE.mkdir(exist_ok=True)
+        self.cluster = Cluster(STATE / "postgres")
+        self.environment = {**without_libpq(effective()), "DATABASE_URL": self.cluster.url()}
+        self.server = Server(self.environment)
+
+    def up(self) -> None:
+        """Start what does not run yet, and return when the API is ready."""
+        with locked(STATE / "lock", PATIENCE):
+            if not self.server.current() or self.server.readiness():
+                self._start()
+        print(READY.format(url=self.server.url))
+
+    def down(self) -> None:
+        """Stop the API, then PostgreSQL."""
+        with locked(STATE / "lock", PATIENCE):
+            self.server.stop()
+            self.cluster.stop()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date."""
+        self.cluster.start()
+        self._run("alembic", "upgrade", "head")
+
+    def seed(self) -> None:
+        """Add sample data, for USERS users where that is given."""
+        users = self.environment.get("USERS")
+        self.migrate()
+        self._run("accounts.seeder", *(["--users", users] if users else []))
+
+    def superuser(self) -> None:
+        """Make EMAIL a superuser."""
+        email = self.environment.get("EMAIL")
+        if not email:
+            sys.exit("accounts: EMAIL is not given, as in: make superuser EMAIL=me@example.com")
+        self.migrate()
+        self._run("accounts.superuser", email)
+
+    def dev(self) -> None:
+        """Serve in the foreground, and again at each change of the code."""
+        if self.server.running():
+            _say("The API in the background is stopped, this one takes its place")
+            self.server.stop()
+        self.server.require_port()
+        self.migrate()
+        application = ["accounts.api.app:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
+        where = ["--host", self.server.host, "--port", str(self.server.port)]
+        os.chdir(SERVICES)
+        os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)
+
+    def logs(self) -> None:
+        """Follow what the API and PostgreSQL say, until it is interrupted."""
+        logs = [log for log in (self.server.log, self.cluster.log) if log.exists()]
+        if not logs:
+            sys.exit("accounts: there are no logs yet: make up")
+        with suppress(KeyboardInterrupt):
+            subprocess.run(["tail", "-n", "100", "-F", *logs], check=False)
+
+    def psql(self) -> None:
+        """Become psql, with the rest of the command line."""
+        self.cluster.start()
+        os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))
+
+    def clean(self) -> None:
+        """Stop, and delete the data when YES=1 or the answer is yes."""
+        if os.environ.get("YES") != "1":
+            print("This deletes the database. Type yes to go on: ", end="", flush=True)
+            if sys.stdin.readline().strip() != "yes":
+                sys.exit("accounts: nothing was deleted")
+        self.down()
+        for directory in (self.cluster.home, self.cluster.sockets):
+            shutil.rmtree(directory, ignore_errors=True)
+        for file in STATE.glob("api.*"):
+            file.unlink()
+
+    def _start(self) -> None:
+        self.server.require_port()
+        stay = self.cluster.ready()
+        if self.server.running():
+            _say("The API restarts: its settings or code have changed, or it does not answer")
+        else:
+            _say("Starting PostgreSQL, the migrations and the API")
+        try:
+            self.migrate()
+            self.server.stop()
+            self.server.start()
+        except BaseException:
+            if not stay:
+                self.cluster.stop()
+            raise
+
+    def _run(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", module, *arguments]
+        status = subprocess.run(command, cwd=SERVICES, env=self.environment, check=False).returncode
+        if status:
+            sys.exit(f"accounts: {module} failed with status {status}, for the reason above")
+
+
+def _say(message: str) -> None:
+    print(message, flush=True)
+
+
+def main() -> None:
+    verbs = ("up", "down", "migrate", "seed", "superuser", "dev", "logs", "psql", "clean")
+    if not set(sys.argv[1:2]) & set(verbs):
+        sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
+    try:
+        getattr(Native(), sys.argv[1])()
+    except BlockingIOError:
+        sys.exit("accounts: another command is at work: try again when it is done")
+    except (PostgresError, ServerError, OSError, SubprocessError) as error:
+        sys.exit(f"accounts: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

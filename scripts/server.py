@@ -1,0 +1,140 @@
+"""The API as a background process of this machine."""
+
+import hashlib
+import json
+import socket
+import sys
+import time
+from errno import EADDRINUSE
+from functools import cached_property
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
+
+from daemon import Daemon, tail
+from environment import EXAMPLE, ROOT, address, read
+
+STATE = ROOT / ".local"
+SERVICES = ROOT / "services"
+READY_PATIENCE = 60.0
+
+
+class ServerError(Exception):
+    """The API cannot be started; the message says why and what to do."""
+
+
+class Server:
+    """gunicorn with the settings of ``environment``."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.log = STATE / "api.log"
+        self._daemon = Daemon(STATE / "api.pid", self.log)
+        self._settings = STATE / "api.settings"
+        self._environment = environment
+
+    @cached_property
+    def _address(self) -> tuple[str, int]:
+        try:
+            return address(self._environment)
+        except ValueError as error:
+            raise ServerError(str(error)) from None
+
+    @property
+    def host(self) -> str:
+        return self._environment.get("API_HOST", "127.0.0.1")
+
+    @property
+    def port(self) -> int:
+        return self._address[1]
+
+    @property
+    def url(self) -> str:
+        host, port = self._address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def running(self) -> bool:
+        return self._daemon.running()
+
+    def current(self) -> bool:
+        """Whether what runs was started with these settings and with the code as it is now."""
+        if not self.running() or self._recorded() != self._fingerprint():
+            return False
+        started = self._settings.stat().st_mtime
+        sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.py")]
+        return all(source.stat().st_mtime < started for source in sources)
+
+    def readiness(self) -> str:
+        """Empty when the API answers that it is ready, else why not."""
+        connection = HTTPConnection(*self._address, timeout=5)  # urllib would ask a proxy
+        try:
+            connection.request("GET", "/health/ready")
+            response = connection.getresponse()
+            body = response.read()
+            return "" if response.status == HTTPStatus.OK else _detail(response.status, body)
+        except (OSError, HTTPException) as error:
+            return f"{self.url} does not answer: {error}"
+        finally:
+            connection.close()
+
+    def require_port(self) -> None:
+        """See that the port is free, or that the running server is what holds it.
+
+        Raises:
+            ServerError: something else holds it, or this user may not.
+        """
+        if self.running() and self._recorded().startswith(self._bound()):
+            return
+        try:
+            family = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0][0]
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((self.host, self.port))
+        except socket.gaierror as error:
+            raise ServerError(f"API_HOST={self.host}: {error.strerror}") from None
+        except OSError as error:
+            why = "is taken" if error.errno == EADDRINUSE else f"cannot be used ({error.strerror})"
+            other = self.port % 65535 + 1
+            raise ServerError(f"port {self.port} of {self.host} {why}; choose another with: API_PORT={other}") from None
+
+    def start(self) -> None:
+        """Start, and return when the API is ready.
+
+        Raises:
+            ServerError: it ended, or was not ready in a minute. It is stopped then.
+        """
+        self._daemon.start([sys.executable, "-m", "gunicorn"], cwd=SERVICES, environment=self._environment)
+        self._settings.write_text(self._fingerprint())
+        try:
+            self._wait()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop when the requests in progress are served."""
+        self._daemon.stop()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + READY_PATIENCE
+        while reason := self.readiness():
+            if self._daemon.ended():
+                raise ServerError(f"the API ended while it started; {self.log} ends with\n{tail(self.log)}")
+            if time.monotonic() > deadline:
+                raise ServerError(f"the API did not get ready: {reason}; {self.log} ends with\n{tail(self.log)}")
+            time.sleep(0.1)
+
+    def _recorded(self) -> str:
+        return self._settings.read_text() if self._settings.exists() else ""
+
+    def _bound(self) -> str:
+        return f"{self.host}:{self.port} "
+
+    def _fingerprint(self) -> str:
+        settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL"]}
+        return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def _detail(status: int, body: bytes) -> str:
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return f"/health/ready answers {status}"
