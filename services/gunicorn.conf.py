@@ -34,5 +34,6 @@ keepalive = 65
 max_requests = 100_000
 max_requests_jitter = 10_000
 # The heartbeat file belongs in memory; the control socket would be one per home directory and needs a writable one.
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes an unlinked, unguessable file there
+worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
 
     @property
     def development(self) -> bool:
+        """Whether conveniences of development are allowed."""
         return self.environment is Environment.DEVELOPMENT
 
     @property
@@ -87,10 +88,11 @@ def get_settings() -> Settings:
 
     Raises:
         SettingsError: a variable is missing or wrong; the message names it and never shows its value.
+
     """
     secrets = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
     try:
-        return Settings(_secrets_dir=secrets)
+        return Settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # without pydantic's plugin mypy sees the fields only
     except ValidationError as error:
         raise SettingsError("accounts: " + "; ".join(_line(each) for each in error.errors(include_url=False))) from None
 

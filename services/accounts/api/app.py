@@ -1,0 +1,58 @@
+"""The application, assembled; nothing happens before ``create_app`` is called."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from accounts.api import auth, groups, health, users
+from accounts.api.dependencies import State
+from accounts.api.errors import add_handlers
+from accounts.api.openapi import describe
+from accounts.database import create_engine, create_sessionmaker
+from accounts.domain.passwords import Passwords, threads_per_worker
+from accounts.settings import get_settings
+
+DESCRIPTION = """Users and groups for your services.
+
+Register, sign in (**Authorize** takes the same e-mail address and password), then call the routes with a lock.
+Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
+"""
+MAX_BODY_BYTES = 64 * 1024
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+    """Make what every request uses, and end it with the process."""
+    settings = get_settings()
+    engine = create_engine(settings, "api")
+    passwords = Passwords(threads_per_worker(settings.web_concurrency))
+    try:
+        yield {"settings": settings, "sessionmaker": create_sessionmaker(engine), "passwords": passwords}
+    finally:
+        passwords.close()
+        await engine.dispose()
+
+
+def create_app() -> FastAPI:
+    """Make the application."""
+    app = FastAPI(
+        title="accounts",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
+        max_body_size=MAX_BODY_BYTES,
+        generate_unique_id_function=operation_id,
+    )
+    add_handlers(app)
+    for module in (auth, users, groups, health):
+        app.include_router(module.router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation like its function, so that generated clients read well."""
+    return route.name

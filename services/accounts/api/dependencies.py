@@ -1,0 +1,60 @@
+"""What routes ask for: the transaction, the managers, and whoever is signed in."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, TypedDict
+
+from fastapi import BackgroundTasks, Depends, Request
+
+from accounts.database import Session, Sessionmaker, transaction
+from accounts.domain.groups import GroupManager
+from accounts.domain.passwords import Passwords
+from accounts.domain.recovery import Deliver
+from accounts.domain.users import UserManager
+from accounts.models import Purpose
+from accounts.settings import Settings
+
+log = logging.getLogger("accounts")
+
+
+class State(TypedDict):
+    """What the lifespan makes once and every request reaches as ``request.state``."""
+
+    settings: Settings
+    sessionmaker: Sessionmaker
+    passwords: Passwords
+
+
+async def get_session(request: Request) -> AsyncIterator[Session]:
+    """Open the request's one transaction. Only ``SessionDep`` may ask for it: another scope would open a second one."""
+    async with transaction(request.state.sessionmaker) as session:
+        yield session
+
+
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+
+
+def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
+    """Hand tokens over after the commit. Until there is mail they reach the log, and that in development only."""
+
+    def deliver(purpose: Purpose, email: str, token: str) -> None:
+        if request.state.settings.development:
+            background.add_task(log.warning, "%s token for %s: %s", purpose, email, token)
+
+    return deliver
+
+
+def get_user_manager(
+    request: Request, session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
+) -> UserManager:
+    """Make the manager of users for one request."""
+    return UserManager(session, request.state.passwords, deliver)
+
+
+def get_group_manager(session: SessionDep) -> GroupManager:
+    """Make the manager of groups for one request."""
+    return GroupManager(session)
+
+
+UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
+GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]

@@ -1,0 +1,130 @@
+"""Every error as problem details (RFC 9457): one table from the domain's refusals to statuses, one handler a kind."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from accounts.database import DATABASE_ERRORS, is_unavailable
+from accounts.domain import errors
+
+PROBLEM = "application/problem+json"
+log = logging.getLogger("accounts")
+
+STATUS: dict[type[errors.Refusal], HTTPStatus] = {
+    errors.LoginBadCredentials: HTTPStatus.BAD_REQUEST,
+    errors.RegisterUserAlreadyExists: HTTPStatus.BAD_REQUEST,
+    errors.RegisterInvalidPassword: HTTPStatus.BAD_REQUEST,
+    errors.UpdateUserEmailAlreadyExists: HTTPStatus.BAD_REQUEST,
+    errors.UpdateUserInvalidPassword: HTTPStatus.BAD_REQUEST,
+    errors.ResetPasswordBadToken: HTTPStatus.BAD_REQUEST,
+    errors.ResetPasswordInvalidPassword: HTTPStatus.BAD_REQUEST,
+    errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
+    errors.BadCursor: HTTPStatus.BAD_REQUEST,
+    errors.UserNotFound: HTTPStatus.NOT_FOUND,
+    errors.GroupNotFound: HTTPStatus.NOT_FOUND,
+    errors.GroupNameTaken: HTTPStatus.CONFLICT,
+    errors.LastSuperuser: HTTPStatus.CONFLICT,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},  # RFC 9110, 11.6.1
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
+}
+# What these say of the input comes from the schema alone. Every other message could repeat what was sent.
+QUOTABLE = frozenset(
+    [
+        "missing",
+        "string_type",
+        "string_too_short",
+        "string_too_long",
+        "string_unicode",
+        "email",
+        "int_type",
+        "int_parsing",
+        "bool_type",
+        "greater_than_equal",
+        "less_than_equal",
+        "literal_error",
+        "enum",
+        "dict_type",
+        "model_attributes_type",
+        "json_invalid",
+    ]
+)
+
+
+class InvalidField(BaseModel):
+    """What is wrong with one part of a request; never its value."""
+
+    loc: list[str | int] = Field(examples=[["body", "email"]])
+    msg: str = Field(examples=["Input should be an e-mail address"])
+    type: str = Field(examples=["email"])
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457). ``detail`` is a stable code."""
+
+    title: str = Field(examples=["Bad Request"])
+    status: int = Field(examples=[400])
+    detail: str = Field(examples=["LOGIN_BAD_CREDENTIALS"])
+    reason: str | None = Field(default=None, description="For people, where the code alone does not say enough.")
+    errors: list[InvalidField] | None = Field(default=None, description="With REQUEST_INVALID only.")
+
+
+def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JSONResponse:
+    """Make an answer of problem details; without ``detail`` the status's own name is the code."""
+    body = Problem(title=status.phrase, status=status, detail=detail or status.name, **members).model_dump(
+        exclude_none=True
+    )
+    return JSONResponse(body, status, HEADERS.get(status), PROBLEM)
+
+
+async def refused(_: Request, error: errors.Refusal) -> JSONResponse:
+    """Answer a refusal of the domain with its code."""
+    return problem(STATUS[type(error)], error.code, reason=error.reason)
+
+
+async def raised(_: Request, error: HTTPException) -> JSONResponse:
+    """Answer FastAPI's and Starlette's own errors with the status's name."""
+    answer = problem(HTTPStatus(error.status_code))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Say what is wrong with which field, and never repeat a value."""
+    fields = [
+        {"loc": each["loc"], "type": each["type"], "msg": each["msg"] if each["type"] in QUOTABLE else "Invalid input"}
+        for each in error.errors()
+    ]
+    return problem(HTTPStatus.UNPROCESSABLE_CONTENT, "REQUEST_INVALID", errors=fields)
+
+
+async def unavailable(_: Request, error: Exception) -> JSONResponse:
+    """Answer an outage of the database with 503; let a mistake in a statement be the 500 that it is."""
+    if not is_unavailable(error):
+        raise error
+    log.warning("database unavailable: %r", error)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def failed(_: Request, __: Exception) -> JSONResponse:
+    """Tell nothing about a bug; the server logs the traceback."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let every error of ``app`` answer with problem details."""
+    app.add_exception_handler(errors.Refusal, refused)  # type: ignore[arg-type]  # narrower than Exception, as meant
+    app.add_exception_handler(HTTPException, raised)  # type: ignore[arg-type]  # as above
+    app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, unavailable)
+    app.add_exception_handler(Exception, failed)

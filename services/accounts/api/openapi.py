@@ -1,0 +1,74 @@
+"""The API's description: every refusal that a route can answer with, as problem details with an example."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from accounts.api.errors import PROBLEM, STATUS, Problem
+from accounts.domain.errors import Refusal
+
+Responses = dict[int | str, dict[str, Any]]
+REFERENCE = "#/components/schemas/{model}"
+
+
+def problems(*refusals: type[Refusal] | HTTPStatus) -> Responses:
+    """Describe the domain's refusals, and the bare statuses, that a route can answer with."""
+    responses: Responses = {}
+    for each in refusals:
+        status, code, text = _describe(each)
+        example = Problem(title=status.phrase, status=status, detail=code).model_dump(exclude_none=True)
+        response = responses.setdefault(status, _empty())
+        response["description"] += f"`{code}`: {text}\n\n"
+        response["content"][PROBLEM]["examples"][code] = {"summary": text, "value": example}
+    return responses
+
+
+def _describe(each: type[Refusal] | HTTPStatus) -> tuple[HTTPStatus, str, str]:
+    if isinstance(each, HTTPStatus):
+        return each, each.name, each.description or each.phrase
+    return STATUS[each], each.code, (each.__doc__ or "").splitlines()[0]
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "description": "",
+        "content": {PROBLEM: {"schema": {"$ref": REFERENCE.format(model="Problem")}, "examples": {}}},
+    }
+
+
+AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
+SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Make the OpenAPI document, once, adding to each operation what all of its kind can answer."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, tags=app.openapi_tags, routes=app.routes
+        )
+        _add_problem_model(document["components"]["schemas"])
+        for path in document["paths"].values():
+            for operation in path.values():
+                _add_common_responses(operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _add_problem_model(schemas: dict[str, Any]) -> None:
+    model = Problem.model_json_schema(ref_template=REFERENCE)
+    schemas |= model.pop("$defs") | {"Problem": model}
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+
+
+def _add_common_responses(operation: dict[str, Any]) -> None:
+    common: list[type[Refusal] | HTTPStatus] = []
+    if operation["responses"].pop("422", None):
+        common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
+    if "requestBody" in operation:
+        common.append(HTTPStatus.CONTENT_TOO_LARGE)
+    if "503" not in operation["responses"] and "health" not in operation["tags"]:
+        common.append(HTTPStatus.SERVICE_UNAVAILABLE)
+    operation["responses"] |= {str(int(status)): body for status, body in problems(*common).items()}

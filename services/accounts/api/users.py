@@ -1,0 +1,82 @@
+"""Users: oneself, and, for superusers, everybody."""
+
+import uuid
+from http import HTTPStatus
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from accounts.api.authentication import CurrentUser, current_superuser
+from accounts.api.dependencies import UserManagerDep
+from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
+from accounts.domain import errors
+from accounts.models import User
+from accounts.schemas.user import SuperuserUpdate, UserRead, UserUpdate
+
+router = APIRouter(tags=["users"])
+CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, errors.Busy)
+
+
+class Greeting(BaseModel):
+    """What the example of a protected route answers."""
+
+    message: str = Field(examples=["Hello king.arthur@camelot.example.com!"])
+
+
+@router.get("/authenticated-route", summary="Say hello", responses=problems(*AUTHENTICATED))
+async def authenticated_route(user: CurrentUser) -> Greeting:
+    """Show how a route asks for the user: one parameter."""
+    return Greeting(message=f"Hello {user.email}!")
+
+
+@router.get("/users/me", summary="Who am I", response_model=UserRead, responses=problems(*AUTHENTICATED))
+async def read_me(user: CurrentUser) -> User:
+    """Read one's own user."""
+    return user
+
+
+@router.patch(
+    "/users/me",
+    summary="Change oneself",
+    response_model=UserRead,
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, *CHANGES),
+)
+async def update_me(user: CurrentUser, user_update: UserUpdate, users: UserManagerDep) -> User:
+    """Change what the body names. A new address is unverified."""
+    return await users.update(user_update, user)
+
+
+@router.get(
+    "/users/{user_id}",
+    summary="Read a user",
+    response_model=UserRead,
+    dependencies=[Depends(current_superuser)],
+    responses=problems(*SUPERUSER, errors.UserNotFound),
+)
+async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
+    """For superusers."""
+    return await users.by_id(user_id)
+
+
+@router.patch(
+    "/users/{user_id}",
+    summary="Change a user",
+    response_model=UserRead,
+    dependencies=[Depends(current_superuser)],
+    responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser, *CHANGES),
+)
+async def update_user(user_id: uuid.UUID, user_update: SuperuserUpdate, users: UserManagerDep) -> User:
+    """For superusers: change what the body names, with the flags that users cannot change themselves."""
+    return await users.update(user_update, await users.by_id(user_id))
+
+
+@router.delete(
+    "/users/{user_id}",
+    summary="Delete a user",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=[Depends(current_superuser)],
+    responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser),
+)
+async def delete_user(user_id: uuid.UUID, users: UserManagerDep) -> None:
+    """For superusers: delete a user with the memberships."""
+    await users.delete(await users.by_id(user_id))

@@ -1,0 +1,95 @@
+"""Connections to PostgreSQL, and the transaction: the only place that commits."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Never
+
+import asyncpg
+from sqlalchemy.exc import IntegrityError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from accounts.settings import Settings
+
+CONNECT_SECONDS = 5
+POOL_SECONDS = 3
+SERVER_SETTINGS = {
+    "statement_timeout": "10s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "30s",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+
+class Session(AsyncSession):
+    """SQLModel's session, whose transaction is ended by ``transaction`` and by nobody else."""
+
+    async def commit(self) -> Never:
+        """Refuse: a commit in the middle would tear a unit of work in two."""
+        raise TypeError("commit() belongs to accounts.database.transaction: use flush(), or release()")
+
+    async def release(self) -> None:
+        """Give the connection back before slow work that needs none. Call it before anything is written.
+
+        What was read stays usable; the next statement begins a new transaction.
+        """
+        if self.new or self.dirty or self.deleted:
+            raise TypeError("release() after a change would commit half of a unit of work")
+        await super().commit()
+
+
+Sessionmaker = async_sessionmaker[Session]
+
+
+@asynccontextmanager
+async def transaction(sessionmaker: Sessionmaker) -> AsyncIterator[Session]:
+    """One unit of work: committed at the end of the block, rolled back when it raises."""
+    async with sessionmaker() as session:
+        yield session
+        await AsyncSession.commit(session)
+
+
+def create_engine(settings: Settings, name: str) -> AsyncEngine:
+    """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``."""
+    return create_async_engine(
+        settings.database,
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
+        },
+    )
+
+
+def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:
+    """Make sessions whose objects stay readable after their transaction has ended."""
+    return async_sessionmaker(engine, class_=Session, expire_on_commit=False)
+
+
+def violated(error: IntegrityError) -> str | None:
+    """Name the constraint or unique index that refused a statement."""
+    return getattr(error.orig and error.orig.__cause__, "constraint_name", None)
+
+
+# Whatever a statement, or the wait for a connection, can raise.
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# Classes and codes of PostgreSQL's appendix A that say "not now": connection, resources, operator intervention,
+# read-only, serialization failure, deadlock, lock not available.
+NOT_NOW = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Find PostgreSQL's five-character error code."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Tell an outage or an overload, which passes, from a mistake in a statement, which does not."""
+    if isinstance(error, (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError)):
+        return True
+    return (sqlstate(error) or "").startswith(NOT_NOW) or getattr(error, "connection_invalidated", False)

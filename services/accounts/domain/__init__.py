@@ -1,0 +1,1 @@
+"""What is allowed: rules and queries, with no routes and no status codes."""

@@ -1,0 +1,103 @@
+"""What the domain refuses, each named for the rule that it states. No error knows HTTP; ``api.errors`` does."""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):  # noqa: N818  # each is named for its rule
+    """A rule said no. ``code`` is stable, for programs; the docstring's first line and ``reason`` are for people."""
+
+    code: ClassVar[str]
+
+    def __init__(self, reason: str | None = None) -> None:
+        super().__init__(self.code)
+        self.reason = reason
+
+
+class LoginBadCredentials(Refusal):
+    """The address or the password is wrong, or the user is inactive."""
+
+    code = "LOGIN_BAD_CREDENTIALS"
+
+
+class RegisterUserAlreadyExists(Refusal):
+    """There is a user with this e-mail address."""
+
+    code = "REGISTER_USER_ALREADY_EXISTS"
+
+
+class RegisterInvalidPassword(Refusal):
+    """The password is too weak; the reason says why."""
+
+    code = "REGISTER_INVALID_PASSWORD"
+
+
+class UpdateUserEmailAlreadyExists(Refusal):
+    """Another user has this e-mail address."""
+
+    code = "UPDATE_USER_EMAIL_ALREADY_EXISTS"
+
+
+class UpdateUserInvalidPassword(Refusal):
+    """The new password is too weak; the reason says why."""
+
+    code = "UPDATE_USER_INVALID_PASSWORD"
+
+
+class ResetPasswordBadToken(Refusal):
+    """The token is unknown, used, superseded or expired."""
+
+    code = "RESET_PASSWORD_BAD_TOKEN"
+
+
+class ResetPasswordInvalidPassword(Refusal):
+    """The new password is too weak; the reason says why, and the token stays usable."""
+
+    code = "RESET_PASSWORD_INVALID_PASSWORD"
+
+
+class VerifyUserBadToken(Refusal):
+    """The token is unknown, used, superseded or expired, or was sent to another address."""
+
+    code = "VERIFY_USER_BAD_TOKEN"
+
+
+class UserNotFound(Refusal):
+    """There is no such user."""
+
+    code = "USER_NOT_FOUND"
+
+
+class LastSuperuser(Refusal):
+    """The last active superuser cannot be deleted, deactivated or demoted."""
+
+    code = "LAST_SUPERUSER"
+
+
+class GroupNotFound(Refusal):
+    """There is no such group, or none that the caller may see."""
+
+    code = "GROUP_NOT_FOUND"
+
+
+class GroupNameTaken(Refusal):
+    """Another group has this name, in whatever letter case."""
+
+    code = "GROUP_NAME_TAKEN"
+
+
+class BadCursor(Refusal):
+    """The cursor is none that a `next` link of this list carries."""
+
+    code = "BAD_CURSOR"
+
+
+class Busy(Refusal):
+    """Too much is waiting to be done; try again shortly."""
+
+    code = "BUSY"
+
+
+class NotReady(Refusal):
+    """The database is away, or its schema is not the one that this code needs; the reason says which."""
+
+    code = "NOT_READY"

@@ -1,0 +1,43 @@
+"""Whether the database is there, and has the schema that this code was written for."""
+
+import asyncio
+from functools import cache
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from accounts.database import DATABASE_ERRORS, Sessionmaker, sqlstate
+from accounts.domain.errors import NotReady
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+SECONDS = 2
+UNDEFINED_TABLE = "42P01"
+
+
+async def check(sessionmaker: Sessionmaker) -> None:
+    """Ask the database for its revision, for two seconds at the most.
+
+    Raises:
+        NotReady: with the reason.
+
+    """
+    try:
+        async with asyncio.timeout(SECONDS), sessionmaker() as session:
+            found = set((await session.scalars(text("SELECT version_num FROM alembic_version"))).all())
+    except DATABASE_ERRORS as error:
+        if sqlstate(error) != UNDEFINED_TABLE:
+            raise NotReady("The database does not answer.") from error
+        found = set()
+    if found != heads():
+        raise NotReady(f"The schema is at {_names(found)}, this code needs {_names(heads())}: run the migrations.")
+
+
+@cache
+def heads() -> set[str]:
+    """Read the newest revision of the migrations that this code came with."""
+    return set(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def _names(revisions: set[str]) -> str:
+    return ", ".join(sorted(revisions)) or "no revision"

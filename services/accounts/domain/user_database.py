@@ -1,0 +1,75 @@
+"""FastAPI Users' SQLAlchemy adapter, without its commits."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, override
+
+from fastapi_users import exceptions
+from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
+from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+from sqlmodel import select
+
+from accounts.database import Session, violated
+from accounts.domain import errors
+from accounts.models import User
+from accounts.models.user import EMAIL_INDEX
+
+
+class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
+    """FastAPI Users' adapter: flushes where the original commits, and names the conflict."""
+
+    session: Session
+
+    @override
+    async def get(self, id: uuid.UUID) -> User | None:
+        return await self.session.get(User, id)
+
+    @override
+    async def get_by_email(self, email: str) -> User | None:
+        statement = select(User).where(func.lower(User.email) == func.lower(email))
+        return (await self.session.exec(statement)).one_or_none()
+
+    @override
+    async def create(self, create_dict: dict[str, Any]) -> User:
+        user = User(**create_dict)
+        self.session.add(user)
+        await self._flush()
+        return user
+
+    @override
+    async def update(self, user: User, update_dict: dict[str, Any]) -> User:
+        for name, value in update_dict.items():
+            setattr(user, name, value)
+        await self._flush()
+        return user
+
+    @override
+    async def delete(self, user: User) -> None:
+        await self.session.delete(user)
+        await self._flush()
+
+    async def _flush(self) -> None:
+        try:
+            await self.session.flush()
+        except IntegrityError as error:
+            if violated(error) == EMAIL_INDEX.name:
+                raise exceptions.UserAlreadyExists from error
+            raise
+        except StaleDataError as error:  # deleted since it was read
+            raise exceptions.UserNotExists from error
+
+
+@contextmanager
+def naming(conflict: type[errors.Refusal], weak: type[errors.Refusal]) -> Iterator[None]:
+    """Turn what FastAPI Users raises into the refusal of the operation that it happened in."""
+    try:
+        yield
+    except exceptions.UserAlreadyExists:
+        raise conflict from None
+    except exceptions.InvalidPasswordException as error:
+        raise weak(str(error.reason)) from None
+    except exceptions.UserNotExists:
+        raise errors.UserNotFound from None

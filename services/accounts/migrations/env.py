@@ -1,0 +1,62 @@
+"""How Alembic connects and compares. Everything runs in one transaction: a failure leaves the schema as it was."""
+
+import asyncio
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from asyncpg import PostgresError
+from sqlalchemy import Connection, NullPool, TypeDecorator, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from accounts.models import Base
+from accounts.settings import get_settings
+
+LOCK_KEY = 0x6163636F756E7473  # "accounts" in ASCII: one migration at a time on a database
+TURN_TIMEOUT = "60s"  # how long to wait for another migration to end
+LOCK_TIMEOUT = "5s"  # how long a statement may wait for a table, with everybody else queuing behind it
+
+
+def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
+    """Write SQLModel's and FastAPI Users' own types as the plain ones that they are in the database.
+
+    So a migration imports nothing but Alembic and SQLAlchemy, and outlives both of them.
+    """
+    if kind != "type" or not isinstance(item, TypeDecorator) or autogenerate.dialect is None:
+        return False
+    plain = item.load_dialect_impl(autogenerate.dialect)
+    return f"sa.{plain.as_generic()!r}"
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_item=render_item,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        context.run_migrations()
+
+
+async def main() -> None:
+    engine = create_async_engine(
+        get_settings().database,
+        poolclass=NullPool,
+        connect_args={"server_settings": {"application_name": "accounts-migrate"}},
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(migrate)
+    except (DBAPIError, PostgresError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).splitlines()[0]
+        raise SystemExit(f"migrate: nothing was changed: {reason}") from None
+    finally:
+        await engine.dispose()
+
+
+asyncio.run(main())

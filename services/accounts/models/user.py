@@ -1,0 +1,44 @@
+"""The user: declarative, because FastAPI Users brings its columns as a declarative mixin."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
+from sqlalchemy import CheckConstraint, Index, String, Uuid, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from uuid_utils.compat import uuid7
+
+from accounts.models.base import Base, DeclarativeTimestamps
+
+if TYPE_CHECKING:
+    from accounts.models.group import Membership, UserGroup
+
+# RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them its angle brackets.
+EMAIL_LENGTH = 254
+DISPLAY_NAME_LENGTH = 100
+
+
+class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
+    """A person, or a program, that can sign in. ``id`` is a UUIDv7 (RFC 9562): it sorts by the time of its making."""
+
+    __tablename__ = "user"
+    __table_args__ = (CheckConstraint("email <> ''", name="email_not_empty"),)
+
+    if TYPE_CHECKING:
+        id: uuid.UUID
+        email: str
+    else:
+        id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
+        email: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
+    display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH), default="", server_default="")
+
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
+    groups: Mapped[list["UserGroup"]] = relationship(
+        secondary="membership", back_populates="users", lazy="raise", viewonly=True
+    )
+
+
+# FastAPI Users looks addresses up by lower(email): this serves the look-up and allows one account an address.
+EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)

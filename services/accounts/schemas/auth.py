@@ -1,0 +1,62 @@
+"""Signing in, verifying and resetting, as they cross the wire."""
+
+from typing import Annotated, Literal
+
+from fastapi import Form
+from fastapi.security import OAuth2PasswordRequestForm
+from pydantic import BaseModel, StringConstraints
+
+from accounts.models.user import EMAIL_LENGTH
+from accounts.schemas.text import NORMALISED, Email, Opaque, Password
+
+Username = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_LENGTH, pattern=r"^[^\x00]*$"), NORMALISED]
+Ignored = Annotated[str, StringConstraints(max_length=1000)]
+
+
+class LoginForm(OAuth2PasswordRequestForm):
+    """OAuth 2.0's password grant (RFC 6749, 4.3.2), whose ``username`` is the e-mail address; the rest is ignored."""
+
+    def __init__(
+        self,
+        *,
+        username: Annotated[Username, Form(description="The e-mail address.")],
+        password: Annotated[Password, Form()],
+        grant_type: Annotated[Literal["password"] | None, Form()] = None,
+        scope: Annotated[Ignored, Form()] = "",
+        client_id: Annotated[Ignored | None, Form()] = None,
+        client_secret: Annotated[Ignored | None, Form()] = None,
+    ) -> None:
+        super().__init__(
+            username=username,
+            password=password,
+            grant_type=grant_type,
+            scope=scope,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+
+
+class TokenRead(BaseModel):
+    """The answer to a sign-in (RFC 6749, 5.1); ``expires_in`` is in seconds."""
+
+    access_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token
+    expires_in: int
+
+
+class EmailInput(BaseModel):
+    """An address that asks for a token."""
+
+    email: Email
+
+
+class TokenInput(BaseModel):
+    """A token that was sent to an address."""
+
+    token: Opaque
+
+
+class ResetInput(TokenInput):
+    """A token that was sent to an address, and the new password that it allows to set."""
+
+    password: Password
