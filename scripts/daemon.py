@@ -61,6 +61,14 @@ class Daemon:
         except BlockingIOError:
             return True
 
+    def whole(self) -> bool:
+        """Whether the process itself is alive, not only forks that it has left behind."""
+        try:
+            os.kill(int(self.file.read_text()), 0)
+        except (OSError, ValueError):
+            return False
+        return self.running()
+
     def start(self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> None:
         """Start ``command`` with a fresh log; the previous one is kept beside it.
 
@@ -71,8 +79,9 @@ class Daemon:
             with suppress(FileNotFoundError):
                 self.log.replace(f"{self.log}.1")
             with self.log.open("wb") as log:
+                lock.truncate(0)
                 self.process = subprocess.Popen(
-                    command,
+                    ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(self.file), *command],
                     cwd=cwd,
                     env=environment,
                     stdin=subprocess.DEVNULL,
@@ -81,8 +90,6 @@ class Daemon:
                     start_new_session=True,
                     pass_fds=[lock.fileno()],
                 )
-            lock.truncate(0)
-            lock.write(str(self.process.pid))
 
     def ended(self) -> bool:
         """Whether the process that this object started is over."""

@@ -16,11 +16,11 @@ from server import SERVICES, STATE, Server, ServerError
 PATIENCE = 120.0
 READY = """
 The API answers on {url} and shows itself on {url}/docs
-  make seed                               sample data
-  curl -s {url}/user-groups/1/users       the users of a group
-  make smoke                              sign up, sign in, and the rest of it once
-  make logs                               what it says
-  make down                               stop; the data stay"""
+  make seed                                             sample data
+  {curl:52}  the users of a group
+  make smoke                                            sign up, sign in, and the rest of it once
+  make logs                                             what it says
+  make down                                             stop; the data stay"""
 
 
 class Native:
@@ -35,9 +35,9 @@ class Native:
     def up(self) -> None:
         """Start what does not run yet, and return when the API is ready."""
         with locked(STATE / "lock", PATIENCE):
-            if not self.server.current() or self.server.readiness():
+            if not (self.cluster.ready() and self.server.current()) or self.server.readiness():
                 self._start()
-        print(READY.format(url=self.server.url))
+        print(READY.format(url=self.server.url, curl=f"curl -s {self.server.url}/user-groups/1/users"))
 
     def down(self) -> None:
         """Stop the API, then PostgreSQL."""
@@ -73,6 +73,7 @@ class Native:
         self.migrate()
         application = ["accounts.api.app:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
         where = ["--host", self.server.host, "--port", str(self.server.port)]
+        self.environment.pop("WEB_CONCURRENCY", None)  # uvicorn reads it too, and warns that reloading allows one
         os.chdir(SERVICES)
         os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)
 
@@ -105,7 +106,7 @@ class Native:
         self.server.require_port()
         stay = self.cluster.ready()
         if self.server.running():
-            _say("The API restarts: its settings or code have changed, or it does not answer")
+            _say("The API restarts: its settings or code have changed, or it or PostgreSQL has stopped answering")
         else:
             _say("Starting PostgreSQL, the migrations and the API")
         try:

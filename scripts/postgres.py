@@ -117,8 +117,9 @@ class Cluster:
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         if self.sockets.is_symlink() or self.sockets.stat().st_uid != os.geteuid():
             raise PostgresError(f"{self.sockets} belongs to somebody else")
-        # Whatever process it names is not ours, which would hold the lock; PostgreSQL could not tell and would refuse.
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        # Whatever process they name is not ours, which would hold the lock; PostgreSQL could not tell and would refuse.
+        for stale in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [*unprivileged(), program("postgres"), "-D", str(self.data), *options]
         self._daemon.start(command, cwd=self.home, environment=server_environment())

@@ -56,7 +56,7 @@ class Server:
 
     def current(self) -> bool:
         """Whether what runs was started with these settings and with the code as it is now."""
-        if not self.running() or self._recorded() != self._fingerprint():
+        if not self._daemon.whole() or self._recorded() != self._fingerprint():
             return False
         started = self._settings.stat().st_mtime
         sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.py")]
