@@ -2,8 +2,7 @@
 .DEFAULT_GOAL := help
 # With it each process would compile everything anew: seconds for every command.
 unexport PYTHONDONTWRITEBYTECODE
-PYTHON := .local/venv/bin/python
-VENV := .local/venv/.synced
+VENV := .local/venv
 
 # Only these need an engine, and only they ask which.
 ENGINE_GOALS := up down seed migrate superuser logs psql clean
@@ -11,7 +10,7 @@ ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
 endif
-ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV))
+ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
 .PHONY: help $(ENGINE_GOALS) environment revision dev smoke test check fmt lock
 
@@ -41,24 +40,24 @@ clean: ## Delete the data, when the answer is yes; YES=1 does not ask
 	scripts/$(ENGINE) clean
 
 ##@ Develop
-dev: environment $(VENV) ## Serve on this machine, and again at each change of the code
+dev: environment $(VENV)/.synced ## Serve on this machine, and again at each change of the code
 	scripts/native dev
 
 migrate: $(ENGINE_READY) ## Bring the schema up to date
 	scripts/$(ENGINE) migrate
 
-revision: $(VENV) ## Write a migration from the models: m="badges"
-	$(PYTHON) scripts/revision.py "$$m"
+revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
+	$(VENV)/bin/python scripts/revision.py "$$m"
 
-test: $(VENV) ## Run the test-suite; ARGS="-k groups" for some of it
-	cd services && ../$(PYTHON) -m pytest -n 2 $(ARGS)
+test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(ARGS)
 
-check: $(VENV) ## Format, lint, types and contracts
+check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check
 
-fmt: $(VENV) ## Format, and mend what can be mended
-	cd services && ../$(PYTHON) -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts
-	cd services && ../$(PYTHON) -m ruff format --config pyproject.toml . ../scripts
+fmt: $(VENV)/.synced ## Format, and mend what can be mended
+	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts
+	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts
 
 lock: ## Resolve the dependencies anew; ARGS=--upgrade for newer ones
 	scripts/bootstrap lock $(ARGS)
@@ -70,6 +69,6 @@ environment:
 	@scripts/dotenv
 
 # An interpreter that has gone makes the environment stale, like new locks.
-$(VENV): services/requirements-dev.lock $(PYTHON)
+$(VENV)/.synced: services/requirements-dev.lock $(VENV)/bin/python
 	scripts/bootstrap
-$(PYTHON):
+$(VENV)/bin/python:

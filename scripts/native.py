@@ -75,7 +75,7 @@ class Native:
         where = ["--host", self.server.host, "--port", str(self.server.port)]
         self.environment.pop("WEB_CONCURRENCY", None)  # uvicorn reads it too, and warns that reloading allows one
         os.chdir(SERVICES)
-        os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)
+        os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)  # noqa: S606  # no shell on purpose
 
     def logs(self) -> None:
         """Follow what the API and PostgreSQL say, until it is interrupted."""
@@ -88,7 +88,7 @@ class Native:
     def psql(self) -> None:
         """Become psql, with the rest of the command line."""
         self.cluster.start()
-        os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))
+        os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))  # noqa: S606  # no shell on purpose
 
     def clean(self) -> None:
         """Stop, and delete the data when YES=1 or the answer is yes."""
@@ -130,6 +130,7 @@ def _say(message: str) -> None:
 
 
 def main() -> None:
+    """Do the verb that the command line begins with."""
     verbs = ("up", "down", "migrate", "seed", "superuser", "dev", "logs", "psql", "clean")
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")

@@ -16,7 +16,7 @@ from signal import SIGINT, SIGQUIT, Signals
 from urllib.parse import quote
 
 from daemon import Daemon, locked, tail
-from postgres_host import PORT, PostgresError, program, run, server_environment, sockets, unprivileged
+from postgres_host import PORT, PostgresError, owner, program, run, server_environment, sockets, unprivileged
 
 __all__ = ["NAME", "Cluster", "PostgresError", "throwaway"]
 
@@ -73,7 +73,7 @@ class Cluster:
         """Whether a client that connects now is served."""
         if not self._daemon.running():
             return False
-        probe = [program("pg_isready"), "-q", "-h", str(self.sockets), "-p", PORT]
+        probe = [program("pg_isready"), "-q", "-d", self.url()]
         return subprocess.run(probe, env=server_environment(), check=False).returncode == 0
 
     def start(self) -> None:
@@ -106,6 +106,8 @@ class Cluster:
         fresh.rename(self.data)
 
     def _check(self) -> None:
+        if (uid := self.data.stat().st_uid) != owner():
+            raise PostgresError(f"{self.data} belongs to user {uid}, and PostgreSQL would run as {owner()}")
         theirs = (self.data / "PG_VERSION").read_text().strip()
         ours = re.findall(r"\d+", run("postgres", "--version"))[0]
         if theirs != ours:
@@ -123,6 +125,13 @@ class Cluster:
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         command = [*unprivileged(), program("postgres"), "-D", str(self.data), *options]
         self._daemon.start(command, cwd=self.home, environment=server_environment())
+        try:
+            self._wait()
+        except BaseException:
+            self._daemon.stop(SIGQUIT)
+            raise
+
+    def _wait(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while not self.ready():
             if self._daemon.ended() or time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -14,12 +15,14 @@ from subprocess import DEVNULL
 PORT = "5432"
 # A socket's path, "/.s.PGSQL.5432" included, is at most 103 bytes on macOS and 107 on Linux.
 SOCKETS_LENGTH = 85
-# Root is an ordinary user inside the namespace, and its files still are root's outside.
-NAMESPACE = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
-# Where namespaces are refused, as in most containers: "nobody", who may still reach what only root can.
+# Every system knows "nobody" by this number, and PostgreSQL refuses a user that has no name.
+NOBODY = 65534
+# Whoever this is, is nobody inside the namespace, and still owns the files outside.
+NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
+# Where namespaces are refused, as in most containers, root becomes nobody, who may still reach what only root can.
 CAPABILITIES = "+dac_override,+dac_read_search"
-NOBODY = (
-    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+DEMOTION = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
     *(f"--inh-caps={CAPABILITIES}", f"--ambient-caps={CAPABILITIES}", "--"),
 )
 
@@ -45,19 +48,31 @@ def program(name: str) -> str:
 
 @cache
 def unprivileged() -> tuple[str, ...]:
-    """The words before a command that must not be run as root.
+    """The words before a command that must be run neither by root nor by a user without a name.
 
     Raises:
-        PostgresError: this is root, who can become nobody else here.
+        PostgresError: this is one of them, and can become nobody else here.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
-    for prefix in (NAMESPACE, NOBODY):
+    for prefix in (NAMESPACE, DEMOTION):
         if shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], check=False, stderr=DEVNULL).returncode == 0:
             return prefix
     raise PostgresError(
         "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here: be another user"
     )
+
+
+def owner() -> int:
+    """The user whose files the server makes, and whose it needs them to be."""
+    return NOBODY if unprivileged() == DEMOTION else os.geteuid()
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return False
 
 
 def without_libpq(environment: Mapping[str, str]) -> dict[str, str]:

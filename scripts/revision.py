@@ -38,6 +38,7 @@ def revise(message: str) -> Script | None:
 
 
 def main() -> None:
+    """Write the revision whose message is the command line, and print where."""
     message = " ".join(sys.argv[1:]).strip()
     if not message:
         sys.exit('accounts: a revision needs a message, as in: make revision m="badges"')

@@ -40,18 +40,22 @@ class Server:
 
     @property
     def host(self) -> str:
+        """Where it listens; 0.0.0.0 is every address of this machine."""
         return self._environment.get("API_HOST", "127.0.0.1")
 
     @property
     def port(self) -> int:
+        """Where it listens."""
         return self._address[1]
 
     @property
     def url(self) -> str:
+        """Where it is reached from this machine."""
         host, port = self._address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def running(self) -> bool:
+        """Whether any of its processes is alive."""
         return self._daemon.running()
 
     def current(self) -> bool:
