@@ -1,0 +1,143 @@
+"""Real PostgreSQL, migrated by Alembic: a database for each worker, rolled back after each test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from alembic import command
+from alembic.config import Config
+from anyio import run
+from httpx2 import ASGITransport, AsyncClient
+from people import Sent, World
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from starlette.types import Receive, Scope, Send
+
+from accounts.api.app import create_app, lifespan
+from accounts.api.dependencies import get_deliver
+from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
+from accounts.domain import passwords
+from accounts.settings import Settings, get_settings
+from postgres import throwaway
+
+TEMPLATE = "accounts"
+CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start one server for all workers, before they are, with a migrated database to copy."""
+    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests, which is long enough"}
+    if CLUSTER not in os.environ and not config.option.collectonly:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        cluster = stack.enter_context(throwaway())
+        os.environ |= {CLUSTER: cluster.url("{}"), "DATABASE_URL": cluster.url(TEMPLATE)}
+        command.upgrade(Config(toml_file="pyproject.toml"), "head")
+        execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true ALLOW_CONNECTIONS false")
+
+
+def url_of(database: str) -> str:
+    return os.environ[CLUSTER].format(database)
+
+
+def execute(statement: str, database: str = "postgres") -> None:
+    async def connect_and_execute() -> None:
+        connection = await asyncpg.connect(url_of(database))
+        await connection.execute(statement)
+        await connection.close()
+
+    run(connect_and_execute)
+
+
+def copy_of_template(name: str) -> str:
+    execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    return url_of(name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> None:
+    """Keep the algorithm and drop its cost, which is not what the tests are about."""
+    cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords.HASHES = PasswordHash((cheap, *passwords.HASHES.hashers[1:]))
+
+
+@pytest.fixture(scope="session")
+def worker_database(worker_id: str) -> str:
+    return copy_of_template(f"worker_{worker_id}")
+
+
+@pytest.fixture(scope="session")
+async def engine(worker_database: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_async_engine(worker_database.replace("postgresql:", "postgresql+asyncpg:"))
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
+    """Sessions whose commits end savepoints of one transaction, which is rolled back after the test."""
+    async with engine.connect() as connection, connection.begin() as outer:
+        yield async_sessionmaker(
+            connection, class_=Session, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        )
+        await outer.rollback()
+
+
+@asynccontextmanager
+async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
+    """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
+    app, sent = create_app(), Sent([])
+    app.dependency_overrides[get_deliver] = lambda: sent
+    async with AsyncExitStack() as stack:
+        state = await stack.enter_async_context(lifespan(app))
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope | {"state": state | {"sessionmaker": sessionmaker}}, receive, send)
+
+        transport = ASGITransport(asgi, raise_app_exceptions=False)
+        client = AsyncClient(transport=transport, base_url="http://testserver")
+        yield World(sessionmaker, await stack.enter_async_context(client), sent)
+
+
+@pytest.fixture
+async def world(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
+    """A database of this test's own for as long as it runs, in one transaction: for what happens in sequence."""
+    async with world_of(sessionmaker) as world:
+        yield world
+
+
+@pytest.fixture
+def client(world: World) -> AsyncClient:
+    return world.client
+
+
+@pytest.fixture
+def fresh_database() -> Iterator[str]:
+    """The URL of a migrated database of this test's own, for real commits."""
+    name = f"fresh_{uuid4().hex}"
+    yield copy_of_template(name)
+    execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def fresh_settings(fresh_database: str) -> Settings:
+    return get_settings().model_copy(update={"database_url": SecretStr(fresh_database)})
+
+
+@pytest.fixture
+async def busy_world(fresh_settings: Settings) -> AsyncIterator[World]:
+    """A world of real connections and real commits: for what happens at the same instant."""
+    engine = create_engine(fresh_settings, "test")
+    async with world_of(create_sessionmaker(engine)) as world:
+        yield world
+    await engine.dispose()

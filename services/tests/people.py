@@ -1,0 +1,72 @@
+"""People with names, whom tests hire: stored through the domain, signed in through HTTP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from httpx2 import AsyncClient, Response
+
+from accounts.database import Sessionmaker, transaction
+from accounts.domain.groups import GroupManager
+from accounts.domain.passwords import Passwords
+from accounts.domain.users import UserManager
+from accounts.models import Membership, Purpose, Role, User, UserGroup, Visibility
+from accounts.schemas.group import GroupCreate
+from accounts.schemas.user import SuperuserCreate, UserCreate
+
+PASSWORD = "guinevere-and-lancelot"
+
+
+@dataclass
+class Sent:
+    """Tokens that were handed over for delivery."""
+
+    tokens: list[tuple[Purpose, str, str]]
+
+    def __call__(self, purpose: Purpose, email: str, token: str) -> None:
+        self.tokens.append((purpose, email, token))
+
+    @property
+    def last(self) -> str:
+        return self.tokens[-1][2]
+
+
+class World:
+    """A database and the API in front of it; arranges in transactions of its own."""
+
+    def __init__(self, sessionmaker: Sessionmaker, client: AsyncClient, sent: Sent) -> None:
+        self.sessionmaker = sessionmaker
+        self.client = client
+        self.sent = sent
+
+    async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
+        """Store the user NAME@camelot.example.com."""
+        schema = SuperuserCreate if superuser else UserCreate
+        passwords = Passwords(1)
+        async with transaction(self.sessionmaker) as session:
+            manager = UserManager(session, passwords, self.sent)
+            email = f"{name}@camelot.example.com"
+            user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
+            for attribute, value in changes.items():
+                setattr(user, attribute, value)
+        passwords.close()
+        return user
+
+    async def group(
+        self, name: str, visibility: Visibility = Visibility.PUBLIC, *, members: dict[User, Role] | None = None
+    ) -> UserGroup:
+        """Store a group with its members."""
+        async with transaction(self.sessionmaker) as session:
+            group = await GroupManager(session).create(GroupCreate(name=name, visibility=visibility))
+            for user, role in (members or {}).items():
+                session.add(Membership(group_id=group.id, user_id=user.id, role=role))
+        return group
+
+    async def login(self, user: User | str, password: str = PASSWORD) -> Response:
+        email = user if isinstance(user, str) else user.email
+        return await self.client.post("/auth/jwt/login", data={"username": email, "password": password})
+
+    async def sign_in(self, user: User | str, password: str = PASSWORD) -> dict[str, str]:
+        """Sign in for real and return the headers to send."""
+        response = await self.login(user, password)
+        assert response.status_code == 200, response.text
+        return {"Authorization": f"Bearer {response.json()['access_token']}"}
