@@ -9,7 +9,7 @@ from accounts.settings import get_settings
 settings = get_settings()
 
 
-class Worker(UvicornWorker):
+class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type hints
     """uvicorn, ending requests that outlast a stop before gunicorn kills the worker."""
 
     CONFIG_KWARGS = {  # noqa: RUF012  # uvicorn-worker reads this class attribute

@@ -102,11 +102,11 @@ async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
         state = await stack.enter_async_context(lifespan(app))
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope | {"state": state | {"sessionmaker": sessionmaker}}, receive, send)
+            await app({**scope, "state": {**state, "sessionmaker": sessionmaker}}, receive, send)
 
         transport = ASGITransport(asgi, raise_app_exceptions=False)
         client = AsyncClient(transport=transport, base_url="http://testserver")
-        yield World(sessionmaker, await stack.enter_async_context(client), sent)
+        yield World(sessionmaker, state["passwords"], await stack.enter_async_context(client), sent)
 
 
 @pytest.fixture

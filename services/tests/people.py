@@ -33,22 +33,21 @@ class Sent:
 class World:
     """A database and the API in front of it; arranges in transactions of its own."""
 
-    def __init__(self, sessionmaker: Sessionmaker, client: AsyncClient, sent: Sent) -> None:
+    def __init__(self, sessionmaker: Sessionmaker, passwords: Passwords, client: AsyncClient, sent: Sent) -> None:
         self.sessionmaker = sessionmaker
+        self.passwords = passwords
         self.client = client
         self.sent = sent
 
     async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
         """Store the user NAME@camelot.example.com."""
         schema = SuperuserCreate if superuser else UserCreate
-        passwords = Passwords(1)
         async with transaction(self.sessionmaker) as session:
-            manager = UserManager(session, passwords, self.sent)
+            manager = UserManager(session, self.passwords, self.sent)
             email = f"{name}@camelot.example.com"
             user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
             for attribute, value in changes.items():
                 setattr(user, attribute, value)
-        passwords.close()
         return user
 
     async def group(

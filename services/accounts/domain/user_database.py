@@ -7,10 +7,10 @@ from typing import Any, override
 
 from fastapi_users import exceptions
 from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
-from sqlalchemy import func
+from sqlalchemy import delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
-from sqlmodel import select
+from sqlmodel import col, select
 
 from accounts.database import Session, violated
 from accounts.domain import errors
@@ -48,8 +48,9 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def delete(self, user: User) -> None:
-        await self.session.delete(user)
-        await self._flush()
+        if not (await self.session.exec(delete(User).where(col(User.id) == user.id))).rowcount:
+            raise exceptions.UserNotExists
+        self.session.expunge(user)
 
     async def _flush(self) -> None:
         try:
