@@ -3,6 +3,7 @@
 import uuid
 
 from sqlalchemy import ColumnElement, func, true
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, or_, select
 
@@ -21,14 +22,16 @@ class GroupManager:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    async def create(self, group_create: GroupCreate) -> UserGroup:
-        """Make a group.
+    async def create(self, group_create: GroupCreate, group_id: int | None = None) -> UserGroup:
+        """Make a group; ``group_id`` is for an id that the identity will not hand out.
 
         Raises:
             GroupNameTaken: also when two callers race for one name.
 
         """
         group = UserGroup(**group_create.model_dump())
+        if group_id is not None:
+            group.id = group_id
         self.session.add(group)
         try:
             await self.session.flush()
@@ -37,6 +40,12 @@ class GroupManager:
                 raise errors.GroupNameTaken from error
             raise
         return group
+
+    async def add_member(self, group: UserGroup, user: User, role: Role) -> bool:
+        """Make a user a member; leave a membership that exists as it is, and return False."""
+        values = {"group_id": group.id, "user_id": user.id, "role": role}
+        statement = insert(Membership).values(values).on_conflict_do_nothing().returning(col(Membership.user_id))
+        return (await self.session.exec(statement)).first() is not None
 
     async def get(self, group_id: int, viewer: User | None) -> UserGroup:
         """Find a group.

@@ -1,0 +1,107 @@
+"""The sample data: the groups 1, 2 and 3, and the people in them."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, text
+from sqlmodel import col, select
+
+from accounts.cli import deliver_nothing
+from accounts.database import Session
+from accounts.domain.groups import GroupManager
+from accounts.domain.passwords import Passwords
+from accounts.domain.users import UserManager
+from accounts.models import Role, User, UserGroup, Visibility
+from accounts.schemas.group import GroupCreate
+from accounts.schemas.user import SuperuserCreate
+
+PASSWORD = "correct-horse-battery"  # noqa: S105  # known to everybody: the seeder refuses to run in production
+SUPERUSER = "arthur@example.com"
+
+
+def _person(email: str, name: str, *, is_verified: bool = True) -> SuperuserCreate:
+    superuser = email == SUPERUSER
+    return SuperuserCreate(
+        email=email, password=PASSWORD, display_name=name, is_superuser=superuser, is_verified=is_verified
+    )
+
+
+def _group(name: str, description: str) -> GroupCreate:
+    return GroupCreate(name=name, description=description, visibility=Visibility.PUBLIC)
+
+
+PEOPLE = (
+    _person(SUPERUSER, "Arthur Pendragon"),
+    _person("guinevere@example.com", "Guinevere"),
+    _person("merlin@example.com", "Merlin"),
+    _person("lancelot@example.com", "Lancelot du Lac"),
+    _person("galahad@example.com", "Galahad"),
+    _person("mordred@example.com", "Mordred", is_verified=False),
+)
+GROUPS = (
+    _group("Admin", "Look after everybody and everything"),
+    _group("Developer", "Build what the others use"),
+    _group("Guest", "Come by and look around"),
+)
+ROLES = {
+    "Admin": {SUPERUSER: Role.OWNER, "guinevere@example.com": Role.ADMIN},
+    "Developer": {
+        "merlin@example.com": Role.OWNER,
+        "lancelot@example.com": Role.ADMIN,
+        "galahad@example.com": Role.MEMBER,
+        SUPERUSER: Role.MEMBER,
+    },
+    "Guest": {
+        "guinevere@example.com": Role.OWNER,
+        "galahad@example.com": Role.MEMBER,
+        "mordred@example.com": Role.MEMBER,
+    },
+}
+
+NEXT_ID = text("SELECT nextval(pg_get_serial_sequence('user_group', 'id'))")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Which id each sample group has, and how many rows of what were made."""
+
+    group_ids: dict[str, int] = field(default_factory=dict)
+    made: Counter[str] = field(default_factory=Counter)
+
+
+async def make(session: Session, passwords: Passwords) -> Sample:
+    """Make what is missing of the sample data, and change nothing of what exists."""
+    users, groups, sample = UserManager(session, passwords, deliver_nothing), GroupManager(session), Sample()
+    people = {person.email: await _user(users, person, sample) for person in PEOPLE}
+    for wanted_id, group_create in enumerate(GROUPS, start=1):
+        group = await _user_group(groups, group_create, wanted_id, sample)
+        sample.group_ids[group_create.name] = group.id
+        for email, role in ROLES[group_create.name].items():
+            sample.made["memberships"] += await groups.add_member(group, people[email], role)
+    return sample
+
+
+async def _user(users: UserManager, person: SuperuserCreate, sample: Sample) -> User:
+    found = await users.user_db.get_by_email(person.email)
+    sample.made["users"] += found is None
+    return found or await users.create(person)
+
+
+async def _user_group(groups: GroupManager, group_create: GroupCreate, wanted_id: int, sample: Sample) -> UserGroup:
+    same_name = func.lower(UserGroup.name) == func.lower(group_create.name)
+    found = (await groups.session.exec(select(UserGroup).where(same_name))).one_or_none()
+    sample.made["groups"] += found is None
+    return found or await groups.create(group_create, await _free(groups.session, wanted_id))
+
+
+async def _free(session: Session, wanted_id: int) -> int | None:
+    """Keep the identity from ever handing out an id that is still free; None stands for whatever it hands out.
+
+    A rolled-back attempt leaves an identity advanced, so the ids that people read about must be asked for. ``nextval``
+    advances it without the race of ``setval``, which could hand an id out twice.
+    """
+    if (await session.exec(select(UserGroup.id).where(col(UserGroup.id) == wanted_id))).one_or_none():
+        return None
+    while (await session.scalar(NEXT_ID)) < wanted_id:
+        pass
+    return wanted_id
