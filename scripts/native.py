@@ -48,7 +48,8 @@ class Native:
     def migrate(self) -> None:
         """Bring the schema up to date."""
         self.cluster.start()
-        self._run("alembic", "upgrade", "head")
+        # In a session of its own an interrupt does not reach it, which would print a traceback: it is just ended.
+        self._run("alembic", "upgrade", "head", apart=True)
 
     def seed(self) -> None:
         """Add sample data, for USERS users where that is given."""
@@ -118,11 +119,11 @@ class Native:
                 self.cluster.stop()
             raise
 
-    def _run(self, module: str, *arguments: str) -> None:
+    def _run(self, module: str, *arguments: str, apart: bool = False) -> None:
         command = [sys.executable, "-m", module, *arguments]
-        status = subprocess.run(command, cwd=SERVICES, env=self.environment, check=False).returncode
-        if status:
-            sys.exit(f"accounts: {module} failed with status {status}, for the reason above")
+        done = subprocess.run(command, cwd=SERVICES, env=self.environment, check=False, start_new_session=apart)
+        if done.returncode:
+            sys.exit(done.returncode)  # it has said why
 
 
 def _say(message: str) -> None:

@@ -73,7 +73,7 @@ class Server:
             connection.request("GET", "/health/ready")
             response = connection.getresponse()
             body = response.read()
-            return "" if response.status == HTTPStatus.OK else _detail(response.status, body)
+            return "" if response.status == HTTPStatus.OK else _reason(response.status, body)
         except (OSError, HTTPException) as error:
             return f"{self.url} does not answer: {error}"
         finally:
@@ -137,8 +137,9 @@ class Server:
         return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 
-def _detail(status: int, body: bytes) -> str:
+def _reason(status: int, body: bytes) -> str:
     try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
+        problem = json.loads(body)
+        return str(problem.get("reason") or problem["detail"])
+    except (ValueError, KeyError, AttributeError):
         return f"/health/ready answers {status}"
