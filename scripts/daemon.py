@@ -21,6 +21,7 @@ def locked(path: Path, patience: float = 0) -> Iterator[IO[str]]:
 
     Raises:
         BlockingIOError: somebody else still holds it after ``patience`` seconds.
+
     """
     deadline = time.monotonic() + patience
     with path.open("a+") as file:
@@ -74,6 +75,7 @@ class Daemon:
 
         Raises:
             BlockingIOError: an earlier process is still alive.
+
         """
         with locked(self.file, START_PATIENCE) as lock:
             with suppress(FileNotFoundError):

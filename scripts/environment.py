@@ -37,6 +37,7 @@ def address(environment: dict[str, str]) -> tuple[str, int]:
 
     Raises:
         ValueError: API_PORT is no port.
+
     """
     port = environment.get("API_PORT", "8000")
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004  # the range of ports

@@ -66,8 +66,8 @@ class Cluster:
         self._settings = {"unix_socket_directories": str(self.sockets), **settings}
 
     def url(self, database: str = NAME) -> str:
-        """Where clients of ``database`` connect, as libpq and SQLAlchemy read it."""
-        return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='/')}"
+        """Where clients of ``database`` connect, as libpq and SQLAlchemy read it; PGHOST and PGPORT do not change it."""
+        return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='/')}&port={PORT}"
 
     def ready(self) -> bool:
         """Whether a client that connects now is served."""
@@ -81,6 +81,7 @@ class Cluster:
 
         Raises:
             PostgresError: there are no binaries, the data is another version's, or the server does not start.
+
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(self.home / "lock", PATIENCE):

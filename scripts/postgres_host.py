@@ -36,6 +36,7 @@ def program(name: str) -> str:
 
     Raises:
         PostgresError: there is no wheel either.
+
     """
     if given := os.environ.get("PG_BINDIR"):
         return str(Path(given) / name)
@@ -52,6 +53,7 @@ def unprivileged() -> tuple[str, ...]:
 
     Raises:
         PostgresError: this is one of them, and can become nobody else here.
+
     """
     if os.geteuid() != 0 and _has_name(os.geteuid()):
         return ()
@@ -90,6 +92,7 @@ def run(name: str, *arguments: str, given: str = "") -> str:
 
     Raises:
         PostgresError: it failed; with what it said.
+
     """
     command = [*unprivileged(), program(name), *arguments]
     result = subprocess.run(

@@ -84,6 +84,7 @@ class Server:
 
         Raises:
             ServerError: something else holds it, or this user may not.
+
         """
         if self.running() and self._recorded().startswith(self._bound()):
             return
@@ -104,6 +105,7 @@ class Server:
 
         Raises:
             ServerError: it ended, or was not ready in a minute. It is stopped then.
+
         """
         self._daemon.start([sys.executable, "-m", "gunicorn"], cwd=SERVICES, environment=self._environment)
         self._settings.write_text(self._fingerprint())

@@ -36,6 +36,7 @@ class Client:
 
         Raises:
             SmokeError: there was another answer, or none.
+
         """
         started = time.perf_counter()
         status, text = self._request(method, path, body, type_)
