@@ -66,7 +66,7 @@ class Cluster:
         self._settings = {"unix_socket_directories": str(self.sockets), **settings}
 
     def url(self, database: str = NAME) -> str:
-        """Where clients of ``database`` connect, as libpq and SQLAlchemy read it; PGHOST and PGPORT do not change it."""
+        """Where clients of ``database`` connect, whatever PGHOST and PGPORT say."""
         return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='/')}&port={PORT}"
 
     def ready(self) -> bool:
