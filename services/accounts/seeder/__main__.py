@@ -89,7 +89,8 @@ def describe(made: Counter[str]) -> str:
     """Say what was made of the sample data."""
     if made.total() == 0:
         return "The sample data is there already: nothing was made."
-    return "Sample data is made: " + ", ".join(f"{count} {what}" for what, count in made.items() if count) + "."
+    rows = (f"{count} {what.removesuffix('s') if count == 1 else what}" for what, count in made.items() if count)
+    return f"Sample data is made: {', '.join(rows)}."
 
 
 def how_to_sign_in(made: sample.Sample, batch: Batch | None, url: str) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, text
+from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
 
 from accounts.cli import deliver_nothing
@@ -58,7 +58,7 @@ ROLES = {
     },
 }
 
-NEXT_ID = text("SELECT nextval(pg_get_serial_sequence('user_group', 'id'))")
+NEXT_ID = select(func.nextval(func.pg_get_serial_sequence("user_group", "id"), type_=BigInteger))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,6 @@ async def _free(session: Session, wanted_id: int) -> int | None:
     """
     if (await session.exec(select(UserGroup.id).where(col(UserGroup.id) == wanted_id))).one_or_none():
         return None
-    while (await session.scalar(NEXT_ID)) < wanted_id:
+    while (await session.exec(NEXT_ID)).one() < wanted_id:
         pass
     return wanted_id

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, text
+from sqlalchemy import func
 from sqlmodel import select
 from tqdm import tqdm
 
@@ -13,14 +13,13 @@ from accounts.database import Session
 from accounts.domain import passwords
 from accounts.models import UserGroup
 from accounts.seeder.batch import Batch
-from accounts.seeder.sample import PASSWORD
+from accounts.seeder.sample import NEXT_ID, PASSWORD
 
 # One COPY checks its foreign keys at its end: more of them show progress, and stop at Ctrl-C, while it happens.
 ROWS_PER_COPY = 20_000
 USER_COLUMNS = ("id", "email", "display_name", "hashed_password", "is_active", "is_superuser", "is_verified")
 GROUP_COLUMNS = ("id", "name", "description", "visibility")
 MEMBERSHIP_COLUMNS = ("group_id", "user_id", "role")
-NEXT_IDS = text("SELECT nextval(pg_get_serial_sequence('user_group', 'id')) FROM generate_series(1, :count)")
 
 
 async def make(session: Session, batch: Batch) -> bool:
@@ -28,7 +27,7 @@ async def make(session: Session, batch: Batch) -> bool:
     same_name = func.lower(UserGroup.name) == func.lower(batch.everybody)
     if (await session.exec(select(UserGroup.id).where(same_name))).first():
         return False
-    group_ids = (await session.scalars(NEXT_IDS, {"count": 1 + batch.groups})).all()
+    group_ids = (await session.exec(NEXT_ID.select_from(func.generate_series(0, batch.groups)))).all()
     # The salt is the batch's, and so is the hash: the same in every run. The password is no secret.
     hashed = passwords.HASHES.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
     await copy(session, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
@@ -41,8 +40,8 @@ async def make(session: Session, batch: Batch) -> bool:
 async def copy(session: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
     """Copy rows in the session's transaction, which must have begun; ``expected`` is about how many there are."""
     connection: Any = (await (await session.connection()).get_raw_connection()).driver_connection
-    copied, last = 0, ROWS_PER_COPY
-    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=None) as bar:
+    copied, last, watched = 0, ROWS_PER_COPY, sys.stderr.isatty()
+    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=not watched) as bar:
         while last == ROWS_PER_COPY:
             some = islice(rows, ROWS_PER_COPY)
             status = await connection.copy_records_to_table(table, records=some, columns=columns)
@@ -50,5 +49,5 @@ async def copy(session: Session, table: str, columns: tuple[str, ...], rows: Ite
             copied += last
             bar.update(last)
         bar.total = copied
-    if bar.disable:
+    if not watched:
         print(f"{table}: {copied:,} rows", file=sys.stderr)
