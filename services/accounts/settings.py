@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     def _database_url_is_postgresql(self) -> Self:
         try:
             scheme = make_url(self.database_url.get_secret_value()).get_backend_name()
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             scheme = ""
         if scheme not in {"postgresql", "postgres"}:
             raise ValueError("DATABASE_URL is not of the form postgresql://user@host:port/name")

@@ -31,6 +31,8 @@ CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, wi
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server for all workers, before they are, with a migrated database to copy."""
+    for name in Settings.model_fields.keys() - {"database_url"}:
+        os.environ.pop(name.upper(), None)
     os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests, which is long enough"}
     if CLUSTER not in os.environ and not config.option.collectonly:
         stack = ExitStack()
@@ -100,13 +102,14 @@ async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     app.dependency_overrides[get_deliver] = lambda: sent
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(lifespan(app))
+        state["sessionmaker"] = sessionmaker
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "state": {**state, "sessionmaker": sessionmaker}}, receive, send)
+            await app({**scope, "state": dict(state)}, receive, send)
 
         transport = ASGITransport(asgi, raise_app_exceptions=False)
         client = AsyncClient(transport=transport, base_url="http://testserver")
-        yield World(sessionmaker, state["passwords"], await stack.enter_async_context(client), sent)
+        yield World(app, state, await stack.enter_async_context(client), sent)
 
 
 @pytest.fixture

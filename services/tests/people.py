@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from sqlalchemy import text
 
-from accounts.database import Sessionmaker, transaction
+from accounts.api.dependencies import State
+from accounts.database import transaction
 from accounts.domain.groups import GroupManager
-from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
 from accounts.models import Membership, Purpose, Role, User, UserGroup, Visibility
 from accounts.schemas.group import GroupCreate
@@ -33,9 +35,11 @@ class Sent:
 class World:
     """A database and the API in front of it; arranges in transactions of its own."""
 
-    def __init__(self, sessionmaker: Sessionmaker, passwords: Passwords, client: AsyncClient, sent: Sent) -> None:
-        self.sessionmaker = sessionmaker
-        self.passwords = passwords
+    def __init__(self, app: FastAPI, state: State, client: AsyncClient, sent: Sent) -> None:
+        self.app = app
+        self.state = state
+        self.sessionmaker = state["sessionmaker"]
+        self.passwords = state["passwords"]
         self.client = client
         self.sent = sent
 
@@ -69,3 +73,8 @@ class World:
         response = await self.login(user, password)
         assert response.status_code == 200, response.text
         return {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    async def sql(self, statement: str) -> None:
+        """Run a statement that the domain has no word for."""
+        async with transaction(self.sessionmaker) as session:
+            await (await session.connection()).execute(text(statement))

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from accounts.api import auth, groups, health, users
 from accounts.api.dependencies import State
 from accounts.api.errors import add_handlers
+from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe
 from accounts.database import create_engine, create_sessionmaker
 from accounts.domain.passwords import Passwords, threads_per_worker
@@ -43,9 +44,9 @@ def create_app() -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
-        max_body_size=MAX_BODY_BYTES,
         generate_unique_id_function=operation_id,
     )
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     add_handlers(app)
     for module in (auth, users, groups, health):
         app.include_router(module.router)

@@ -9,10 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from accounts.database import DATABASE_ERRORS, is_unavailable
 from accounts.domain import errors
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PROBLEM = "application/problem+json"
 log = logging.getLogger("accounts")
 
@@ -91,11 +93,24 @@ async def refused(_: Request, error: errors.Refusal) -> JSONResponse:
     return problem(STATUS[type(error)], error.code, reason=error.reason)
 
 
-async def raised(_: Request, error: HTTPException) -> JSONResponse:
+async def raised(request: Request, error: HTTPException) -> JSONResponse:
     """Answer FastAPI's and Starlette's own errors with the status's name."""
-    answer = problem(HTTPStatus(error.status_code))
+    status = HTTPStatus(error.status_code)
+    answer = problem(status, reason=error.detail if error.detail != status.phrase else None)
     answer.headers.update(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_allowed(request))
     return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods of the path (RFC 9110, 15.5.6); Starlette names those of the first route that has it."""
+    scope, routes = dict(request.scope), request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches(scope | {"method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

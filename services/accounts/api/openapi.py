@@ -68,7 +68,10 @@ def _add_common_responses(operation: dict[str, Any]) -> None:
     if operation["responses"].pop("422", None):
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
-        common.append(HTTPStatus.CONTENT_TOO_LARGE)
+        common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
     if "503" not in operation["responses"] and "health" not in operation["tags"]:
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
-    operation["responses"] |= {str(int(status)): body for status, body in problems(*common).items()}
+    for status, addition in problems(*common).items():
+        response = operation["responses"].setdefault(str(int(status)), _empty())
+        response["description"] += addition["description"]
+        response["content"][PROBLEM]["examples"] |= addition["content"][PROBLEM]["examples"]

@@ -47,7 +47,7 @@ async def update_me(user: CurrentUser, user_update: UserUpdate, users: UserManag
 
 
 @router.get(
-    "/users/{user_id}",
+    "/users/{user_id:uuid}",
     summary="Read a user",
     response_model=UserRead,
     dependencies=[Depends(current_superuser)],
@@ -59,7 +59,7 @@ async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
 
 
 @router.patch(
-    "/users/{user_id}",
+    "/users/{user_id:uuid}",
     summary="Change a user",
     response_model=UserRead,
     dependencies=[Depends(current_superuser)],
@@ -71,7 +71,7 @@ async def update_user(user_id: uuid.UUID, user_update: SuperuserUpdate, users: U
 
 
 @router.delete(
-    "/users/{user_id}",
+    "/users/{user_id:uuid}",
     summary="Delete a user",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[Depends(current_superuser)],

@@ -24,7 +24,7 @@ async def check(sessionmaker: Sessionmaker) -> None:
     """
     try:
         async with asyncio.timeout(SECONDS), sessionmaker() as session:
-            found = set((await session.scalars(text("SELECT version_num FROM alembic_version"))).all())
+            found = set(await (await session.connection()).scalars(text("SELECT version_num FROM alembic_version")))
     except DATABASE_ERRORS as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise NotReady("The database does not answer.") from error

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, NullPool, TypeDecorator, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from accounts.cli import fail, reason
 from accounts.models import Base
 from accounts.settings import get_settings
 
 LOCK_KEY = 0x6163636F756E7473  # "accounts" in ASCII: one migration at a time on a database
 TURN_TIMEOUT = "60s"  # how long to wait for another migration to end
-LOCK_TIMEOUT = "5s"  # how long a statement may wait for a table, with everybody else queuing behind it
+LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table, with everybody else queuing behind it
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -53,8 +54,7 @@ async def main() -> None:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)
     except (DBAPIError, PostgresError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise SystemExit(f"migrate: nothing was changed: {reason}") from None
+        fail("migrate", f"nothing was changed: {reason(error)}")
     finally:
         await engine.dispose()
 

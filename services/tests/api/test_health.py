@@ -1,0 +1,51 @@
+"""Whether the process runs, and whether it can serve."""
+
+import pytest
+from conftest import world_of
+from people import World
+
+from accounts.database import create_engine, create_sessionmaker
+from accounts.settings import Settings
+
+
+async def test_lives_and_serves(world: World) -> None:
+    for probe in ("live", "ready"):
+        response = await world.client.get(f"/health/{probe}")
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE alembic_version SET version_num = 'of-the-future'", "of-the-future"),
+        ("DELETE FROM alembic_version", "no revision"),
+        ("DROP TABLE alembic_version", "no revision"),
+    ],
+)
+async def test_is_not_ready_with_another_schema(world: World, statement: str, found: str) -> None:
+    await world.sql(statement)
+
+    response = await world.client.get("/health/ready")
+
+    assert (response.status_code, response.json()["detail"]) == (503, "NOT_READY")
+    assert found in response.json()["reason"]
+    assert "Retry-After" in response.headers
+
+
+class TestWithoutADatabase:
+    async def test_lives_and_says_that_it_cannot_serve(self, fresh_settings: Settings) -> None:
+        away = fresh_settings.model_copy(
+            update={"database_url": type(fresh_settings.database_url)("postgresql://accounts@/x?host=/nowhere")}
+        )
+        engine = create_engine(away, "test")
+        async with world_of(create_sessionmaker(engine)) as world:
+            live = await world.client.get("/health/live")
+            ready = await world.client.get("/health/ready")
+            groups = await world.client.get("/user-groups")
+        await engine.dispose()
+
+        assert live.status_code == 200
+        assert (ready.status_code, ready.json()["detail"]) == (503, "NOT_READY")
+        assert ready.json()["reason"] == "The database does not answer."
+        assert (groups.status_code, groups.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
+        assert "Retry-After" in groups.headers

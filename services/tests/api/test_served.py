@@ -1,0 +1,91 @@
+"""The API as it ships: gunicorn and its workers, on a port, with a database of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from httpx2 import Client, TransportError
+from people import PASSWORD
+
+from accounts.settings import get_settings
+
+PATIENCE = 20.0
+MORGANA = "morgana@camelot.example.com"
+# A token, an address that is free and a password that is strong are not to be had by generating any.
+DELIBERATE = "positive_data_acceptance"
+
+
+@contextmanager
+def gunicorn(database: str) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    secret = get_settings().secret_key.get_secret_value()
+    environment = os.environ | {
+        "DATABASE_URL": database, "API_PORT": str(port), "ENVIRONMENT": "production", "SECRET_KEY": secret,
+    }  # fmt: skip
+    with (
+        subprocess.Popen([sys.executable, "-m", "gunicorn"], env=environment) as server,
+        Client(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        try:
+            wait_until_ready(client)
+            yield server, client
+        finally:
+            server.send_signal(signal.SIGKILL) if server.poll() is None else None
+
+
+def wait_until_ready(client: Client) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            if client.get("/health/ready").status_code == 200:
+                return
+        except TransportError:
+            time.sleep(0.1)
+    pytest.fail("gunicorn does not serve")
+
+
+@pytest.fixture
+def superuser(fresh_database: str) -> str:
+    subprocess.run(
+        [sys.executable, "-m", "accounts.superuser", MORGANA],
+        env=os.environ | {"DATABASE_URL": fresh_database},
+        input=f"{PASSWORD}\n".encode(),
+        check=True,
+    )
+    return MORGANA
+
+
+def test_serves_and_stops_when_told(fresh_database: str) -> None:
+    with gunicorn(fresh_database) as (server, client):
+        assert client.get("/user-groups").json() == []
+        assert "Server" not in client.get("/health/live").headers
+
+        server.send_signal(signal.SIGTERM)
+
+        assert server.wait(PATIENCE) == 0
+
+
+def test_does_what_its_description_says(fresh_database: str, superuser: str) -> None:
+    """Schemathesis makes up requests from the description, right ones and wrong ones, and checks every answer."""
+    with gunicorn(fresh_database) as (_, client):
+        login = client.post("/auth/jwt/login", data={"username": superuser, "password": PASSWORD})
+        token = login.json()["access_token"]
+        command = [
+            str(Path(sys.executable).with_name("schemathesis")), "run", str(client.base_url.join("/openapi.json")),
+            "--no-color", "--seed=1",
+            "--phases=examples,coverage,fuzzing", "--max-examples=10", f"--exclude-checks={DELIBERATE}",
+            f"--header=Authorization: Bearer {token}",
+        ]  # fmt: skip
+
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout

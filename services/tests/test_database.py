@@ -1,0 +1,67 @@
+"""The transaction, and what errors of the database mean."""
+
+import asyncpg
+import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import func, select
+
+from accounts.database import Session, Sessionmaker, is_unavailable, sqlstate, transaction
+from accounts.models import User, UserGroup
+
+
+async def count(sessionmaker: Sessionmaker) -> int:
+    async with sessionmaker() as session:
+        return (await session.exec(select(func.count()).select_from(UserGroup))).one()
+
+
+class TestTransaction:
+    async def test_commits_at_its_end(self, sessionmaker: Sessionmaker) -> None:
+        async with transaction(sessionmaker) as session:
+            session.add(UserGroup(name="Round Table"))
+
+        assert await count(sessionmaker) == 1
+
+    async def test_rolls_back_when_it_raises(self, sessionmaker: Sessionmaker) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await self.fail_after_a_flush(sessionmaker)
+
+        assert await count(sessionmaker) == 0
+
+    async def fail_after_a_flush(self, sessionmaker: Sessionmaker) -> None:
+        async with transaction(sessionmaker) as session:
+            session.add(UserGroup(name="Round Table"))
+            await session.flush()
+            raise ZeroDivisionError
+
+    async def test_is_ended_by_nobody_else(self, sessionmaker: Sessionmaker) -> None:
+        async with transaction(sessionmaker) as session:
+            with pytest.raises(TypeError, match=r"commit\(\) belongs to"):
+                await session.commit()
+
+    async def test_releases_its_connection_between_reading_and_writing(self, engine: AsyncEngine) -> None:
+        async with Session(engine) as session:
+            await session.exec(select(User))
+            held = engine.pool.status()
+            await session.release()
+            assert engine.pool.status() != held
+
+    async def test_does_not_release_half_of_a_change(self, sessionmaker: Sessionmaker) -> None:
+        async with transaction(sessionmaker) as session:
+            session.add(UserGroup(name="Round Table"))
+            with pytest.raises(TypeError, match="half of a unit of work"):
+                await session.release()
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("code", "passes"),
+        [("57P01", True), ("53300", True), ("40P01", True), ("08006", True), ("42P01", False), ("22003", False)],
+    )
+    def test_are_outages_or_mistakes_by_their_code(self, code: str, passes: bool) -> None:  # noqa: FBT001
+        original = asyncpg.PostgresError.new({"C": code, "M": "", "S": "ERROR"})
+        wrapped = DBAPIError("SELECT", {}, original)
+
+        assert (sqlstate(original), sqlstate(wrapped)) == (code, code)
+        assert is_unavailable(original) is passes
+        assert is_unavailable(wrapped) is passes

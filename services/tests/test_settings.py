@@ -1,0 +1,114 @@
+"""The environment, typed and checked."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from accounts import settings
+from accounts.settings import Settings, SettingsError, get_settings
+
+ROOT = Path(__file__).parents[2]
+GOOD = {
+    "ENVIRONMENT": "production",
+    "DATABASE_URL": "postgresql://accounts@db:5432/accounts",
+    "POSTGRES_PASSWORD": "p@ss:w/rd",
+    "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+}
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A good environment, and no files of secrets."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(settings, "SECRETS_DIRECTORY", tmp_path / "none")
+    monkeypatch.setattr(settings, "get_settings", get_settings.__wrapped__)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_completes_the_url_with_the_password() -> None:
+    found = settings.get_settings()
+
+    assert found.database.render_as_string(hide_password=False) == (
+        "postgresql+asyncpg://accounts:p%40ss%3Aw%2Frd@db:5432/accounts"
+    )
+    assert not found.development
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SECRET_KEY", None, "SECRET_KEY is not set"),
+        ("DATABASE_URL", None, "DATABASE_URL is not set"),
+        ("SECRET_KEY", "change-me", "SECRET_KEY is still the placeholder of .env.example"),
+        ("POSTGRES_PASSWORD", "change-me", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
+        ("DATABASE_URL", "postgresql://a:change-me@db/a", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
+        ("SECRET_KEY", "short", "SECRET_KEY is shorter than 32 characters"),
+        ("DATABASE_URL", "sqlite:///x", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
+        ("DATABASE_URL", "nonsense", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
+        ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
+        ("ENVIRONMENT", "staging", "ENVIRONMENT: Input should be 'development' or 'production'"),
+    ],
+)
+def test_names_what_is_wrong_and_not_its_value(
+    environment: pytest.MonkeyPatch, name: str, value: str | None, message: str
+) -> None:
+    environment.setenv(name, value) if value else environment.delenv(name)
+
+    with pytest.raises(SettingsError) as error:
+        settings.get_settings()
+
+    assert error.value.code == f"accounts: {message}"
+
+
+def test_development_may_use_the_placeholders(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ENVIRONMENT", "development")
+    environment.setenv("SECRET_KEY", "change-me")
+
+    assert settings.get_settings().development
+
+
+def test_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_text("from a file, and long enough to be one\n")
+    (tmp_path / "postgres_password").write_text("from a file")
+    environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
+    environment.delenv("SECRET_KEY")
+
+    found = settings.get_settings()
+
+    assert found.secret_key.get_secret_value() == "from a file, and long enough to be one"
+    assert found.database.password == GOOD["POSTGRES_PASSWORD"]  # a variable wins
+
+
+@pytest.mark.usefixtures("environment")
+def test_secrets_do_not_show() -> None:
+    shown = repr(settings.get_settings())
+
+    assert GOOD["SECRET_KEY"] not in shown
+    assert GOOD["POSTGRES_PASSWORD"] not in shown
+
+
+def test_the_example_names_every_variable_once_with_its_comment() -> None:
+    example = (ROOT / ".env.example").read_text()
+
+    documented = re.findall(r"^# .*\n(?:[A-Z_]+=.*\n)*?([A-Z_]+)=", example, re.MULTILINE)
+    named = re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)
+
+    engines_own = {"DATABASE_URL"}  # each engine knows where its server is
+    assert sorted(named) == sorted({name.upper() for name in Settings.model_fields} - engines_own)
+    assert set(documented) >= set(named) - {"API_PORT"}
+
+
+def test_a_process_ends_with_one_line() -> None:
+    for command in (["-m", "alembic", "upgrade", "head"], ["-m", "gunicorn"]):
+        result = subprocess.run(
+            [sys.executable, *command], env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=False
+        )
+        assert result.returncode != 0
+        assert result.stderr.strip() == "accounts: DATABASE_URL is not set; SECRET_KEY is not set"
