@@ -39,7 +39,7 @@ def gunicorn(database: str) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
             wait_until_ready(client)
             yield server, client
         finally:
-            server.send_signal(signal.SIGKILL) if server.poll() is None else None
+            server.terminate()
 
 
 def wait_until_ready(client: Client) -> None:
