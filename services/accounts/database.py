@@ -43,11 +43,22 @@ class Session(AsyncSession):
 Sessionmaker = async_sessionmaker[Session]
 
 
+class Recorded(Exception):  # noqa: N818  # what derives from it is named for its rule
+    """Something that is refused, and yet has changed what is stored: its transaction is committed."""
+
+
 @asynccontextmanager
-async def transaction(sessionmaker: Sessionmaker) -> AsyncIterator[Session]:
-    """One unit of work: committed at the end of the block, rolled back when it raises."""
-    async with sessionmaker() as session:
-        yield session
+async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterator[Session]:
+    """One unit of work: committed at the end of the block, rolled back when it raises anything but ``Recorded``.
+
+    ``info`` is what the session knows of its cause: ``address`` and ``user_agent`` of the client, ``actor_id``.
+    """
+    async with sessionmaker(info=info) as session:
+        try:
+            yield session
+        except Recorded:
+            await AsyncSession.commit(session)
+            raise
         await AsyncSession.commit(session)
 
 

@@ -27,7 +27,9 @@ class State(TypedDict):
 
 async def get_session(request: Request) -> AsyncIterator[Session]:
     """Open the request's one transaction. Only ``SessionDep`` may ask for it: another scope would open a second one."""
-    async with transaction(request.state.sessionmaker) as session:
+    address = request.client.host if request.client else ""
+    user_agent = request.headers.get("user-agent", "")
+    async with transaction(request.state.sessionmaker, address=address, user_agent=user_agent) as session:
         yield session
 
 

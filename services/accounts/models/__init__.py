@@ -1,8 +1,25 @@
 """What is stored. Importing this package registers every table: Alembic and the mappers see what stands here."""
 
+from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.group import Membership, Role, UserGroup, Visibility
+from accounts.models.session import Kind, UserSession
+from accounts.models.throttle import Throttle
 from accounts.models.token import OneTimeToken, Purpose
 from accounts.models.user import User
 
-__all__ = ["Base", "Entity", "Membership", "OneTimeToken", "Purpose", "Role", "User", "UserGroup", "Visibility"]
+__all__ = [
+    "AuditEvent",
+    "Base",
+    "Entity",
+    "Kind",
+    "Membership",
+    "OneTimeToken",
+    "Purpose",
+    "Role",
+    "Throttle",
+    "User",
+    "UserGroup",
+    "UserSession",
+    "Visibility",
+]

@@ -1,0 +1,42 @@
+"""What happened, written in the transaction that did it, and never changed."""
+
+import uuid
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Identity, Index, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from accounts.models.base import Entity
+from accounts.models.session import ADDRESS_LENGTH
+
+ACTION_LENGTH = 50
+
+
+class AuditEvent(Entity, table=True):
+    """Who did what to whom, when and from where.
+
+    It refers to users and groups without foreign keys, since it outlives them.
+    """
+
+    __tablename__ = "audit_event"
+    __table_args__: ClassVar[Any] = (
+        Index(None, "actor_id", "id"),
+        Index(None, "user_id", "id"),
+        Index(None, "action", "id"),
+        Index(None, "at"),
+    )
+
+    id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
+    at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    action: str = Field(max_length=ACTION_LENGTH)
+    actor_id: uuid.UUID | None = None
+    user_id: uuid.UUID | None = None
+    group_id: int | None = Field(default=None, sa_type=BigInteger)
+    address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})
+    detail: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSONB, nullable=False, sa_column_kwargs={"server_default": "{}"}
+    )
