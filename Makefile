@@ -49,8 +49,9 @@ migrate: $(ENGINE_READY) ## Bring the schema up to date
 revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
 
+# Coverage is of the whole suite, or it says nothing.
 test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
-	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(ARGS)
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
 
 check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check
