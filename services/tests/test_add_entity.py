@@ -29,18 +29,23 @@ import revision
 from alembic import command
 from alembic.config import Config
 
-url = os.environ["DATABASE_URL"]
-revision.throwaway = lambda: contextlib.nullcontext(types.SimpleNamespace(url=lambda: url))
+ours = os.environ["DATABASE_URL"]
+revision.throwaway = lambda: contextlib.nullcontext(types.SimpleNamespace(url=lambda: os.environ["OWNER_URL"]))
 revision.revise("badges")
 command.upgrade(Config(toml_file="pyproject.toml"), "head")
 command.check(Config(toml_file="pyproject.toml"))
 
+# From here on it is what the API does, and as whom it connects.
 from sqlmodel import select
 
 from accounts.cli import run
 from accounts.database import transaction
 from accounts.domain import badges
 from accounts.models import User
+from accounts.settings import get_settings
+
+os.environ["DATABASE_URL"] = ours
+get_settings.cache_clear()
 
 
 async def award_and_list(sessionmaker):
@@ -89,7 +94,7 @@ def test_takes_four_steps() -> None:
 async def test_makes_a_table_that_works(copy: Path, busy_world: World, fresh_database: str) -> None:
     arthur = await busy_world.user("arthur")
 
-    said = python(copy, "-W", "error", "-c", STEPS, DATABASE_URL=fresh_database)
+    said = python(copy, "-W", "error", "-c", STEPS, DATABASE_URL=fresh_database, OWNER_URL=fresh_database)
 
     assert said.splitlines()[-1] == str([("Grail", arthur.email)])
     (written,) = (copy / "services/accounts/migrations/versions").glob("*_badges.py")
