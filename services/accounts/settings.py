@@ -1,10 +1,13 @@
 """The environment, typed and checked: the only module that reads it."""
 
+import re
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +17,8 @@ from sqlalchemy.exc import ArgumentError
 PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
 SECRET_LENGTH = 32
+DAY = 24 * 60 * 60
+PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
 
 class Environment(StrEnum):
@@ -38,9 +43,16 @@ class Settings(BaseSettings):
     environment: Environment = Environment.PRODUCTION
     database_url: SecretStr
     postgres_password: SecretStr | None = None
+    postgres_api_password: SecretStr | None = None
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
     secret_key: SecretStr
-    access_token_seconds: Annotated[int, Field(ge=1)] = 3600
+    signing_key: SecretStr = SecretStr("")
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+$")] = "http://localhost:8000"
+    access_token_seconds: Annotated[int, Field(ge=1)] = 900
+    session_idle_seconds: Annotated[int, Field(ge=1)] = 14 * DAY
+    session_seconds: Annotated[int, Field(ge=1)] = 90 * DAY
+    sessions_per_user: Annotated[int, Field(ge=1)] = 20
+    throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
@@ -59,6 +71,26 @@ class Settings(BaseSettings):
             url = url.set(password=self.postgres_password.get_secret_value())
         return url
 
+    @property
+    def secret_keys(self) -> list[str]:
+        """The parts of ``secret_key``: the newest first."""
+        return [part.strip() for part in self.secret_key.get_secret_value().split(",")]
+
+    @property
+    def signing_keys(self) -> list[bytes]:
+        """The private keys in ``signing_key``, in PEM: the newest first."""
+        return [pem.encode() for pem in PEM.findall(self.signing_key.get_secret_value())]
+
+    @model_validator(mode="after")
+    def _signing_keys_are_keys(self) -> Self:
+        try:
+            usable = all(load_pem_private_key(pem, password=None) for pem in self.signing_keys)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            usable = False
+        if not usable or bool(self.signing_keys) != bool(self.signing_key.get_secret_value().strip()):
+            raise ValueError("SIGNING_KEY holds something that is no private key in PEM, without a password")
+        return self
+
     @model_validator(mode="after")
     def _database_url_is_postgresql(self) -> Self:
         try:
@@ -73,11 +105,11 @@ class Settings(BaseSettings):
     def _secrets_are_secret(self) -> Self:
         if self.development:
             return self
-        secrets = {"SECRET_KEY": self.secret_key.get_secret_value(), "POSTGRES_PASSWORD": self.database.password}
-        for name, value in secrets.items():
-            if value == PLACEHOLDER:
+        secrets = {"SECRET_KEY": self.secret_keys, "POSTGRES_PASSWORD": [self.database.password or ""]}
+        for name, values in secrets.items():
+            if PLACEHOLDER in values:
                 raise ValueError(f"{name} is still the placeholder of .env.example")
-        if len(secrets["SECRET_KEY"] or "") < SECRET_LENGTH:
+        if min(map(len, self.secret_keys)) < SECRET_LENGTH:
             raise ValueError(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
         return self
 

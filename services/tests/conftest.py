@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from anyio import run
 from httpx2 import ASGITransport, AsyncClient
-from people import Sent, World
+from people import OWNER, Sent, World
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
@@ -22,34 +22,38 @@ from accounts.api.app import create_app, lifespan
 from accounts.api.dependencies import get_deliver
 from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
 from accounts.domain import passwords
+from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
 from postgres import throwaway
 
 TEMPLATE = "accounts"
-CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name
+CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server for all workers, before they are, with a migrated database to copy."""
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
-    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests, which is long enough"}
+    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests which is long enough"}
+    os.environ["THROTTLE_SCALE"] = "1000"  # tests of the limits set it to 1
     if CLUSTER not in os.environ and not config.option.collectonly:
         stack = ExitStack()
         config.add_cleanup(stack.close)
         cluster = stack.enter_context(throwaway())
-        os.environ |= {CLUSTER: cluster.url("{}"), "DATABASE_URL": cluster.url(TEMPLATE)}
+        os.environ |= {CLUSTER: cluster.url("{database}", role="{role}"), "DATABASE_URL": cluster.url(TEMPLATE)}
         command.upgrade(Config(toml_file="pyproject.toml"), "head")
+        # Tests arrange some things that the API's role may not; it has to say so, and inherits nothing.
+        execute(f"GRANT {OWNER} TO {ROLE} WITH INHERIT FALSE, SET TRUE")
         execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true ALLOW_CONNECTIONS false")
 
 
-def url_of(database: str) -> str:
-    return os.environ[CLUSTER].format(database)
+def url_of(database: str, role: str = ROLE) -> str:
+    return os.environ[CLUSTER].format(database=database, role=role)
 
 
 def execute(statement: str, database: str = "postgres") -> None:
     async def connect_and_execute() -> None:
-        connection = await asyncpg.connect(url_of(database))
+        connection = await asyncpg.connect(url_of(database, OWNER))
         await connection.execute(statement)
         await connection.close()
 
@@ -126,10 +130,16 @@ def client(world: World) -> AsyncClient:
 
 @pytest.fixture
 def fresh_database() -> Iterator[str]:
-    """The URL of a migrated database of this test's own, for real commits."""
+    """The URL of a migrated database of this test's own, for real commits, as the API connects."""
     name = f"fresh_{uuid4().hex}"
     yield copy_of_template(name)
     execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def owned_database(fresh_database: str) -> str:
+    """The URL of the same database, as the migrations connect."""
+    return fresh_database.replace(f"{ROLE}@", f"{OWNER}@")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from accounts.schemas.group import GroupCreate
 from accounts.schemas.user import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
+OWNER = "accounts"  # of the schema; tests speak to the database as the API does
 
 
 @dataclass
@@ -75,6 +76,8 @@ class World:
         return {"Authorization": f"Bearer {response.json()['access_token']}"}
 
     async def sql(self, statement: str) -> None:
-        """Run a statement that the domain has no word for."""
+        """Run a statement that the domain has no word for, as the owner of the schema."""
         async with transaction(self.sessionmaker) as session:
-            await (await session.connection()).execute(text(statement))
+            connection = await session.connection()
+            for each in (f"SET ROLE {OWNER}", statement, "RESET ROLE"):
+                await connection.execute(text(each))

@@ -50,6 +50,13 @@ def test_completes_the_url_with_the_password() -> None:
         ("POSTGRES_PASSWORD", "change-me", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
         ("DATABASE_URL", "postgresql://a:change-me@db/a", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
         ("SECRET_KEY", "short", "SECRET_KEY is shorter than 32 characters"),
+        ("SECRET_KEY", f"{GOOD['SECRET_KEY']},short", "SECRET_KEY is shorter than 32 characters"),
+        ("SIGNING_KEY", "x", "SIGNING_KEY holds something that is no private key in PEM, without a password"),
+        (
+            "SIGNING_KEY",
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            "SIGNING_KEY holds something that is no private key in PEM, without a password",
+        ),
         ("DATABASE_URL", "sqlite:///x", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
@@ -75,14 +82,14 @@ def test_development_may_use_the_placeholders(environment: pytest.MonkeyPatch) -
 
 
 def test_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "secret_key").write_text("from a file, and long enough to be one\n")
+    (tmp_path / "secret_key").write_text("from a file and long enough to be one\n")
     (tmp_path / "postgres_password").write_text("from a file")
     environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
     environment.delenv("SECRET_KEY")
 
     found = settings.get_settings()
 
-    assert found.secret_key.get_secret_value() == "from a file, and long enough to be one"
+    assert found.secret_key.get_secret_value() == "from a file and long enough to be one"
     assert found.database.password == GOOD["POSTGRES_PASSWORD"]  # a variable wins
 
 

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from accounts.api import auth, groups, health, users
+from accounts.api import auth, groups, health, keys, sessions, users
+from accounts.api.authentication import COOKIE
+from accounts.api.cross_site import CrossSiteGuard
 from accounts.api.dependencies import State
 from accounts.api.errors import add_handlers
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe
 from accounts.database import create_engine, create_sessionmaker
+from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
 from accounts.settings import get_settings
 
@@ -30,7 +33,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     engine = create_engine(settings, "api")
     passwords = Passwords(threads_per_worker(settings.web_concurrency))
     try:
-        yield {"settings": settings, "sessionmaker": create_sessionmaker(engine), "passwords": passwords}
+        yield {
+            "settings": settings,
+            "sessionmaker": create_sessionmaker(engine),
+            "passwords": passwords,
+            "keys": key_ring(settings),
+        }
     finally:
         passwords.close()
         await engine.dispose()
@@ -47,8 +55,9 @@ def create_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=sessions.COOKIE_PATHS)
     add_handlers(app)
-    for module in (auth, users, groups, health):
+    for module in (auth, sessions, users, groups, keys, health):
         app.include_router(module.router)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

@@ -1,38 +1,72 @@
 """Signing up, in and out; verifying an address; resetting a password."""
 
+import uuid
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
-from accounts.api.authentication import CurrentUser, StrategyDep
-from accounts.api.dependencies import UserManagerDep
+from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
+from accounts.api.dependencies import SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.throttle import THROTTLED, WelcomeDep, by_address, by_client, by_registration, by_sign_in
 from accounts.domain import errors
+from accounts.domain.attempts import Attempt
+from accounts.domain.refresh import Token, parse
 from accounts.models import Purpose, User
-from accounts.schemas.auth import EmailInput, LoginForm, ResetInput, TokenInput, TokenRead
+from accounts.schemas.auth import EmailInput, LoginForm, RefreshForm, ResetInput, TokenInput, TokenRead
 from accounts.schemas.user import UserCreate, UserRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
-@router.post("/jwt/login", summary="Sign in", responses=problems(errors.LoginBadCredentials, errors.Busy))
+@router.post(
+    "/jwt/login",
+    summary="Sign in",
+    dependencies=[by_sign_in],
+    responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
+)
 async def login(
     form: Annotated[LoginForm, Depends()],
     users: UserManagerDep,
-    strategy: StrategyDep,
+    strategy: BearerStrategyDep,
     request: Request,
     response: Response,
 ) -> TokenRead:
-    """Exchange an e-mail address and a password for an access token.
+    """Exchange an e-mail address and a password for an access token and a refresh token.
 
-    The form is OAuth 2.0's password grant: `username` is the e-mail address. Send the token with later
-    requests as `Authorization: Bearer …`.
+    The form is OAuth 2.0's password grant: `username` is the e-mail address. Send the access token with later
+    requests as `Authorization: Bearer …`, and exchange the refresh token before it expires.
     """
     user = await users.sign_in(form)
+    return answer(request, response, user.id, await strategy.start(user))
+
+
+@router.post(
+    "/jwt/refresh",
+    summary="Refresh the tokens",
+    dependencies=[by_client(Attempt.REFRESH)],
+    responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *THROTTLED),
+)
+async def refresh(
+    form: Annotated[RefreshForm, Form()], sessions: SessionManagerDep, request: Request, response: Response
+) -> TokenRead:
+    """Exchange a refresh token for the next one and an access token.
+
+    Each works once. For ten seconds it gives the same answer again, to another tab or after a lost answer; later, its
+    use ends the session, since somebody has stolen it.
+    """
+    used, successor = await sessions.refresh(parse(form.refresh_token))
+    return answer(request, response, used.user_id, successor)
+
+
+def answer(request: Request, response: Response, user_id: uuid.UUID, token: Token) -> TokenRead:
+    """Sign an access token for the session of ``token``, and let nobody store either."""
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
     return TokenRead(
-        access_token=await strategy.write_token(user), expires_in=request.state.settings.access_token_seconds
+        access_token=request.state.keys.sign(user_id, token.session_id),
+        expires_in=request.state.settings.access_token_seconds,
+        refresh_token=str(token),
     )
 
 
@@ -42,8 +76,9 @@ async def login(
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED),
 )
-async def logout(_: CurrentUser) -> None:
-    """End the session."""
+async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
+    """End the session: its tokens are good for nothing from now on."""
+    await sessions.end(user, current.id)
 
 
 @router.post(
@@ -51,14 +86,21 @@ async def logout(_: CurrentUser) -> None:
     summary="Sign up",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    responses=problems(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy),
+    dependencies=[by_registration],
+    responses=problems(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy, *THROTTLED),
 )
 async def register(user_create: UserCreate, users: UserManagerDep) -> User:
     """Make an account: a password of 12 to 128 characters, whatever they are."""
     return await users.create(user_create)
 
 
-@router.post("/forgot-password", summary="Ask for a reset token", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/forgot-password",
+    summary="Ask for a reset token",
+    status_code=HTTPStatus.ACCEPTED,
+    dependencies=[by_address(Attempt.FORGOT_PASSWORD)],
+    responses=problems(*THROTTLED),
+)
 async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token for setting a new password, if there is an active user with this address."""
     await users.request(Purpose.RESET, body.email)
@@ -67,21 +109,33 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
 @router.post(
     "/reset-password",
     summary="Set a new password",
-    responses=problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy),
+    dependencies=[by_client(Attempt.RESET_PASSWORD)],
+    responses=problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
 )
-async def reset_password(body: ResetInput, users: UserManagerDep) -> None:
+async def reset_password(body: ResetInput, users: UserManagerDep, welcome: WelcomeDep) -> None:
     """Use a reset token up. A password that is refused leaves it usable."""
-    await users.reset_password(body.token, body.password)
+    user = await users.reset_password(body.token, body.password)
+    await welcome(user.email)
 
 
-@router.post("/request-verify-token", summary="Ask for a verification token", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/request-verify-token",
+    summary="Ask for a verification token",
+    status_code=HTTPStatus.ACCEPTED,
+    dependencies=[by_address(Attempt.REQUEST_VERIFY)],
+    responses=problems(*THROTTLED),
+)
 async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token that proves the address, if there is an active, unverified user with it."""
     await users.request(Purpose.VERIFY, body.email)
 
 
 @router.post(
-    "/verify", summary="Verify an address", response_model=UserRead, responses=problems(errors.VerifyUserBadToken)
+    "/verify",
+    summary="Verify an address",
+    response_model=UserRead,
+    dependencies=[by_client(Attempt.VERIFY)],
+    responses=problems(errors.VerifyUserBadToken, *THROTTLED),
 )
 async def verify(body: TokenInput, users: UserManagerDep) -> User:
     """Use a verification token up."""

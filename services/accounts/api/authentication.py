@@ -1,26 +1,97 @@
-"""Who is calling: FastAPI Users' bearer transport and JWT strategy, as dependencies."""
+"""Who is calling: FastAPI Users' transports and strategies, on sessions that can be ended."""
 
 import uuid
-from typing import Annotated
+from abc import ABC, abstractmethod
+from typing import Annotated, override
 
 from fastapi import Depends, Request
-from fastapi_users import FastAPIUsers
-from fastapi_users.authentication import AuthenticationBackend, BearerTransport, JWTStrategy
+from fastapi_users import BaseUserManager, FastAPIUsers
+from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 
-from accounts.api.dependencies import get_user_manager
-from accounts.models import User
+from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
+from accounts.domain.refresh import Token, parse
+from accounts.models import Kind, User, UserSession
+
+# The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
+COOKIE = "__Host-accounts"
+COOKIE_SECONDS = 400 * 24 * 60 * 60  # as long as browsers keep any: the session's own limits end it earlier
 
 
-def get_strategy(request: Request) -> JWTStrategy[User, uuid.UUID]:
-    """Make the strategy that writes and reads access tokens."""
-    settings = request.state.settings
-    return JWTStrategy(settings.secret_key.get_secret_value(), settings.access_token_seconds)
+class SessionStrategy(Strategy[User, uuid.UUID], ABC):
+    """Finds the user and the live session that a token names, by one statement, and leaves the session at hand."""
+
+    kind: Kind
+
+    def __init__(self, request: Request, session: SessionDep, sessions: SessionManagerDep) -> None:
+        self.request = request
+        self.session = session
+        self.sessions = sessions
+
+    @override
+    async def read_token(self, token: str | None, user_manager: BaseUserManager[User, uuid.UUID]) -> User | None:
+        found = await self._find(token or "")
+        if found is None:
+            return None
+        user, self.request.state.current_session = found
+        self.session.info["actor_id"] = user.id
+        return user
+
+    @override
+    async def write_token(self, user: User) -> str:
+        return str(await self.start(user))
+
+    @override
+    async def destroy_token(self, token: str, user: User) -> None:
+        await self.sessions.end(user, self.request.state.current_session.id)
+
+    async def start(self, user: User) -> Token:
+        """Begin a session whose tokens travel this way."""
+        return await self.sessions.start(user, self.kind)
+
+    @abstractmethod
+    async def _find(self, token: str) -> tuple[User, UserSession] | None:
+        """Find whom a token of this kind stands for."""
 
 
-backend = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), get_strategy)
-_users = FastAPIUsers[User, uuid.UUID](get_user_manager, [backend])
+class BearerStrategy(SessionStrategy):
+    """Reads access tokens, which name their session."""
 
-StrategyDep = Annotated[JWTStrategy[User, uuid.UUID], Depends(get_strategy)]
+    kind = Kind.BEARER
+
+    @override
+    async def _find(self, token: str) -> tuple[User, UserSession] | None:
+        claims = self.request.state.keys.verify(token)
+        return await self.sessions.by_claims(claims) if claims else None
+
+
+class CookieStrategy(SessionStrategy):
+    """Reads cookies, which are opaque."""
+
+    kind = Kind.COOKIE
+
+    @override
+    async def _find(self, token: str) -> tuple[User, UserSession] | None:
+        parsed = parse(token)
+        return await self.sessions.by_cookie(parsed) if parsed else None
+
+
+bearer = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), BearerStrategy)
+cookie = AuthenticationBackend("cookie", CookieTransport(COOKIE, cookie_max_age=COOKIE_SECONDS), CookieStrategy)
+_users = FastAPIUsers[User, uuid.UUID](get_user_manager, [bearer, cookie])
+
+BearerStrategyDep = Annotated[BearerStrategy, Depends(BearerStrategy)]
+CookieStrategyDep = Annotated[CookieStrategy, Depends(CookieStrategy)]
+
+current_user = _users.current_user(active=True)
 current_superuser = _users.current_user(active=True, superuser=True)
-CurrentUser = Annotated[User, Depends(_users.current_user(active=True))]
+CurrentUser = Annotated[User, Depends(current_user)]
 Viewer = Annotated[User | None, Depends(_users.current_user(active=True, optional=True))]
+
+
+def get_current_session(request: Request, _: CurrentUser) -> UserSession:
+    """Give the session by which this request is authenticated."""
+    session: UserSession = request.state.current_session
+    return session
+
+
+CurrentSession = Annotated[UserSession, Depends(get_current_session)]

@@ -8,8 +8,10 @@ from fastapi import BackgroundTasks, Depends, Request
 
 from accounts.database import Session, Sessionmaker, transaction
 from accounts.domain.groups import GroupManager
+from accounts.domain.keys import KeyRing
 from accounts.domain.passwords import Passwords
 from accounts.domain.recovery import Deliver
+from accounts.domain.sessions import SessionManager
 from accounts.domain.users import UserManager
 from accounts.models import Purpose
 from accounts.settings import Settings
@@ -23,6 +25,7 @@ class State(TypedDict):
     settings: Settings
     sessionmaker: Sessionmaker
     passwords: Passwords
+    keys: KeyRing
 
 
 async def get_session(request: Request) -> AsyncIterator[Session]:
@@ -58,5 +61,11 @@ def get_group_manager(session: SessionDep) -> GroupManager:
     return GroupManager(session)
 
 
+def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
+    """Make the manager of sessions for one request."""
+    return SessionManager(session, request.state.settings)
+
+
+SessionManagerDep = Annotated[SessionManager, Depends(get_session_manager)]
 UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
 GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]

@@ -28,10 +28,15 @@ STATUS: dict[type[errors.Refusal], HTTPStatus] = {
     errors.ResetPasswordInvalidPassword: HTTPStatus.BAD_REQUEST,
     errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
+    errors.RefreshBadToken: HTTPStatus.BAD_REQUEST,
+    errors.RefreshTokenReused: HTTPStatus.BAD_REQUEST,
+    errors.SessionNotFound: HTTPStatus.NOT_FOUND,
+    errors.CrossSite: HTTPStatus.FORBIDDEN,
     errors.UserNotFound: HTTPStatus.NOT_FOUND,
     errors.GroupNotFound: HTTPStatus.NOT_FOUND,
     errors.GroupNameTaken: HTTPStatus.CONFLICT,
     errors.LastSuperuser: HTTPStatus.CONFLICT,
+    errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -93,6 +98,22 @@ async def refused(_: Request, error: errors.Refusal) -> JSONResponse:
     return problem(STATUS[type(error)], error.code, reason=error.reason)
 
 
+async def limited(request: Request, error: errors.TooManyAttempts) -> JSONResponse:
+    """Say when to come back: Retry-After (RFC 9110, 10.2.3), and the limit as draft-ietf-httpapi-ratelimit-headers."""
+    answer = await refused(request, error)
+    answer.headers["Retry-After"] = str(error.seconds)
+    answer.headers.update(rate_limit(error.attempts, error.period, remaining=0, seconds=error.seconds))
+    return answer
+
+
+def rate_limit(attempts: int, period: int, *, remaining: int, seconds: int) -> dict[str, str]:
+    """Write a limit of ``attempts`` in ``period`` seconds, and how much of it is there for how many ``seconds``."""
+    return {
+        "RateLimit-Policy": f'"default";q={attempts};w={period}',
+        "RateLimit": f'"default";r={remaining};t={seconds}',
+    }
+
+
 async def raised(request: Request, error: HTTPException) -> JSONResponse:
     """Answer FastAPI's and Starlette's own errors with the status's name."""
     status = HTTPStatus(error.status_code)
@@ -137,6 +158,7 @@ async def failed(_: Request, __: Exception) -> JSONResponse:
 
 def add_handlers(app: FastAPI) -> None:
     """Let every error of ``app`` answer with problem details."""
+    app.add_exception_handler(errors.TooManyAttempts, limited)  # type: ignore[arg-type]  # as below
     app.add_exception_handler(errors.Refusal, refused)  # type: ignore[arg-type]  # narrower than Exception, as meant
     app.add_exception_handler(HTTPException, raised)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above

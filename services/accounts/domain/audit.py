@@ -14,7 +14,7 @@ class Action(StrEnum):
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"
     SESSION_ENDED = "session.ended"
-    SESSION_REVOKED = "session.revoked"
+    SESSIONS_REVOKED = "sessions.revoked"
     REFRESH_REUSED = "refresh.reused"
 
 
@@ -33,8 +33,6 @@ async def record(
     actor_id = session.info.get("actor_id", user_id)
     address = session.info.get("address", "")
     session.add(
-        AuditEvent(
-            action=action, actor_id=actor_id, user_id=user_id, group_id=group_id, address=address, detail=detail
-        )
+        AuditEvent(action=action, actor_id=actor_id, user_id=user_id, group_id=group_id, address=address, detail=detail)
     )
     await session.flush()

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from accounts.database import Recorded
+
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
     """A rule said no. ``code`` is stable, for programs; the docstring's first line and ``reason`` are for people."""
@@ -97,7 +99,46 @@ class Busy(Refusal):
     code = "BUSY"
 
 
+class TooManyAttempts(Refusal):
+    """Too many attempts were made lately; the reason says when to try again.
+
+    ``seconds`` is the time to wait, and ``attempts`` in ``period`` seconds the limit that was reached.
+    """
+
+    code = "TOO_MANY_ATTEMPTS"
+
+    def __init__(self, seconds: int, attempts: int, period: int) -> None:
+        super().__init__(f"Try again in {seconds} seconds.")
+        self.seconds = seconds
+        self.attempts = attempts
+        self.period = period
+
+
 class NotReady(Refusal):
     """The database is away, or its schema is not the one that this code needs; the reason says which."""
 
     code = "NOT_READY"
+
+
+class RefreshBadToken(Refusal):
+    """The refresh token is unknown, or its session has ended."""
+
+    code = "REFRESH_BAD_TOKEN"
+
+
+class RefreshTokenReused(Refusal, Recorded):
+    """The refresh token was used before, so it may be stolen; its session is ended."""
+
+    code = "REFRESH_TOKEN_REUSED"
+
+
+class SessionNotFound(Refusal):
+    """There is no such session of the user."""
+
+    code = "SESSION_NOT_FOUND"
+
+
+class CrossSite(Refusal):
+    """Another site's page sent the cookie along."""
+
+    code = "CROSS_SITE"

@@ -36,12 +36,23 @@ class LoginForm(OAuth2PasswordRequestForm):
         )
 
 
+class RefreshForm(BaseModel):
+    """OAuth 2.0's refresh grant (RFC 6749, 6)."""
+
+    grant_type: Literal["refresh_token"] = "refresh_token"
+    refresh_token: Opaque
+    scope: Ignored = ""
+    client_id: Ignored = ""
+    client_secret: Ignored = ""
+
+
 class TokenRead(BaseModel):
-    """The answer to a sign-in (RFC 6749, 5.1); ``expires_in`` is in seconds."""
+    """The answer to a sign-in (RFC 6749, 5.1); ``expires_in`` is of the access token, in seconds."""
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token
     expires_in: int
+    refresh_token: str
 
 
 class EmailInput(BaseModel):

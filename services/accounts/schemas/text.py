@@ -10,10 +10,6 @@ from pydantic_core import PydanticCustomError
 from accounts.models.group import DESCRIPTION_LENGTH, GROUP_NAME_LENGTH
 from accounts.models.user import DISPLAY_NAME_LENGTH, EMAIL_LENGTH
 
-# NIST SP 800-63B-4, 3.1.1.2: no composition rules; long enough, and not so long that hashing it is an attack.
-PASSWORD_MIN_LENGTH = 12
-PASSWORD_MAX_LENGTH = 128
-
 PASSWORD_MAX_LENGTH = 128  # NIST SP 800-63B-4 asks for at least 64; without a bound, hashing would be an attack
 
 # No control characters: PostgreSQL refuses NUL, and the others forge lines in logs and mails.

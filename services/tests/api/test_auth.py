@@ -1,7 +1,6 @@
 """Signing up, in and out; verifying; resetting."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
@@ -13,6 +12,7 @@ from accounts.models import Purpose
 
 ARTHUR = {"email": "king.arthur@camelot.example.com", "password": PASSWORD, "display_name": "Arthur"}
 NEW_PASSWORD = "a-sword-in-a-stone"
+SECRET = "a secret of the tests which is long enough"
 
 
 class TestRegister:
@@ -74,7 +74,7 @@ class TestLogin:
         assert response.status_code == 200
         assert response.headers["Cache-Control"] == "no-store"
         assert response.json()["token_type"] == "bearer"
-        assert response.json()["expires_in"] == 3600
+        assert response.json()["expires_in"] == 900
 
     async def test_finds_the_address_in_any_letter_case(self, world: World) -> None:
         arthur = await world.user("arthur")
@@ -152,28 +152,19 @@ class TestAccessToken:
         assert response.headers["Content-Type"] == "application/problem+json"
 
     @pytest.mark.parametrize(
-        ("key", "algorithm", "claims"),
-        [
-            ("SECRET", "HS256", {}),
-            ("", "none", {}),
-            ("a secret of the tests, which is long enough", "HS512", {}),
-            ("a secret of the tests, which is long enough", "HS256", {"aud": "another"}),
-            ("a secret of the tests, which is long enough", "HS256", {"exp": 0}),
-            ("a secret of the tests, which is long enough", "HS256", {"sub": "nobody"}),
-            ("a secret of the tests, which is long enough", "HS256", {"sub": "01999999-9999-7999-8999-999999999999"}),
-        ],
+        ("key", "algorithm"),
+        [("SECRET", "HS256"), ("", "none"), (SECRET, "HS512"), (SECRET * 2, "HS256")],
     )
     @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
-    async def test_cannot_be_forged(self, world: World, key: str, algorithm: str, claims: dict[str, object]) -> None:
-        arthur = await world.user("arthur")
-        expiry = datetime.now(UTC) + timedelta(hours=1)
-        token = jwt.encode(
-            {"sub": str(arthur.id), "aud": ["fastapi-users:auth"], "exp": expiry} | claims, key, algorithm
-        )
+    async def test_cannot_be_forged(self, world: World, key: str, algorithm: str) -> None:
+        genuine = (await world.login(await world.user("arthur"))).json()["access_token"]
+        header, claims = jwt.get_unverified_header(genuine), jwt.decode(genuine, options={"verify_signature": False})
+        forged = jwt.encode(claims, key, algorithm, {"kid": header["kid"]})
+        tampered = genuine[:-5] + "AAAAA"
 
-        response = await world.client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
-
-        assert response.status_code == 401
+        for token in (forged, tampered):
+            response = await world.client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
+            assert response.status_code == 401
 
 
 class TestVerify:

@@ -1,0 +1,81 @@
+"""Attempts are counted before anything else is done about them: a dependency for each route that can be abused."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from fastapi.params import Depends as Dependency
+
+from accounts.api.dependencies import SessionDep
+from accounts.api.errors import rate_limit
+from accounts.domain import attempts, errors
+from accounts.domain.attempts import Attempt
+from accounts.schemas.auth import EmailInput, LoginForm
+from accounts.schemas.user import UserCreate
+
+THROTTLED = (errors.TooManyAttempts,)
+
+
+async def _count(request: Request, response: Response, attempt: Attempt, address: str = "") -> None:
+    allowance = await attempts.admit(
+        request.state.sessionmaker, attempt, _client(request), address, scale=request.state.settings.throttle_scale
+    )
+    limit, left = allowance.limit, allowance.remaining
+    response.headers.update(rate_limit(limit.attempts, limit.seconds, remaining=left, seconds=allowance.reset_seconds))
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def by_client(attempt: Attempt) -> Dependency:
+    """Limit how often a client tries something."""
+
+    async def count(request: Request, response: Response) -> None:
+        await _count(request, response, attempt)
+
+    return _depends(count)
+
+
+def by_address(attempt: Attempt) -> Dependency:
+    """Limit how often a client tries something, and how often it is tried for the address in the body."""
+
+    async def count(request: Request, response: Response, body: EmailInput) -> None:
+        await _count(request, response, attempt, body.email)
+
+    return _depends(count)
+
+
+async def _registration(request: Request, response: Response, user_create: UserCreate) -> None:
+    await _count(request, response, Attempt.REGISTER, user_create.email)
+
+
+async def _sign_in(
+    request: Request, response: Response, form: Annotated[LoginForm, Depends()], session: SessionDep
+) -> AsyncIterator[None]:
+    await _count(request, response, Attempt.LOGIN, form.username)
+    yield
+    await attempts.welcome(session, _client(request), form.username)
+
+
+Welcome = Callable[[str], Awaitable[None]]
+
+
+def get_welcome(request: Request, session: SessionDep) -> Welcome:
+    """Let whoever has proven an address otherwise than by signing in be as welcome to sign in, once this commits."""
+
+    async def welcome(address: str) -> None:
+        await attempts.welcome(session, _client(request), address)
+
+    return welcome
+
+
+def _depends(count: Callable[..., object]) -> Dependency:
+    # Of the function's scope, so that what follows a yield belongs to the request's transaction and fails with it.
+    dependency: Dependency = Depends(count, scope="function")
+    return dependency
+
+
+by_registration = _depends(_registration)
+by_sign_in = _depends(_sign_in)
+WelcomeDep = Annotated[Welcome, Depends(get_welcome)]

@@ -1,0 +1,126 @@
+"""Who may try what, how often: against guessing passwords, flooding mailboxes and wearing out the service.
+
+What is tried counts before it is looked at, right or wrong, and whether or not there is such a user:
+
+- under the client's network, for everything;
+- for signing in, under the pair of an address and a network: one who errs waits for seconds, then minutes, then half
+  an hour, never longer; and a sign-in that succeeds makes the pair's count start anew;
+- for signing in, under the address, whatever the network: NIST SP 800-63B-4, 3.2.2, limits guessing by many. As it
+  recommends there, a network that the address has signed in from lately is exempt. So however an address is attacked
+  from elsewhere, its owner signs in from where they are known, and becomes known by resetting the password;
+- for what sends a mail, under the address. Who is refused then has a mail with a token that still works.
+
+Whoever shares a network with the owner can use the pair's attempts up. That ends when they stop.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network, ip_address
+
+from accounts.database import Session, Sessionmaker, transaction
+from accounts.domain import throttle
+from accounts.domain.throttle import Allowance, Limit
+
+MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
+KNOWN = timedelta(days=30)
+IPV6_SITE = 64  # what one customer has at least: RFC 6177
+
+
+class Attempt(StrEnum):
+    """What can be tried too often."""
+
+    LOGIN = "login"
+    REFRESH = "refresh"
+    REGISTER = "register"
+    FORGOT_PASSWORD = "forgot-password"  # noqa: S105  # a name
+    RESET_PASSWORD = "reset-password"  # noqa: S105  # as above
+    REQUEST_VERIFY = "request-verify"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The limits for one kind of attempt, by what they count; all of them hold at once."""
+
+    client: tuple[Limit, ...]
+    pair: tuple[Limit, ...] = ()
+    address: tuple[Limit, ...] = ()
+
+
+_MAIL = Rule(client=(Limit(20, HOUR), Limit(100, DAY)), address=(Limit(5, HOUR), Limit(30, DAY)))
+_TOKEN = Rule(client=(Limit(20, MINUTE), Limit(100, HOUR)))
+RULES = {
+    Attempt.LOGIN: Rule(
+        client=(Limit(60, MINUTE), Limit(600, HOUR)),
+        pair=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY)),
+        address=(Limit(100, HOUR), Limit(300, DAY)),
+    ),
+    Attempt.REFRESH: Rule(client=(Limit(300, MINUTE),)),
+    Attempt.REGISTER: _MAIL,
+    Attempt.FORGOT_PASSWORD: _MAIL,
+    Attempt.RESET_PASSWORD: _TOKEN,
+    Attempt.REQUEST_VERIFY: _MAIL,
+    Attempt.VERIFY: _TOKEN,
+}
+
+
+async def admit(
+    sessionmaker: Sessionmaker, attempt: Attempt, client: str, address: str = "", *, scale: float = 1
+) -> Allowance:
+    """Count an attempt, in a transaction of its own: it counts whatever becomes of the caller's.
+
+    ``client`` is an IP address, ``address`` an e-mail address, ``scale`` a factor for every limit.
+
+    Raises:
+        TooManyAttempts: the attempt must not be looked at, and does not count.
+
+    """
+    rule, network = RULES[attempt], _network(client)
+    limits = _counters(f"{attempt}-client", rule.client, network)
+    limits |= _counters(f"{attempt}-pair", rule.pair, address, network)
+    async with transaction(sessionmaker) as session:
+        if rule.address and not (rule.pair and await throttle.is_remembered(session, _known(client, address))):
+            limits |= _counters(f"{attempt}-address", rule.address, address)
+        return await throttle.attempt(session, {key: limit.scaled(scale) for key, limit in limits.items()})
+
+
+async def welcome(session: Session, client: str, address: str) -> None:
+    """Note that an address was proven, by its password or a mailed token: what its owner got wrong is forgotten."""
+    await throttle.forget(
+        session, _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, _network(client)).keys()
+    )
+    await throttle.remember(session, _known(client, address), KNOWN)
+
+
+def _counters(name: str, limits: Iterable[Limit], *subject: str) -> dict[str, Limit]:
+    return {f"{name}:{limit.seconds}:{_digest(subject)}": limit for limit in limits}
+
+
+def _known(client: str, address: str) -> str:
+    return f"known:{_digest((address, _network(client)))}"
+
+
+def _digest(subject: tuple[str, ...]) -> str:
+    """Bound the length, and store no address that one could read."""
+    return hashlib.blake2b("\n".join(map(_fold, subject)).encode(), digest_size=20).hexdigest()
+
+
+def _fold(text: str) -> str:
+    # As PostgreSQL's lower(), by which users are found: a letter for a letter. Python's makes two of "İ", and with
+    # other keys for the same user there would be other counts.
+    return "".join(letter.lower()[0] for letter in text)
+
+
+def _network(client: str) -> str:
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((int(address), IPV6_SITE), strict=False))

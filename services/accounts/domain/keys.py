@@ -1,0 +1,108 @@
+"""The keys that sign access tokens (RFC 7519): the newest signs, all verify, and each is known by its id (``kid``)."""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from accounts.settings import Settings
+
+AUDIENCE = "accounts"
+CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
+# RFC 8037, RFC 7518: of a pair's type follows what it signs with, and nothing that a token says.
+ALGORITHMS = {"Ed25519PrivateKey": "EdDSA", "ECPrivateKey": "ES256", "RSAPrivateKey": "RS256"}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key with its id and its one algorithm; ``public`` is what verifies, and is None where that is a secret."""
+
+    id: str
+    algorithm: str
+    private: Any
+    public: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an access token says: whose session it belongs to."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+
+
+class KeyRing:
+    """Signs and verifies access tokens."""
+
+    def __init__(self, keys: Iterable[Key], issuer: str, seconds: int) -> None:
+        self._keys = {key.id: key for key in keys}
+        self._newest = next(iter(self._keys.values()))
+        self._issuer = issuer
+        self._lifetime = timedelta(seconds=seconds)
+
+    def sign(self, user_id: uuid.UUID, session_id: uuid.UUID) -> str:
+        """Make an access token for a session."""
+        now = datetime.now(UTC)
+        claims = {
+            "iss": self._issuer,
+            "aud": AUDIENCE,
+            "sub": str(user_id),
+            "sid": str(session_id),
+            "jti": uuid.uuid4().hex,
+            "iat": now,
+            "exp": now + self._lifetime,
+        }
+        return jwt.encode(claims, self._newest.private, self._newest.algorithm, {"kid": self._newest.id})
+
+    def verify(self, token: str) -> Claims | None:
+        """Read an access token; None if no key of the ring has signed it, or its time is over."""
+        try:
+            key = self._keys[jwt.get_unverified_header(token)["kid"]]
+            claims = jwt.decode(
+                token,
+                key.public or key.private,
+                [key.algorithm],
+                {"require": list(CLAIMS)},
+                audience=AUDIENCE,
+                issuer=self._issuer,
+            )
+            return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]))
+        except (jwt.PyJWTError, KeyError, ValueError):
+            return None
+
+    def jwks(self) -> dict[str, Any]:
+        """Publish the keys that others can verify with (RFC 7517); secrets are not among them."""
+        return {
+            "keys": [
+                jwt.get_algorithm_by_name(key.algorithm).to_jwk(key.public, as_dict=True)
+                | {"kid": key.id, "alg": key.algorithm, "use": "sig"}
+                for key in self._keys.values()
+                if key.public is not None
+            ]
+        }
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """Make the ring of the settings: private keys before secrets, and of each the newest first."""
+    keys = [_pair(pem) for pem in settings.signing_keys] + [_secret(each) for each in settings.secret_keys]
+    return KeyRing(keys, settings.public_url, settings.access_token_seconds)
+
+
+def _pair(pem: bytes) -> Key:
+    private = load_pem_private_key(pem, password=None)
+    public = private.public_key()
+    encoded = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return Key(_id(encoded), ALGORITHMS[type(private).__name__], private, public)
+
+
+def _secret(secret: str) -> Key:
+    return Key(_id(secret.encode()), "HS256", secret)
+
+
+def _id(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:16]

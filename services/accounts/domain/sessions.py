@@ -1,0 +1,173 @@
+"""Sessions: a sign-in is a row, and whoever deletes the row ends it at the next request."""
+
+import hmac
+import secrets
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, update
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from accounts.database import Session
+from accounts.domain import errors
+from accounts.domain.audit import Action, record
+from accounts.domain.keys import Claims
+from accounts.domain.refresh import SECRET_BYTES, Token
+from accounts.models import Kind, User, UserSession
+from accounts.models.session import ADDRESS_LENGTH, USER_AGENT_LENGTH
+from accounts.settings import Settings
+
+GRACE = timedelta(seconds=10)
+SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
+FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
+
+
+async def revoke_others(session: Session, user: User, keep: uuid.UUID | None) -> int:
+    """End all sessions of a user but the one to ``keep``, in the transaction of what makes them untrustworthy.
+
+    Call it after the user's row is flushed, so that a sign-in at the same instant is either seen or refused.
+    """
+    theirs = delete(UserSession).where(col(UserSession.user_id) == user.id)
+    ended = (await session.exec(theirs if keep is None else theirs.where(col(UserSession.id) != keep))).rowcount
+    if ended:
+        await record(session, Action.SESSIONS_REVOKED, user_id=user.id, count=ended)
+    return ended
+
+
+class SessionManager:
+    """Rules about sessions. Every method runs in the session's transaction, which somebody else ends."""
+
+    def __init__(self, session: Session, settings: Settings) -> None:
+        self.session = session
+        self.settings = settings
+        idle = timedelta(seconds=settings.session_idle_seconds)
+        self._live = (
+            col(UserSession.expires_at) > func.now(),
+            col(UserSession.last_seen_at) > func.now() - idle,
+            col(User.id) == col(UserSession.user_id),
+            col(User.is_active).is_(True),
+        )
+
+    async def start(self, user: User, kind: Kind) -> Token:
+        """Begin a session for a user whose password was right; the longest unseen beyond the cap end.
+
+        Raises:
+            LoginBadCredentials: the password was changed, or the user deactivated, since it was looked at.
+
+        """
+        await self._lock(user)
+        token = Token(uuid7(), secrets.token_bytes(SECRET_BYTES))
+        self.session.add(
+            UserSession(
+                id=token.session_id,
+                user_id=user.id,
+                kind=kind,
+                token_hash=token.hash,
+                expires_at=datetime.now(UTC) + timedelta(seconds=self.settings.session_seconds),
+                user_agent=self._client("user_agent")[:USER_AGENT_LENGTH],
+                address=self._client("address")[:ADDRESS_LENGTH],
+            )
+        )
+        await self.session.flush()
+        await self._end_beyond_cap(user)
+        await record(self.session, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
+        return token
+
+    async def _lock(self, user: User) -> None:
+        # Sign-ins of one user wait for each other here, and for a change of the password that would end them.
+        as_seen = select(User.id).where(
+            col(User.id) == user.id, col(User.hashed_password) == user.hashed_password, col(User.is_active).is_(True)
+        )
+        if (await self.session.exec(as_seen.with_for_update(key_share=True))).first() is None:
+            raise errors.LoginBadCredentials
+
+    async def _end_beyond_cap(self, user: User) -> None:
+        theirs = select(UserSession.id).where(col(UserSession.user_id) == user.id)
+        latest_first = theirs.order_by(col(UserSession.last_seen_at).desc(), col(UserSession.id).desc())
+        beyond = latest_first.offset(self.settings.sessions_per_user)
+        await self.session.exec(delete(UserSession).where(col(UserSession.id).in_(beyond)))
+
+    def _client(self, name: str) -> str:
+        return "".join(each for each in self.session.info.get(name, "") if each.isprintable())
+
+    async def refresh(self, token: Token | None) -> tuple[UserSession, Token]:
+        """Use a refresh token, and get the next.
+
+        Raises:
+            RefreshBadToken: nobody made it, or its session has ended.
+            RefreshTokenReused: it was used before; its session is ended now.
+
+        """
+        if token is None:
+            raise errors.RefreshBadToken
+        successor = token.successor(self.settings.secret_keys[0])
+        use = (
+            update(UserSession)
+            .where(
+                col(UserSession.id) == token.session_id,
+                col(UserSession.token_hash) == token.hash,
+                col(UserSession.kind) == Kind.BEARER,
+                *self._live,
+            )
+            .values(
+                token_hash=successor.hash,
+                rotated_at=func.clock_timestamp(),
+                last_seen_at=func.clock_timestamp(),
+                address=self._client("address")[:ADDRESS_LENGTH],
+            )
+        )
+        used = (await self.session.exec(use.returning(UserSession), execution_options=FRESH)).scalars().one_or_none()
+        return used or await self._used_before(token, successor), successor
+
+    async def _used_before(self, token: Token, successor: Token) -> UserSession:
+        in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - GRACE
+        statement = select(UserSession, in_grace).where(
+            col(UserSession.id) == token.session_id, col(UserSession.kind) == Kind.BEARER, *self._live
+        )
+        row = (await self.session.exec(statement.with_for_update(of=UserSession), execution_options=FRESH)).first()
+        if row is None:
+            raise errors.RefreshBadToken
+        found, recent = row
+        if recent and hmac.compare_digest(found.token_hash, successor.hash):
+            return found
+        await self.session.delete(found)
+        await record(self.session, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
+        raise errors.RefreshTokenReused
+
+    async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
+        """Find the user and the live session that an access token names, by one statement."""
+        return await self._find(col(UserSession.id) == claims.session_id, col(User.id) == claims.user_id)
+
+    async def by_cookie(self, token: Token) -> tuple[User, UserSession] | None:
+        """Find the user and the live session that a cookie stands for, and note, now and then, that it was seen."""
+        found = await self._find(
+            col(UserSession.id) == token.session_id,
+            col(UserSession.token_hash) == token.hash,
+            col(UserSession.kind) == Kind.COOKIE,
+        )
+        if found and datetime.now(UTC) - found[1].last_seen_at > SEEN:
+            seen = update(UserSession).where(col(UserSession.id) == token.session_id)
+            await self.session.exec(seen.values(last_seen_at=func.now()))
+        return found
+
+    async def _find(self, *which: ColumnElement[bool]) -> tuple[User, UserSession] | None:
+        return (await self.session.exec(select(User, UserSession).where(*which, *self._live))).first()
+
+    async def list(self, user: User) -> Sequence[UserSession]:
+        """List a user's live sessions, the newest first."""
+        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *self._live)
+        return (await self.session.exec(statement.order_by(col(UserSession.id).desc()))).all()
+
+    async def end(self, user: User, session_id: uuid.UUID) -> None:
+        """End one of a user's sessions.
+
+        Raises:
+            SessionNotFound: the user has none with this id.
+
+        """
+        statement = delete(UserSession).where(col(UserSession.id) == session_id, col(UserSession.user_id) == user.id)
+        if not (await self.session.exec(statement)).rowcount:
+            raise errors.SessionNotFound
+        await record(self.session, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))

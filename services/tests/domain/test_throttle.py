@@ -1,0 +1,114 @@
+"""Counting attempts: exactly, at any rate, and for no longer than necessary."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from people import World
+from sqlmodel import select
+
+from accounts.database import Sessionmaker, transaction
+from accounts.domain import throttle
+from accounts.domain.errors import TooManyAttempts
+from accounts.domain.throttle import Limit
+from accounts.models import Throttle
+
+FIVE = Limit(5, 60)
+
+
+async def attempts(sessionmaker: Sessionmaker, limits: dict[str, Limit]) -> throttle.Allowance | TooManyAttempts:
+    try:
+        async with transaction(sessionmaker) as session:
+            return await throttle.attempt(session, limits)
+    except TooManyAttempts as refusal:
+        return refusal
+
+
+async def later(world: World, seconds: float) -> None:
+    """Let time pass, by moving what is stored into the past."""
+    await world.sql(f"UPDATE throttle SET arrival_at = arrival_at - interval '{seconds} seconds'")  # noqa: S608  # a number
+
+
+async def test_tells_what_is_left(sessionmaker: Sessionmaker) -> None:
+    made = [await attempts(sessionmaker, {"key": FIVE}) for _ in range(6)]
+
+    *allowed, refused = made
+    assert [(each.remaining, each.reset_seconds) for each in allowed if isinstance(each, throttle.Allowance)] == [
+        (4, 12), (3, 24), (2, 36), (1, 48), (0, 60),
+    ]  # fmt: skip
+    assert isinstance(refused, TooManyAttempts)
+    assert (refused.seconds, refused.attempts, refused.period) == (12, 5, 60)
+
+
+async def test_whoever_waits_as_told_is_let_in_once(world: World) -> None:
+    for _ in range(9):
+        await attempts(world.sessionmaker, {"key": FIVE})
+
+    await later(world, 11.5)
+    early = await attempts(world.sessionmaker, {"key": FIVE})
+    await later(world, 0.5)
+    made = [await attempts(world.sessionmaker, {"key": FIVE}) for _ in range(2)]
+
+    assert isinstance(early, TooManyAttempts)
+    assert early.seconds == 1
+    assert [type(each) for each in made] == [throttle.Allowance, TooManyAttempts]
+
+
+async def test_all_limits_hold_and_a_refused_attempt_counts_under_none(sessionmaker: Sessionmaker) -> None:
+    both = {"a": FIVE, "b": Limit(2, 3600)}
+
+    made = [await attempts(sessionmaker, both) for _ in range(4)]
+
+    assert [getattr(each, "seconds", None) for each in made] == [None, None, 1800, 1800]
+    assert [getattr(each, "remaining", None) for each in made] == [1, 0, None, None]
+    last = await attempts(sessionmaker, {"a": FIVE})
+    assert isinstance(last, throttle.Allowance)
+    assert last.remaining == 2
+
+
+async def test_is_exact_when_hundreds_try_at_once(busy_world: World) -> None:
+    """Their keys come in different orders, and nobody waits for one another."""
+    orders = [{"a": FIVE, "b": Limit(100, 60)}, {"b": Limit(100, 60), "a": FIVE}]
+
+    made = await asyncio.gather(*(attempts(busy_world.sessionmaker, orders[number % 2]) for number in range(300)))
+
+    assert sum(isinstance(each, throttle.Allowance) for each in made) == 5
+
+
+async def test_can_be_forgotten(sessionmaker: Sessionmaker) -> None:
+    for _ in range(5):
+        await attempts(sessionmaker, {"a": FIVE, "b": FIVE})
+
+    async with transaction(sessionmaker) as session:
+        await throttle.forget(session, ["a", "nobody"])
+
+    assert isinstance(await attempts(sessionmaker, {"a": FIVE}), throttle.Allowance)
+    assert isinstance(await attempts(sessionmaker, {"b": FIVE}), TooManyAttempts)
+
+
+async def test_remembers_for_a_while(world: World) -> None:
+    async with transaction(world.sessionmaker) as session:
+        await throttle.remember(session, "key", timedelta(seconds=1))
+        await throttle.remember(session, "key", timedelta(seconds=60))
+        assert await throttle.is_remembered(session, "key")
+        assert not await throttle.is_remembered(session, "other")
+
+    await later(world, 60)
+
+    async with transaction(world.sessionmaker) as session:
+        assert not await throttle.is_remembered(session, "key")
+
+
+async def test_prunes_what_says_nothing(world: World) -> None:
+    await attempts(world.sessionmaker, {"old": FIVE})
+    await later(world, 12)
+    await attempts(world.sessionmaker, {"new": FIVE})
+
+    async with transaction(world.sessionmaker) as session:
+        assert await throttle.prune(session) == 1
+        assert (await session.exec(select(Throttle.key))).all() == ["new"]
+
+
+@pytest.mark.parametrize(("factor", "attempts_"), [(1, 5), (2.5, 12), (0.01, 1)])
+def test_limits_scale(factor: float, attempts_: int) -> None:
+    assert FIVE.scaled(factor) == Limit(attempts_, 60)
