@@ -8,6 +8,9 @@ import jwt
 import pytest
 from httpx2 import AsyncClient, Response
 from people import PASSWORD, World
+from sqlmodel import select
+
+from accounts.models import AuditEvent
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 ORIGIN = "http://testserver"
