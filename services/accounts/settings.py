@@ -38,7 +38,9 @@ class Settings(BaseSettings):
     A variable wins over the file of the same name (in lower case) under ``/run/secrets``, where Docker mounts secrets.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     environment: Environment = Environment.PRODUCTION
     database_url: SecretStr

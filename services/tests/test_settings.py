@@ -85,7 +85,7 @@ def test_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: 
     (tmp_path / "secret_key").write_text("from a file and long enough to be one\n")
     (tmp_path / "postgres_password").write_text("from a file")
     environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
-    environment.delenv("SECRET_KEY")
+    environment.setenv("SECRET_KEY", "")
 
     found = settings.get_settings()
 
@@ -110,6 +110,13 @@ def test_the_example_names_every_variable_once_with_its_comment() -> None:
     engines_own = {"DATABASE_URL"}  # each engine knows where its server is
     assert sorted(named) == sorted({name.upper() for name in Settings.model_fields} - engines_own)
     assert set(documented) >= set(named) - {"API_PORT"}
+
+
+def test_containers_are_handed_every_variable() -> None:
+    handed_on = set(re.findall(r"^ {4,6}([A-Z_]+):", (ROOT / "compose.yaml").read_text(), re.MULTILINE))
+
+    decided_by_the_image = {"API_HOST", "API_PORT"}
+    assert handed_on >= {name.upper() for name in Settings.model_fields} - decided_by_the_image
 
 
 def test_a_process_ends_with_one_line() -> None:
