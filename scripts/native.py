@@ -29,7 +29,7 @@ class Native:
     def __init__(self) -> None:
         STATE.mkdir(exist_ok=True)
         self.cluster = Cluster(STATE / "postgres")
-        self.environment = {**without_libpq(effective()), "DATABASE_URL": self.cluster.url()}
+        self.environment = {**without_libpq(effective()), "DATABASE_URL": self.cluster.url(role="accounts_api")}
         self.server = Server(self.environment)
 
     def up(self) -> None:
@@ -49,13 +49,13 @@ class Native:
         """Bring the schema up to date."""
         self.cluster.start()
         # In a session of its own an interrupt does not reach it, which would print a traceback: it is just ended.
-        self._run("alembic", "upgrade", "head", apart=True)
+        self._run("alembic", "upgrade", "head", owner=True, apart=True)
 
     def seed(self) -> None:
         """Add sample data, for USERS users where that is given."""
         users = self.environment.get("USERS")
         self.migrate()
-        self._run("accounts.seeder", *(["--users", users] if users else []))
+        self._run("accounts.seeder", *(["--users", users] if users else []), owner=True)
 
     def superuser(self) -> None:
         """Make EMAIL a superuser."""
@@ -119,9 +119,10 @@ class Native:
                 self.cluster.stop()
             raise
 
-    def _run(self, module: str, *arguments: str, apart: bool = False) -> None:
+    def _run(self, module: str, *arguments: str, owner: bool = False, apart: bool = False) -> None:
         command = [sys.executable, "-m", module, *arguments]
-        done = subprocess.run(command, cwd=SERVICES, env=self.environment, check=False, start_new_session=apart)
+        environment = self.environment | ({"DATABASE_URL": self.cluster.url()} if owner else {})
+        done = subprocess.run(command, cwd=SERVICES, env=environment, check=False, start_new_session=apart)
         if done.returncode:
             sys.exit(done.returncode)  # it has said why
 

@@ -65,9 +65,9 @@ class Cluster:
         self._daemon = Daemon(self.home / "pid", self.log)
         self._settings = {"unix_socket_directories": str(self.sockets), **settings}
 
-    def url(self, database: str = NAME) -> str:
+    def url(self, database: str = NAME, role: str = NAME) -> str:
         """Where clients of ``database`` connect, whatever PGHOST and PGPORT say."""
-        return f"postgresql://{NAME}@/{database}?host={quote(str(self.sockets), safe='/')}&port={PORT}"
+        return f"postgresql://{role}@/{database}?host={quote(str(self.sockets), safe='/')}&port={PORT}"
 
     def ready(self) -> bool:
         """Whether a client that connects now is served."""

@@ -38,9 +38,7 @@ class Settings(BaseSettings):
     A variable wins over the file of the same name (in lower case) under ``/run/secrets``, where Docker mounts secrets.
     """
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     environment: Environment = Environment.PRODUCTION
     database_url: SecretStr
@@ -107,7 +105,12 @@ class Settings(BaseSettings):
     def _secrets_are_secret(self) -> Self:
         if self.development:
             return self
-        secrets = {"SECRET_KEY": self.secret_keys, "POSTGRES_PASSWORD": [self.database.password or ""]}
+        api = self.postgres_api_password or SecretStr("")
+        secrets = {
+            "SECRET_KEY": self.secret_keys,
+            "POSTGRES_PASSWORD": [self.database.password or ""],
+            "POSTGRES_API_PASSWORD": [api.get_secret_value()],
+        }
         for name, values in secrets.items():
             if PLACEHOLDER in values:
                 raise ValueError(f"{name} is still the placeholder of .env.example")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from people import World
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import func, select
 
@@ -38,10 +39,11 @@ async def counts(sessionmaker: Sessionmaker) -> tuple[int, ...]:
 
 
 @pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings) -> Main:
-    """The command, on the database of ``busy_world``."""
+def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_database: str) -> Main:
+    """The command, on the database of ``busy_world``, whose owner may analyse it."""
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database)})
     for module in (cli, seeder):
-        monkeypatch.setattr(module, "get_settings", lambda: fresh_settings)
+        monkeypatch.setattr(module, "get_settings", lambda: settings)
     return lambda *argv: asyncio.to_thread(seeder.main, argv)
 
 
@@ -282,10 +284,10 @@ async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: 
     [(signal.SIGINT, 130, "seeder: interrupted, and undone"), (signal.SIGTERM, -15, ""), (signal.SIGKILL, -9, "")],
 )
 async def test_an_interrupted_run_leaves_nothing(
-    busy_world: World, fresh_database: str, sent: signal.Signals, status: int, said: str
+    busy_world: World, owned_database: str, sent: signal.Signals, status: int, said: str
 ) -> None:
     command = [sys.executable, "-m", "accounts.seeder", "--users", "100000"]
-    environment = os.environ | {"DATABASE_URL": fresh_database}
+    environment = os.environ | {"DATABASE_URL": owned_database}
     process = await asyncio.create_subprocess_exec(
         *command,
         stderr=PIPE,

@@ -47,6 +47,7 @@ def test_completes_the_url_with_the_password() -> None:
         ("SECRET_KEY", None, "SECRET_KEY is not set"),
         ("DATABASE_URL", None, "DATABASE_URL is not set"),
         ("SECRET_KEY", "change-me", "SECRET_KEY is still the placeholder of .env.example"),
+        ("POSTGRES_API_PASSWORD", "change-me", "POSTGRES_API_PASSWORD is still the placeholder of .env.example"),
         ("POSTGRES_PASSWORD", "change-me", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
         ("DATABASE_URL", "postgresql://a:change-me@db/a", "POSTGRES_PASSWORD is still the placeholder of .env.example"),
         ("SECRET_KEY", "short", "SECRET_KEY is shorter than 32 characters"),

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from accounts.cli import fail, reason
+from accounts.migrations import roles
 from accounts.models import Base
 from accounts.settings import get_settings
 
@@ -42,6 +43,8 @@ def migrate(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
         context.run_migrations()
+        password = get_settings().postgres_api_password
+        roles.provide(connection, password.get_secret_value() if password else None)
 
 
 async def main() -> None:

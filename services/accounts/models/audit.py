@@ -26,6 +26,7 @@ class AuditEvent(Entity, table=True):
         Index(None, "user_id", "id"),
         Index(None, "action", "id"),
         Index(None, "at"),
+        {"info": {"append_only": True}},
     )
 
     id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
