@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     session_idle_seconds: Annotated[int, Field(ge=1)] = 14 * DAY
     session_seconds: Annotated[int, Field(ge=1)] = 90 * DAY
     sessions_per_user: Annotated[int, Field(ge=1)] = 20
+    password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
     throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000

@@ -17,6 +17,7 @@ from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
 from accounts.models import User
 from accounts.schemas.user import SuperuserCreate
+from accounts.settings import get_settings
 
 NAME = "superuser"
 
@@ -86,7 +87,7 @@ async def make(sessionmaker: Sessionmaker, wanted: SuperuserCreate) -> User:
         RegisterInvalidPassword: the policy refuses the password.
 
     """
-    passwords = Passwords(1)
+    passwords = Passwords(1, get_settings().password_min_length)
     try:
         async with transaction(sessionmaker) as session:
             return await UserManager(session, passwords, deliver_nothing).create(wanted)

@@ -31,7 +31,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
     engine = create_engine(settings, "api")
-    passwords = Passwords(threads_per_worker(settings.web_concurrency))
+    passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
         yield {
             "settings": settings,

@@ -90,7 +90,7 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     responses=problems(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy, *THROTTLED),
 )
 async def register(user_create: UserCreate, users: UserManagerDep) -> User:
-    """Make an account: a password of 12 to 128 characters, whatever they are."""
+    """Make an account. A password is long, not one that many take, and whatever it is composed of."""
     return await users.create(user_create)
 
 

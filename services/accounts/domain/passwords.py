@@ -19,9 +19,13 @@ WAITING_PER_THREAD = 50  # some two seconds of work
 
 
 class Passwords:
-    """Hashes and verifies passwords on ``threads`` threads, which hold ``threads`` times 19 MiB at the most."""
+    """Hashes and verifies passwords on ``threads`` threads, which hold ``threads`` times 19 MiB at the most.
 
-    def __init__(self, threads: int) -> None:
+    ``shortest`` is how many characters a new password has at the least.
+    """
+
+    def __init__(self, threads: int, shortest: int = 12) -> None:
+        self.shortest = shortest
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._places = threads * (1 + WAITING_PER_THREAD)
 

@@ -10,15 +10,12 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from accounts.database import Session
-from accounts.domain import errors, tokens
+from accounts.domain import errors, policy, tokens
 from accounts.domain.passwords import Passwords
 from accounts.domain.recovery import Deliver, Recovery
 from accounts.domain.user_database import UserDatabase, naming
 from accounts.models import User
-from accounts.schemas.text import PASSWORD_MAX_LENGTH
 from accounts.schemas.user import UserCreate, UserUpdate
-
-PASSWORD_MIN_LENGTH = 12
 
 
 class UserManager(UUIDIDMixin, Recovery):
@@ -79,7 +76,7 @@ class UserManager(UUIDIDMixin, Recovery):
     async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
         values = dict(update_dict)
         if password := values.pop("password", None):
-            await self.validate_password(password, user)
+            await self.validate_password(password, user, values.get("email", ""), values.get("display_name", ""))
             await self.session.release()
             values["hashed_password"] = await self.passwords.hash(password)
         if values.get("email", user.email) != user.email:
@@ -147,14 +144,13 @@ class UserManager(UUIDIDMixin, Recovery):
         return user
 
     @override
-    async def validate_password(self, password: str, _: UserCreate | User) -> None:  # type: ignore[override]  # as above
-        """Apply the policy of NIST SP 800-63B-4, 3.1.1.2: length, and no rules about what it is composed of.
+    async def validate_password(self, password: str, user: UserCreate | User, *also: str) -> None:  # type: ignore[override]  # as above
+        """Apply the policy; ``also`` is what else others may know of the user.
 
         Raises:
             InvalidPasswordException: with a reason to show.
 
         """
-        if not PASSWORD_MIN_LENGTH <= len(password) <= PASSWORD_MAX_LENGTH:
-            raise exceptions.InvalidPasswordException(
-                f"A password has {PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_LENGTH} characters."
-            )
+        about = (user.email, user.display_name, *also)
+        if reason := policy.objection(password, self.passwords.shortest, about):
+            raise exceptions.InvalidPasswordException(reason)

@@ -68,7 +68,7 @@ def _within(lowest: int, highest: int) -> Callable[[str], int]:
 
 async def seed(sessionmaker: Sessionmaker, batch: Batch | None) -> tuple[sample.Sample, bool]:
     """Make what is missing, in one transaction; say what that was, and whether the batch was missing."""
-    passwords = Passwords(1)
+    passwords = Passwords(1, get_settings().password_min_length)
     try:
         async with transaction(sessionmaker) as session:
             await _take_turns(session)

@@ -4,11 +4,14 @@ import asyncio
 
 import jwt
 import pytest
+from conftest import world_of
 from httpx2 import AsyncClient
 from people import PASSWORD, World
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from accounts.database import Sessionmaker
 from accounts.models import Purpose
+from accounts.settings import get_settings
 
 ARTHUR = {"email": "king.arthur@camelot.example.com", "password": PASSWORD, "display_name": "Arthur"}
 NEW_PASSWORD = "a-sword-in-a-stone"
@@ -57,6 +60,25 @@ class TestRegister:
         assert response.status_code == 400
         assert response.json()["detail"] == "REGISTER_INVALID_PASSWORD"
         assert "12" in response.json()["reason"]
+
+    @pytest.mark.parametrize("password", ["password1234", "King.Arthur2026", "Arthur1234567", "accounts-2026"])
+    async def test_refuses_a_password_that_is_guessed_early(self, client: AsyncClient, password: str) -> None:
+        response = await client.post("/auth/register", json=ARTHUR | {"password": password})
+
+        assert (response.status_code, response.json()["detail"]) == (400, "REGISTER_INVALID_PASSWORD")
+        assert response.json()["reason"]
+        assert password not in response.text
+
+    async def test_takes_no_shorter_password_than_the_setting_says(
+        self, sessionmaker: Sessionmaker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        longer = get_settings().model_copy(update={"password_min_length": len(PASSWORD) + 1})
+        monkeypatch.setattr("accounts.api.app.get_settings", lambda: longer)
+
+        async with world_of(sessionmaker) as world:
+            response = await world.client.post("/auth/register", json=ARTHUR)
+
+        assert response.json()["reason"] == f"A password has {len(PASSWORD) + 1} to 128 characters."
 
     async def test_takes_a_passphrase_in_any_script_and_normal_form(self, client: AsyncClient, world: World) -> None:
         composed, decomposed = "Zażółć gęślą jaźń 🗡️ é", "Zażółć gęślą jaźń 🗡️ e\u0301"
@@ -241,6 +263,17 @@ class TestReset:
 
         assert (refused.status_code, refused.json()["detail"]) == (400, "RESET_PASSWORD_INVALID_PASSWORD")
         assert accepted.status_code == 200
+
+    @pytest.mark.parametrize("password", ["password1234", "arthur12345678"])
+    async def test_refuses_a_password_that_is_guessed_early(
+        self, client: AsyncClient, world: World, password: str
+    ) -> None:
+        arthur = await world.user("arthur")
+        await client.post("/auth/forgot-password", json={"email": arthur.email})
+
+        response = await client.post("/auth/reset-password", json={"token": world.sent.last, "password": password})
+
+        assert (response.status_code, response.json()["detail"]) == (400, "RESET_PASSWORD_INVALID_PASSWORD")
 
     async def test_a_newer_token_kills_the_older_one(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")

@@ -133,6 +133,24 @@ class TestMe:
         assert (await world.login(arthur, PASSWORD)).status_code == 400
         assert (await world.login(arthur, NEW_PASSWORD)).status_code == 200
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"password": "password1234"},
+            {"password": "arthur12345678"},
+            {"password": "percival-percival", "email": "percival@camelot.example.com"},
+            {"password": "sir.percival1234", "display_name": "Sir Percival"},
+        ],
+    )
+    async def test_a_new_password_is_not_one_that_is_guessed_early(
+        self, client: AsyncClient, world: World, change: dict[str, str]
+    ) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+
+        response = await client.patch("/users/me", json=change, headers=headers)
+
+        assert (response.status_code, response.json()["detail"]) == (400, "UPDATE_USER_INVALID_PASSWORD")
+
 
 class TestOthers:
     async def test_superusers_read_change_and_delete(self, client: AsyncClient, world: World) -> None:

@@ -10,6 +10,7 @@ from accounts.domain.policy import objection
 from accounts.seeder.sample import PASSWORD as SAMPLE_PASSWORD
 
 ABOUT = ("king.arthur@camelot.example.com", "Arthur Pendragon")
+FULL_WIDTH = "".join(chr(ord(each) + 0xFEE0) for each in "arthurpendragon")
 SIGNS = "@({[<!|$+%#&"
 
 
@@ -52,7 +53,7 @@ def test_what_is_guessed_early_is_refused(password: str) -> None:
         "1king-arthur1",
         "Arthur Pendragon",
         "42arthurpendragon42",
-        "ａｒｔｈｕｒｐｅｎｄｒａｇｏｎ",
+        FULL_WIDTH,
         "arthur12345678",
         "camelot.example.com",
         "accounts-2026",
