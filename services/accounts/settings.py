@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     def database(self) -> URL:
         """``database_url`` for asyncpg, with ``postgres_password`` where the URL has none."""
         url = make_url(self.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
+        if mode := url.query.get("sslmode"):  # as libpq, and so every provider, calls what asyncpg calls ssl
+            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
         if url.password is None and self.postgres_password is not None:
             url = url.set(password=self.postgres_password.get_secret_value())
         return url

@@ -41,6 +41,14 @@ def test_completes_the_url_with_the_password() -> None:
     assert not found.development
 
 
+def test_takes_the_url_of_a_provider(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", "postgres://accounts:pw@db.example/accounts?sslmode=require")
+
+    found = settings.get_settings().database
+
+    assert (found.drivername, found.query) == ("postgresql+asyncpg", {"ssl": "require"})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
