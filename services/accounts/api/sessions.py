@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Response
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.throttle import THROTTLED, by_sign_in
 from accounts.domain import errors
 from accounts.domain.sessions import revoke_others
 from accounts.schemas.auth import LoginForm
@@ -23,7 +24,8 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     summary="Sign in, in a browser",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy),
+    dependencies=[by_sign_in],
+    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
 )
 async def cookie_login(
     form: Annotated[LoginForm, Depends()], users: UserManagerDep, strategy: CookieStrategyDep

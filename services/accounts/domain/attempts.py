@@ -8,7 +8,8 @@ What is tried counts before it is looked at, right or wrong, and whether or not 
 - for signing in, under the address, whatever the network: NIST SP 800-63B-4, 3.2.2, limits guessing by many. As it
   recommends there, a network that the address has signed in from lately is exempt. So however an address is attacked
   from elsewhere, its owner signs in from where they are known, and becomes known by resetting the password;
-- for what sends a mail, under the address. Who is refused then has a mail with a token that still works.
+- for what sends a mail, under the address. Who is refused then has got a mail whose token still works: the limit lets
+  the next one through before a token of that mail has expired.
 
 Whoever shares a network with the owner can use the pair's attempts up. That ends when they stop.
 """

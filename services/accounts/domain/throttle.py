@@ -9,14 +9,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Interval, String, bindparam, column, delete, func, literal_column
+from sqlalchemy import Interval, String, bindparam, delete, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlalchemy.dialects.postgresql.dml import Insert
 from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain.errors import TooManyAttempts
-from accounts.models import Base, Throttle
+from accounts.models import Throttle
 
 
 @dataclass(frozen=True)
@@ -50,37 +49,26 @@ class Allowance:
     reset_seconds: int
 
 
-def _counting() -> Insert:
-    """Write the statement that counts each key, unless that would be beyond its limit; once, so that it is cached."""
-    wanted = (
-        func.unnest(
-            bindparam("keys", type_=ARRAY(String)),
-            bindparam("emissions", type_=ARRAY(Interval)),
-            bindparam("periods", type_=ARRAY(Interval)),
-        )
-        .table_valued(column("key", String), column("emission", Interval), column("period", Interval))
-        .render_derived("given")
+# Text, because SQLAlchemy would compile an ON CONFLICT anew each time, for longer than it takes to run. In the order of
+# the keys, so that no two wait for one another; and by clock_timestamp(), since now() is older than a wait for a row.
+COUNT = text("""
+    WITH wanted AS (
+        SELECT * FROM unnest(:keys, :emissions, :periods) AS given (key, emission, period) ORDER BY key
     )
-    wanted_rows = select(wanted.c.key, wanted.c.emission, wanted.c.period).cte("wanted")
-    # Literal: an attribute would bring its table into the subquery, since there is no enclosing SELECT to find it in.
-    of_row = wanted_rows.c.key == literal_column("throttle.key")
-    emission = select(wanted_rows.c.emission).where(of_row).scalar_subquery()
-    period = select(wanted_rows.c.period).where(of_row).scalar_subquery()
-    # Not now(), the time at which the transaction began: while it waited for the row, others have moved it on.
-    now = func.clock_timestamp()
-    arrival = func.greatest(col(Throttle.arrival_at), now) + emission
-    # In one order, so that two transactions cannot wait for one another.
-    first = select(wanted_rows.c.key, now + wanted_rows.c.emission).order_by(wanted_rows.c.key)
-    return (
-        insert(Base.metadata.tables["throttle"])  # the ORM's insert would take the parameters for values
-        .from_select(["key", "arrival_at"], first)
-        .on_conflict_do_update(
-            index_elements=["key"], set_={"arrival_at": arrival}, where=arrival <= func.clock_timestamp() + period
-        )
-    )
-
-
-COUNT = _counting().returning(col(Throttle.key), col(Throttle.arrival_at), func.clock_timestamp())
+    INSERT INTO throttle (key, arrival_at)
+    SELECT key, clock_timestamp() + emission FROM wanted
+    ON CONFLICT (key) DO UPDATE
+    SET arrival_at = greatest(throttle.arrival_at, clock_timestamp())
+        + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
+    WHERE greatest(throttle.arrival_at, clock_timestamp())
+        + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
+        <= clock_timestamp() + (SELECT period FROM wanted WHERE wanted.key = throttle.key)
+    RETURNING key, arrival_at, clock_timestamp()
+""").bindparams(
+    bindparam("keys", type_=ARRAY(String)),
+    bindparam("emissions", type_=ARRAY(Interval)),
+    bindparam("periods", type_=ARRAY(Interval)),
+)
 
 
 async def attempt(session: Session, limits: Mapping[str, Limit]) -> Allowance:
@@ -91,27 +79,32 @@ async def attempt(session: Session, limits: Mapping[str, Limit]) -> Allowance:
             under the other keys.
 
     """
+    # First without a lock: a flood beyond the limit costs a look at its rows, and nobody waits for anybody.
+    if refusal := await _refusal(session, limits):
+        raise refusal
     values = {
         "keys": list(limits),
         "emissions": [limit.emission for limit in limits.values()],
         "periods": [limit.period for limit in limits.values()],
     }
-    counted = (await session.exec(COUNT, params=values)).all()
-    refused = limits.keys() - {key for key, _, _ in counted}
-    if refused:
-        raise await _refusal(session, {key: limits[key] for key in refused})
+    counted = (await (await session.connection()).execute(COUNT, values)).all()
+    if beaten := limits.keys() - {key for key, _, _ in counted}:  # others were faster
+        one = limits[min(beaten)]
+        raise await _refusal(session, limits) or TooManyAttempts(1, one.attempts, one.seconds)
     allowances = [_allowance(limits[key], arrival - now) for key, arrival, now in counted]
     return min(allowances, key=lambda each: each.remaining)
 
 
-async def _refusal(session: Session, limits: Mapping[str, Limit]) -> TooManyAttempts:
+async def _refusal(session: Session, limits: Mapping[str, Limit]) -> TooManyAttempts | None:
     statement = select(Throttle.key, Throttle.arrival_at, func.clock_timestamp()).where(col(Throttle.key).in_(limits))
-    waits = [
-        (arrival + limits[key].emission - limits[key].period - now, limits[key])
+    waits = {
+        key: (arrival + limits[key].emission - limits[key].period - now).total_seconds()
         for key, arrival, now in await session.exec(statement)
-    ]
-    wait, limit = max(waits, key=lambda each: each[0])
-    return TooManyAttempts(max(1, math.ceil(wait.total_seconds())), limit.attempts, limit.seconds)
+    }
+    longest = max(waits, key=waits.__getitem__, default=None)
+    if longest is None or waits[longest] <= 0:
+        return None
+    return TooManyAttempts(math.ceil(waits[longest]), limits[longest].attempts, limits[longest].seconds)
 
 
 def _allowance(limit: Limit, backlog: timedelta) -> Allowance:

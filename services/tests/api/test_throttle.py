@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
@@ -39,8 +38,8 @@ async def login(world: World, client: str | None, email: str, password: str = PA
     return await client_at(world, client).post("/auth/jwt/login", data=form)
 
 
-async def statuses(world: World, times: int, client: str, email: str, password: str = "wrong") -> list[int]:
-    return [(await login(world, client, email, password)).status_code for _ in range(times)]
+async def statuses(world: World, times: int, client: str, email: str) -> list[int]:
+    return [(await login(world, client, email, "wrong")).status_code for _ in range(times)]
 
 
 class TestLogin:
@@ -199,9 +198,9 @@ async def test_a_client_is_limited(
     limit(0.01)
 
     async def send(number: int) -> int:
-        values: dict[str, Any] = {name: value.format(number) for name, value in body.items()}
-        how = {"data": values} if "refresh" in path else {"json": values}
-        return (await client_at(world, HOME).post(path, **how)).status_code
+        values = {name: value.format(number) for name, value in body.items()}
+        form, json = (values, None) if "grant_type" in body else (None, values)
+        return (await client_at(world, HOME).post(path, data=form, json=json)).status_code
 
     answers = [await send(number) for number in range(5)]
 
@@ -218,6 +217,18 @@ async def test_registering_counts_by_address(world: World, limit: Callable[[floa
     assert [answer.status_code for answer in answers] == [201, 429]
 
 
+@pytest.mark.parametrize("path", ["/auth/jwt/login", "/auth/cookie/login"])
+async def test_both_ways_to_sign_in_count_together(world: World, limit: Callable[[float], None], path: str) -> None:
+    arthur = await world.user("arthur")
+    limit(1)
+    form = {"username": arthur.email, "password": "wrong"}
+
+    answers = [await client_at(world, HOME).post(path, data=form) for _ in range(5)]
+
+    assert {answer.status_code for answer in answers} == {400}
+    assert (await login(world, HOME, arthur.email)).status_code == 429
+
+
 async def test_without_a_count_nothing_is_tried(world: World) -> None:
     arthur = await world.user("arthur")
     await world.sql("DROP TABLE throttle")
@@ -227,7 +238,9 @@ async def test_without_a_count_nothing_is_tried(world: World) -> None:
 
 def test_what_is_limited_says_so() -> None:
     paths = create_app().openapi()["paths"]
+    limited = {
+        path for path, operations in paths.items() if "429" in operations.get("post", {"responses": ()})["responses"]
+    }
+    signing = {path for path in paths if path.startswith("/auth/") and "post" in paths[path]}
 
-    assert {path for path in paths for operation in paths[path].values() if "429" in operation["responses"]} == {
-        path for path in paths if path.startswith("/auth/")
-    } - {"/auth/jwt/logout"}
+    assert limited == {path for path in signing if not path.endswith("/logout")}

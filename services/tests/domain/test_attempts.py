@@ -34,9 +34,8 @@ async def test_waits_grow_and_end(world: World) -> None:
             waits.append(seconds)
             await world.sql(f"UPDATE throttle SET arrival_at = arrival_at - interval '{seconds} s'")  # noqa: S608  # a number
 
-    whole = [round(seconds, -1) for seconds in waits]  # what happens meanwhile takes time, too
-    assert whole == sorted(whole)
-    assert set(whole) == {10, 3 * MINUTES, 1730}
+    assert [waits[0], waits[25], waits[-1]] == [pytest.approx(each, abs=2) for each in (12, 3 * MINUTES, 1728)]
+    assert max(waits) < 30 * MINUTES
 
 
 @pytest.mark.parametrize(
