@@ -26,17 +26,16 @@ class Recovery(BaseUserManager[User, uuid.UUID]):
     deliver: Deliver
 
     async def request(self, purpose: Purpose, email: str) -> None:
-        """Send a token to an address, if somebody has it and needs one; say nothing either way."""
-        user = await self.user_db.get_by_email(email)
-        if user is not None:
-            await (self.request_verify(user) if purpose is Purpose.VERIFY else self.forgot_password(user))
+        """Send a token to an address, if somebody has it and needs one; say nothing either way, and take as long."""
+        issued = await tokens.issue(self.session, email, purpose)
+        if issued and purpose is Purpose.VERIFY:
+            await self.on_after_request_verify(*issued)
+        elif issued:
+            await self.on_after_forgot_password(*issued)
 
     @override
     async def request_verify(self, user: User, request: Request | None = None) -> None:
-        """Send a token that proves the user's address, unless it is proven already."""
-        if user.is_active and not user.is_verified:
-            token = await tokens.issue(self.session, user, Purpose.VERIFY)
-            await self.on_after_request_verify(user, token, request)
+        await self.request(Purpose.VERIFY, user.email)
 
     @override
     async def verify(self, token: str, request: Request | None = None) -> User:
@@ -55,10 +54,7 @@ class Recovery(BaseUserManager[User, uuid.UUID]):
 
     @override
     async def forgot_password(self, user: User, request: Request | None = None) -> None:
-        """Send a token that allows to set a new password."""
-        if user.is_active:
-            token = await tokens.issue(self.session, user, Purpose.RESET)
-            await self.on_after_forgot_password(user, token, request)
+        await self.request(Purpose.RESET, user.email)
 
     @override
     async def reset_password(self, token: str, password: str, request: Request | None = None) -> User:

@@ -2,15 +2,22 @@
 
 import hashlib
 import secrets
+import uuid
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func
+from sqlalchemy import ColumnElement, delete, func, literal
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.models import OneTimeToken, Purpose, User
 
+NO_WAIT = select(func.set_config("synchronous_commit", "off", True))
+NEEDS: dict[Purpose, tuple[ColumnElement[bool], ...]] = {
+    Purpose.VERIFY: (col(User.is_active).is_(True), col(User.is_verified).is_(False)),
+    Purpose.RESET: (col(User.is_active).is_(True),),
+}
 LIFETIME = {Purpose.VERIFY: timedelta(hours=24), Purpose.RESET: timedelta(hours=1)}
 
 
@@ -19,17 +26,29 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def issue(session: Session, user: User, purpose: Purpose) -> str:
-    """Make a token of 256 bits; the one that the user had for the same purpose is dead from now on."""
+async def issue(session: Session, email: str, purpose: Purpose) -> tuple[User, str] | None:
+    """Make a token of 256 bits for the user with an address, unless there is none who needs one for the purpose.
+
+    The token that the user had for the same purpose is dead from now on. Whoever asks cannot tell by the time whether
+    there is such a user: it is one statement in any case, and the commit does not wait for the disk, which a
+    transaction that wrote nothing would not do either. What a crash loses can be asked for again.
+    """
     token = secrets.token_urlsafe(32)
-    values = {
-        "email": user.email,
-        "token_hash": digest(token),
-        "expires_at": func.now() + LIFETIME[purpose],
-    }
-    statement = insert(OneTimeToken).values(user_id=user.id, purpose=purpose, **values)
-    await session.exec(statement.on_conflict_do_update(index_elements=["user_id", "purpose"], set_=values))
-    return token
+    await session.exec(NO_WAIT)
+    issued = _issuing(email, purpose, digest(token)).cte("issued")
+    user = (await session.exec(select(User).join(issued, issued.c.user_id == User.id))).one_or_none()
+    return (user, token) if user else None
+
+
+def _issuing(email: str, purpose: Purpose, token_hash: bytes) -> ReturningInsert[tuple[uuid.UUID]]:
+    needs = select(User.id, User.email).where(func.lower(User.email) == func.lower(email), *NEEDS[purpose])
+    # Locked, so that the user can't be deleted before the token is there.
+    user = needs.with_for_update(read=True, key_share=True).cte("needs")
+    row = select(user.c.id, literal(purpose), user.c.email, literal(token_hash), func.now() + LIFETIME[purpose])
+    key, values = ("user_id", "purpose"), ("email", "token_hash", "expires_at")
+    statement = insert(OneTimeToken).from_select((*key, *values), row)
+    replaced = {name: statement.excluded[name] for name in values}
+    return statement.on_conflict_do_update(index_elements=key, set_=replaced).returning(col(OneTimeToken.user_id))
 
 
 async def holder(session: Session, token: str, purpose: Purpose) -> User | None:
