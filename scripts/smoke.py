@@ -71,12 +71,22 @@ def smoke(client: Client) -> None:
     client.step("GET", "/health/ready", 200)
     client.step("GET", "/users/me", 401)
     _, registered = client.step("POST", "/auth/register", 201, body=json.dumps(user))
-    client.headers = {"Authorization": f"Bearer {_sign_in(client, user)}"}
+    tokens = _sign_in(client, user)
+    client.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     _, me = client.step("GET", "/users/me", 200)
     _require(me["id"] == registered["id"], "/users/me is not who registered")
     client.step("GET", "/authenticated-route", 200)
     groups(client)
+    refresh(client, tokens["refresh_token"])
     client.step("POST", "/auth/jwt/logout", 204)
+    client.step("GET", "/users/me", 401)
+
+
+def refresh(client: Client, token: str) -> None:
+    """The next tokens, of which the access token is used from here on."""
+    form = urlencode({"grant_type": "refresh_token", "refresh_token": token})
+    _, tokens = client.step("POST", "/auth/jwt/refresh", 200, body=form, type_=FORM)
+    client.headers = {"Authorization": f"Bearer {tokens['access_token']}"}
 
 
 def groups(client: Client) -> None:
@@ -93,11 +103,12 @@ def groups(client: Client) -> None:
         _require(isinstance(users, list), "/user-groups/1/users is no list")
 
 
-def _sign_in(client: Client, user: dict[str, str]) -> str:
+def _sign_in(client: Client, user: dict[str, str]) -> dict[str, str]:
     form = urlencode({"username": user["email"], "password": user["password"]})
-    _, token = client.step("POST", "/auth/jwt/login", 200, body=form, type_=FORM)
-    _require(token["token_type"] == "bearer", "the token is no bearer token")  # noqa: S105  # a kind, no secret
-    return str(token["access_token"])
+    tokens: dict[str, str]
+    _, tokens = client.step("POST", "/auth/jwt/login", 200, body=form, type_=FORM)
+    _require(tokens["token_type"] == "bearer", "the token is no bearer token")  # noqa: S105  # a kind, no secret
+    return tokens
 
 
 def _require(condition: object, failure: str) -> None:
