@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, delete, func, literal
+from sqlalchemy import select as columns
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col, select
@@ -44,7 +45,7 @@ def _issuing(email: str, purpose: Purpose, token_hash: bytes) -> ReturningInsert
     needs = select(User.id, User.email).where(func.lower(User.email) == func.lower(email), *NEEDS[purpose])
     # Locked, so that the user can't be deleted before the token is there.
     user = needs.with_for_update(read=True, key_share=True).cte("needs")
-    row = select(user.c.id, literal(purpose), user.c.email, literal(token_hash), func.now() + LIFETIME[purpose])
+    row = columns(user.c.id, literal(purpose), user.c.email, literal(token_hash), func.now() + LIFETIME[purpose])
     key, values = ("user_id", "purpose"), ("email", "token_hash", "expires_at")
     statement = insert(OneTimeToken).from_select((*key, *values), row)
     replaced = {name: statement.excluded[name] for name in values}

@@ -6,10 +6,8 @@ from fastapi import Form
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, StringConstraints
 
-from accounts.models.user import EMAIL_LENGTH
-from accounts.schemas.text import NORMALISED, Email, Opaque, Password
+from accounts.schemas.text import Email, Opaque, Password, Username
 
-Username = Annotated[str, StringConstraints(min_length=1, max_length=EMAIL_LENGTH, pattern=r"^[^\x00]*$"), NORMALISED]
 Ignored = Annotated[str, StringConstraints(max_length=1000)]
 
 

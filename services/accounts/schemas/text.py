@@ -22,14 +22,31 @@ def _normalise(value: object) -> object:
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
 
 
+def _unify(value: object) -> object:
+    return unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else value
+
+
 def _email(value: str) -> str:
+    """Write an address in the one way in which it is stored, shown and looked up.
+
+    The local part is in form NFKC, and its letter case is kept (the database ignores it). The domain is in lower case
+    and in Unicode, the form that people read and that SMTPUTF8 (RFC 6531) sends; its A-label can always be derived.
+    """
     try:
         return validate_email(value, check_deliverability=False).normalized
     except EmailNotValidError:
         raise PydanticCustomError("email", "Input should be an e-mail address") from None
 
 
+def _username(value: str) -> str:
+    try:
+        return _email(value)
+    except PydanticCustomError:
+        return value  # nobody's, and so a wrong one like any other
+
+
 NORMALISED = BeforeValidator(_normalise)
+UNIFIED = BeforeValidator(_unify)
 _Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINE)]
 _Lines = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINES)]
 
@@ -37,8 +54,15 @@ Email = Annotated[
     _Line,
     StringConstraints(max_length=EMAIL_LENGTH),
     AfterValidator(_email),
-    NORMALISED,
+    UNIFIED,
     Field(json_schema_extra={"format": "email"}, examples=["king.arthur@camelot.example.com"]),
+]
+# What somebody signs in with: an address, or whatever was taken for one.
+Username = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=EMAIL_LENGTH, pattern=r"^[^\x00]*$"),
+    AfterValidator(_username),
+    UNIFIED,
 ]
 DisplayName = Annotated[
     _Line, StringConstraints(max_length=DISPLAY_NAME_LENGTH), NORMALISED, Field(examples=["Arthur Pendragon"])
