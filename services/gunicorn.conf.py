@@ -17,6 +17,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type
         "http": "httptools",
         "lifespan": "on",
         "server_header": False,
+        # Not uvicorn's default, which believes whoever connects from this machine.
+        "forwarded_allow_ips": [str(network) for network in settings.trusted_proxies],
         "timeout_graceful_shutdown": 15,
     }
 

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -18,6 +18,7 @@ PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
 SECRET_LENGTH = 32
 DAY = 24 * 60 * 60
+PUBLIC_HOST = re.compile(r"^https?://|:\d+$")  # what of a public URL is not its host
 PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
 
@@ -30,6 +31,15 @@ class Environment(StrEnum):
 
 class SettingsError(SystemExit):
     """The environment is incomplete or wrong; ends the process with one line and status 1."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+SEPARATED = (NoDecode, BeforeValidator(_split))  # in a variable, by commas
+Host = Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z0-9._-]+)$")]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")]
 
 
 class Settings(BaseSettings):
@@ -52,8 +62,12 @@ class Settings(BaseSettings):
     session_idle_seconds: Annotated[int, Field(ge=1)] = 14 * DAY
     session_seconds: Annotated[int, Field(ge=1)] = 90 * DAY
     sessions_per_user: Annotated[int, Field(ge=1)] = 20
+    recent_seconds: Annotated[int, Field(ge=1)] = 600
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
     throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
+    allowed_hosts: Annotated[tuple[Host, ...], *SEPARATED] = ("localhost", "127.0.0.1", "[::1]")
+    cors_origins: Annotated[tuple[Origin, ...], *SEPARATED] = ()
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED] = ()
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
@@ -73,6 +87,11 @@ class Settings(BaseSettings):
         if url.password is None and self.postgres_password is not None:
             url = url.set(password=self.postgres_password.get_secret_value())
         return url
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names by which the API may be called, without ports; IPv6 addresses in brackets."""
+        return frozenset((*self.allowed_hosts, self.api_host, PUBLIC_HOST.sub("", self.public_url).lower()))
 
     @property
     def secret_keys(self) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from functools import cache
 from uuid import uuid4
 
 import asyncpg
@@ -10,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from anyio import run
+from fastapi import FastAPI, Request
 from httpx2 import ASGITransport, AsyncClient
 from people import OWNER, Sent, World
 from pwdlib import PasswordHash
@@ -35,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
     os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests which is long enough"}
+    os.environ["ALLOWED_HOSTS"] = "testserver,127.0.0.1"
     os.environ["THROTTLE_SCALE"] = "1000"  # tests of the limits set it to 1
     if CLUSTER not in os.environ and not config.option.collectonly:
         stack = ExitStack()
@@ -99,17 +102,30 @@ async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
         await outer.rollback()
 
 
+@cache
+def application() -> FastAPI:
+    """The real application, made once: its first requests cost more than most tests."""
+    app = create_app()
+    app.dependency_overrides[get_deliver] = kept
+    return app
+
+
+def kept(request: Request) -> Sent:
+    """Keep the tokens that would be delivered, for the world of this request."""
+    sent: Sent = request.state.sent
+    return sent
+
+
 @asynccontextmanager
 async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
-    app, sent = create_app(), Sent([])
-    app.dependency_overrides[get_deliver] = lambda: sent
+    app, sent = application(), Sent([])
     async with AsyncExitStack() as stack:
         state = await stack.enter_async_context(lifespan(app))
         state["sessionmaker"] = sessionmaker
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "state": dict(state)}, receive, send)
+            await app({**scope, "state": {**state, "sent": sent}}, receive, send)
 
         transport = ASGITransport(asgi, raise_app_exceptions=False)
         client = AsyncClient(transport=transport, base_url="http://testserver")

@@ -83,6 +83,30 @@ def test_names_what_is_wrong_and_not_its_value(
     assert error.value.code == f"accounts: {message}"
 
 
+def test_lists_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("ALLOWED_HOSTS", "accounts.example.com, [::1]")
+    environment.setenv("CORS_ORIGINS", "https://app.example.com,")
+    environment.setenv("TRUSTED_PROXIES", "10.0.0.0/8,192.0.2.1,2001:db8::/32")
+    environment.setenv("PUBLIC_URL", "https://Public.example.com:8443")
+
+    found = settings.get_settings()
+
+    assert found.hosts == {"accounts.example.com", "[::1]", "public.example.com", "127.0.0.1"}
+    assert found.cors_origins == ("https://app.example.com",)
+    assert [str(network) for network in found.trusted_proxies] == ["10.0.0.0/8", "192.0.2.1/32", "2001:db8::/32"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALLOWED_HOSTS", "https://x"), ("CORS_ORIGINS", "app.example.com"), ("TRUSTED_PROXIES", "10.0.0.1/8")],
+)
+def test_lists_are_checked(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
+    environment.setenv(name, value)
+
+    with pytest.raises(SettingsError, match=f"accounts: {name}: "):
+        settings.get_settings()
+
+
 def test_development_may_use_the_placeholders(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("ENVIRONMENT", "development")
     environment.setenv("SECRET_KEY", "change-me")

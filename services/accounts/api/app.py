@@ -2,17 +2,22 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import override
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import ASGIApp
 
-from accounts.api import auth, groups, health, keys, sessions, users
+from accounts.api import auth, docs, groups, health, keys, sessions, users
 from accounts.api.authentication import COOKIE
 from accounts.api.cross_site import CrossSiteGuard
 from accounts.api.dependencies import State
+from accounts.api.docs import add_docs
 from accounts.api.errors import add_handlers
+from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe
+from accounts.api.origins import Cors, TrustedHosts
 from accounts.database import create_engine, create_sessionmaker
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
@@ -44,21 +49,34 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         await engine.dispose()
 
 
+class Api(FastAPI):
+    """FastAPI with the security headers around all of it: a middleware that is added would miss the answer to a bug."""
+
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack(), docs.PATH)
+
+
 def create_app() -> FastAPI:
     """Make the application."""
-    app = FastAPI(
+    app = Api(
         title="accounts",
         version="0.1.0",
         description=DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,  # add_docs serves it
+        redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
         generate_unique_id_function=operation_id,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=sessions.COOKIE_PATHS)
+    app.add_middleware(Cors)
+    app.add_middleware(TrustedHosts)
     add_handlers(app)
     for module in (auth, sessions, users, groups, keys, health):
         app.include_router(module.router)
+    add_docs(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 

@@ -74,6 +74,25 @@ def test_serves_and_stops_when_told(fresh_database: str) -> None:
         assert server.wait(PATIENCE) == 0
 
 
+def guess(client: Client, number: int) -> int:
+    headers = {"X-Forwarded-For": f"203.0.113.{number}", "X-Forwarded-Proto": "https"}
+    answer = client.post("/auth/jwt/login", data={"username": MORGANA, "password": "wrong"}, headers=headers)
+    assert ("Strict-Transport-Security" in answer.headers) is ("TRUSTED_PROXIES" in os.environ)
+    return answer.status_code
+
+
+def test_an_address_that_a_client_claims_to_have_counts_for_nothing(
+    fresh_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THROTTLE_SCALE", "1")
+    with gunicorn(fresh_database) as (_, client):
+        assert [guess(client, number) for number in range(7)] == [400] * 5 + [429] * 2
+
+    monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.0/8")
+    with gunicorn(fresh_database) as (_, client):
+        assert [guess(client, number) for number in range(7)] == [400] * 7
+
+
 def test_does_what_its_description_says(fresh_database: str, superuser: str) -> None:
     """Schemathesis makes up requests from the description, right ones and wrong ones, and checks every answer."""
     with gunicorn(fresh_database) as (_, client):
