@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, TypedDict
 
 from fastapi import BackgroundTasks, Depends, Request
@@ -53,7 +54,8 @@ def get_user_manager(
     request: Request, session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
 ) -> UserManager:
     """Make the manager of users for one request."""
-    return UserManager(session, request.state.passwords, deliver)
+    recent = timedelta(seconds=request.state.settings.recent_seconds)
+    return UserManager(session, request.state.passwords, deliver, recent)
 
 
 def get_group_manager(session: SessionDep) -> GroupManager:

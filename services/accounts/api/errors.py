@@ -27,6 +27,8 @@ STATUS: dict[type[errors.Refusal], HTTPStatus] = {
     errors.ResetPasswordBadToken: HTTPStatus.BAD_REQUEST,
     errors.ResetPasswordInvalidPassword: HTTPStatus.BAD_REQUEST,
     errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
+    errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
+    errors.ReauthenticationRequired: HTTPStatus.FORBIDDEN,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
     errors.RefreshBadToken: HTTPStatus.BAD_REQUEST,
     errors.RefreshTokenReused: HTTPStatus.BAD_REQUEST,
@@ -106,6 +108,13 @@ async def limited(request: Request, error: errors.TooManyAttempts) -> JSONRespon
     return answer
 
 
+async def unproven(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
+    """Ask for a sign-in as RFC 9470 does, but with 403: clients answer 401 by refreshing, which proves nothing."""
+    answer = await refused(request, error)
+    answer.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
+    return answer
+
+
 def rate_limit(attempts: int, period: int, *, remaining: int, seconds: int) -> dict[str, str]:
     """Write a limit of ``attempts`` in ``period`` seconds, and how much of it is there for how many ``seconds``."""
     return {
@@ -159,6 +168,7 @@ async def failed(_: Request, __: Exception) -> JSONResponse:
 def add_handlers(app: FastAPI) -> None:
     """Let every error of ``app`` answer with problem details."""
     app.add_exception_handler(errors.TooManyAttempts, limited)  # type: ignore[arg-type]  # as below
+    app.add_exception_handler(errors.ReauthenticationRequired, unproven)  # type: ignore[arg-type]  # as below
     app.add_exception_handler(errors.Refusal, refused)  # type: ignore[arg-type]  # narrower than Exception, as meant
     app.add_exception_handler(HTTPException, raised)  # type: ignore[arg-type]  # as above
     app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above

@@ -10,6 +10,7 @@ from accounts.api.dependencies import SessionDep
 from accounts.api.errors import rate_limit
 from accounts.domain import attempts, errors
 from accounts.domain.attempts import Attempt
+from accounts.models import User
 from accounts.schemas.auth import EmailInput, LoginForm
 from accounts.schemas.user import UserCreate
 
@@ -70,6 +71,20 @@ def get_welcome(request: Request, session: SessionDep) -> Welcome:
     return welcome
 
 
+CountProof = Callable[[User, str | None], Awaitable[None]]
+
+
+def get_count_proof(request: Request, response: Response, session: SessionDep) -> CountProof:
+    """Let a user's current password be tried no more often than in signing in."""
+
+    async def count(user: User, password: str | None) -> None:
+        if password is not None:
+            await session.release()
+            await _count(request, response, Attempt.LOGIN, user.email)
+
+    return count
+
+
 def _depends(count: Callable[..., object]) -> Dependency:
     # Of the function's scope, so that what follows a yield belongs to the request's transaction and fails with it.
     dependency: Dependency = Depends(count, scope="function")
@@ -78,4 +93,5 @@ def _depends(count: Callable[..., object]) -> Dependency:
 
 by_registration = _depends(_registration)
 by_sign_in = _depends(_sign_in)
+CountProofDep = Annotated[CountProof, Depends(get_count_proof)]
 WelcomeDep = Annotated[Welcome, Depends(get_welcome)]

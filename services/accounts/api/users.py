@@ -6,15 +6,17 @@ from http import HTTPStatus
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from accounts.api.authentication import CurrentUser, current_superuser
+from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
+from accounts.api.throttle import THROTTLED, CountProofDep
 from accounts.domain import errors
 from accounts.models import User
-from accounts.schemas.user import SuperuserUpdate, UserRead, UserUpdate
+from accounts.schemas.user import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
-CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, errors.Busy)
+PROOF = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *THROTTLED)
+CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *PROOF)
 
 
 class Greeting(BaseModel):
@@ -41,9 +43,34 @@ async def read_me(user: CurrentUser) -> User:
     response_model=UserRead,
     responses=problems(*AUTHENTICATED, errors.UserNotFound, *CHANGES),
 )
-async def update_me(user: CurrentUser, user_update: UserUpdate, users: UserManagerDep) -> User:
-    """Change what the body names. A new address is unverified."""
-    return await users.update(user_update, user)
+async def update_me(
+    user: CurrentUser, current: CurrentSession, user_update: UserUpdate, users: UserManagerDep, count: CountProofDep
+) -> User:
+    """Change what the body names. A new address is unverified.
+
+    A new address or password needs a recent sign-in or `current_password`, and ends all other sessions.
+    """
+    await count(user, user_update.current_password)
+    return await users.update(user_update, user, current)
+
+
+@router.delete(
+    "/users/me",
+    summary="Delete oneself",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, *PROOF),
+)
+async def delete_me(
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    count: CountProofDep,
+    confirmation: Confirmation | None = None,
+) -> None:
+    """Delete one's account with the memberships; it needs a recent sign-in or `current_password`."""
+    password = confirmation.current_password if confirmation else None
+    await count(user, password)
+    await users.delete(user, current=current, current_password=password)
 
 
 @router.get(
@@ -65,9 +92,20 @@ async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
     dependencies=[Depends(current_superuser)],
     responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser, *CHANGES),
 )
-async def update_user(user_id: uuid.UUID, user_update: SuperuserUpdate, users: UserManagerDep) -> User:
-    """For superusers: change what the body names, with the flags that users cannot change themselves."""
-    return await users.update(user_update, await users.by_id(user_id))
+async def update_user(
+    user_id: uuid.UUID,
+    user_update: SuperuserUpdate,
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    count: CountProofDep,
+) -> User:
+    """For superusers: change what the body names, with the flags that users cannot change themselves.
+
+    For oneself it needs what `/users/me` does.
+    """
+    await count(user, user_update.current_password)
+    return await users.update(user_update, await users.by_id(user_id), current)
 
 
 @router.delete(
@@ -75,8 +113,8 @@ async def update_user(user_id: uuid.UUID, user_update: SuperuserUpdate, users: U
     summary="Delete a user",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[Depends(current_superuser)],
-    responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser),
+    responses=problems(*SUPERUSER, errors.ReauthenticationRequired, errors.UserNotFound, errors.LastSuperuser),
 )
-async def delete_user(user_id: uuid.UUID, users: UserManagerDep) -> None:
-    """For superusers: delete a user with the memberships."""
-    await users.delete(await users.by_id(user_id))
+async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
+    """For superusers: delete a user with the memberships. For oneself it needs a recent sign-in."""
+    await users.delete(await users.by_id(user_id), current=current)

@@ -63,6 +63,25 @@ class VerifyUserBadToken(Refusal):
     code = "VERIFY_USER_BAD_TOKEN"
 
 
+class BadCurrentPassword(Refusal):
+    """The current password is wrong."""
+
+    code = "BAD_CURRENT_PASSWORD"
+
+
+class ReauthenticationRequired(Refusal):
+    """The current password is needed in the body, or a sign-in that is no older than some minutes.
+
+    ``seconds`` is how old it may be.
+    """
+
+    code = "REAUTHENTICATION_REQUIRED"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
 class UserNotFound(Refusal):
     """There is no such user."""
 

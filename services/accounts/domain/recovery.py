@@ -10,8 +10,9 @@ from fastapi_users import BaseUserManager
 from accounts.database import Session
 from accounts.domain import errors, tokens
 from accounts.domain.passwords import Passwords
+from accounts.domain.sessions import revoke_others
 from accounts.domain.user_database import UserDatabase, naming
-from accounts.models import Purpose, User
+from accounts.models import Purpose, User, UserSession
 
 Deliver = Callable[[Purpose, str, str], None]
 """Hands a token over: its purpose, the address to send it to, and the token. Called before the commit."""
@@ -74,10 +75,15 @@ class Recovery(BaseUserManager[User, uuid.UUID]):
         hashed = await self.passwords.hash(password)
         if await tokens.use(self.session, token, Purpose.RESET) is None:
             raise errors.ResetPasswordBadToken
-        await tokens.revoke(self.session, user)
         user = await self.user_db.update(user, {"hashed_password": hashed})
+        await self.distrust(user)
         await self.on_after_reset_password(user, request)
         return user
+
+    async def distrust(self, user: User, keep: UserSession | None = None) -> None:
+        """Kill all tokens and end all sessions but one, after the change of what they rest on was flushed."""
+        await tokens.revoke(self.session, user)
+        await revoke_others(self.session, user, keep.id if keep else None)
 
     @override
     async def on_after_request_verify(self, user: User, token: str, request: Request | None = None) -> None:

@@ -1,6 +1,7 @@
 """Users: FastAPI Users' manager and adapter, hashing off the event loop and committing nothing."""
 
 import uuid
+from datetime import timedelta
 from typing import Any, override
 
 from fastapi import Request
@@ -10,19 +11,24 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from accounts.database import Session
-from accounts.domain import errors, policy, tokens
+from accounts.domain import errors, policy
 from accounts.domain.passwords import Passwords
+from accounts.domain.reauthentication import hold, reauthenticate
 from accounts.domain.recovery import Deliver, Recovery
 from accounts.domain.user_database import UserDatabase, naming
-from accounts.models import User
+from accounts.models import User, UserSession
 from accounts.schemas.user import UserCreate, UserUpdate
 
 
 class UserManager(UUIDIDMixin, Recovery):
     """Rules about users. Every method runs in the session's transaction, which somebody else ends."""
 
-    def __init__(self, session: Session, passwords: Passwords, deliver: Deliver) -> None:
+    def __init__(
+        self, session: Session, passwords: Passwords, deliver: Deliver, recent: timedelta = timedelta(minutes=10)
+    ) -> None:
+        """``recent`` is how long a sign-in proves who somebody is."""
         super().__init__(UserDatabase(session, User))
+        self.recent = recent
         self.session = session
         self.passwords = passwords
         self.deliver = deliver
@@ -58,10 +64,16 @@ class UserManager(UUIDIDMixin, Recovery):
         return user
 
     @override
-    async def update(self, user_update: UserUpdate, user: User) -> User:  # type: ignore[override]  # as above
-        """Change what ``user_update`` names.
+    async def update(  # type: ignore[override]  # as above
+        self, user_update: UserUpdate, user: User, current: UserSession | None = None
+    ) -> User:
+        """Change what ``user_update`` names; ``current`` is the session of whoever asks.
+
+        A new password or address ends all other sessions of the user, and deactivation all of them.
 
         Raises:
+            BadCurrentPassword: of users who change their own password or address.
+            ReauthenticationRequired: of the same.
             UpdateUserEmailAlreadyExists: also when two callers race for one address.
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: nobody could administer the system any more.
@@ -69,41 +81,64 @@ class UserManager(UUIDIDMixin, Recovery):
             Busy: too many passwords are waiting to be hashed.
 
         """
+        values = user_update.model_dump(exclude_unset=True)
+        if values.get("email") == user.email:
+            del values["email"]
+        current_password = values.pop("current_password", None)
+        own = _own(user, current) if values.keys() & {"password", "email"} else None
+        if own:
+            await reauthenticate(self.session, self.passwords, user, own, current_password, self.recent)
         with naming(errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword):
-            return await self._update(user, user_update.model_dump(exclude_unset=True))
+            values = await self._prepared(user, values)
+            if own:
+                await hold(self.session, user, own, self.recent)
+            user = await self.user_db.update(user, values)
+        if not values.get("is_active", True):
+            current = None
+        elif not values.keys() & {"hashed_password", "email"}:
+            return user
+        await self.distrust(user, current)
+        return user
 
-    @override
-    async def _update(self, user: User, update_dict: dict[str, Any]) -> User:
-        values = dict(update_dict)
+    async def _prepared(self, user: User, values: dict[str, Any]) -> dict[str, Any]:
+        """Apply the rules to a change, and make of it what is stored."""
         if password := values.pop("password", None):
             await self.validate_password(password, user, values.get("email", ""), values.get("display_name", ""))
             await self.session.release()
             values["hashed_password"] = await self.passwords.hash(password)
-        if values.get("email", user.email) != user.email:
+        if "email" in values:
             values = {"is_verified": False} | values
         if user.is_superuser and not (values.get("is_superuser", True) and values.get("is_active", True)):
             await self._refuse_last_superuser(user)
-        if values.keys() & {"hashed_password", "email"}:
-            await tokens.revoke(self.session, user)
-        user = await self.user_db.update(user, values)
-        await self.on_after_update(user, values)
-        return user
+        return values
 
     @override
-    async def delete(self, user: User, request: Request | None = None) -> None:
-        """Delete a user with the memberships and tokens.
+    async def delete(
+        self,
+        user: User,
+        request: Request | None = None,
+        current: UserSession | None = None,
+        current_password: str | None = None,
+    ) -> None:
+        """Delete a user with the memberships, sessions and tokens; ``current`` is the session of whoever asks.
 
         Raises:
+            BadCurrentPassword: of users who delete themselves.
+            ReauthenticationRequired: of the same.
             LastSuperuser: nobody could administer the system any more.
             UserNotFound: the user was deleted meanwhile.
+            Busy: too many passwords are waiting to be compared.
 
         """
-        await self.on_before_delete(user, request)
+        own = _own(user, current)
+        if own:
+            await reauthenticate(self.session, self.passwords, user, own, current_password, self.recent)
         if user.is_superuser:
             await self._refuse_last_superuser(user)
+        if own:
+            await hold(self.session, user, own, self.recent)
         with naming(errors.UserNotFound, errors.UserNotFound):
             await self.user_db.delete(user)
-        await self.on_after_delete(user, request)
 
     async def _refuse_last_superuser(self, user: User) -> None:
         # Locking all of them makes two superusers who demote each other at the same instant wait for one another.
@@ -154,3 +189,8 @@ class UserManager(UUIDIDMixin, Recovery):
         about = (user.email, user.display_name, *also)
         if reason := policy.objection(password, self.passwords.shortest, about):
             raise exceptions.InvalidPasswordException(reason)
+
+
+def _own(user: User, current: UserSession | None) -> UserSession | None:
+    """The session, if it is the user's own: superusers need not prove anything to change others."""
+    return current if current and current.user_id == user.id else None

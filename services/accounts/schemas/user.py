@@ -45,11 +45,21 @@ class SuperuserCreate(UserCreate):
 
 
 class UserUpdate(BaseModel):
-    """What users may change of themselves; what is left out stays as it is."""
+    """What users may change of themselves; what is left out stays as it is.
 
+    A new address or password needs the current password, unless the sign-in is recent.
+    """
+
+    current_password: Password = unchanged()
     email: Email = unchanged()
     password: Password = unchanged()
     display_name: DisplayName = unchanged()
+
+
+class Confirmation(BaseModel):
+    """What a user who signed in long ago needs for what can't be taken back."""
+
+    current_password: Password
 
 
 class SuperuserUpdate(UserUpdate):
