@@ -121,11 +121,11 @@ async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
     app, sent = application(), Sent([])
     async with AsyncExitStack() as stack:
-        state = await stack.enter_async_context(lifespan(app))
-        state["sessionmaker"] = sessionmaker
+        made = await stack.enter_async_context(lifespan(app))
+        state = {**made, "sessionmaker": sessionmaker, "sent": sent}
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, "state": {**state, "sent": sent}}, receive, send)
+            await app({**scope, "state": dict(state)}, receive, send)
 
         transport = ASGITransport(asgi, raise_app_exceptions=False)
         client = AsyncClient(transport=transport, base_url="http://testserver")

@@ -7,9 +7,9 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 
-from accounts.api.dependencies import State
-from accounts.database import transaction
+from accounts.database import Sessionmaker, transaction
 from accounts.domain.groups import GroupManager
+from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
 from accounts.models import Membership, Purpose, Role, User, UserGroup, Visibility
 from accounts.schemas.group import GroupCreate
@@ -36,11 +36,11 @@ class Sent:
 class World:
     """A database and the API in front of it; arranges in transactions of its own."""
 
-    def __init__(self, app: FastAPI, state: State, client: AsyncClient, sent: Sent) -> None:
+    def __init__(self, app: FastAPI, state: dict[str, Any], client: AsyncClient, sent: Sent) -> None:
         self.app = app
         self.state = state
-        self.sessionmaker = state["sessionmaker"]
-        self.passwords = state["passwords"]
+        self.sessionmaker: Sessionmaker = state["sessionmaker"]
+        self.passwords: Passwords = state["passwords"]
         self.client = client
         self.sent = sent
 

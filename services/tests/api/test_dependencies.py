@@ -9,10 +9,15 @@ from accounts.settings import Environment, get_settings
 
 @pytest.mark.parametrize(("environment", "shown"), [(Environment.DEVELOPMENT, True), (Environment.PRODUCTION, False)])
 async def test_a_token_is_logged_in_development_only(
-    world: World, caplog: pytest.LogCaptureFixture, environment: Environment, *, shown: bool
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Environment,
+    *,
+    shown: bool,
 ) -> None:
     arthur = await world.user("arthur")
-    world.app.dependency_overrides.pop(get_deliver)
+    monkeypatch.delitem(world.app.dependency_overrides, get_deliver)
     world.state["settings"] = get_settings().model_copy(update={"environment": environment})
 
     await world.client.post("/auth/forgot-password", json={"email": arthur.email})

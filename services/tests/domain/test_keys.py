@@ -24,7 +24,8 @@ PAIRS: dict[str, Callable[[], Any]] = {
 
 
 def pem(algorithm: str) -> str:
-    return PAIRS[algorithm]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    encoded: bytes = PAIRS[algorithm]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return encoded.decode()
 
 
 def ring(secret_key: str = OLD, signing_key: str = "", **changes: Any) -> KeyRing:
