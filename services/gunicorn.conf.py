@@ -4,6 +4,7 @@ from pathlib import Path
 
 from uvicorn_worker import UvicornWorker
 
+from accounts.api.server import Protocol
 from accounts.settings import get_settings
 
 settings = get_settings()
@@ -14,7 +15,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type
 
     CONFIG_KWARGS = {  # noqa: RUF012  # uvicorn-worker reads this class attribute
         "loop": "uvloop",
-        "http": "httptools",
+        "http": Protocol,
         "lifespan": "on",
         "server_header": False,
         # Not uvicorn's default, which believes whoever connects from this machine.

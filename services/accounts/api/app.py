@@ -29,6 +29,7 @@ Register, sign in (**Authorize** takes the same e-mail address and password), th
 Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
 """
 MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 30
 
 
 @asynccontextmanager
@@ -69,7 +70,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
         generate_unique_id_function=operation_id,
     )
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=sessions.COOKIE_PATHS)
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)

@@ -1,5 +1,6 @@
-"""How large a request may be."""
+"""How large a request may be, and how long it may take to arrive."""
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -10,14 +11,15 @@ from accounts.api.errors import problem
 
 
 class BodyLimit:
-    """Refuse bodies of more than ``max_bytes``, by what they announce or, without that, by what arrives.
+    """Refuse bodies of more than ``max_bytes``, by what they announce or by what arrives, and after ``seconds``.
 
-    FastAPI's own limit answers in plain text.
+    FastAPI's own limit answers in plain text, and none waits for a limited time. ``accounts.api.server`` limits heads.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, as ASGI has it."""
@@ -26,13 +28,20 @@ class BodyLimit:
             await problem(HTTPStatus.CONTENT_TOO_LARGE)(scope, receive, send)
             return
         left = self.max_bytes
+        deadline: float | None = asyncio.get_running_loop().time() + self.seconds
 
         async def receive_within_limit() -> Message:
-            nonlocal left
-            message = await receive()
+            nonlocal left, deadline
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from None
             left -= len(message.get("body", b""))
             if left < 0:
                 raise HTTPException(HTTPStatus.CONTENT_TOO_LARGE)
+            if not message.get("more_body"):
+                deadline = None  # what comes after the body is the end of the connection, whenever
             return message
 
         await self.app(scope, receive_within_limit, send)

@@ -52,7 +52,8 @@ class TestLogin:
 
         async def spy(password: str, hashed: str | None) -> tuple[bool, str | None]:
             evaluated.append(password)
-            return await verify(password, hashed)
+            answer: tuple[bool, str | None] = await verify(password, hashed)
+            return answer
 
         monkeypatch.setattr(busy_world.passwords, "verify", spy)
 
