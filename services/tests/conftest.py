@@ -13,7 +13,6 @@ from alembic.config import Config
 from anyio import run
 from fastapi import FastAPI, Request
 from httpx2 import ASGITransport, AsyncClient
-from people import OWNER, Sent, World
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import SecretStr
@@ -26,6 +25,7 @@ from accounts.database import Session, Sessionmaker, create_engine, create_sessi
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
+from people import OWNER, Sent, World
 from postgres import throwaway
 
 TEMPLATE = "accounts"

@@ -10,13 +10,13 @@ from types import ModuleType
 from uuid import uuid4
 
 import pytest
-from conftest import execute, url_of
 from sqlalchemy.exc import DBAPIError
 
 from accounts import cli, superuser
 from accounts.domain.errors import GroupNameTaken, NotReady
 from accounts.models import Purpose
 from accounts.seeder import __main__ as seeder
+from conftest import execute, url_of
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from people import World
 from pydantic import SecretStr
 from sqlalchemy import text
 from sqlmodel import func, select
@@ -22,6 +21,7 @@ from accounts.seeder import volume
 from accounts.seeder.batch import Batch
 from accounts.seeder.sample import PASSWORD, SUPERUSER
 from accounts.settings import Environment, Settings
+from people import World
 
 BATCH = Batch(users=100, seed=1)
 Main = Callable[..., Awaitable[None]]

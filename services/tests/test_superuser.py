@@ -6,13 +6,13 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
-from people import PASSWORD, World
 from sqlmodel import select
 
 from accounts import cli, superuser
 from accounts.database import transaction
 from accounts.models import User
 from accounts.settings import Environment, Settings
+from people import PASSWORD, World
 
 EMAIL = "merlin@camelot.example.com"
 Main = Callable[..., Awaitable[None]]

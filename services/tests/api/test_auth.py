@@ -4,14 +4,14 @@ import asyncio
 
 import jwt
 import pytest
-from conftest import world_of
 from httpx2 import AsyncClient
-from people import PASSWORD, World
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.database import Sessionmaker
 from accounts.models import Purpose
 from accounts.settings import get_settings
+from conftest import world_of
+from people import PASSWORD, World
 
 ARTHUR = {"email": "king.arthur@camelot.example.com", "password": PASSWORD, "display_name": "Arthur"}
 NEW_PASSWORD = "a-sword-in-a-stone"

@@ -1,10 +1,10 @@
 """Tokens on their way to whom they are for."""
 
 import pytest
-from people import World
 
 from accounts.api.dependencies import get_deliver
 from accounts.settings import Environment, get_settings
+from people import World
 
 
 @pytest.mark.parametrize(("environment", "shown"), [(Environment.DEVELOPMENT, True), (Environment.PRODUCTION, False)])

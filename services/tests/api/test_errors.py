@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from httpx2 import AsyncClient
-from people import PASSWORD, World
 
 from accounts.api.errors import STATUS
 from accounts.domain import errors
 from accounts.domain.groups import GroupManager
+from people import PASSWORD, World
 
 MARK = "s3nt-by-the-client"
 JSON = {"Content-Type": "application/json"}

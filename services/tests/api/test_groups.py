@@ -6,11 +6,11 @@ from functools import partial
 
 import pytest
 from httpx2 import AsyncClient, Response
-from people import World
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from accounts.models import Role, UserGroup, Visibility
+from people import World
 
 
 @pytest.fixture

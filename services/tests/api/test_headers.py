@@ -4,11 +4,11 @@ from unittest.mock import AsyncMock
 
 import pytest
 from httpx2 import AsyncClient, Response
-from people import World
 from starlette.types import Receive, Scope, Send
 
 from accounts.api.headers import SecurityHeaders
 from accounts.domain.groups import GroupManager
+from people import World
 
 JSON = {"Content-Type": "application/json"}
 

@@ -1,11 +1,11 @@
 """Whether the process runs, and whether it can serve."""
 
 import pytest
-from conftest import world_of
-from people import World
 
 from accounts.database import create_engine, create_sessionmaker
 from accounts.settings import Settings
+from conftest import world_of
+from people import World
 
 
 async def test_lives_and_serves(world: World) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from people import World
 
 APP = "https://app.example.com"

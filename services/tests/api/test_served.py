@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from httpx2 import Client, TransportError
-from people import PASSWORD
 
 from accounts.settings import get_settings
+from people import PASSWORD
 
 PATIENCE = 20.0
 MORGANA = "morgana@camelot.example.com"

@@ -7,10 +7,10 @@ from typing import Any
 import jwt
 import pytest
 from httpx2 import AsyncClient, Response
-from people import PASSWORD, World
 from sqlmodel import select
 
 from accounts.models import AuditEvent
+from people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 ORIGIN = "http://testserver"

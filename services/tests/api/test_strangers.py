@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from people import PASSWORD, World
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
+
+from people import PASSWORD, World
 
 KNOWN = "arthur@camelot.example.com"
 INACTIVE = "mordred@camelot.example.com"

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
-from people import PASSWORD, World
 from starlette.types import Receive, Scope, Send
 
 from accounts.api.app import create_app
 from accounts.models import Purpose
+from people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 from httpx2 import AsyncClient
-from people import PASSWORD, World
 
 from accounts.models import Role
+from people import PASSWORD, World
 
 NOBODY = uuid.UUID("01999999-9999-7999-8999-999999999999")
 NEW_PASSWORD = "a-sword-in-a-stone"

@@ -3,7 +3,6 @@
 from unicodedata import category
 
 import pytest
-from people import World
 from sqlalchemy import text
 from sqlmodel import select
 
@@ -12,6 +11,7 @@ from accounts.domain import attempts
 from accounts.domain.attempts import Attempt
 from accounts.domain.errors import TooManyAttempts
 from accounts.models import Throttle
+from people import World
 
 ARTHUR = "king.arthur@camelot.example.com"
 MINUTES = 60

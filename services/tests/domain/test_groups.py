@@ -1,13 +1,13 @@
 """Groups, where no route leads yet."""
 
 import pytest
-from people import World
 from sqlalchemy.exc import IntegrityError
 
 from accounts.database import transaction
 from accounts.domain.errors import GroupNameTaken
 from accounts.domain.groups import GroupManager
 from accounts.schemas.group import GroupCreate
+from people import World
 
 
 async def test_a_name_is_taken_in_any_letter_case(world: World) -> None:

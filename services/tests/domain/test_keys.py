@@ -8,11 +8,11 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from people import World
 from pydantic import SecretStr
 
 from accounts.domain.keys import AUDIENCE, KeyRing, key_ring
 from accounts.settings import get_settings
+from people import World
 
 USER, SESSION = uuid.uuid4(), uuid.uuid4()
 OLD, NEW = "the old secret which is long enough", "the new secret which is long enough"

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
-from people import PASSWORD, World
 
 from accounts.database import transaction
 from accounts.domain.users import UserManager
 from accounts.models import Role, User
 from accounts.schemas.user import UserUpdate
+from people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 CHANGES = [

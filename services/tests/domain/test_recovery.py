@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from people import World
 from sqlalchemy import text
 
 from accounts.database import transaction
 from accounts.domain import tokens
 from accounts.domain.users import UserManager
 from accounts.models import Purpose, User
+from people import World
 
 
 async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> None:

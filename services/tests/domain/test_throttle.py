@@ -4,7 +4,6 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from people import World
 from sqlmodel import select
 
 from accounts.database import Sessionmaker, transaction
@@ -12,6 +11,7 @@ from accounts.domain import throttle
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.throttle import Limit
 from accounts.models import Throttle
+from people import World
 
 FIVE = Limit(5, 60)
 

@@ -1,13 +1,13 @@
 """Users, where routes cannot look."""
 
 import pytest
-from people import World
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from accounts.domain.errors import UserNotFound
 from accounts.domain.users import UserManager
 from accounts.schemas.user import UserUpdate
+from people import World
 
 
 async def test_another_conflict_is_no_taken_address(world: World) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from schema import Alembic
 
 from accounts.settings import get_settings
+from schema import Alembic
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 from fastapi_users_db_sqlalchemy.generics import GUID
-from schema import VERSIONS, Alembic, fetch, with_versions_in
 from sqlalchemy import Column, Table
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from accounts.models import Base
+from schema import VERSIONS, Alembic, fetch, with_versions_in
 
 BROKEN = """
 from alembic import op

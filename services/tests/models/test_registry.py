@@ -4,7 +4,6 @@ import ast
 from pathlib import Path
 
 import pytest
-from people import World
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import configure_mappers, selectinload
 from sqlmodel import SQLModel, select
@@ -12,6 +11,7 @@ from sqlmodel import SQLModel, select
 from accounts import models
 from accounts.database import Sessionmaker, transaction
 from accounts.models import Base, Entity, Membership, Role, User, UserGroup
+from people import World
 
 FOLDER = Path(models.__file__).parent
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from httpx2 import AsyncClient
+
 from people import PASSWORD, World
 
 STORED = "Zoë@münchen.example.com"
