@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     postgres_password: SecretStr | None = None
     postgres_api_password: SecretStr | None = None
+    audit_days: Annotated[int, Field(ge=1)] = 365
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
     secret_key: SecretStr
     signing_key: SecretStr = SecretStr("")

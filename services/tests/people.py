@@ -65,6 +65,11 @@ class World:
                 session.add(Membership(group_id=group.id, user_id=user.id, role=role))
         return group
 
+    async def join(self, group: UserGroup, user: User, role: Role) -> bool:
+        """Make a user a member, as the domain does it."""
+        async with transaction(self.sessionmaker) as session:
+            return await GroupManager(session).add_member(group, user, role)
+
     async def login(self, user: User | str, password: str = PASSWORD) -> Response:
         email = user if isinstance(user, str) else user.email
         return await self.client.post("/auth/jwt/login", data={"username": email, "password": password})

@@ -15,7 +15,7 @@ class Refusal(Exception):  # noqa: N818  # each is named for its rule
         self.reason = reason
 
 
-class LoginBadCredentials(Refusal):
+class LoginBadCredentials(Refusal, Recorded):
     """The address or the password is wrong, or the user is inactive."""
 
     code = "LOGIN_BAD_CREDENTIALS"

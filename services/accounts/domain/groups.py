@@ -9,6 +9,7 @@ from sqlmodel import col, or_, select
 
 from accounts.database import Session, violated
 from accounts.domain import errors
+from accounts.domain.audit import Action, record
 from accounts.domain.pages import page_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.group import NAME_INDEX
@@ -39,13 +40,17 @@ class GroupManager:
             if violated(error) == NAME_INDEX.name:
                 raise errors.GroupNameTaken from error
             raise
+        await record(self.session, Action.GROUP_CREATED, group_id=group.id)
         return group
 
     async def add_member(self, group: UserGroup, user: User, role: Role) -> bool:
         """Make a user a member; leave a membership that exists as it is, and return False."""
         values = {"group_id": group.id, "user_id": user.id, "role": role}
         statement = insert(Membership).values(values).on_conflict_do_nothing().returning(col(Membership.user_id))
-        return (await self.session.exec(statement)).first() is not None
+        added = (await self.session.exec(statement)).first() is not None
+        if added:
+            await record(self.session, Action.MEMBERSHIP_CREATED, user_id=user.id, group_id=group.id, role=role)
+        return added
 
     async def get(self, group_id: int, viewer: User | None) -> UserGroup:
         """Find a group.

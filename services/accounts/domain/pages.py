@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
+from enum import Enum
 from typing import Any
 
 from sqlalchemy.sql.elements import SQLCoreOperations
@@ -9,6 +10,13 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from accounts.database import Session
 from accounts.domain.errors import BadCursor
 from accounts.schemas.page import Page, PageQuery
+
+
+class Order(Enum):
+    """Which way a list goes."""
+
+    ASCENDING = "ascending"
+    DESCENDING = "descending"
 
 
 async def page_of(
@@ -19,8 +27,9 @@ async def page_of(
     key: SQLCoreOperations[Any],
     parse: Callable[[str], Any],
     key_of: Callable[[Any], str],
+    order: Order = Order.ASCENDING,
 ) -> Page[Any]:
-    """Run a statement that is ordered by a unique ``key`` from the row behind the cursor on.
+    """Run a statement that is ordered by a unique ``key``, in this ``order``, from the row behind the cursor on.
 
     ``key_of`` gives the text of a row's key, which ``parse`` makes a value of ``key`` again.
 
@@ -29,7 +38,8 @@ async def page_of(
 
     """
     if query.cursor is not None:
-        statement = statement.where(key > _decode(query.cursor, parse))
+        last = _decode(query.cursor, parse)
+        statement = statement.where(key > last if order is Order.ASCENDING else key < last)
     rows = (await session.exec(statement.limit(query.limit + 1))).all()
     shown = rows[: query.limit]
     return Page(shown, _encode(key_of(shown[-1])) if len(rows) > query.limit else None)

@@ -1,4 +1,4 @@
-"""FastAPI Users' SQLAlchemy adapter, without its commits."""
+"""FastAPI Users' SQLAlchemy adapter, without its commits, and with a record of what becomes of users."""
 
 import uuid
 from collections.abc import Iterator
@@ -11,11 +11,17 @@ from sqlalchemy import delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
+from uuid_utils.compat import uuid7
 
 from accounts.database import Session, violated
 from accounts.domain import errors
+from accounts.domain.audit import Action, record
 from accounts.models import User
 from accounts.models.user import EMAIL_INDEX
+
+# What is recorded by itself. Of everything else the name is recorded, and of flags the value.
+ALONE = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
+FLAGS = ("is_active", "is_superuser", "is_verified")
 
 
 class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
@@ -34,23 +40,35 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def create(self, create_dict: dict[str, Any]) -> User:
-        user = User(**create_dict)
+        user = User(**({"id": uuid7()} | create_dict))
+        # Recorded before it is done: a conflict then costs the same statements as a success.
+        await record(self.session, Action.USER_CREATED, user_id=user.id, **_flags(create_dict))
         self.session.add(user)
         await self._flush()
         return user
 
     @override
     async def update(self, user: User, update_dict: dict[str, Any]) -> User:
-        for name, value in update_dict.items():
+        changed = {name: value for name, value in update_dict.items() if getattr(user, name) != value}
+        for name, value in changed.items():
             setattr(user, name, value)
         await self._flush()
+        await self._record(user, changed)
         return user
+
+    async def _record(self, user: User, changed: dict[str, Any]) -> None:
+        for name, action in ALONE.items():
+            if name in changed:
+                await record(self.session, action, user_id=user.id)
+        if rest := sorted(changed.keys() - ALONE.keys()):
+            await record(self.session, Action.USER_CHANGED, user_id=user.id, changed=rest, **_flags(changed))
 
     @override
     async def delete(self, user: User) -> None:
         if not (await self.session.exec(delete(User).where(col(User.id) == user.id))).rowcount:
             raise exceptions.UserNotExists
         self.session.expunge(user)
+        await record(self.session, Action.USER_DELETED, user_id=user.id)
 
     async def _flush(self) -> None:
         try:
@@ -61,6 +79,10 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
             raise
         except StaleDataError as error:  # deleted since it was read
             raise exceptions.UserNotExists from error
+
+
+def _flags(values: dict[str, Any]) -> dict[str, bool]:
+    return {name: values[name] for name in FLAGS if name in values}
 
 
 @contextmanager

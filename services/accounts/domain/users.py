@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain import errors, policy
+from accounts.domain.audit import record_refusal
 from accounts.domain.passwords import Passwords
 from accounts.domain.reauthentication import hold, reauthenticate
 from accounts.domain.recovery import Deliver, Recovery
@@ -155,7 +156,10 @@ class UserManager(UUIDIDMixin, Recovery):
 
         """
         user = await self.authenticate(credentials)
-        if user is None or not user.is_active:
+        if user is None:
+            raise errors.LoginBadCredentials
+        if not user.is_active:
+            await record_refusal(self.session, user.email, user)
             raise errors.LoginBadCredentials
         return user
 
@@ -172,6 +176,7 @@ class UserManager(UUIDIDMixin, Recovery):
         seen = user.hashed_password if user else None
         agrees, rehashed = await self.passwords.verify(credentials.password, seen)
         if user is None or not agrees:
+            await record_refusal(self.session, credentials.username, user)
             return None
         if rehashed:  # unless the password was changed meanwhile
             statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == seen)

@@ -22,10 +22,11 @@ class AuditEvent(Entity, table=True):
 
     __tablename__ = "audit_event"
     __table_args__: ClassVar[Any] = (
-        Index(None, "actor_id", "id"),
-        Index(None, "user_id", "id"),
-        Index(None, "action", "id"),
-        Index(None, "at"),
+        Index(None, "actor_id", "at", "id"),
+        Index(None, "user_id", "at", "id"),
+        Index(None, "group_id", "at", "id"),
+        Index(None, "action", "at", "id"),
+        Index(None, "at", "id"),
         {"info": {"append_only": True}},
     )
 

@@ -4,7 +4,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
-from sqlalchemy import CheckConstraint, Index, String, Uuid, func
+from sqlalchemy import CheckConstraint, Index, String, Uuid, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
@@ -16,21 +16,30 @@ if TYPE_CHECKING:
 # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them its angle brackets.
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
+# One order on every server, in which texts that begin alike are neighbours.
+COLLATION = "pg_c_utf8"
 
 
 class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     """A person, or a program, that can sign in. ``id`` is a UUIDv7 (RFC 9562): it sorts by the time of its making."""
 
     __tablename__ = "user"
-    __table_args__ = (CheckConstraint("email <> ''", name="email_not_empty"),)
+    __table_args__ = (
+        CheckConstraint("email <> ''", name="email_not_empty"),
+        # For how a name begins; EMAIL_INDEX is for how an address does.
+        Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
+        # The few that somebody is after who filters.
+        Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
+        Index("ix_user_inactive", "id", postgresql_where=text("NOT is_active")),
+    )
 
     if TYPE_CHECKING:
         id: uuid.UUID
         email: str
     else:
         id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
-        email: Mapped[str] = mapped_column(String(EMAIL_LENGTH))
-    display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH), default="", server_default="")
+        email: Mapped[str] = mapped_column(String(EMAIL_LENGTH, COLLATION))
+    display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
 
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
