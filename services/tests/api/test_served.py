@@ -30,6 +30,7 @@ def gunicorn(database: str) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
     secret = get_settings().secret_key.get_secret_value()
     environment = os.environ | {
         "DATABASE_URL": database, "API_PORT": str(port), "ENVIRONMENT": "production", "SECRET_KEY": secret,
+        "WEB_CONCURRENCY": "1",
     }  # fmt: skip
     with (
         subprocess.Popen([sys.executable, "-m", "gunicorn"], env=environment) as server,
