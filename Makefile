@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev smoke test check fmt lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev smoke test bench check fmt lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -52,6 +52,9 @@ revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 # Coverage is of the whole suite, or it says nothing.
 test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
+
+bench: $(VENV)/.synced ## Measure a server of its own, for a minute; ARGS=login_storm for one benchmark
+	cd services && PYTHONPATH=.:../scripts ../$(VENV)/bin/python -m bench $(ARGS)
 
 check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check
