@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .local/venv
 
 # Only these need an engine, and only they ask which.
-ENGINE_GOALS := up down seed migrate superuser logs psql clean
+ENGINE_GOALS := up down seed migrate superuser admin logs psql clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
@@ -26,6 +26,9 @@ seed: $(ENGINE_READY) ## Add sample data; USERS=100000 for that many
 
 superuser: $(ENGINE_READY) ## Make a superuser: EMAIL=me@example.com
 	scripts/$(ENGINE) superuser
+
+admin: $(ENGINE_READY) ## Deactivate, sign out, prune: ARGS="deactivate a@example.com", ARGS=--help
+	scripts/$(ENGINE) admin
 
 smoke: ## Sign up, sign in and read, at what runs
 	python3 scripts/smoke.py

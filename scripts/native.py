@@ -1,6 +1,7 @@
 """The native engine: each verb of ``make``, as processes of this machine and an embedded PostgreSQL."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,6 +65,12 @@ class Native:
             sys.exit("accounts: EMAIL is not given, as in: make superuser EMAIL=me@example.com")
         self.migrate()
         self._run("accounts.superuser", email)
+
+    def admin(self) -> None:
+        """Administer as ARGS says."""
+        arguments = shlex.split(self.environment.get("ARGS", ""))
+        self.migrate()
+        self._run("accounts.admin", *(arguments or ["--help"]), owner=True)
 
     def dev(self) -> None:
         """Serve in the foreground, and again at each change of the code."""
@@ -133,7 +140,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Do the verb that the command line begins with."""
-    verbs = ("up", "down", "migrate", "seed", "superuser", "dev", "logs", "psql", "clean")
+    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "logs", "psql", "clean")
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from accounts import cli, superuser
+from accounts import admin, cli, superuser
 from accounts.domain.errors import GroupNameTaken, NotReady
 from accounts.models import Purpose
 from accounts.seeder import __main__ as seeder
@@ -47,7 +47,7 @@ async def test_says_in_one_line_what_is_not_ready(empty_database: str) -> None:
     assert (len(first), len(second)) == (1, 1)
 
 
-@pytest.mark.parametrize("module", [seeder, superuser])
+@pytest.mark.parametrize("module", [seeder, superuser, admin])
 def test_it_is_a_process(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

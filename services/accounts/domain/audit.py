@@ -2,11 +2,11 @@
 
 import hashlib
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, literal, tuple_
+from sqlalchemy import literal, tuple_
 from sqlmodel import col, or_, select
 
 from accounts.database import Session
@@ -32,6 +32,7 @@ class Action(StrEnum):
     EMAIL_CHANGED = "email.changed"
     GROUP_CREATED = "group.created"
     MEMBERSHIP_CREATED = "membership.created"
+    PRUNED = "pruned"
 
 
 # What somebody who is not signed in can only do as the user that it is about.
@@ -96,12 +97,6 @@ async def activity(session: Session, user: User, query: PageQuery) -> Page[Audit
     """
     theirs = or_(col(AuditEvent.user_id) == user.id, col(AuditEvent.actor_id) == user.id)
     return await _newest_first(session, select(AuditEvent).where(theirs), query)
-
-
-async def prune(session: Session, days: int) -> int:
-    """Delete what happened more than ``days`` days ago, and count it; only the owner of the schema may."""
-    old = delete(AuditEvent).where(col(AuditEvent.at) < func.now() - timedelta(days=days))
-    return (await session.exec(old)).rowcount
 
 
 async def _newest_first(session: Session, statement: Any, query: PageQuery) -> Page[AuditEvent]:

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.models import OneTimeToken, Purpose, User
+from accounts.models.user import folded
 
 NO_WAIT = select(func.set_config("synchronous_commit", "off", True))
 NEEDS: dict[Purpose, tuple[ColumnElement[bool], ...]] = {
@@ -42,7 +43,7 @@ async def issue(session: Session, email: str, purpose: Purpose) -> tuple[User, s
 
 
 def _issuing(email: str, purpose: Purpose, token_hash: bytes) -> ReturningInsert[tuple[uuid.UUID]]:
-    needs = select(User.id, User.email).where(func.lower(User.email) == func.lower(email), *NEEDS[purpose])
+    needs = select(User.id, User.email).where(func.lower(User.email) == folded(email), *NEEDS[purpose])
     # Locked, so that the user can't be deleted before the token is there.
     user = needs.with_for_update(read=True, key_share=True).cte("needs")
     row = columns(user.c.id, literal(purpose), user.c.email, literal(token_hash), func.now() + LIFETIME[purpose])

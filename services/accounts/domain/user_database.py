@@ -17,7 +17,7 @@ from accounts.database import Session, violated
 from accounts.domain import errors
 from accounts.domain.audit import Action, record
 from accounts.models import User
-from accounts.models.user import EMAIL_INDEX
+from accounts.models.user import EMAIL_INDEX, folded
 
 # What is recorded by itself. Of everything else the name is recorded, and of flags the value.
 ALONE = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
@@ -35,7 +35,7 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def get_by_email(self, email: str) -> User | None:
-        statement = select(User).where(func.lower(User.email) == func.lower(email))
+        statement = select(User).where(func.lower(User.email) == folded(email))
         return (await self.session.exec(statement)).one_or_none()
 
     @override

@@ -109,7 +109,7 @@ class UserManager(UUIDIDMixin, Recovery):
             values["hashed_password"] = await self.passwords.hash(password)
         if "email" in values:
             values = {"is_verified": False} | values
-        if user.is_superuser and not (values.get("is_superuser", True) and values.get("is_active", True)):
+        if not (values.get("is_superuser", True) and values.get("is_active", True)):
             await self._refuse_last_superuser(user)
         return values
 
@@ -134,17 +134,17 @@ class UserManager(UUIDIDMixin, Recovery):
         own = _own(user, current)
         if own:
             await reauthenticate(self.session, self.passwords, user, own, current_password, self.recent)
-        if user.is_superuser:
-            await self._refuse_last_superuser(user)
+        await self._refuse_last_superuser(user)
         if own:
             await hold(self.session, user, own, self.recent)
         with naming(errors.UserNotFound, errors.UserNotFound):
             await self.user_db.delete(user)
 
     async def _refuse_last_superuser(self, user: User) -> None:
-        # Locking all of them makes two superusers who demote each other at the same instant wait for one another.
-        statement = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id)).with_for_update()
-        if set((await self.session.exec(statement)).all()) <= {user.id}:
+        # Locking all of them makes two superusers who demote each other at the same instant wait for one another; and
+        # who was none when read may be the last one by now.
+        statement = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id))
+        if (await self.session.exec(statement.with_for_update(key_share=True))).all() == [user.id]:
             raise errors.LastSuperuser
 
     async def sign_in(self, credentials: OAuth2PasswordRequestForm) -> User:

@@ -4,7 +4,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
-from sqlalchemy import CheckConstraint, Index, String, Uuid, func, text
+from sqlalchemy import CheckConstraint, ColumnElement, Index, String, Uuid, collate, func, literal, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
@@ -47,6 +47,11 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     groups: Mapped[list["UserGroup"]] = relationship(
         secondary="membership", back_populates="users", lazy="raise", viewonly=True
     )
+
+
+def folded(value: str) -> ColumnElement[str]:
+    """Fold the letter case of what is compared with a folded address or name, by the same rules wherever it runs."""
+    return func.lower(collate(literal(value), COLLATION))
 
 
 # FastAPI Users looks addresses up by lower(email): this serves the look-up and allows one account an address.

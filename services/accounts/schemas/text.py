@@ -67,6 +67,8 @@ Username = Annotated[
 DisplayName = Annotated[
     _Line, StringConstraints(max_length=DISPLAY_NAME_LENGTH), NORMALISED, Field(examples=["Arthur Pendragon"])
 ]
+# How an address or a name begins that is looked for.
+Beginning = Annotated[_Line, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH)]
 GroupName = Annotated[
     _Line, StringConstraints(min_length=1, max_length=GROUP_NAME_LENGTH), NORMALISED, Field(examples=["Round Table"])
 ]

@@ -2,11 +2,12 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from accounts.schemas.text import DisplayName, Email, Password
+from accounts.schemas.page import PageQuery
+from accounts.schemas.text import NORMALISED, UNIFIED, Beginning, DisplayName, Email, Password
 
 
 def unchanged() -> Any:
@@ -42,6 +43,24 @@ class SuperuserCreate(UserCreate):
 
     is_superuser: bool = True
     is_verified: bool = True
+
+
+class ManagedUserCreate(UserCreate):
+    """What superusers say of a user whom they make."""
+
+    is_active: StrictBool = True
+    is_superuser: StrictBool = False
+    is_verified: StrictBool = False
+
+
+class UserQuery(PageQuery):
+    """Which users are asked for; letter case makes no difference."""
+
+    email: Annotated[Beginning | None, UNIFIED, Field(description="How the address begins.")] = None
+    name: Annotated[Beginning | None, NORMALISED, Field(description="How the name begins.")] = None
+    is_active: bool | None = None
+    is_superuser: bool | None = None
+    is_verified: bool | None = None
 
 
 class UserUpdate(BaseModel):

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from accounts.domain.errors import UserNotFound
+from accounts.domain.errors import LastSuperuser, UserNotFound
 from accounts.domain.users import UserManager
-from accounts.schemas.user import UserUpdate
+from accounts.schemas.user import SuperuserUpdate, UserUpdate
 from people import World
 
 
@@ -26,3 +26,16 @@ async def test_a_user_who_is_deleted_meanwhile_is_not_found(world: World) -> Non
         await (await session.connection()).execute(text('DELETE FROM "user"'))
         with pytest.raises(UserNotFound):
             await manager.update(UserUpdate(display_name="Rex"), arthur)
+
+
+async def test_who_became_the_last_superuser_meanwhile_stays(world: World) -> None:
+    arthur = await world.user("arthur")
+
+    async with world.sessionmaker() as session:
+        manager = UserManager(session, world.passwords, world.sent)
+        arthur = await manager.by_id(arthur.id)
+        await (await session.connection()).execute(text('UPDATE "user" SET is_superuser = true'))
+        with pytest.raises(LastSuperuser):
+            await manager.update(SuperuserUpdate(is_active=False), arthur)
+        with pytest.raises(LastSuperuser):
+            await manager.delete(arthur)
