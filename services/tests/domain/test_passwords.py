@@ -17,12 +17,13 @@ from accounts.domain.passwords import Passwords, threads_per_worker
 from people import PASSWORD, World
 
 SALT_AND_DIGEST = "c29tZXNhbHRzb21l$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"
+BCRYPT_SALT_AND_DIGEST = "OZDvbR2dVxukDnEc6RnIqOAvCi/nwuCUrD85D8lGhS4AQFGiCR67W"
 TOO_EXPENSIVE = [
     f"$argon2id$v=19$m={8 * 1024 * 1024},t=2,p=1${SALT_AND_DIGEST}",
     f"$argon2id$v=19$m=19456,t=4294967295,p=1${SALT_AND_DIGEST}",
     f"$argon2id$v=19$m=19456,t=2,p=1000${SALT_AND_DIGEST}",
     f"$argon2i$m={'9' * 400},t=2,p=1${SALT_AND_DIGEST}",
-    BcryptHasher(4).hash(PASSWORD).replace("$04$", "$31$"),
+    f"$2b$31${BCRYPT_SALT_AND_DIGEST}",
 ]
 NO_HASHES = [
     "",
@@ -32,7 +33,7 @@ NO_HASHES = [
     "$argon2id$v=19$m=19456,t=2,p=1$",
     "$argon2id$v=19$m=19456,t=2,p=1$?$?",
     "$2b$12$",
-    BcryptHasher(4).hash(PASSWORD).replace("$04$", "$00$"),
+    f"$2b$00${BCRYPT_SALT_AND_DIGEST}",
 ]
 
 
