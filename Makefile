@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev smoke test bench check fmt lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test bench check fmt lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -29,6 +29,9 @@ superuser: $(ENGINE_READY) ## Make a superuser: EMAIL=me@example.com
 
 admin: $(ENGINE_READY) ## Deactivate, sign out, prune: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
+
+rotate-keys: ## Sign tokens with a new SECRET_KEY from the next make up on; nobody is signed out
+	scripts/dotenv rotate
 
 smoke: ## Sign up, sign in and read, at what runs
 	python3 scripts/smoke.py
@@ -70,7 +73,7 @@ lock: ## Resolve the dependencies anew; ARGS=--upgrade for newer ones
 	scripts/bootstrap lock $(ARGS)
 
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 environment:
 	@scripts/dotenv

@@ -54,6 +54,28 @@ def create() -> None:
     _say("made from .env.example with fresh secrets")
 
 
+def rotate() -> None:
+    """Put a fresh SECRET_KEY before the one that signs now, which goes on verifying until the next rotation.
+
+    Raises:
+        ValueError: there is no SECRET_KEY to rotate.
+
+    """
+    old = read(FILE).get("SECRET_KEY", "").split(",")[0].strip()
+    if not old:
+        raise ValueError("there is no SECRET_KEY to rotate: make up makes one")
+    text = re.sub(
+        r"(?m)^(\s*(?:export\s+)?SECRET_KEY\s*=).*$",
+        lambda found: f"{found[1]}{_secret()},{old}",
+        FILE.read_text("utf-8"),
+    )
+    fresh = FILE.with_name(".env.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(FILE)  # at once, so that an interruption loses no key
+    _say("SECRET_KEY is rotated; make up lets it sign, and nobody is signed out")
+
+
 def check() -> None:
     """Add each secret that ``.env`` lacks, and warn of what nothing will read."""
     known, given = read(EXAMPLE), read(FILE)
@@ -84,6 +106,9 @@ def _say(message: str) -> None:
 
 if __name__ == "__main__":
     try:
-        check() if FILE.exists() else create()
-    except OSError as error:
+        if sys.argv[1:] == ["rotate"]:
+            rotate()
+        else:
+            check() if FILE.exists() else create()
+    except (OSError, ValueError) as error:
         sys.exit(f".env: {error}")

@@ -119,9 +119,9 @@ class SessionManager:
             )
         )
         used = (await self.session.exec(use.returning(UserSession), execution_options=FRESH)).scalars().one_or_none()
-        return used or await self._used_before(token, successor), successor
+        return (used, successor) if used else await self._used_before(token)
 
-    async def _used_before(self, token: Token, successor: Token) -> UserSession:
+    async def _used_before(self, token: Token) -> tuple[UserSession, Token]:
         in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - GRACE
         statement = select(UserSession, in_grace).where(
             col(UserSession.id) == token.session_id, col(UserSession.kind) == Kind.BEARER, *self._live
@@ -130,8 +130,9 @@ class SessionManager:
         if row is None:
             raise errors.RefreshBadToken
         found, recent = row
-        if recent and hmac.compare_digest(found.token_hash, successor.hash):
-            return found
+        for successor in map(token.successor, self.settings.secret_keys):  # it may be older than the newest key
+            if recent and hmac.compare_digest(found.token_hash, successor.hash):
+                return found, successor
         await self.session.delete(found)
         await record(self.session, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
         raise errors.RefreshTokenReused

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 from httpx2 import AsyncClient, Response
+from pydantic import SecretStr
 from sqlmodel import select
 
 from accounts.models import AuditEvent
@@ -94,6 +95,18 @@ class TestRefresh:
 
         assert one["refresh_token"] == two["refresh_token"]
         assert await me(world, bearer(two)) == 200
+
+    async def test_gives_the_same_successor_across_a_rotation_of_keys(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+        one = (await refresh(world, first["refresh_token"])).json()
+
+        old = world.state["settings"].secret_key.get_secret_value()
+        keys = SecretStr(f"a newer secret of the tests which is long enough,{old}")
+        world.state["settings"] = world.state["settings"].model_copy(update={"secret_key": keys})
+        two = (await refresh(world, first["refresh_token"])).json()
+
+        assert one["refresh_token"] == two["refresh_token"]
 
     async def test_gives_twenty_at_once_the_same_successor(self, busy_world: World) -> None:
         await busy_world.user("arthur")
