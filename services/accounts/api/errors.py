@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from accounts.api.oauth import Handler, also_for_oauth
 from accounts.database import DATABASE_ERRORS, is_unavailable
 from accounts.domain import errors
 
@@ -149,7 +150,9 @@ async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         {"loc": each["loc"], "type": each["type"], "msg": each["msg"] if each["type"] in QUOTABLE else "Invalid input"}
         for each in error.errors()
     ]
-    return problem(HTTPStatus.UNPROCESSABLE_CONTENT, "REQUEST_INVALID", errors=fields)
+    # What two dependencies read is complained of twice.
+    unique = [each for number, each in enumerate(fields) if each not in fields[:number]]
+    return problem(HTTPStatus.UNPROCESSABLE_CONTENT, "REQUEST_INVALID", errors=unique)
 
 
 async def unavailable(_: Request, error: Exception) -> JSONResponse:
@@ -167,11 +170,14 @@ async def failed(_: Request, __: Exception) -> JSONResponse:
 
 def add_handlers(app: FastAPI) -> None:
     """Let every error of ``app`` answer with problem details."""
-    app.add_exception_handler(errors.TooManyAttempts, limited)  # type: ignore[arg-type]  # as below
-    app.add_exception_handler(errors.ReauthenticationRequired, unproven)  # type: ignore[arg-type]  # as below
-    app.add_exception_handler(errors.Refusal, refused)  # type: ignore[arg-type]  # narrower than Exception, as meant
-    app.add_exception_handler(HTTPException, raised)  # type: ignore[arg-type]  # as above
-    app.add_exception_handler(RequestValidationError, invalid)  # type: ignore[arg-type]  # as above
-    for kind in DATABASE_ERRORS:
-        app.add_exception_handler(kind, unavailable)
-    app.add_exception_handler(Exception, failed)
+    handlers: dict[type[Exception], Handler] = {
+        errors.TooManyAttempts: limited,
+        errors.ReauthenticationRequired: unproven,
+        errors.Refusal: refused,
+        HTTPException: raised,
+        RequestValidationError: invalid,
+        **dict.fromkeys(DATABASE_ERRORS, unavailable),
+        Exception: failed,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, also_for_oauth(handler))

@@ -5,9 +5,19 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import Field
 
 from accounts.api.errors import PROBLEM, STATUS, Problem
+from accounts.api.oauth import JSON, TOKEN_ENDPOINTS, error_of
 from accounts.domain.errors import Refusal
+
+
+class TokenProblem(Problem):
+    """Problem details that are an error of OAuth 2.0, too (RFC 6749, 5.2)."""
+
+    error: str = Field(examples=["invalid_grant"])
+    error_description: str = Field(examples=["The address or the password is wrong, or the user is inactive."])
+
 
 Responses = dict[int | str, dict[str, Any]]
 REFERENCE = "#/components/schemas/{model}"
@@ -49,16 +59,19 @@ def describe(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, tags=app.openapi_tags, routes=app.routes
         )
         _add_problem_model(document["components"]["schemas"])
-        for path in document["paths"].values():
-            for operation in path.values():
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
                 _add_common_responses(operation)
+                if path in TOKEN_ENDPOINTS:
+                    _add_oauth(operation)
         app.openapi_schema = document
     return app.openapi_schema
 
 
 def _add_problem_model(schemas: dict[str, Any]) -> None:
-    model = Problem.model_json_schema(ref_template=REFERENCE)
-    schemas |= model.pop("$defs") | {"Problem": model}
+    for model in (Problem, TokenProblem):
+        schema = model.model_json_schema(ref_template=REFERENCE)
+        schemas |= schema.pop("$defs") | {model.__name__: schema}
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
 
@@ -75,3 +88,13 @@ def _add_common_responses(operation: dict[str, Any]) -> None:
         response = operation["responses"].setdefault(str(int(status)), _empty())
         response["description"] += addition["description"]
         response["content"][PROBLEM]["examples"] |= addition["content"][PROBLEM]["examples"]
+
+
+def _add_oauth(operation: dict[str, Any]) -> None:
+    for response in operation["responses"].values():
+        if described := response["content"].pop(PROBLEM, None):
+            for example in described["examples"].values():
+                problem = example["value"]
+                problem |= {"error": error_of(problem), "error_description": example["summary"]}
+            described["schema"] = {"$ref": REFERENCE.format(model="TokenProblem")}
+            response["content"][JSON] = described
