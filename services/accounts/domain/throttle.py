@@ -33,7 +33,7 @@ class Limit:
     @property
     def emission(self) -> timedelta:
         """What one attempt costs: the time after which another one is allowed at the rate."""
-        return self.period / self.attempts
+        return max(self.period / self.attempts, timedelta.resolution)
 
     def scaled(self, factor: float) -> "Limit":
         """Allow ``factor`` times as many attempts, and at least one."""

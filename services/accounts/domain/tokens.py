@@ -2,24 +2,35 @@
 
 import hashlib
 import secrets
-import uuid
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, literal
-from sqlalchemy import select as columns
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy import ColumnElement, delete, func, text
 from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.models import OneTimeToken, Purpose, User
-from accounts.models.user import folded
+from accounts.models.user import COLLATION
 
 NO_WAIT = select(func.set_config("synchronous_commit", "off", True))
-NEEDS: dict[Purpose, tuple[ColumnElement[bool], ...]] = {
-    Purpose.VERIFY: (col(User.is_active).is_(True), col(User.is_verified).is_(False)),
-    Purpose.RESET: (col(User.is_active).is_(True),),
-}
+# Text, because SQLAlchemy would compile an ON CONFLICT anew each time. The user is locked, so as not to be deleted
+# before the token is there.
+ISSUE = select(User).from_statement(
+    text(f"""
+        WITH needs AS (
+            SELECT id, email FROM "user"
+            WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
+                AND is_active AND NOT (is_verified AND CAST(:purpose AS text) = '{Purpose.VERIFY}')
+            FOR KEY SHARE
+        ), issued AS (
+            INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
+            SELECT id, :purpose, email, :token_hash, now() + CAST(:lifetime AS interval) FROM needs
+            ON CONFLICT (user_id, purpose) DO UPDATE
+            SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
+            RETURNING user_id
+        )
+        SELECT "user".* FROM "user" JOIN issued ON issued.user_id = "user".id
+    """)  # noqa: S608  # of constants
+)
 LIFETIME = {Purpose.VERIFY: timedelta(hours=24), Purpose.RESET: timedelta(hours=1)}
 
 
@@ -36,21 +47,10 @@ async def issue(session: Session, email: str, purpose: Purpose) -> tuple[User, s
     transaction that wrote nothing would not do either. What a crash loses can be asked for again.
     """
     token = secrets.token_urlsafe(32)
+    values = {"email": email, "purpose": purpose, "token_hash": digest(token), "lifetime": LIFETIME[purpose]}
     await session.exec(NO_WAIT)
-    issued = _issuing(email, purpose, digest(token)).cte("issued")
-    user = (await session.exec(select(User).join(issued, issued.c.user_id == User.id))).one_or_none()
+    user = await session.scalar(ISSUE, values)
     return (user, token) if user else None
-
-
-def _issuing(email: str, purpose: Purpose, token_hash: bytes) -> ReturningInsert[tuple[uuid.UUID]]:
-    needs = select(User.id, User.email).where(func.lower(User.email) == folded(email), *NEEDS[purpose])
-    # Locked, so that the user can't be deleted before the token is there.
-    user = needs.with_for_update(read=True, key_share=True).cte("needs")
-    row = columns(user.c.id, literal(purpose), user.c.email, literal(token_hash), func.now() + LIFETIME[purpose])
-    key, values = ("user_id", "purpose"), ("email", "token_hash", "expires_at")
-    statement = insert(OneTimeToken).from_select((*key, *values), row)
-    replaced = {name: statement.excluded[name] for name in values}
-    return statement.on_conflict_do_update(index_elements=key, set_=replaced).returning(col(OneTimeToken.user_id))
 
 
 async def holder(session: Session, token: str, purpose: Purpose) -> User | None:

@@ -75,6 +75,12 @@ async def test_is_exact_when_hundreds_try_at_once(busy_world: World) -> None:
     assert sum(isinstance(each, throttle.Allowance) for each in made) == 5
 
 
+async def test_a_limit_may_be_too_high_to_be_one(sessionmaker: Sessionmaker) -> None:
+    limits = {"key": Limit(300, 60).scaled(1_000_000)}
+
+    assert not isinstance(await attempts(sessionmaker, limits), TooManyAttempts)
+
+
 async def test_can_be_forgotten(sessionmaker: Sessionmaker) -> None:
     for _ in range(5):
         await attempts(sessionmaker, {"a": FIVE, "b": FIVE})
