@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import text
@@ -86,3 +87,15 @@ class World:
             connection = await session.connection()
             for each in (f"SET ROLE {OWNER}", statement, "RESET ROLE"):
                 await connection.execute(text(each))
+
+    def connections_held_at(self, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+        """Note, at each call of a method of ``passwords``, how many connections are out of the pool."""
+        held: list[int] = []
+        original = getattr(self.passwords, name)
+
+        def noting(*args: Any) -> Any:
+            held.append(self.sessionmaker.kw["bind"].pool.checkedout())
+            return original(*args)
+
+        monkeypatch.setattr(self.passwords, name, noting)
+        return held
