@@ -75,7 +75,7 @@ class TestLogin:
         assert 1 <= int(seconds) <= 12
         assert refused.headers["RateLimit"] == f'"default";r=0;t={seconds}'
         assert refused.headers["RateLimit-Policy"] == '"default";q=5;w=60'
-        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.headers["Content-Type"] == "application/json"
         assert refused.json() == {
             "title": "Too Many Requests", "status": 429, "detail": "TOO_MANY_ATTEMPTS",
             "reason": f"Try again in {seconds} seconds.",
