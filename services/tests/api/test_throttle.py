@@ -79,6 +79,7 @@ class TestLogin:
         assert refused.json() == {
             "title": "Too Many Requests", "status": 429, "detail": "TOO_MANY_ATTEMPTS",
             "reason": f"Try again in {seconds} seconds.",
+            "error": "temporarily_unavailable", "error_description": f"Try again in {seconds} seconds.",
         }  # fmt: skip
 
     async def test_says_what_is_left(self, world: World, limit: Callable[[float], None]) -> None:

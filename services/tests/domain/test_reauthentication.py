@@ -1,14 +1,17 @@
 """Whoever has a session may not be its user: passwords, addresses and accounts need a proof."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
+from sqlmodel import select
 
 from accounts.database import transaction
+from accounts.domain.reauthentication import reauthenticate
 from accounts.domain.users import UserManager
-from accounts.models import Role, User
+from accounts.models import Role, User, UserSession
 from accounts.schemas.user import UserUpdate
 from people import PASSWORD, World
 
@@ -134,6 +137,17 @@ async def test_no_connection_is_held_while_the_password_is_compared(
     assert held == [0, 0]
 
 
+async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await busy_world.sign_in(await busy_world.user("arthur"))
+    held = busy_world.connections_held_at(monkeypatch, "verify")
+
+    async with transaction(busy_world.sessionmaker) as session:
+        arthur, current = (await session.exec(select(User, UserSession))).one()
+        await reauthenticate(session, busy_world.passwords, arthur, current, PASSWORD, timedelta())
+
+    assert held == [0]
+
+
 class TestOtherSessions:
     @pytest.mark.parametrize("body", [{"password": NEW_PASSWORD}, {"email": "rex@camelot.example.com"}])
     async def test_end_with_what_they_rest_on(self, client: AsyncClient, world: World, body: dict[str, str]) -> None:
@@ -176,6 +190,15 @@ class TestOtherSessions:
 
         assert (await client.get("/users/me", headers=theirs)).status_code == 401
         assert (await client.get("/users/me", headers=admin)).status_code == 200
+
+    async def test_all_end_when_superusers_deactivate_themselves(self, client: AsyncClient, world: World) -> None:
+        morgana, merlin = [await world.user(name, superuser=True) for name in ("morgana", "merlin")]
+        theirs, admin = await world.sign_in(morgana), await world.sign_in(merlin)
+
+        await ask(world, "PATCH", {"is_active": False}, theirs, str(morgana.id))
+        await ask(world, "PATCH", {"is_active": True}, admin, str(morgana.id))
+
+        assert (await client.get("/users/me", headers=theirs)).status_code == 401
 
     async def test_a_refused_change_ends_none(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")

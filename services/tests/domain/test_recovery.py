@@ -31,6 +31,7 @@ async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -
     await world.user("arthur")
 
     async with transaction(world.sessionmaker) as session:
+        await (await session.connection()).execute(text("SET LOCAL synchronous_commit = on"))
         await tokens.issue(session, email, Purpose.RESET)
         setting = await (await session.connection()).scalar(text("SHOW synchronous_commit"))
 
