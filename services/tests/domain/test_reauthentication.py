@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
-from sqlmodel import select
+from sqlmodel import col, select
 
 from accounts.database import transaction
 from accounts.domain.reauthentication import reauthenticate
@@ -142,7 +142,9 @@ async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch
     held = busy_world.connections_held_at(monkeypatch, "verify")
 
     async with transaction(busy_world.sessionmaker) as session:
-        arthur, current = (await session.exec(select(User, UserSession))).one()
+        arthur, current = (
+            await session.exec(select(User, UserSession).where(col(UserSession.user_id) == User.id))
+        ).one()
         await reauthenticate(session, busy_world.passwords, arthur, current, PASSWORD, timedelta())
 
     assert held == [0]
