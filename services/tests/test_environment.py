@@ -1,0 +1,37 @@
+"""The keys in .env, rotated."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+import environment
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / ".env"
+    monkeypatch.setattr(environment, "FILE", file)
+    return file
+
+
+def test_a_rotation_keeps_the_key_before_and_everything_else(file: Path) -> None:
+    file.write_text("# kept\nAPI_PORT=8001\nSECRET_KEY=first\n")
+
+    environment.rotate()
+    second, first = environment.read(file)["SECRET_KEY"].split(",")
+    environment.rotate()
+    third, before = environment.read(file)["SECRET_KEY"].split(",")
+
+    assert (first, before) == ("first", second)
+    assert len({first, second, third}) == 3
+    assert file.read_text().startswith("# kept\nAPI_PORT=8001\nSECRET_KEY=")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in file.parent.iterdir()] == [".env"]
+
+
+def test_nothing_is_made_up_where_there_is_no_key(file: Path) -> None:
+    with pytest.raises(ValueError, match="no SECRET_KEY to rotate"):
+        environment.rotate()
+
+    assert not file.exists()
