@@ -56,11 +56,16 @@ async def record(
     actor_id = session.info.get("actor_id")
     if address is not None and action in PROVEN:
         actor_id = actor_id or user_id
-    shown = "".join(filter(str.isprintable, address or ""))[:ADDRESS_LENGTH]
+    shown = of_client(session, "address", ADDRESS_LENGTH)
     session.add(
         AuditEvent(action=action, actor_id=actor_id, user_id=user_id, group_id=group_id, address=shown, detail=detail)
     )
     await session.flush()
+
+
+def of_client(session: Session, name: str, length: int) -> str:
+    """Give of what the session knows of its client what can be stored and shown; nothing where there is no client."""
+    return "".join(filter(str.isprintable, session.info.get(name, "")))[:length]
 
 
 async def record_refusal(session: Session, email: str, user: User | None) -> None:

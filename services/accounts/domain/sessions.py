@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.database import Session
 from accounts.domain import errors
-from accounts.domain.audit import Action, record
+from accounts.domain.audit import Action, of_client, record
 from accounts.domain.keys import Claims
 from accounts.domain.refresh import SECRET_BYTES, Token
 from accounts.models import Kind, User, UserSession
@@ -66,8 +66,8 @@ class SessionManager:
                 kind=kind,
                 token_hash=token.hash,
                 expires_at=datetime.now(UTC) + timedelta(seconds=self.settings.session_seconds),
-                user_agent=self._client("user_agent")[:USER_AGENT_LENGTH],
-                address=self._client("address")[:ADDRESS_LENGTH],
+                user_agent=of_client(self.session, "user_agent", USER_AGENT_LENGTH),
+                address=of_client(self.session, "address", ADDRESS_LENGTH),
             )
         )
         await self.session.flush()
@@ -88,9 +88,6 @@ class SessionManager:
         latest_first = theirs.order_by(col(UserSession.last_seen_at).desc(), col(UserSession.id).desc())
         beyond = latest_first.offset(self.settings.sessions_per_user)
         await self.session.exec(delete(UserSession).where(col(UserSession.id).in_(beyond)))
-
-    def _client(self, name: str) -> str:
-        return "".join(each for each in self.session.info.get(name, "") if each.isprintable())
 
     async def refresh(self, token: Token | None) -> tuple[UserSession, Token]:
         """Use a refresh token, and get the next.
@@ -115,7 +112,7 @@ class SessionManager:
                 token_hash=successor.hash,
                 rotated_at=func.clock_timestamp(),
                 last_seen_at=func.clock_timestamp(),
-                address=self._client("address")[:ADDRESS_LENGTH],
+                address=of_client(self.session, "address", ADDRESS_LENGTH),
             )
         )
         used = (await self.session.exec(use.returning(UserSession), execution_options=FRESH)).scalars().one_or_none()
