@@ -9,11 +9,10 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 
 from accounts.database import Sessionmaker, transaction
-from accounts.domain.groups import GroupManager
+from accounts.domain.members import add
 from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
 from accounts.models import Membership, Purpose, Role, User, UserGroup, Visibility
-from accounts.schemas.group import GroupCreate
 from accounts.schemas.user import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
@@ -61,15 +60,17 @@ class World:
     ) -> UserGroup:
         """Store a group with its members."""
         async with transaction(self.sessionmaker) as session:
-            group = await GroupManager(session).create(GroupCreate(name=name, visibility=visibility))
+            group = UserGroup(name=name, visibility=visibility)
+            session.add(group)
+            await session.flush()
             for user, role in (members or {}).items():
                 session.add(Membership(group_id=group.id, user_id=user.id, role=role))
         return group
 
-    async def join(self, group: UserGroup, user: User, role: Role) -> bool:
+    async def join(self, group_id: int, user: User, role: Role) -> bool:
         """Make a user a member, as the domain does it."""
         async with transaction(self.sessionmaker) as session:
-            return await GroupManager(session).add_member(group, user, role)
+            return await add(session, group_id, user.id, role)
 
     async def login(self, user: User | str, password: str = PASSWORD) -> Response:
         email = user if isinstance(user, str) else user.email

@@ -10,6 +10,7 @@ from fastapi import BackgroundTasks, Depends, Request
 from accounts.database import Session, Sessionmaker, transaction
 from accounts.domain.groups import GroupManager
 from accounts.domain.keys import KeyRing
+from accounts.domain.members import MemberManager
 from accounts.domain.passwords import Passwords
 from accounts.domain.recovery import Deliver
 from accounts.domain.sessions import SessionManager
@@ -63,6 +64,11 @@ def get_group_manager(session: SessionDep) -> GroupManager:
     return GroupManager(session)
 
 
+def get_member_manager(session: SessionDep) -> MemberManager:
+    """Make the manager of memberships for one request."""
+    return MemberManager(session)
+
+
 def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
     """Make the manager of sessions for one request."""
     return SessionManager(session, request.state.settings)
@@ -71,3 +77,4 @@ def get_session_manager(request: Request, session: SessionDep) -> SessionManager
 SessionManagerDep = Annotated[SessionManager, Depends(get_session_manager)]
 UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
 GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]
+MemberManagerDep = Annotated[MemberManager, Depends(get_member_manager)]

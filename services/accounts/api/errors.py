@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -37,7 +37,11 @@ STATUS: dict[type[errors.Refusal], HTTPStatus] = {
     errors.CrossSite: HTTPStatus.FORBIDDEN,
     errors.UserNotFound: HTTPStatus.NOT_FOUND,
     errors.GroupNotFound: HTTPStatus.NOT_FOUND,
+    errors.GroupForbidden: HTTPStatus.FORBIDDEN,
     errors.GroupNameTaken: HTTPStatus.CONFLICT,
+    errors.MemberNotFound: HTTPStatus.NOT_FOUND,
+    errors.LastOwner: HTTPStatus.CONFLICT,
+    errors.UserInactive: HTTPStatus.CONFLICT,
     errors.LastSuperuser: HTTPStatus.CONFLICT,
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -78,6 +82,15 @@ class InvalidField(BaseModel):
     type: str = Field(examples=["email"])
 
 
+class GroupInTheWay(BaseModel):
+    """A group that nobody else owns."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int = Field(examples=[1])
+    name: str = Field(examples=["Round Table"])
+
+
 class Problem(BaseModel):
     """Problem details (RFC 9457). ``detail`` is a stable code."""
 
@@ -86,6 +99,7 @@ class Problem(BaseModel):
     detail: str = Field(examples=["LOGIN_BAD_CREDENTIALS"])
     reason: str | None = Field(default=None, description="For people, where the code alone does not say enough.")
     errors: list[InvalidField] | None = Field(default=None, description="With REQUEST_INVALID only.")
+    groups: list[GroupInTheWay] | None = Field(default=None, description="With LAST_OWNER only.")
 
 
 def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JSONResponse:
@@ -107,6 +121,11 @@ async def limited(request: Request, error: errors.TooManyAttempts) -> JSONRespon
     answer.headers["Retry-After"] = str(error.seconds)
     answer.headers.update(rate_limit(error.attempts, error.period, remaining=0, seconds=error.seconds))
     return answer
+
+
+async def owning(_: Request, error: errors.LastOwner) -> JSONResponse:
+    """Name the groups that are in the way; whoever is told owns them, or is a superuser."""
+    return problem(STATUS[type(error)], error.code, groups=error.groups)
 
 
 async def unproven(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
@@ -173,6 +192,7 @@ def add_handlers(app: FastAPI) -> None:
     handlers: dict[type[Exception], Handler] = {
         errors.TooManyAttempts: limited,
         errors.ReauthenticationRequired: unproven,
+        errors.LastOwner: owning,
         errors.Refusal: refused,
         HTTPException: raised,
         RequestValidationError: invalid,

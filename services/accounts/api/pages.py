@@ -1,4 +1,4 @@
-"""How a page says where the next one is: a Link header (RFC 8288), relative, so that no proxy can make it wrong."""
+"""How a page names its neighbours: a Link header (RFC 8288), relative, so that no proxy can make it wrong."""
 
 from typing import Any
 
@@ -11,7 +11,8 @@ PAGED: Responses = {
     200: {
         "headers": {
             "Link": {
-                "description": 'The next page, as `<…>; rel="next"`; absent on the last one.',
+                "description": 'Other pages, as `<…>; rel="next"`, with `prev`, `first` and `last`; absent where all '
+                "there is is on this page.",
                 "schema": {"type": "string"},
             }
         }
@@ -20,7 +21,14 @@ PAGED: Responses = {
 
 
 def add_link(request: Request, response: Response, page: Page[Any]) -> None:
-    """Name the next page, if there is one, by this request's own path and query with another cursor."""
-    if page.next is not None:
-        url = request.url.include_query_params(cursor=page.next)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
+    """Name the other pages, if there are any, by this request's own path and query with another cursor."""
+    if not (page.next or page.prev):
+        return
+    first = request.url.remove_query_params("cursor")
+    urls = {"first": first}
+    for relation, cursor in (("prev", page.prev), ("next", page.next), ("last", page.last)):
+        if cursor:
+            urls[relation] = first.include_query_params(cursor=cursor)
+    response.headers["Link"] = ", ".join(
+        f'<{url.path}{"?" if url.query else ""}{url.query}>; rel="{relation}"' for relation, url in urls.items()
+    )

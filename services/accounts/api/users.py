@@ -58,7 +58,7 @@ async def update_me(
     "/users/me",
     summary="Delete oneself",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, *PROOF),
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *PROOF),
 )
 async def delete_me(
     user: CurrentUser,
@@ -90,7 +90,7 @@ async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
     summary="Change a user",
     response_model=UserRead,
     dependencies=[Depends(current_superuser)],
-    responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser, *CHANGES),
+    responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *CHANGES),
 )
 async def update_user(
     user_id: uuid.UUID,
@@ -113,7 +113,9 @@ async def update_user(
     summary="Delete a user",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[Depends(current_superuser)],
-    responses=problems(*SUPERUSER, errors.ReauthenticationRequired, errors.UserNotFound, errors.LastSuperuser),
+    responses=problems(
+        *SUPERUSER, errors.ReauthenticationRequired, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner
+    ),
 )
 async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
     """For superusers: delete a user with the memberships. For oneself it needs a recent sign-in."""

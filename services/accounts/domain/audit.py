@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import literal, tuple_
+from sqlalchemy import literal
 from sqlmodel import col, or_, select
 
 from accounts.database import Session
-from accounts.domain.pages import Order, page_of
+from accounts.domain.pages import Keyset
 from accounts.models import AuditEvent, User
 from accounts.models.session import ADDRESS_LENGTH
 from accounts.schemas.audit import AuditQuery
@@ -31,7 +31,11 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # a name
     EMAIL_CHANGED = "email.changed"
     GROUP_CREATED = "group.created"
+    GROUP_CHANGED = "group.changed"
+    GROUP_DELETED = "group.deleted"
     MEMBERSHIP_CREATED = "membership.created"
+    MEMBERSHIP_CHANGED = "membership.changed"
+    MEMBERSHIP_DELETED = "membership.deleted"
     PRUNED = "pruned"
 
 
@@ -90,7 +94,7 @@ async def events(session: Session, query: AuditQuery) -> Page[AuditEvent]:
         statement = statement.where(col(AuditEvent.at) >= query.since)
     if query.until:
         statement = statement.where(col(AuditEvent.at) < query.until)
-    return await _newest_first(session, statement, query)
+    return await NEWEST_FIRST.page(session, statement, query)
 
 
 async def activity(session: Session, user: User, query: PageQuery) -> Page[AuditEvent]:
@@ -101,26 +105,21 @@ async def activity(session: Session, user: User, query: PageQuery) -> Page[Audit
 
     """
     theirs = or_(col(AuditEvent.user_id) == user.id, col(AuditEvent.actor_id) == user.id)
-    return await _newest_first(session, select(AuditEvent).where(theirs), query)
+    return await NEWEST_FIRST.page(session, select(AuditEvent).where(theirs), query)
 
 
-async def _newest_first(session: Session, statement: Any, query: PageQuery) -> Page[AuditEvent]:
-    # By time, and not by id alone: a plan by id would read all that is newer than ``until``.
-    key = tuple_(col(AuditEvent.at), col(AuditEvent.id))
-    return await page_of(
-        session,
-        statement.order_by(col(AuditEvent.at).desc(), col(AuditEvent.id).desc()),
-        query,
-        key=key,
-        parse=_parse,
-        key_of=lambda event: f"{event.at.isoformat()} {event.id}",
-        order=Order.DESCENDING,
-    )
-
-
-def _parse(text: str) -> Any:
+def _parse(text: str) -> tuple[Any, ...]:
     instant, _, number = text.partition(" ")
     at = datetime.fromisoformat(instant)
     if at.tzinfo is None or not 0 < int(number) < 2**63:
         raise ValueError(text)
-    return tuple_(literal(at), literal(int(number)))
+    return literal(at), literal(int(number))
+
+
+# By time, and not by id alone: a plan by id would read all that is newer than ``until``.
+NEWEST_FIRST = Keyset(
+    columns=(col(AuditEvent.at), col(AuditEvent.id)),
+    text=lambda event: f"{event.at.isoformat()} {event.id}",
+    parse=_parse,
+    descending=True,
+)

@@ -1,8 +1,10 @@
 """What the domain refuses, each named for the rule that it states. No error knows HTTP; ``api.errors`` does."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from accounts.database import Recorded
+from accounts.models import UserGroup
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
@@ -100,10 +102,38 @@ class GroupNotFound(Refusal):
     code = "GROUP_NOT_FOUND"
 
 
+class GroupForbidden(Refusal):
+    """It takes a higher role in the group than the caller has."""
+
+    code = "GROUP_FORBIDDEN"
+
+
 class GroupNameTaken(Refusal):
-    """Another group has this name, in whatever letter case."""
+    """Another public group has this name, in whatever letter case."""
 
     code = "GROUP_NAME_TAKEN"
+
+
+class MemberNotFound(Refusal):
+    """The group has no such member."""
+
+    code = "MEMBER_NOT_FOUND"
+
+
+class LastOwner(Refusal):
+    """Nobody else owns the groups named here who could sign in: they need another owner, or to be deleted, before."""
+
+    code = "LAST_OWNER"
+
+    def __init__(self, groups: Sequence[UserGroup]) -> None:
+        super().__init__()
+        self.groups = groups
+
+
+class UserInactive(Refusal):
+    """Somebody who cannot sign in cannot own a group."""
+
+    code = "USER_INACTIVE"
 
 
 class BadCursor(Refusal):

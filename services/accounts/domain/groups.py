@@ -1,20 +1,42 @@
-"""Groups and their members: what each caller may see, and the queries that find it."""
+"""The life of groups: made, found, changed and deleted."""
 
-import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, true
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, literal, union_all
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, or_, select
+from sqlmodel import col, select
 
 from accounts.database import Session, violated
-from accounts.domain import errors
+from accounts.domain import errors, members
+from accounts.domain.access import find, hold
 from accounts.domain.audit import Action, record
-from accounts.domain.pages import page_of
+from accounts.domain.directory import begins
+from accounts.domain.pages import Keyset
+from accounts.domain.permissions import Act, allows, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.group import NAME_INDEX
-from accounts.schemas.group import GroupCreate, MemberRead
-from accounts.schemas.page import Page, PageQuery
+from accounts.models.user import folded
+from accounts.schemas.group import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
+from accounts.schemas.page import Page
+
+
+def _by_name(text: str) -> tuple[Any, ...]:
+    group_id, _, name = text.partition(" ")
+    return folded(name), literal(_id(group_id))
+
+
+def _id(text: str) -> int:
+    if not 0 < int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
+
+
+BY_NAME = Keyset(
+    (func.lower(UserGroup.name), col(UserGroup.id)), text=lambda row: f"{row[0].id} {row[0].name}", parse=_by_name
+)
+BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (_id(text),))
 
 
 class GroupManager:
@@ -23,115 +45,118 @@ class GroupManager:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    async def create(self, group_create: GroupCreate, group_id: int | None = None) -> UserGroup:
-        """Make a group; ``group_id`` is for an id that the identity will not hand out.
+    async def create(self, group_create: GroupCreate, owner: User, group_id: int | None = None) -> GroupRead:
+        """Make a group that ``owner`` owns; ``group_id`` is for an id that the identity will not hand out.
 
         Raises:
-            GroupNameTaken: also when two callers race for one name.
+            GroupNameTaken: another public group has the name; also when two callers race for it.
 
         """
         group = UserGroup(**group_create.model_dump())
         if group_id is not None:
             group.id = group_id
         self.session.add(group)
-        try:
-            await self.session.flush()
-        except IntegrityError as error:
-            if violated(error) == NAME_INDEX.name:
-                raise errors.GroupNameTaken from error
-            raise
+        await self._flush()
         await record(self.session, Action.GROUP_CREATED, group_id=group.id)
-        return group
+        await members.add(self.session, group.id, owner.id, Role.OWNER)
+        await self.session.refresh(group, ["member_count"])
+        return _read(group, Role.OWNER)
 
-    async def add_member(self, group: UserGroup, user: User, role: Role) -> bool:
-        """Make a user a member; leave a membership that exists as it is, and return False."""
-        values = {"group_id": group.id, "user_id": user.id, "role": role}
-        statement = insert(Membership).values(values).on_conflict_do_nothing().returning(col(Membership.user_id))
-        added = (await self.session.exec(statement)).first() is not None
-        if added:
-            await record(self.session, Action.MEMBERSHIP_CREATED, user_id=user.id, group_id=group.id, role=role)
-        return added
-
-    async def get(self, group_id: int, viewer: User | None) -> UserGroup:
+    async def get(self, group_id: int, viewer: User | None) -> GroupRead:
         """Find a group.
 
         Raises:
             GroupNotFound: there is none that the viewer may see.
 
         """
-        group, _ = await self._seen(group_id, viewer)
-        return group
+        access = await find(self.session, group_id, viewer)
+        return _read(access.group, access.role)
 
-    async def list(self, viewer: User | None, query: PageQuery) -> Page[UserGroup]:
+    async def update(self, group_id: int, group_update: GroupUpdate, actor: User) -> GroupRead:
+        """Change what ``group_update`` names.
+
+        Raises:
+            GroupNotFound: there is none that the actor may see.
+            GroupForbidden: it takes more than the actor is.
+            GroupNameTaken: another public group has the name.
+
+        """
+        access = await hold(self.session, group_id, actor, Act.CHANGE)
+        values = group_update.model_dump(exclude_unset=True)
+        changed = {name: value for name, value in values.items() if getattr(access.group, name) != value}
+        if "visibility" in changed:
+            access.require(Act.SET_VISIBILITY)
+        for name, value in changed.items():
+            setattr(access.group, name, value)
+        await self._flush()
+        if changed:
+            shown = {"visibility": changed["visibility"]} if "visibility" in changed else {}
+            await record(self.session, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **shown)
+        return _read(access.group, access.role)
+
+    async def delete(self, group_id: int, actor: User) -> None:
+        """Delete a group with its memberships and invitations.
+
+        Raises:
+            GroupNotFound: there is none that the actor may see.
+            GroupForbidden: it takes more than the actor is.
+
+        """
+        access = await hold(self.session, group_id, actor, Act.DELETE)
+        await record(self.session, Action.GROUP_DELETED, group_id=group_id)
+        await self.session.delete(access.group)
+        await self.session.flush()
+
+    async def list(self, viewer: User | None, query: GroupQuery) -> Page[GroupRead]:
         """List the groups that the viewer may see, by name.
 
         Raises:
             BadCursor: the cursor is none of this list's.
 
         """
-        name = func.lower(UserGroup.name)
-        statement = select(UserGroup).where(_visible(viewer)).order_by(name)
-        return await page_of(
-            self.session, statement, query, key=name, parse=func.lower, key_of=lambda group: group.name
+        mine = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
+        # Each part follows an index to its page's end; a condition with OR would read all groups by name.
+        parts = [BY_NAME.window(part, query) for part in _visible(viewer, query)]
+        statement = (
+            select(UserGroup, Membership.role)
+            .outerjoin(Membership, mine)
+            .where(col(UserGroup.id).in_(union_all(*parts)))
         )
+        return _read_all(await BY_NAME.page(self.session, statement, query))
 
-    async def members(self, group_id: int, viewer: User | None, query: PageQuery) -> Page[MemberRead]:
-        """List a group's members, by id; addresses are for fellow members and superusers.
+    async def of_user(self, user: User, query: OwnGroupQuery) -> Page[GroupRead]:
+        """List the groups that a user belongs to, by id.
 
         Raises:
-            GroupNotFound: there is none that the viewer may see.
             BadCursor: the cursor is none of this list's.
 
         """
-        _, fellow = await self._seen(group_id, viewer)
-        statement = (
-            select(Membership, User)
-            .join(User, col(User.id) == Membership.user_id)
-            .where(col(Membership.group_id) == group_id)
-            .order_by(col(Membership.user_id))
-        )
-        page = await page_of(
-            self.session,
-            statement,
-            query,
-            key=col(Membership.user_id),
-            parse=uuid.UUID,
-            key_of=lambda row: str(row[1].id),
-        )
-        return Page([_member(membership, user, fellow=fellow) for membership, user in page.rows], page.next)
+        statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)
+        if query.role:
+            statement = statement.where(col(Membership.role) == query.role)
+        return _read_all(await BY_ID.page(self.session, statement, query))
 
-    async def _seen(self, group_id: int, viewer: User | None) -> tuple[UserGroup, bool]:
-        """Find a group, and whether the viewer belongs to it or is a superuser."""
-        statement = (
-            select(UserGroup, Membership.role)
-            .outerjoin(
-                Membership,
-                (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id)),
-            )
-            .where(UserGroup.id == group_id)
-        )
-        group, role = (await self.session.exec(statement)).one_or_none() or (None, None)
-        fellow = role is not None or (viewer is not None and viewer.is_superuser)
-        if group is None or not (fellow or group.visibility is Visibility.PUBLIC):
-            raise errors.GroupNotFound
-        return group, fellow
+    async def _flush(self) -> None:
+        try:
+            await self.session.flush()
+        except IntegrityError as error:
+            if violated(error) == NAME_INDEX.name:
+                raise errors.GroupNameTaken from error
+            raise
 
 
-def _visible(viewer: User | None) -> ColumnElement[bool]:
-    public = col(UserGroup.visibility) == Visibility.PUBLIC
-    if viewer is None:
-        return public
-    if viewer.is_superuser:
-        return true()
-    mine = select(Membership.group_id).where(col(Membership.user_id) == viewer.id)
-    return or_(public, col(UserGroup.id).in_(mine))
+def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
+    """Select the ids of what the viewer may see: of each visibility all groups, or those that they belong to."""
+    for visibility in [query.visibility] if query.visibility else Visibility:
+        ids = select(UserGroup.id).where(col(UserGroup.visibility) == visibility, *begins(UserGroup.name, query.name))
+        if not allows(Act.SEE, standing_of(viewer, None), visibility):
+            ids = ids.join(Membership).where(col(Membership.user_id) == (viewer and viewer.id))
+        yield ids
 
 
-def _member(membership: Membership, user: User, *, fellow: bool) -> MemberRead:
-    return MemberRead(
-        id=user.id,
-        display_name=user.display_name,
-        email=user.email if fellow else None,
-        role=Role(membership.role),
-        joined_at=membership.joined_at,
-    )
+def _read(group: UserGroup, role: Role | None) -> GroupRead:
+    return GroupRead(**group.model_dump(), my_role=role)
+
+
+def _read_all(page: Page[Any]) -> Page[GroupRead]:
+    return replace(page, rows=[_read(group, role) for group, role in page.rows])

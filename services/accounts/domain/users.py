@@ -11,7 +11,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from accounts.database import Session
-from accounts.domain import errors, policy
+from accounts.domain import errors, ownership, policy
 from accounts.domain.audit import record_refusal
 from accounts.domain.passwords import Passwords
 from accounts.domain.reauthentication import hold, reauthenticate
@@ -78,6 +78,7 @@ class UserManager(UUIDIDMixin, Recovery):
             UpdateUserEmailAlreadyExists: also when two callers race for one address.
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: nobody could administer the system any more.
+            LastOwner: groups would be left without an active owner.
             UserNotFound: the user was deleted meanwhile.
             Busy: too many passwords are waiting to be hashed.
 
@@ -111,6 +112,8 @@ class UserManager(UUIDIDMixin, Recovery):
             values = {"is_verified": False} | values
         if not (values.get("is_superuser", True) and values.get("is_active", True)):
             await self._refuse_last_superuser(user)
+        if not values.get("is_active", True):
+            await ownership.let_go(self.session, user)
         return values
 
     @override
@@ -127,6 +130,7 @@ class UserManager(UUIDIDMixin, Recovery):
             BadCurrentPassword: of users who delete themselves.
             ReauthenticationRequired: of the same.
             LastSuperuser: nobody could administer the system any more.
+            LastOwner: groups would be left without an active owner.
             UserNotFound: the user was deleted meanwhile.
             Busy: too many passwords are waiting to be compared.
 
@@ -137,6 +141,7 @@ class UserManager(UUIDIDMixin, Recovery):
         await self._refuse_last_superuser(user)
         if own:
             await hold(self.session, user, own, self.recent)
+        await ownership.let_go(self.session, user)
         with naming(errors.UserNotFound, errors.UserNotFound):
             await self.user_db.delete(user)
 

@@ -3,6 +3,7 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.group import Membership, Role, UserGroup, Visibility
+from accounts.models.invitation import Invitation
 from accounts.models.session import Kind, UserSession
 from accounts.models.throttle import Throttle
 from accounts.models.token import OneTimeToken, Purpose
@@ -12,6 +13,7 @@ __all__ = [
     "AuditEvent",
     "Base",
     "Entity",
+    "Invitation",
     "Kind",
     "Membership",
     "OneTimeToken",

@@ -16,12 +16,14 @@ class PageQuery(BaseModel):
     """Which page of a list is asked for."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="How many rows at most.")] = PAGE_SIZE
-    cursor: Annotated[Opaque | None, Field(description="From the `next` link of the page before.")] = None
+    cursor: Annotated[Opaque | None, Field(description="From a link of another page of the list.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page[Row]:
-    """Some rows of a list, and the cursor of the page behind them (None on the last page)."""
+    """Some rows of a list, and the cursors of the pages behind and before them (None where there is none)."""
 
     rows: Sequence[Row]
     next: str | None
+    prev: str | None
+    last: str

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from accounts.cli import deliver_nothing
 from accounts.database import Session
+from accounts.domain import members
 from accounts.domain.groups import GroupManager
 from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
@@ -74,10 +75,12 @@ async def make(session: Session, passwords: Passwords) -> Sample:
     users, groups, sample = UserManager(session, passwords, deliver_nothing), GroupManager(session), Sample()
     people = {person.email: await _user(users, person, sample) for person in PEOPLE}
     for wanted_id, group_create in enumerate(GROUPS, start=1):
-        group = await _user_group(groups, group_create, wanted_id, sample)
-        sample.group_ids[group_create.name] = group.id
-        for email, role in ROLES[group_create.name].items():
-            sample.made["memberships"] += await groups.add_member(group, people[email], role)
+        roles = ROLES[group_create.name]
+        owner = people[next(iter(roles))]
+        group_id = await _user_group(groups, group_create, owner, wanted_id, sample)
+        sample.group_ids[group_create.name] = group_id
+        for email, role in roles.items():
+            sample.made["memberships"] += await members.add(session, group_id, people[email].id, role)
     return sample
 
 
@@ -87,11 +90,17 @@ async def _user(users: UserManager, person: SuperuserCreate, sample: Sample) -> 
     return found or await users.create(person)
 
 
-async def _user_group(groups: GroupManager, group_create: GroupCreate, wanted_id: int, sample: Sample) -> UserGroup:
-    same_name = func.lower(UserGroup.name) == func.lower(group_create.name)
-    found = (await groups.session.exec(select(UserGroup).where(same_name))).one_or_none()
+async def _user_group(
+    groups: GroupManager, group_create: GroupCreate, owner: User, wanted_id: int, sample: Sample
+) -> int:
+    same_name = select(UserGroup.id).where(func.lower(UserGroup.name) == func.lower(group_create.name))
+    found = (await groups.session.exec(same_name.order_by(col(UserGroup.id)).limit(1))).one_or_none()
     sample.made["groups"] += found is None
-    return found or await groups.create(group_create, await _free(groups.session, wanted_id))
+    if found is not None:
+        return found
+    made = await groups.create(group_create, owner, await _free(groups.session, wanted_id))
+    sample.made["memberships"] += 1
+    return made.id
 
 
 async def _free(session: Session, wanted_id: int) -> int | None:

@@ -116,7 +116,7 @@ class TestList:
     [
         (UserQuery(email="lance"), "uq_user_email_lower"),
         (UserQuery(name="lance"), "ix_user_display_name_lower_id"),
-        (UserQuery(name="lance", cursor="MDE5OTk5OTktOTk5OS03OTk5LTg5OTktOTk5OTk5OTk5OTk5IGE"), "display_name_lower"),
+        (UserQuery(name="lance", cursor="PjAxOTk5OTk5LTk5OTktNzk5OS04OTk5LTk5OTk5OTk5OTk5OSBh"), "display_name_lower"),
         (UserQuery(is_superuser=True), "ix_user_superuser"),
         (UserQuery(is_active=False), "ix_user_inactive"),
         (UserQuery(), "pk_user"),

@@ -127,19 +127,28 @@ class TestWhatIsRecorded:
         assert await court.last("user.changed") == (itself, itself, {"changed": ["is_verified"], "is_verified": True})
         assert await court.last("password.changed") == (itself, itself, {})
 
-    async def test_groups_and_who_joins_them(self, court: Court) -> None:
-        group = await court.world.group("Round Table")
-        joined = await court.world.join(group, court.arthur, Role.ADMIN)
-        again = await court.world.join(group, court.arthur, Role.OWNER)
+    async def test_what_becomes_of_groups_and_memberships(self, court: Court) -> None:
+        made = (await court.client.post("/user-groups", json={"name": "Round Table"}, headers=court.own)).json()
+        path, own, other = f"/user-groups/{made['id']}", str(court.arthur.id), str(court.morgana.id)
+        await court.world.join(made["id"], court.morgana, Role.MEMBER)
+        await court.client.patch(path, json={"name": "Table", "visibility": "public"}, headers=court.own)
+        await court.client.patch(f"{path}/users/{other}", json={"role": "admin"}, headers=court.own)
+        await court.client.delete(f"{path}/users/{other}", headers=court.own)
+        await court.client.delete(path, headers=court.own)
 
-        assert (joined, again) == (True, False)
         events = [
-            (event["action"], event["actor_id"], event["user_id"], event["address"], event["detail"])
-            for event in await court.audit(group_id=group.id)
+            (event["action"], event["actor_id"], event["user_id"], event["detail"])
+            for event in reversed(await court.audit(group_id=made["id"]))
         ]
+
         assert events == [
-            ("membership.created", None, str(court.arthur.id), "", {"role": "admin"}),
-            ("group.created", None, None, "", {}),
+            ("group.created", own, None, {}),
+            ("membership.created", own, own, {"role": "owner"}),
+            ("membership.created", None, other, {"role": "member"}),
+            ("group.changed", own, None, {"changed": ["name", "visibility"], "visibility": "public"}),
+            ("membership.changed", own, other, {"role": "admin", "was": "member"}),
+            ("membership.deleted", own, other, {"role": "admin"}),
+            ("group.deleted", own, None, {}),
         ]
 
     async def test_nothing_of_what_is_rolled_back(self, court: Court) -> None:
@@ -178,12 +187,16 @@ class TestList:
     async def test_filters(self, court: Court) -> None:
         arthur, morgana = str(court.arthur.id), str(court.morgana.id)
         await court.client.patch(f"/users/{arthur}", json={"display_name": "Rex"}, headers=court.admin)
-        group = await court.world.group("Round Table")
+        body = {"name": "Round Table"}
+        group = (await court.client.post("/user-groups", json=body, headers=court.own)).json()
 
         assert {event["user_id"] for event in await court.audit(user_id=arthur)} == {arthur}
         assert {event["actor_id"] for event in await court.audit(actor_id=morgana)} == {morgana}
         assert [event["action"] for event in await court.audit(actor_id=morgana, user_id=arthur)] == ["user.changed"]
-        assert [event["action"] for event in await court.audit(group_id=group.id)] == ["group.created"]
+        assert [event["action"] for event in await court.audit(group_id=group["id"])] == [
+            "membership.created",
+            "group.created",
+        ]
         assert await court.audit(action="no.such") == []
 
     async def test_filters_by_time(self, court: Court) -> None:

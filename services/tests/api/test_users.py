@@ -188,7 +188,7 @@ class TestOthers:
         self, client: AsyncClient, world: World
     ) -> None:
         arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
-        group = await world.group("Round Table", members={arthur: Role.OWNER})
+        group = await world.group("Round Table", members={arthur: Role.ADMIN})
         admin = await world.sign_in(morgana)
 
         assert (await client.delete(f"/users/{arthur.id}", headers=admin)).status_code == 204

@@ -214,7 +214,7 @@ class TestOtherSessions:
 class TestLeaving:
     async def test_ends_the_memberships_and_the_sign_in(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
-        group = await world.group("Round Table", members={arthur: Role.OWNER})
+        group = await world.group("Round Table", members={arthur: Role.ADMIN})
         headers = await world.sign_in(arthur)
 
         assert (await ask(world, "DELETE", {}, headers)).status_code == 204

@@ -79,7 +79,7 @@ class TestRelationships:
         "UPDATE \"user\" SET email = ''",
         "UPDATE membership SET user_id = gen_random_uuid()",
         "UPDATE membership SET group_id = 0",
-        "INSERT INTO user_group (name) VALUES ('ROUND table')",
+        "INSERT INTO user_group (name, visibility) VALUES ('ROUND table', 'public')",
         'INSERT INTO "user" SELECT gen_random_uuid(), upper(email) FROM "user"',
         "UPDATE user_group SET description = NULL",
     ],

@@ -1,0 +1,64 @@
+"""A group's members, as somebody may see them: each list follows an index."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, literal
+from sqlmodel import col, select
+
+from accounts.database import Session
+from accounts.domain.access import Access, find
+from accounts.domain.directory import begins
+from accounts.domain.pages import Keyset
+from accounts.domain.permissions import Act
+from accounts.models import Membership, Role, User
+from accounts.models.user import folded
+from accounts.schemas.group import MemberQuery, MemberRead
+from accounts.schemas.page import Page
+
+
+def _by_text(text: str) -> tuple[Any, ...]:
+    user_id, _, rest = text.partition(" ")
+    return folded(rest), literal(uuid.UUID(user_id))
+
+
+BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row[1].id), parse=lambda text: (uuid.UUID(text),))
+BY_NAME = Keyset(
+    (func.lower(User.display_name), col(User.id)), text=lambda row: f"{row[1].id} {row[1].display_name}", parse=_by_text
+)
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: row[1].email, parse=lambda text: (folded(text),))
+
+
+async def members(session: Session, group_id: int, viewer: User | None, query: MemberQuery) -> Page[MemberRead]:
+    """List a group's members, by what is looked for, else by id; addresses are for whom the table of permissions says.
+
+    Raises:
+        GroupNotFound: there is none that the viewer may see.
+        GroupForbidden: the viewer may not search by address.
+        BadCursor: the cursor is none of this list's.
+
+    """
+    access = await find(session, group_id, viewer, Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS)
+    statement = (
+        select(Membership, User)
+        .join(User, col(User.id) == Membership.user_id)
+        .where(col(Membership.group_id) == group_id)
+        .where(*begins(User.email, query.email), *begins(User.display_name, query.name))
+    )
+    if query.role:
+        statement = statement.where(col(Membership.role) == query.role)
+    order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
+    page = await order.page(session, statement, query)
+    return replace(page, rows=[read(access, membership, user) for membership, user in page.rows])
+
+
+def read(access: Access, membership: Membership, user: User) -> MemberRead:
+    """Show a member."""
+    return MemberRead(
+        id=user.id,
+        display_name=user.display_name,
+        email=user.email if access.may(Act.SEE_ADDRESSES) else None,
+        role=Role(membership.role),
+        joined_at=membership.joined_at,
+    )
