@@ -77,6 +77,7 @@ def smoke(client: Client) -> None:
     _require(me["id"] == registered["id"], "/users/me is not who registered")
     client.step("GET", "/authenticated-route", 200)
     groups(client)
+    own_group(client)
     refresh(client, tokens["refresh_token"])
     client.step("POST", "/auth/jwt/logout", 204)
     client.step("GET", "/users/me", 401)
@@ -101,6 +102,15 @@ def groups(client: Client) -> None:
         print("There is no group 1: make seed adds sample data")
     else:
         _require(isinstance(users, list), "/user-groups/1/users is no list")
+
+
+def own_group(client: Client) -> None:
+    """A group of one's own, which is deleted again: nothing is left behind."""
+    _, group = client.step("POST", "/user-groups", 201, body=json.dumps({"name": f"Smoke {secrets.token_hex(4)}"}))
+    _require((group["my_role"], group["member_count"]) == ("owner", 1), "who makes a group does not own it")
+    _, mine = client.step("GET", "/users/me/groups", 200)
+    _require([each["id"] for each in mine] == [group["id"]], "/users/me/groups has not the group that was made")
+    client.step("DELETE", f"/user-groups/{group['id']}", 204)
 
 
 def _sign_in(client: Client, user: dict[str, str]) -> dict[str, str]:
