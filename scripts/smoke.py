@@ -41,7 +41,7 @@ class Client:
         started = time.perf_counter()
         status, text = self._request(method, path, body, type_)
         milliseconds = (time.perf_counter() - started) * 1000
-        print(f"{method:5}{path:28}{status:4}{milliseconds:8.1f} ms", flush=True)
+        print(f"{method:7}{path:28}{status:4}{milliseconds:8.1f} ms", flush=True)
         if status not in expected:
             raise SmokeError(f"{method} {path} answers {status}, not {' or '.join(map(str, expected))}: {text[:300]}")
         return status, _parsed(method, path, text)

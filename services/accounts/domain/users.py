@@ -5,23 +5,21 @@ from datetime import timedelta
 from typing import Any, override
 
 from fastapi import Request
-from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users import UUIDIDMixin, exceptions
-from sqlalchemy import update
 from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain import errors, ownership, policy
-from accounts.domain.audit import record_refusal
 from accounts.domain.passwords import Passwords
 from accounts.domain.reauthentication import hold, reauthenticate
 from accounts.domain.recovery import Deliver, Recovery
+from accounts.domain.sign_in import SignIn
 from accounts.domain.user_database import UserDatabase, naming
 from accounts.models import User, UserSession
 from accounts.schemas.user import UserCreate, UserUpdate
 
 
-class UserManager(UUIDIDMixin, Recovery):
+class UserManager(UUIDIDMixin, SignIn, Recovery):
     """Rules about users. Every method runs in the session's transaction, which somebody else ends."""
 
     def __init__(
@@ -151,42 +149,6 @@ class UserManager(UUIDIDMixin, Recovery):
         statement = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id))
         if (await self.session.exec(statement.with_for_update(key_share=True))).all() == [user.id]:
             raise errors.LastSuperuser
-
-    async def sign_in(self, credentials: OAuth2PasswordRequestForm) -> User:
-        """Authenticate an active user.
-
-        Raises:
-            LoginBadCredentials: whatever the cause.
-            Busy: too many sign-ins are waiting.
-
-        """
-        user = await self.authenticate(credentials)
-        if user is None:
-            raise errors.LoginBadCredentials
-        if not user.is_active:
-            await record_refusal(self.session, user.email, user)
-            raise errors.LoginBadCredentials
-        return user
-
-    @override
-    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User | None:
-        """Find the user whom an address and a password stand for; a wrong address costs the same time as a right one.
-
-        Raises:
-            Busy: too many sign-ins are waiting.
-
-        """
-        user = await self.user_db.get_by_email(credentials.username)
-        await self.session.release()
-        seen = user.hashed_password if user else None
-        agrees, rehashed = await self.passwords.verify(credentials.password, seen)
-        if user is None or not agrees:
-            await record_refusal(self.session, credentials.username, user)
-            return None
-        if rehashed:  # unless the password was changed meanwhile
-            statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == seen)
-            await self.session.exec(statement.values(hashed_password=rehashed))
-        return user
 
     @override
     async def validate_password(self, password: str, user: UserCreate | User, *also: str) -> None:  # type: ignore[override]  # as above
