@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from accounts.api import admin, audit, auth, docs, groups, health, keys, members, sessions, users
+from accounts.api import admin, audit, auth, docs, groups, health, keys, members, personal_data, sessions, users
 from accounts.api.authentication import COOKIE
 from accounts.api.cross_site import CrossSiteGuard
 from accounts.api.dependencies import State
@@ -75,7 +75,7 @@ def create_app() -> FastAPI:
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)
     add_handlers(app)
-    for module in (auth, sessions, users, admin, groups, members, audit, keys, health):
+    for module in (auth, sessions, users, personal_data, admin, groups, members, audit, keys, health):
         app.include_router(module.router)
     add_docs(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -36,6 +36,7 @@ async def list_events(
 @router.get(
     "/users/me/activity",
     summary="List one's own activity",
+    response_model=list[ActivityRead],
     responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_activity(
@@ -44,16 +45,8 @@ async def list_activity(
     user: CurrentUser,
     session: SessionDep,
     query: Annotated[PageQuery, Query()],
-) -> list[ActivityRead]:
+) -> Sequence[ActivityRead]:
     """What one did, and what was done to one's account: the newest first."""
-    page = await audit.activity(session, user, query)
+    page = await audit.activity(session, query, user)
     add_link(request, response, page)
-    return [
-        ActivityRead(
-            at=event.at,
-            action=event.action,
-            by_me=event.actor_id == user.id,
-            address=event.address if event.actor_id in {user.id, None} else "",
-        )
-        for event in page.rows
-    ]
+    return page.rows

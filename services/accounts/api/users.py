@@ -67,7 +67,12 @@ async def delete_me(
     count: CountProofDep,
     confirmation: Confirmation | None = None,
 ) -> None:
-    """Delete one's account with the memberships; it needs a recent sign-in or `current_password`."""
+    """Delete one's account, for good; it needs a recent sign-in or `current_password`.
+
+    Memberships, sessions and outstanding tokens are deleted with it. The record of what happened stays for as long as
+    it is kept, with the account's id and IP addresses, but neither name nor e-mail address. Groups stay, and
+    invitations: those that one sent, without the sender, and those to one's address.
+    """
     password = confirmation.current_password if confirmation else None
     await count(user, password)
     await users.delete(user, current=current, current_password=password)
@@ -118,5 +123,5 @@ async def update_user(
     ),
 )
 async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
-    """For superusers: delete a user with the memberships. For oneself it needs a recent sign-in."""
+    """For superusers: delete a user, and what users delete with themselves. For oneself it needs a recent sign-in."""
     await users.delete(await users.by_id(user_id), current=current)

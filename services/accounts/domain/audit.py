@@ -2,18 +2,19 @@
 
 import hashlib
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import literal
-from sqlmodel import col, or_, select
+from sqlalchemy import literal, union
+from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain.pages import Keyset
 from accounts.models import AuditEvent, User
 from accounts.models.session import ADDRESS_LENGTH
-from accounts.schemas.audit import AuditQuery
+from accounts.schemas.audit import AuditQuery, PersonalEvent
 from accounts.schemas.page import Page, PageQuery
 
 
@@ -53,8 +54,8 @@ async def record(
 ) -> None:
     """Add an event to the session's transaction; the actor and the client's address are the session's own.
 
-    ``user_id`` is whom it was done to. ``detail`` holds no secret and nobody's e-mail address. What a command does has
-    no actor and no address.
+    ``user_id`` is whom it was done to. ``detail`` holds no secret, nobody's e-mail address and no other person's id:
+    both the actor and the user may see it. What a command does has no actor and no address.
     """
     address = session.info.get("address")
     actor_id = session.info.get("actor_id")
@@ -97,15 +98,36 @@ async def events(session: Session, query: AuditQuery) -> Page[AuditEvent]:
     return await NEWEST_FIRST.page(session, statement, query)
 
 
-async def activity(session: Session, user: User, query: PageQuery) -> Page[AuditEvent]:
+async def activity(session: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
     """List what a user did, and what was done to the user, the newest first.
 
     Raises:
         BadCursor: the cursor is none of this list's.
 
     """
-    theirs = or_(col(AuditEvent.user_id) == user.id, col(AuditEvent.actor_id) == user.id)
-    return await NEWEST_FIRST.page(session, select(AuditEvent).where(theirs), query)
+    page = await NEWEST_FIRST.page(session, _theirs(user, query), query)
+    return replace(page, rows=[_as_seen_by(user, event) for event in page.rows])
+
+
+def _theirs(user: User, query: PageQuery) -> Any:
+    # A page of each from its index, and the page from these: an OR would read and sort all that there ever was.
+    pages = [
+        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), query)
+        for whose in (col(AuditEvent.user_id), col(AuditEvent.actor_id))
+    ]
+    keys = union(*pages).subquery()
+    return select(AuditEvent).join(keys, keys.c.id == AuditEvent.id)
+
+
+def _as_seen_by(user: User, event: AuditEvent) -> PersonalEvent:
+    """Show an event to whoever did it or had it done to them: of others neither who they are nor where they were."""
+    by_me = event.actor_id == user.id
+    return PersonalEvent(
+        **event.model_dump(include={"id", "at", "action", "group_id", "detail"}),
+        by_me=by_me,
+        to_me=event.user_id == user.id,
+        address=event.address if by_me or event.actor_id is None else "",
+    )
 
 
 def _parse(text: str) -> tuple[Any, ...]:

@@ -49,3 +49,12 @@ class ActivityRead(BaseModel):
     action: str = Field(examples=["session.started"])
     by_me: bool
     address: str = Field(examples=["192.0.2.1"])
+
+
+class PersonalEvent(ActivityRead):
+    """All that is recorded of it, but for who else had a part in it and where they were."""
+
+    id: int
+    to_me: bool
+    group_id: int | None
+    detail: dict[str, Any]

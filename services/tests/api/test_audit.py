@@ -8,7 +8,8 @@ from httpx2 import AsyncClient
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from accounts.models import Role, User
+from accounts.database import transaction
+from accounts.models import AuditEvent, Role, User
 from people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
@@ -248,6 +249,23 @@ class TestActivity:
             "at": "", "action": "user.changed", "by_me": True, "address": "127.0.0.1",
         }  # fmt: skip
         assert "next" in response.links
+
+    async def test_pages_go_both_ways(self, court: Court) -> None:
+        arthur = court.arthur.id
+        async with transaction(court.world.sessionmaker) as session:
+            for actor_id, user_id in ((arthur, arthur), (arthur, None), (None, arthur)) * 3:
+                session.add(AuditEvent(action="user.changed", actor_id=actor_id, user_id=user_id))
+        everything, pages, path = await court.activity(), [], "/users/me/activity?limit=4"
+
+        for way in ("next", "prev"):
+            while path:
+                response = await court.client.get(path, headers=court.own)
+                pages.append(response.json())
+                path, last = response.links.get(way, {}).get("url", ""), path
+            path = last
+
+        assert [len(page) for page in pages] == [4, 4, 3, 3, 4, 4]
+        assert pages[0] + pages[1] + pages[2] == pages[5] + pages[4] + pages[3] == everything
 
     async def test_is_for_those_who_are_signed_in(self, client: AsyncClient) -> None:
         assert (await client.get("/users/me/activity")).status_code == 401

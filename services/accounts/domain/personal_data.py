@@ -1,0 +1,80 @@
+"""Everything that is held about a user, but for secrets: what is added to the models is added here, says a test."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal
+from sqlmodel import col, select
+
+from accounts.database import Session
+from accounts.domain import audit
+from accounts.domain.pages import Keyset
+from accounts.models import Invitation, Membership, OneTimeToken, User, UserGroup, UserSession
+from accounts.models.user import folded
+from accounts.schemas.page import Page, PageQuery
+from accounts.schemas.personal_data import (
+    Held,
+    InvitationForMe,
+    PersonalDataHead,
+    PersonalInvitation,
+    PersonalMembership,
+    PersonalSession,
+    PersonalToken,
+)
+from accounts.schemas.user import UserRead
+
+NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
+Read = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
+
+
+def head(user: User) -> PersonalDataHead:
+    """Show the user, when that was, and what is kept back."""
+    return PersonalDataHead(exported_at=datetime.now(UTC), not_shown=NOT_SHOWN, user=UserRead.model_validate(user))
+
+
+def parts(user: User) -> dict[str, Read]:
+    """Give the lists of ``PersonalData``, each as what reads a page of it."""
+    return {
+        "memberships": _part(
+            PersonalMembership,
+            col(Membership.group_id),
+            col(Membership.user_id) == user.id,
+            col(UserGroup.id) == Membership.group_id,
+            group_name=col(UserGroup.name),
+        ),
+        "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
+        "one_time_tokens": _part(PersonalToken, col(OneTimeToken.purpose), col(OneTimeToken.user_id) == user.id),
+        "invitations_for_me": _part(
+            InvitationForMe,
+            col(Invitation.id),
+            func.lower(Invitation.email) == folded(user.email),
+            literal(user.is_verified),
+            col(UserGroup.id) == Invitation.group_id,
+            group_name=col(UserGroup.name),
+        ),
+        "invitations_by_me": _part(PersonalInvitation, col(Invitation.id), col(Invitation.inviter_id) == user.id),
+        "events": partial(audit.activity, user=user),
+    }
+
+
+def _part(schema: type[Held], key: Any, *where: ColumnElement[bool], **others: Any) -> Read:
+    """Read what ``schema`` shows, and no other column, of the rows that ``where`` names, by their unique ``key``.
+
+    Its fields are columns of the key's entity, or of ``others``.
+    """
+    columns = [
+        others[name].label(name) if name in others else getattr(key.class_, name) for name in schema.model_fields
+    ]
+    statement = select(*columns).where(*where)
+    order = Keyset(
+        (key,), text=lambda row: str(getattr(row, key.key)), parse=lambda text: (key.type.python_type(text),)
+    )
+
+    async def read(session: Session, query: PageQuery) -> Page[Any]:
+        page = await order.page(session, statement, query)
+        return replace(page, rows=[schema.model_validate(row) for row in page.rows])
+
+    return read
