@@ -16,7 +16,7 @@ from accounts.api.docs import add_docs
 from accounts.api.errors import add_handlers
 from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
-from accounts.api.openapi import describe
+from accounts.api.openapi import describe, tags_of
 from accounts.api.origins import Cors, TrustedHosts
 from accounts.database import create_engine, create_sessionmaker
 from accounts.domain.keys import key_ring
@@ -28,6 +28,7 @@ DESCRIPTION = """Users and groups for your services.
 Register, sign in (**Authorize** takes the same e-mail address and password), then call the routes with a lock.
 Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
 """
+MODULES = (auth, sessions, users, personal_data, admin, groups, members, audit, keys, health)
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
 
@@ -64,6 +65,7 @@ def create_app() -> FastAPI:
         title="accounts",
         version="0.1.0",
         description=DESCRIPTION,
+        openapi_tags=tags_of(*MODULES),
         lifespan=lifespan,
         docs_url=None,  # add_docs serves it
         redoc_url=None,
@@ -75,7 +77,7 @@ def create_app() -> FastAPI:
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)
     add_handlers(app)
-    for module in (auth, sessions, users, personal_data, admin, groups, members, audit, keys, health):
+    for module in MODULES:
         app.include_router(module.router)
     add_docs(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -4,11 +4,11 @@ import uuid
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
 from accounts.api.dependencies import SessionManagerDep, UserManagerDep
-from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.openapi import AUTHENTICATED, NOTHING, problems
 from accounts.api.throttle import THROTTLED, WelcomeDep, by_address, by_client, by_registration, by_sign_in
 from accounts.domain import errors
 from accounts.domain.attempts import Attempt
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
 )
 async def login(
-    form: Annotated[LoginForm, Depends()],
+    form: Annotated[LoginForm, Form()],
     users: UserManagerDep,
     strategy: BearerStrategyDep,
     request: Request,
@@ -99,7 +99,7 @@ async def register(user_create: UserCreate, users: UserManagerDep) -> User:
     summary="Ask for a reset token",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[by_address(Attempt.FORGOT_PASSWORD)],
-    responses=problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NOTHING} | problems(*THROTTLED),
 )
 async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token for setting a new password, if there is an active user with this address."""
@@ -110,7 +110,8 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     "/reset-password",
     summary="Set a new password",
     dependencies=[by_client(Attempt.RESET_PASSWORD)],
-    responses=problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
+    responses={HTTPStatus.OK: NOTHING}
+    | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
 )
 async def reset_password(body: ResetInput, users: UserManagerDep, welcome: WelcomeDep) -> None:
     """Use a reset token up. A password that is refused leaves it usable."""
@@ -123,7 +124,7 @@ async def reset_password(body: ResetInput, users: UserManagerDep, welcome: Welco
     summary="Ask for a verification token",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[by_address(Attempt.REQUEST_VERIFY)],
-    responses=problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NOTHING} | problems(*THROTTLED),
 )
 async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token that proves the address, if there is an active, unverified user with it."""

@@ -11,7 +11,7 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
 from accounts.domain.refresh import Token, parse
-from accounts.models import Kind, User, UserSession
+from accounts.models import SessionKind, User, UserSession
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
 COOKIE = "__Host-accounts"
@@ -21,7 +21,7 @@ COOKIE_SECONDS = 400 * 24 * 60 * 60  # as long as browsers keep any: the session
 class SessionStrategy(Strategy[User, uuid.UUID], ABC):
     """Finds the user and the live session that a token names, by one statement, and leaves the session at hand."""
 
-    kind: Kind
+    kind: SessionKind
 
     def __init__(self, request: Request, session: SessionDep, sessions: SessionManagerDep) -> None:
         self.request = request
@@ -57,7 +57,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 class BearerStrategy(SessionStrategy):
     """Reads access tokens, which name their session."""
 
-    kind = Kind.BEARER
+    kind = SessionKind.BEARER
 
     @override
     async def _find(self, token: str) -> tuple[User, UserSession] | None:
@@ -68,7 +68,7 @@ class BearerStrategy(SessionStrategy):
 class CookieStrategy(SessionStrategy):
     """Reads cookies, which are opaque."""
 
-    kind = Kind.COOKIE
+    kind = SessionKind.COOKIE
 
     @override
     async def _find(self, token: str) -> tuple[User, UserSession] | None:

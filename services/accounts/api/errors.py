@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -17,6 +18,7 @@ from accounts.domain import errors
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PROBLEM = "application/problem+json"
+Absent = SkipJsonSchema[None]  # a member that is not there has no null in its schema
 log = logging.getLogger("accounts")
 
 STATUS: dict[type[errors.Refusal], HTTPStatus] = {
@@ -97,9 +99,11 @@ class Problem(BaseModel):
     title: str = Field(examples=["Bad Request"])
     status: int = Field(examples=[400])
     detail: str = Field(examples=["LOGIN_BAD_CREDENTIALS"])
-    reason: str | None = Field(default=None, description="For people, where the code alone does not say enough.")
-    errors: list[InvalidField] | None = Field(default=None, description="With REQUEST_INVALID only.")
-    groups: list[GroupInTheWay] | None = Field(default=None, description="With LAST_OWNER only.")
+    reason: str | Absent = Field(
+        default_factory=lambda: None, description="For people, where the code alone does not say enough."
+    )
+    errors: list[InvalidField] | Absent = Field(default_factory=lambda: None, description="With REQUEST_INVALID only.")
+    groups: list[GroupInTheWay] | Absent = Field(default_factory=lambda: None, description="With LAST_OWNER only.")
 
 
 def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JSONResponse:

@@ -33,7 +33,9 @@ async def list_groups(
     return page.rows
 
 
-@router.get("/users/me/groups", summary="List one's own groups", responses=PAGED | problems(*AUTHENTICATED))
+@router.get(
+    "/users/me/groups", summary="List one's own groups", responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor)
+)
 async def list_my_groups(
     request: Request,
     response: Response,

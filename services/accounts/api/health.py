@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from accounts.api.openapi import problems
 from accounts.domain import errors, readiness
@@ -13,6 +13,8 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 class Health(BaseModel):
     """That all is well."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     status: Literal["ok"] = "ok"
 

@@ -1,6 +1,7 @@
 """The API's description: every refusal that a route can answer with, as problem details with an example."""
 
 from http import HTTPStatus
+from types import ModuleType
 from typing import Any
 
 from fastapi import FastAPI
@@ -48,6 +49,16 @@ def _empty() -> dict[str, Any]:
     }
 
 
+def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
+    """Describe the tags in this order, each by the first line of the first module whose routes have it."""
+    lines: dict[str, str] = {}
+    for each in modules:
+        lines.setdefault(each.router.tags[0], (each.__doc__ or "").splitlines()[0])
+    return [{"name": name, "description": line} for name, line in lines.items()]
+
+
+# What a route answers that returns nothing; FastAPI would describe it as anything.
+NOTHING: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
 AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
 SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
@@ -62,6 +73,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _add_common_responses(operation)
+                _let_strangers_in(operation)
                 if path in TOKEN_ENDPOINTS:
                     _add_oauth(operation)
         app.openapi_schema = document
@@ -88,6 +100,12 @@ def _add_common_responses(operation: dict[str, Any]) -> None:
         response = operation["responses"].setdefault(str(int(status)), _empty())
         response["description"] += addition["description"]
         response["content"][PROBLEM]["examples"] |= addition["content"][PROBLEM]["examples"]
+
+
+def _let_strangers_in(operation: dict[str, Any]) -> None:
+    """Say of a route that takes a token and needs none that none will do, too."""
+    if "security" in operation and "401" not in operation["responses"]:
+        operation["security"].append({})
 
 
 def _add_oauth(operation: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import uuid
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Form, Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
@@ -28,7 +28,7 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
 )
 async def cookie_login(
-    form: Annotated[LoginForm, Depends()], users: UserManagerDep, strategy: CookieStrategyDep
+    form: Annotated[LoginForm, Form()], users: UserManagerDep, strategy: CookieStrategyDep
 ) -> Response:
     """Exchange an e-mail address and a password for a cookie that no script can read.
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
 
 from accounts.api.dependencies import SessionDep
@@ -52,7 +52,7 @@ async def _registration(request: Request, response: Response, user_create: UserC
 
 
 async def _sign_in(
-    request: Request, response: Response, form: Annotated[LoginForm, Depends()], session: SessionDep
+    request: Request, response: Response, form: Annotated[LoginForm, Form()], session: SessionDep
 ) -> AsyncIterator[None]:
     await _count(request, response, Attempt.LOGIN, form.username)
     yield

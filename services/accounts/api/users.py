@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
@@ -65,7 +66,7 @@ async def delete_me(
     current: CurrentSession,
     users: UserManagerDep,
     count: CountProofDep,
-    confirmation: Confirmation | None = None,
+    confirmation: Confirmation | SkipJsonSchema[None] = None,
 ) -> None:
     """Delete one's account, for good; it needs a recent sign-in or `current_password`.
 

@@ -15,7 +15,7 @@ from accounts.domain import errors
 from accounts.domain.audit import Action, of_client, record
 from accounts.domain.keys import Claims
 from accounts.domain.refresh import SECRET_BYTES, Token
-from accounts.models import Kind, User, UserSession
+from accounts.models import SessionKind, User, UserSession
 from accounts.models.session import ADDRESS_LENGTH, USER_AGENT_LENGTH
 from accounts.settings import Settings
 
@@ -50,7 +50,7 @@ class SessionManager:
             col(User.is_active).is_(True),
         )
 
-    async def start(self, user: User, kind: Kind) -> Token:
+    async def start(self, user: User, kind: SessionKind) -> Token:
         """Begin a session for a user whose password was right; the longest unseen beyond the cap end.
 
         Raises:
@@ -105,7 +105,7 @@ class SessionManager:
             .where(
                 col(UserSession.id) == token.session_id,
                 col(UserSession.token_hash) == token.hash,
-                col(UserSession.kind) == Kind.BEARER,
+                col(UserSession.kind) == SessionKind.BEARER,
                 *self._live,
             )
             .values(
@@ -121,7 +121,7 @@ class SessionManager:
     async def _used_before(self, token: Token) -> tuple[UserSession, Token]:
         in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - GRACE
         statement = select(UserSession, in_grace).where(
-            col(UserSession.id) == token.session_id, col(UserSession.kind) == Kind.BEARER, *self._live
+            col(UserSession.id) == token.session_id, col(UserSession.kind) == SessionKind.BEARER, *self._live
         )
         row = (await self.session.exec(statement.with_for_update(of=UserSession), execution_options=FRESH)).first()
         if row is None:
@@ -143,7 +143,7 @@ class SessionManager:
         found = await self._find(
             col(UserSession.id) == token.session_id,
             col(UserSession.token_hash) == token.hash,
-            col(UserSession.kind) == Kind.COOKIE,
+            col(UserSession.kind) == SessionKind.COOKIE,
         )
         if found and datetime.now(UTC) - found[1].last_seen_at > SEEN:
             seen = update(UserSession).where(col(UserSession.id) == token.session_id)

@@ -13,6 +13,7 @@ from accounts.domain import errors
 from accounts.domain.audit import record_refusal
 from accounts.domain.passwords import Passwords
 from accounts.models import User
+from accounts.schemas.auth import LoginForm
 
 
 class SignIn(BaseUserManager[User, uuid.UUID]):
@@ -21,7 +22,7 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
     session: Session
     passwords: Passwords
 
-    async def sign_in(self, credentials: OAuth2PasswordRequestForm) -> User:
+    async def sign_in(self, credentials: LoginForm) -> User:
         """Authenticate an active user.
 
         Raises:
@@ -38,7 +39,7 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
         return user
 
     @override
-    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User | None:
+    async def authenticate(self, credentials: OAuth2PasswordRequestForm | LoginForm) -> User | None:
         """Find the user whom an address and a password stand for; a wrong address costs the same time as a right one.
 
         Raises:

@@ -4,7 +4,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.group import Membership, Role, UserGroup, Visibility
 from accounts.models.invitation import Invitation
-from accounts.models.session import Kind, UserSession
+from accounts.models.session import SessionKind, UserSession
 from accounts.models.throttle import Throttle
 from accounts.models.token import OneTimeToken, Purpose
 from accounts.models.user import User
@@ -14,11 +14,11 @@ __all__ = [
     "Base",
     "Entity",
     "Invitation",
-    "Kind",
     "Membership",
     "OneTimeToken",
     "Purpose",
     "Role",
+    "SessionKind",
     "Throttle",
     "User",
     "UserGroup",

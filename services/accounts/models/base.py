@@ -57,11 +57,14 @@ class Timestamps(SQLModel):
     )
 
 
-def one_of(choices: type[StrEnum]) -> Enum:
-    """The column type of a closed set of words: text with a CHECK, which a migration can change without a new type."""
+def one_of(choices: type[StrEnum], name: str | None = None) -> Enum:
+    """The column type of a closed set of words: text with a CHECK, which a migration can change without a new type.
+
+    The CHECK is called by ``name``, or else like the set.
+    """
     return Enum(
         choices,
-        name=choices.__name__.lower(),
+        name=name or choices.__name__.lower(),
         native_enum=False,
         create_constraint=True,
         length=20,

@@ -15,7 +15,7 @@ USER_AGENT_LENGTH = 300
 ADDRESS_LENGTH = 45  # the longest way to write an IPv6 address
 
 
-class Kind(StrEnum):
+class SessionKind(StrEnum):
     """How a session's tokens travel: as bearer tokens that are refreshed, or in a browser's cookie."""
 
     BEARER = "bearer"
@@ -30,7 +30,7 @@ class UserSession(Entity, table=True):
 
     id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)
     user_id: uuid.UUID = Field(foreign_key="user.id", ondelete="CASCADE")
-    kind: Kind = Field(sa_type=one_of(Kind))
+    kind: SessionKind = Field(sa_type=one_of(SessionKind, "kind"))
     # Of the one refresh token, or cookie, that is good now. The tokens before it are known by not being it.
     token_hash: bytes
     created_at: datetime = Field(

@@ -2,36 +2,22 @@
 
 from typing import Annotated, Literal
 
-from fastapi import Form
-from fastapi.security import OAuth2PasswordRequestForm
-from pydantic import BaseModel, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from accounts.schemas.text import Email, Opaque, Password, Username
 
 Ignored = Annotated[str, StringConstraints(max_length=1000)]
 
 
-class LoginForm(OAuth2PasswordRequestForm):
+class LoginForm(BaseModel):
     """OAuth 2.0's password grant (RFC 6749, 4.3.2), whose ``username`` is the e-mail address; the rest is ignored."""
 
-    def __init__(
-        self,
-        *,
-        username: Annotated[Username, Form(description="The e-mail address.")],
-        password: Annotated[Password, Form()],
-        grant_type: Annotated[Literal["password"] | None, Form()] = None,
-        scope: Annotated[Ignored, Form()] = "",
-        client_id: Annotated[Ignored | None, Form()] = None,
-        client_secret: Annotated[Ignored | None, Form()] = None,
-    ) -> None:
-        super().__init__(
-            username=username,
-            password=password,
-            grant_type=grant_type,
-            scope=scope,
-            client_id=client_id,
-            client_secret=client_secret,
-        )
+    username: Username = Field(description="The e-mail address.", examples=["king.arthur@camelot.example.com"])
+    password: Password
+    grant_type: Literal["password"] = "password"
+    scope: Ignored = ""
+    client_id: Ignored = ""
+    client_secret: Ignored = ""
 
 
 class RefreshForm(BaseModel):
@@ -46,6 +32,8 @@ class RefreshForm(BaseModel):
 
 class TokenRead(BaseModel):
     """The answer to a sign-in (RFC 6749, 5.1); ``expires_in`` is of the access token, in seconds."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from accounts.models.group import Role, Visibility
 from accounts.schemas.page import PageQuery
@@ -81,6 +82,8 @@ class MemberRead(BaseModel):
 
     id: uuid.UUID
     display_name: str = Field(examples=["Arthur Pendragon"])
-    email: str | None = Field(default=None, examples=["king.arthur@camelot.example.com"])
+    email: str | SkipJsonSchema[None] = Field(
+        default_factory=lambda: None, examples=["king.arthur@camelot.example.com"]
+    )
     role: Role
     joined_at: datetime

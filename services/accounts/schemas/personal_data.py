@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.models.group import Role
-from accounts.models.session import Kind
+from accounts.models.session import SessionKind
 from accounts.models.token import Purpose
 from accounts.schemas.audit import PersonalEvent
 from accounts.schemas.user import UserRead
@@ -36,7 +36,7 @@ class PersonalSession(Held):
     """A sign-in, also one that has run out and is not deleted yet."""
 
     id: uuid.UUID
-    kind: Kind
+    kind: SessionKind
     created_at: datetime
     authenticated_at: datetime
     last_seen_at: datetime

@@ -5,16 +5,16 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from accounts.models.session import Kind
+from accounts.models.session import SessionKind
 
 
 class SessionRead(BaseModel):
     """A sign-in that has not ended, as its user sees it."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
     id: uuid.UUID
-    kind: Kind
+    kind: SessionKind
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime

@@ -1,9 +1,11 @@
 """The API's description."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
+from jsonschema import Draft202012Validator
 
 from accounts.api.app import create_app
 
@@ -47,6 +49,56 @@ def test_every_operation_is_described(operation: dict[str, Any]) -> None:
             assert all(example["value"]["status"] == int(status) for example in problem["examples"].values())
 
 
+def parts(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object in the document, from the outside in."""
+    if isinstance(part, dict):
+        yield part
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        yield from parts(each)
+
+
+def specimens() -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every example and every default, with its schema."""
+    for part in parts(DOCUMENT):
+        schema, examples = part.get("schema", part), part.get("examples", [])
+        if "schema" in part or {"type", "$ref", "anyOf"} & part.keys():
+            values = [each["value"] for each in examples.values()] if isinstance(examples, dict) else examples
+            for value in [*values, *(part[key] for key in ("default", "example") if key in part)]:
+                yield {**schema, "components": DOCUMENT["components"]}, value
+
+
+def test_examples_and_defaults_are_what_their_schemas_allow() -> None:
+    errors = [
+        f"{value!r}: {error.message}"
+        for schema, value in specimens()
+        for error in Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
+    ]
+
+    assert len(list(specimens())) > 200
+    assert errors == []
+
+
+def test_every_answer_says_what_it_is() -> None:
+    for operation in OPERATIONS:
+        for response in operation["responses"].values():
+            assert all(content.get("schema") for content in response.get("content", {}).values())
+
+
+def test_every_list_of_pages_can_refuse_a_cursor() -> None:
+    lists = [each for each in OPERATIONS if any(part["name"] == "cursor" for part in each.get("parameters", ()))]
+
+    assert len(lists) > 4
+    assert all("BAD_CURSOR" in each["responses"]["400"]["description"] for each in lists)
+
+
+def test_tags_are_described_in_the_order_of_their_operations() -> None:
+    tags = [tag["name"] for tag in DOCUMENT["tags"]]
+
+    assert tags == list(dict.fromkeys(tag for operation in OPERATIONS for tag in operation["tags"]))
+    assert all(tag["description"] for tag in DOCUMENT["tags"])
+
+
 def test_operations_are_named_like_their_functions() -> None:
     names = {operation["operationId"] for operation in OPERATIONS}
 
@@ -63,6 +115,8 @@ def test_the_padlock_is_on_every_route_but_the_open_ones() -> None:
     }
 
     assert unlocked == OPEN
+    for operation in OPERATIONS:
+        assert ({} in operation.get("security", [{}])) is ("401" not in operation["responses"])
 
 
 def test_authorize_signs_in_with_a_password() -> None:
