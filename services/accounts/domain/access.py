@@ -59,7 +59,7 @@ async def find(session: Session, group_id: int, viewer: User | None, act: Act = 
 async def hold(session: Session, group_id: int, viewer: User, act: Act = Act.SEE) -> Access:
     """Find a group for changing it: until the transaction ends, nobody else changes it or who belongs to it.
 
-    Who needs users locked as well locks them before: users, then groups, each by their ids.
+    Who needs users locked as well locks them before (``lock``): users, then groups, each by their ids.
 
     Raises:
         GroupNotFound: there is none that the viewer may see.
@@ -70,6 +70,20 @@ async def hold(session: Session, group_id: int, viewer: User, act: Act = Act.SEE
     group = (await session.exec(locked, execution_options={"populate_existing": True})).one_or_none()
     # Asked only now: whoever had the lock before may have changed it.
     return _required(group, await role_of(session, group_id, viewer), viewer, act)
+
+
+async def lock(session: Session, user: User) -> User:
+    """Lock a user, and read them anew: until the transaction ends, they are neither changed nor deleted.
+
+    Raises:
+        UserNotFound: they were deleted or deactivated meanwhile.
+
+    """
+    statement = select(User).where(col(User.id) == user.id, col(User.is_active)).with_for_update(key_share=True)
+    locked = (await session.exec(statement, execution_options={"populate_existing": True})).one_or_none()
+    if locked is None:
+        raise errors.UserNotFound
+    return locked
 
 
 async def role_of(session: Session, group_id: int, user: User) -> Role | None:
