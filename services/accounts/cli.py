@@ -12,7 +12,6 @@ from sqlalchemy.exc import DBAPIError
 from accounts.database import Sessionmaker, create_engine, create_sessionmaker
 from accounts.domain import readiness
 from accounts.domain.errors import Refusal
-from accounts.models import Purpose
 from accounts.settings import get_settings
 
 INTERRUPTED = 128 + 2  # as a shell has it: 128 and the number of the signal
@@ -70,5 +69,5 @@ def reason(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
-def deliver_nothing(_purpose: Purpose, _email: str, _token: str) -> None:
+def deliver_nothing(_purpose: str, _email: str, _token: str) -> None:
     """Drop a token: whom a command makes is not written to."""

@@ -12,7 +12,7 @@ from accounts.database import Sessionmaker, transaction
 from accounts.domain.members import add
 from accounts.domain.passwords import Passwords
 from accounts.domain.users import UserManager
-from accounts.models import Membership, Purpose, Role, User, UserGroup, Visibility
+from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.user import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
@@ -23,9 +23,9 @@ OWNER = "accounts"  # of the schema; tests speak to the database as the API does
 class Sent:
     """Tokens that were handed over for delivery."""
 
-    tokens: list[tuple[Purpose, str, str]]
+    tokens: list[tuple[str, str, str]]
 
-    def __call__(self, purpose: Purpose, email: str, token: str) -> None:
+    def __call__(self, purpose: str, email: str, token: str) -> None:
         self.tokens.append((purpose, email, token))
 
     @property

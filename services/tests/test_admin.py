@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from accounts import admin, cli
 from accounts.database import transaction
-from accounts.models import AuditEvent, OneTimeToken, Throttle, UserSession
+from accounts.models import AuditEvent, Invitation, OneTimeToken, Throttle, UserSession
 from accounts.settings import Settings
 from people import World
 
@@ -24,6 +24,11 @@ TOKEN = (
     " SELECT id, '{0}', 'arthur', '{0}', now() + interval '{1}' FROM \"user\""
 )
 EVENT = "INSERT INTO audit_event (action, at) VALUES ('old', now() + interval '{}')"
+INVITATION = (
+    "WITH made AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
+    " INSERT INTO invitation (group_id, email, token_hash, expires_at)"
+    " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM made"
+)
 LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
 
 
@@ -107,19 +112,23 @@ async def test_prunes_what_has_had_its_time(busy_world: World, main: Main, capsy
         *(SESSION.format(*each) for each in (("1 h", "0"), ("-1 h", "0"), ("1 h", "-15 days"))),
         *(TOKEN.format(*each) for each in (("reset", "-1 h"), ("verify", "1 h"))),
         *(EVENT.format(each) for each in ("-11 days", "-9 days")),
+        *(INVITATION.format(each) for each in ("-1 h", "1 h")),
         *(LIMIT.format(each) for each in ("-1 h", "-2 h", "1 h")),
     ):
         await busy_world.sql(statement)
 
     await main("prune")
 
-    said = "Deleted: 2 of user_session, 1 of one_time_token, 2 of throttle, 1 of audit_event\n"
+    said = "Deleted: 2 of user_session, 1 of one_time_token, 1 of invitation, 2 of throttle, 1 of audit_event\n"
     assert capsys.readouterr().out == said
-    assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Throttle)] == [1, 1, 1]
+    assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
 
     await main("prune")
-    assert "0 of user_session, 0 of one_time_token, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
+    assert (
+        "0 of user_session, 0 of one_time_token, 0 of invitation, 0 of throttle, 0 of audit_event"
+        in capsys.readouterr().out
+    )
     assert len(await events(busy_world)) == 3
 
 

@@ -8,7 +8,21 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp
 
-from accounts.api import admin, audit, auth, docs, groups, health, keys, members, personal_data, sessions, users
+from accounts.api import (
+    admin,
+    answers,
+    audit,
+    auth,
+    docs,
+    groups,
+    health,
+    invitations,
+    keys,
+    members,
+    personal_data,
+    sessions,
+    users,
+)
 from accounts.api.authentication import COOKIE
 from accounts.api.cross_site import CrossSiteGuard
 from accounts.api.dependencies import State
@@ -28,7 +42,7 @@ DESCRIPTION = """Users and groups for your services.
 Register, sign in (**Authorize** takes the same e-mail address and password), then call the routes with a lock.
 Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
 """
-MODULES = (auth, sessions, users, personal_data, admin, groups, members, audit, keys, health)
+MODULES = (auth, sessions, users, personal_data, admin, groups, members, invitations, answers, audit, keys, health)
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import AnswerManagerDep, SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, NOTHING, problems
 from accounts.api.throttle import THROTTLED, WelcomeDep, by_address, by_client, by_registration, by_sign_in
 from accounts.domain import errors
@@ -15,7 +15,7 @@ from accounts.domain.attempts import Attempt
 from accounts.domain.refresh import Token, parse
 from accounts.models import Purpose, User
 from accounts.schemas.auth import EmailInput, LoginForm, RefreshForm, ResetInput, TokenInput, TokenRead
-from accounts.schemas.user import UserCreate, UserRead
+from accounts.schemas.user import RegistrationCreate, UserRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -87,11 +87,25 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
     dependencies=[by_registration],
-    responses=problems(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy, *THROTTLED),
+    responses=problems(
+        errors.RegisterUserAlreadyExists,
+        errors.RegisterInvalidPassword,
+        errors.InvitationBadToken,
+        errors.InvitationOtherAddress,
+        errors.Busy,
+        *THROTTLED,
+    ),
 )
-async def register(user_create: UserCreate, users: UserManagerDep) -> User:
-    """Make an account. A password is long, not one that many take, and whatever it is composed of."""
-    return await users.create(user_create)
+async def register(user_create: RegistrationCreate, users: UserManagerDep, answers: AnswerManagerDep) -> User:
+    """Make an account. A password is long, not one that many take, and whatever it is composed of.
+
+    With the token of an invitation, the address is verified by it, and the user belongs to the group at once.
+    """
+    user = await users.create(user_create)
+    # Only now, so that the token makes no difference where the address is taken; refused, it takes the account along.
+    if user_create.invitation:
+        await answers.accept_token(user_create.invitation, user)
+    return user
 
 
 @router.post(

@@ -8,14 +8,15 @@ from typing import Annotated, TypedDict
 from fastapi import BackgroundTasks, Depends, Request
 
 from accounts.database import Session, Sessionmaker, transaction
+from accounts.domain.answers import AnswerManager
 from accounts.domain.groups import GroupManager
+from accounts.domain.inviting import InvitationManager
 from accounts.domain.keys import KeyRing
 from accounts.domain.members import MemberManager
 from accounts.domain.passwords import Passwords
 from accounts.domain.recovery import Deliver
 from accounts.domain.sessions import SessionManager
 from accounts.domain.users import UserManager
-from accounts.models import Purpose
 from accounts.settings import Settings
 
 log = logging.getLogger("accounts")
@@ -44,7 +45,7 @@ SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
     """Hand tokens over after the commit. Until there is mail they reach the log, and that in development only."""
 
-    def deliver(purpose: Purpose, email: str, token: str) -> None:
+    def deliver(purpose: str, email: str, token: str) -> None:
         if request.state.settings.development:
             background.add_task(log.warning, "%s token for %s: %s", purpose, email, token)
 
@@ -69,6 +70,16 @@ def get_member_manager(session: SessionDep) -> MemberManager:
     return MemberManager(session)
 
 
+def get_invitation_manager(session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]) -> InvitationManager:
+    """Make the manager of invitations for one request."""
+    return InvitationManager(session, deliver)
+
+
+def get_answer_manager(session: SessionDep) -> AnswerManager:
+    """Make the manager of answers to invitations for one request."""
+    return AnswerManager(session)
+
+
 def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
     """Make the manager of sessions for one request."""
     return SessionManager(session, request.state.settings)
@@ -78,3 +89,5 @@ SessionManagerDep = Annotated[SessionManager, Depends(get_session_manager)]
 UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
 GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]
 MemberManagerDep = Annotated[MemberManager, Depends(get_member_manager)]
+InvitationManagerDep = Annotated[InvitationManager, Depends(get_invitation_manager)]
+AnswerManagerDep = Annotated[AnswerManager, Depends(get_answer_manager)]

@@ -12,7 +12,7 @@ from accounts.domain import attempts, errors
 from accounts.domain.attempts import Attempt
 from accounts.models import User
 from accounts.schemas.auth import EmailInput, LoginForm
-from accounts.schemas.user import UserCreate
+from accounts.schemas.user import RegistrationCreate
 
 THROTTLED = (errors.TooManyAttempts,)
 
@@ -47,7 +47,7 @@ def by_address(attempt: Attempt) -> Dependency:
     return _depends(count)
 
 
-async def _registration(request: Request, response: Response, user_create: UserCreate) -> None:
+async def _registration(request: Request, response: Response, user_create: RegistrationCreate) -> None:
     await _count(request, response, Attempt.REGISTER, user_create.email)
 
 
@@ -69,6 +69,19 @@ def get_welcome(request: Request, session: SessionDep) -> Welcome:
         await attempts.welcome(session, _client(request), address)
 
     return welcome
+
+
+CountInvitation = Callable[[str], Awaitable[None]]
+
+
+def get_count_invitation(request: Request, response: Response, session: SessionDep) -> CountInvitation:
+    """Let a client invite no more often, and an address be invited no more often, than is good for mailboxes."""
+
+    async def count(address: str) -> None:
+        await session.release()
+        await _count(request, response, Attempt.INVITE, address)
+
+    return count
 
 
 CountProof = Callable[[User, str | None], Awaitable[None]]
@@ -93,5 +106,6 @@ def _depends(count: Callable[..., object]) -> Dependency:
 
 by_registration = _depends(_registration)
 by_sign_in = _depends(_sign_in)
+CountInvitationDep = Annotated[CountInvitation, Depends(get_count_invitation)]
 CountProofDep = Annotated[CountProof, Depends(get_count_proof)]
 WelcomeDep = Annotated[Welcome, Depends(get_welcome)]

@@ -40,6 +40,8 @@ class Attempt(StrEnum):
     RESET_PASSWORD = "reset-password"  # noqa: S105  # as above
     REQUEST_VERIFY = "request-verify"
     VERIFY = "verify"
+    INVITE = "invite"
+    INVITATION = "invitation"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ RULES = {
     Attempt.RESET_PASSWORD: _TOKEN,
     Attempt.REQUEST_VERIFY: _MAIL,
     Attempt.VERIFY: _TOKEN,
+    Attempt.INVITE: Rule(client=(Limit(200, HOUR), Limit(1000, DAY)), address=_MAIL.address),
+    Attempt.INVITATION: _TOKEN,
 }
 
 

@@ -37,11 +37,23 @@ class Action(StrEnum):
     MEMBERSHIP_CREATED = "membership.created"
     MEMBERSHIP_CHANGED = "membership.changed"
     MEMBERSHIP_DELETED = "membership.deleted"
+    INVITATION_CREATED = "invitation.created"
+    INVITATION_RESENT = "invitation.resent"
+    INVITATION_REVOKED = "invitation.revoked"
+    INVITATION_ACCEPTED = "invitation.accepted"
+    INVITATION_DECLINED = "invitation.declined"
     PRUNED = "pruned"
 
 
 # What somebody who is not signed in can only do as the user that it is about.
-PROVEN = {Action.SESSION_STARTED, Action.USER_CREATED, Action.USER_CHANGED, Action.PASSWORD_CHANGED}
+PROVEN = {
+    Action.SESSION_STARTED,
+    Action.USER_CREATED,
+    Action.USER_CHANGED,
+    Action.PASSWORD_CHANGED,
+    Action.MEMBERSHIP_CREATED,
+    Action.INVITATION_ACCEPTED,
+}
 
 
 async def record(

@@ -136,6 +136,36 @@ class UserInactive(Refusal):
     code = "USER_INACTIVE"
 
 
+class AlreadyMember(Refusal):
+    """A member of the group has this e-mail address."""
+
+    code = "ALREADY_MEMBER"
+
+
+class InvitationExists(Refusal):
+    """The address has an open invitation into the group: it can be resent or revoked."""
+
+    code = "INVITATION_EXISTS"
+
+
+class InvitationNotFound(Refusal):
+    """There is no such open invitation of the group, or of the caller's verified address."""
+
+    code = "INVITATION_NOT_FOUND"
+
+
+class InvitationBadToken(Refusal):
+    """The token is unknown, used, superseded or expired, or the invitation was revoked."""
+
+    code = "INVITATION_BAD_TOKEN"
+
+
+class InvitationOtherAddress(Refusal):
+    """The invitation was sent to another address than the user's."""
+
+    code = "INVITATION_OTHER_ADDRESS"
+
+
 class BadCursor(Refusal):
     """The cursor is none that a `next` link of this list carries."""
 

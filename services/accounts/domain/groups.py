@@ -13,7 +13,7 @@ from accounts.domain import errors, members
 from accounts.domain.access import find, hold
 from accounts.domain.audit import Action, record
 from accounts.domain.directory import begins
-from accounts.domain.pages import Keyset
+from accounts.domain.pages import Keyset, identity
 from accounts.domain.permissions import Act, allows, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.group import NAME_INDEX
@@ -24,19 +24,13 @@ from accounts.schemas.page import Page
 
 def _by_name(text: str) -> tuple[Any, ...]:
     group_id, _, name = text.partition(" ")
-    return folded(name), literal(_id(group_id))
-
-
-def _id(text: str) -> int:
-    if not 0 < int(text) < 2**63:
-        raise ValueError(text)
-    return int(text)
+    return folded(name), literal(identity(group_id))
 
 
 BY_NAME = Keyset(
     (func.lower(UserGroup.name), col(UserGroup.id)), text=lambda row: f"{row[0].id} {row[0].name}", parse=_by_name
 )
-BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (_id(text),))
+BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (identity(text),))
 
 
 class GroupManager:

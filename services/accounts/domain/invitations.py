@@ -1,4 +1,8 @@
-"""Invitations into a group: of addresses, whether or not somebody has an account with them."""
+"""Invitations into a group: of addresses, whether or not somebody has an account with them.
+
+An invitation is good for as long as it was made for, also when its inviter may not invite any more, and ends with the
+group. One that has expired is as good as none. ``inviting`` is for whoever invites, ``answers`` for the invited.
+"""
 
 import secrets
 import uuid
@@ -9,12 +13,16 @@ from typing import Any
 
 from sqlalchemy import Interval, LargeBinary, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import select
+from sqlmodel import col, func, select
 
 from accounts.database import Session
 from accounts.domain import tokens
+from accounts.domain.pages import Keyset, identity
 from accounts.models import Invitation, Role
 from accounts.models.user import COLLATION
+
+OPEN = col(Invitation.expires_at) > func.now()
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (identity(text),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ class Keyset:
         )
 
 
+def identity(text: str) -> int:
+    """Read the key of a row that the database numbers.
+
+    Raises:
+        ValueError: it numbers none so.
+
+    """
+    if not 0 < int(text) < 2**63:
+        raise ValueError(text)
+    return int(text)
+
+
 def _encode(side: str, key: str) -> str:
     return urlsafe_b64encode(f"{side}{key}".encode()).rstrip(b"=").decode()
 

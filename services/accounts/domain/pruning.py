@@ -8,7 +8,7 @@ from sqlmodel import col, or_, select
 
 from accounts.database import Session
 from accounts.domain.audit import Action, record
-from accounts.models import AuditEvent, Entity, OneTimeToken, Throttle, UserSession
+from accounts.models import AuditEvent, Entity, Invitation, OneTimeToken, Throttle, UserSession
 from accounts.settings import Settings
 
 # For this transaction alone: there may be years of it.
@@ -16,7 +16,7 @@ NO_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
 
 async def prune(session: Session, settings: Settings) -> dict[str, int]:
-    """Delete dead sessions and tokens, counts that have run out, and events beyond the retention.
+    """Delete dead sessions, tokens and invitations, counts that have run out, and events beyond the retention.
 
     Returns:
         How many rows were deleted of which table.
@@ -29,6 +29,7 @@ async def prune(session: Session, settings: Settings) -> dict[str, int]:
             session, UserSession, or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < now - idle)
         ),
         "one_time_token": await _delete(session, OneTimeToken, col(OneTimeToken.expires_at) < now),
+        "invitation": await _delete(session, Invitation, col(Invitation.expires_at) < now),
         "throttle": await _delete(session, Throttle, col(Throttle.arrival_at) < now),
         "audit_event": await _delete(session, AuditEvent, col(AuditEvent.at) < now - timedelta(settings.audit_days)),
     }

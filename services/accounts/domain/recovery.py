@@ -14,8 +14,10 @@ from accounts.domain.sessions import revoke_others
 from accounts.domain.user_database import UserDatabase, naming
 from accounts.models import Purpose, User, UserSession
 
-Deliver = Callable[[Purpose, str, str], None]
-"""Hands a token over: its purpose, the address to send it to, and the token. Called before the commit."""
+Deliver = Callable[[str, str, str], None]
+"""Hands a token over: what it is for (a ``Purpose``, or ``invitation``), the address to send it to, and the token.
+
+Called before the commit."""
 
 
 class Recovery(BaseUserManager[User, uuid.UUID]):

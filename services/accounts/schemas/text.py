@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from accounts.models.group import DESCRIPTION_LENGTH, GROUP_NAME_LENGTH
+from accounts.models.invitation import NOTE_LENGTH
 from accounts.models.user import DISPLAY_NAME_LENGTH, EMAIL_LENGTH
 
 PASSWORD_MAX_LENGTH = 128  # NIST SP 800-63B-4 asks for at least 64; without a bound, hashing would be an attack
@@ -74,6 +75,9 @@ GroupName = Annotated[
 ]
 Description = Annotated[
     _Lines, StringConstraints(max_length=DESCRIPTION_LENGTH), NORMALISED, Field(examples=["Knights of the Round Table"])
+]
+Note = Annotated[
+    _Lines, StringConstraints(max_length=NOTE_LENGTH), NORMALISED, Field(examples=["There is a seat left."])
 ]
 # RFC 8265 (OpaqueString) asks for form C and for nothing to be stripped. How short is too short is the domain's to say.
 Password = Annotated[

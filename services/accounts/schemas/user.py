@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from accounts.schemas.page import PageQuery
-from accounts.schemas.text import NORMALISED, UNIFIED, Beginning, DisplayName, Email, Password
+from accounts.schemas.text import NORMALISED, UNIFIED, Beginning, DisplayName, Email, Opaque, Password
 
 
 def unchanged() -> Any:
@@ -36,6 +36,15 @@ class UserCreate(BaseModel):
     email: Email
     password: Password
     display_name: DisplayName = ""
+
+
+class RegistrationCreate(UserCreate):
+    """What somebody who registers says; ``invitation`` is the token that was sent to the address, if one was."""
+
+    # Not of the user: what is dumped is stored.
+    invitation: Annotated[
+        Opaque | None, Field(exclude=True, description="The token of an invitation.", examples=[None])
+    ] = None
 
 
 class SuperuserCreate(UserCreate):

@@ -23,6 +23,7 @@ OPEN = {
     "/auth/verify",
     "/health/live",
     "/health/ready",
+    "/invitations/decline",
     "/user-groups",
     "/user-groups/{group_id}",
     "/user-groups/{group_id}/users",
