@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -147,7 +147,7 @@ def _parse(text: str) -> tuple[Any, ...]:
     at = datetime.fromisoformat(instant)
     if at.tzinfo is None or not 0 < int(number) < 2**63:
         raise ValueError(text)
-    return literal(at), literal(int(number))
+    return literal(at.astimezone(UTC)), literal(int(number))
 
 
 # By time, and not by id alone: a plan by id would read all that is newer than ``until``.

@@ -1,15 +1,23 @@
 """The record of what happened, as it crosses the wire."""
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from accounts.models.audit import ACTION_LENGTH
 from accounts.schemas.page import PageQuery
 
-Instant = Annotated[AwareDatetime | None, Field(examples=["2026-01-31T00:00:00Z"])]
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:  # in UTC it is before the year 1, or after 9999
+        raise ValueError("Out of range") from None
+
+
+Instant = Annotated[Annotated[AwareDatetime, AfterValidator(_in_utc)] | None, Field(examples=["2026-01-31T00:00:00Z"])]
 
 
 class AuditQuery(PageQuery):
