@@ -22,7 +22,7 @@ PAGED: Responses = {
 
 def add_link(request: Request, response: Response, page: Page[Any]) -> None:
     """Name the other pages, if there are any, by this request's own path and query with another cursor."""
-    if not (page.next or page.prev):
+    if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
         return
     first = request.url.remove_query_params("cursor")
     urls = {"first": first}

@@ -57,7 +57,7 @@ class Keyset:
     def _parse(self, key: str) -> ColumnElement[Any] | Any:
         try:
             values = self.parse(key)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise BadCursor from None
         return tuple_(*values) if len(values) > 1 else values[0]
 
@@ -70,7 +70,8 @@ class Keyset:
         return Page(
             rows,
             next=_encode(AFTER, self.text(rows[-1])) if rows and after else None,
-            prev=_encode(BEFORE, self.text(rows[0])) if rows and before else None,
+            # Where no row is left, the end of the list is before the page.
+            prev=_encode(BEFORE, self.text(rows[0]) if rows else "") if before else None,
             last=_encode(BEFORE, ""),
         )
 

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain.access import Access, find
-from accounts.domain.directory import begins
+from accounts.domain.directory import begins, by_email
 from accounts.domain.pages import Keyset
 from accounts.domain.permissions import Act
 from accounts.models import Membership, Role, User
@@ -27,7 +27,7 @@ BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row[1].id), pars
 BY_NAME = Keyset(
     (func.lower(User.display_name), col(User.id)), text=lambda row: f"{row[1].id} {row[1].display_name}", parse=_by_text
 )
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: row[1].email, parse=lambda text: (folded(text),))
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: row[1].email, parse=by_email)
 
 
 async def members(session: Session, group_id: int, viewer: User | None, query: MemberQuery) -> Page[MemberRead]:
