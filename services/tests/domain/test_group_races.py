@@ -26,11 +26,10 @@ class Court:
         self.arthur, self.guinevere, self.morgana = people
         self.as_arthur, self.as_guinevere, self.as_morgana = tickets
 
-    async def shared(self) -> UserGroup:
-        """A new group of the two owners."""
-        return await self.world.group(
-            "Shared", Visibility.PRIVATE, members={self.arthur: Role.OWNER, self.guinevere: Role.OWNER}
-        )
+    async def group(self, members: dict[User, Role] | None = None) -> UserGroup:
+        """A new group of Arthur and others, by default of a second owner."""
+        others = members or {self.guinevere: Role.OWNER}
+        return await self.world.group("Shared", Visibility.PRIVATE, members={self.arthur: Role.OWNER, **others})
 
     async def extra(self) -> tuple[User, dict[str, str]]:
         """Somebody new, who may be deactivated or deleted."""
