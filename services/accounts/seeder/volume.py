@@ -1,8 +1,8 @@
 """Volume data into the database, through COPY: row by row from the generators, so it takes no more memory for more."""
 
 import sys
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import batched, islice
 from typing import Any
 
 from sqlalchemy import func
@@ -20,6 +20,14 @@ ROWS_PER_COPY = 20_000
 USER_COLUMNS = ("id", "email", "display_name", "hashed_password", "is_active", "is_superuser", "is_verified")
 GROUP_COLUMNS = ("id", "name", "description", "visibility")
 MEMBERSHIP_COLUMNS = ("group_id", "user_id", "role")
+# Memberships are made up user by user, and stored group by group: each statement counts the members of every group
+# that it adds to, and so all groups would be counted anew for each portion of users.
+STAGED = "CREATE TEMP TABLE staged AS SELECT group_id, user_id, role FROM membership WITH NO DATA"
+STORED = """
+INSERT INTO membership (group_id, user_id, role)
+SELECT group_id, user_id, role FROM staged WHERE group_id BETWEEN $1 AND $2 ORDER BY group_id, user_id
+"""
+PORTIONS = 20
 
 
 async def make(session: Session, batch: Batch) -> bool:
@@ -32,9 +40,21 @@ async def make(session: Session, batch: Batch) -> bool:
     hashed = passwords.HASHES.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
     await copy(session, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
     await copy(session, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
-    await copy(session, "membership", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
-    await (await session.connection()).exec_driver_sql('ANALYZE "user", user_group, membership')
+    connection = await session.connection()
+    await connection.exec_driver_sql(STAGED)
+    await copy(session, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
+    for lowest, highest in portions(group_ids):
+        await connection.exec_driver_sql(STORED, (lowest, highest))
+    await connection.exec_driver_sql("DROP TABLE staged")
+    await connection.exec_driver_sql('ANALYZE "user", user_group, membership')
     return True
+
+
+def portions(group_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Divide ids into ranges: Everybody, which has half of the members, and some of the further ones at a time."""
+    yield group_ids[0], group_ids[0]
+    for some in batched(group_ids[1:], -(-len(group_ids) // PORTIONS), strict=False):
+        yield some[0], some[-1]
 
 
 async def copy(session: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
