@@ -126,7 +126,8 @@ class LastOwner(Refusal):
     code = "LAST_OWNER"
 
     def __init__(self, groups: Sequence[UserGroup]) -> None:
-        super().__init__()
+        names = ", ".join(f"{group.name} ({group.id})" for group in groups)
+        super().__init__(f"Nobody else who could sign in owns these groups: {names}")
         self.groups = groups
 
 
