@@ -1,0 +1,89 @@
+"""The database counts members by itself, whichever statement adds or removes them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from schema import Alembic
+
+BEFORE = "39676ef42942"  # nobody counted yet
+PEOPLE = """
+INSERT INTO "user" (id, email, hashed_password, is_active, is_superuser, is_verified)
+SELECT uuidv7(), i || '@example.com', '', true, false, false FROM generate_series(1, 5) i
+"""
+GROUPS = "INSERT INTO user_group (name) SELECT 'Group ' || i FROM generate_series(1, 3) i"
+COUNTS = """
+SELECT member_count, (SELECT count(*) FROM membership WHERE group_id = user_group.id) FROM user_group ORDER BY id
+"""
+ALL = 'INSERT INTO membership (group_id, user_id) SELECT g.id, u.id FROM user_group g, "user" u'
+
+
+@pytest.fixture
+async def connection(owned_database: str) -> AsyncIterator[asyncpg.Connection]:
+    """Five people, and three groups that are empty."""
+    connection = await asyncpg.connect(owned_database)
+    for statement in (PEOPLE, GROUPS):
+        await connection.execute(statement)
+    yield connection
+    await connection.close()
+
+
+async def counts(connection: asyncpg.Connection) -> list[int]:
+    """What the groups say, after a look at whether it is true."""
+    rows = await connection.fetch(COUNTS)
+    assert all(told == counted for told, counted in rows)
+    return [told for told, _ in rows]
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM \"user\" WHERE email = '1@example.com'", [4, 4, 4]),
+        ('DELETE FROM "user"', [0, 0, 0]),
+        ("DELETE FROM user_group WHERE name = 'Group 2'", [5, 5]),
+        ("DELETE FROM membership WHERE group_id = (SELECT max(id) FROM user_group)", [5, 5, 0]),
+        ("DELETE FROM membership", [0, 0, 0]),
+        ("DELETE FROM membership WHERE false", [5, 5, 5]),
+        (f"{ALL} ON CONFLICT DO NOTHING", [5, 5, 5]),
+        ("UPDATE membership SET role = 'admin'", [5, 5, 5]),
+    ],
+    ids=["user", "users", "group", "members", "all", "none", "again", "role"],
+)
+async def test_is_kept(connection: asyncpg.Connection, statement: str, expected: list[int]) -> None:
+    await connection.execute(ALL)
+    assert await counts(connection) == [5, 5, 5]
+
+    await connection.execute(statement)
+
+    assert await counts(connection) == expected
+
+
+async def test_is_kept_by_copy(connection: asyncpg.Connection) -> None:
+    records = await connection.fetch('SELECT g.id, u.id FROM user_group g, "user" u ORDER BY u.id, g.id')
+    records = [record for record in records if record[0] != records[2][0]]  # but for the third group
+
+    await connection.copy_records_to_table("membership", records=records[:7], columns=["group_id", "user_id"])
+    assert await counts(connection) == [4, 3, 0]
+    await connection.copy_records_to_table("membership", records=records[7:], columns=["group_id", "user_id"])
+    assert await counts(connection) == [5, 5, 0]
+
+
+async def test_goes_back_with_what_fails(connection: asyncpg.Connection) -> None:
+    await connection.execute(ALL)
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await connection.execute(ALL)
+
+    assert await counts(connection) == [5, 5, 5]
+
+
+async def test_is_taken_anew_by_the_migration(connection: asyncpg.Connection, alembic: Alembic) -> None:
+    await connection.execute(ALL)
+
+    await asyncio.to_thread(alembic, "downgrade", BEFORE)
+    await connection.execute("DELETE FROM membership WHERE group_id = (SELECT max(id) FROM user_group)")
+    await asyncio.to_thread(alembic, "upgrade", "head")
+
+    assert await counts(connection) == [5, 5, 0]
