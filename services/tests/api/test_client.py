@@ -87,7 +87,7 @@ def stranger(package: str, world: World) -> Caller:
 
 async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None:
     models = stranger.models
-    registered = await stranger("auth.register", body=models.UserCreate(EMAIL, PASSWORD, "Percival"))
+    registered = await stranger("auth.register", body=models.RegistrationCreate(EMAIL, PASSWORD, "Percival"))
     percival = await stranger.sign_in(EMAIL)
     assert await percival("users.read_me") == registered
 
@@ -99,6 +99,11 @@ async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None
     pages = [page async for page in percival.pages("members.list_members", group.id, limit=1)]
     assert [member.role for page in pages for member in page] == [models.Role.OWNER, promoted.role]
 
+    invited = await percival("invitations.create_invitation", group.id, body=models.InvitationCreate("kay@x.org"))
+    assert await percival("invitations.list_invitations", group.id) == [invited]
+    joined = models.RegistrationCreate("kay@x.org", PASSWORD, invitation=world.sent.last)
+    assert (await stranger("auth.register", body=joined)).is_verified
+
     assert (await percival("users.export_me")).memberships[0].group_name == group.name
     refused = await percival("users.delete_me")
     assert (refused.detail, refused.groups[0].name) == ("LAST_OWNER", group.name)
@@ -108,7 +113,7 @@ async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None
 
 async def test_what_is_refused_is_a_problem(stranger: Caller) -> None:
     models = stranger.models
-    invalid = await stranger("auth.register", body=models.UserCreate("nobody", PASSWORD))
+    invalid = await stranger("auth.register", body=models.RegistrationCreate("nobody", PASSWORD))
     unknown = await stranger("auth.login", body=models.LoginForm(EMAIL, PASSWORD))
 
     assert isinstance(invalid, models.Problem)
