@@ -53,7 +53,7 @@ async def list_my_groups(
     "/user-groups",
     summary="Make a group",
     status_code=HTTPStatus.CREATED,
-    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.UserInactive, errors.GroupNameTaken),
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.GroupNameTaken),
 )
 async def create_group(
     group_create: GroupCreate, user: CurrentUser, groups: GroupManagerDep, response: Response

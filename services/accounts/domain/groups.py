@@ -10,10 +10,9 @@ from sqlmodel import col, select
 
 from accounts.database import Session, violated
 from accounts.domain import errors, members
-from accounts.domain.access import find, hold
+from accounts.domain.access import find, hold, lock
 from accounts.domain.audit import Action, record
 from accounts.domain.directory import begins
-from accounts.domain.ownership import refuse_unfit_owner
 from accounts.domain.pages import Keyset, identity
 from accounts.domain.permissions import Act, allows, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
@@ -45,11 +44,10 @@ class GroupManager:
 
         Raises:
             GroupNameTaken: another public group has the name; also when two callers race for it.
-            UserNotFound: the owner was deleted meanwhile.
-            UserInactive: the owner was deactivated meanwhile.
+            UserNotFound: the owner was deleted or deactivated meanwhile.
 
         """
-        await refuse_unfit_owner(self.session, owner)
+        await lock(self.session, owner)
         group = UserGroup(**group_create.model_dump())
         if group_id is not None:
             group.id = group_id

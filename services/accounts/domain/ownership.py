@@ -10,22 +10,6 @@ from accounts.models import Membership, Role, User, UserGroup
 NAMED = 100  # how many of the groups that are in the way are told
 
 
-async def refuse_unfit_owner(session: Session, user: User) -> None:
-    """Lock a user who is to own a new group: nobody deactivates or deletes them before the transaction ends.
-
-    Raises:
-        UserNotFound: the user was deleted meanwhile.
-        UserInactive: the user was deactivated meanwhile.
-
-    """
-    locked = select(User.is_active).where(col(User.id) == user.id).with_for_update(read=True)
-    active = (await session.exec(locked)).one_or_none()
-    if active is None:
-        raise errors.UserNotFound
-    if not active:
-        raise errors.UserInactive
-
-
 async def refuse_last_owner(session: Session, user: User, group: UserGroup) -> None:
     """Keep an owner from ceasing to be one, while somebody holds the group, unless there is another.
 
