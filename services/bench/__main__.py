@@ -2,10 +2,10 @@
 
 import sys
 
-from bench import login_storm
+from bench import lists, login_storm
 from bench.served import served
 
-BENCHMARKS = {"login_storm": login_storm.run}
+BENCHMARKS = {"login_storm": login_storm.run, "lists": lists.run}
 
 with served() as port:
     for name in sys.argv[1:] or BENCHMARKS:

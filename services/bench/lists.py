@@ -1,0 +1,104 @@
+"""Pages of the lists, at volume: what PostgreSQL takes for each, and which indexes it follows. BENCH_USERS=1000000."""
+
+import asyncio
+import os
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
+from sqlmodel import col, select
+
+from accounts.database import Session, transaction
+from accounts.domain import roster
+from accounts.domain.groups import GroupManager
+from accounts.models import Membership, Role, User, UserGroup
+from accounts.schemas.group import GroupQuery, MemberQuery, OwnGroupQuery
+from accounts.schemas.page import Page
+from postgres import throwaway
+
+USERS = int(os.environ.get("BENCH_USERS", "100000"))
+ROUNDS = 3
+List = Callable[[Session, Any], Awaitable[Page[Any]]]
+
+
+def run(_: int) -> None:
+    """Seed a database of its own, and print a table."""
+    with throwaway() as cluster:
+        settings = {
+            "ENVIRONMENT": "development",
+            "DATABASE_URL": cluster.url(),
+            "SECRET_KEY": secrets.token_urlsafe(48),
+        }
+        environment = os.environ | settings
+        for command in (["alembic", "upgrade", "head"], ["accounts.seeder", "--users", str(USERS)]):
+            subprocess.run([sys.executable, "-m", *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+        asyncio.run(_measure(cluster.url().replace("postgresql:", "postgresql+asyncpg:")))
+
+
+async def _measure(url: str) -> None:
+    engine = create_async_engine(url)
+    async with transaction(async_sessionmaker(engine, class_=Session)) as session:
+        print(f"{'list':38}{'page':8}{'ms':>8}  indexes")
+        for name, listing, query in await _lists(session):
+            first = await _explain(session, name, "first", listing, query)
+            if first.next:
+                for page, cursor in (("second", first.next), ("last", first.last)):
+                    await _explain(session, name, page, listing, query.model_copy(update={"cursor": cursor}))
+    await engine.dispose()
+
+
+async def _lists(session: Session) -> list[tuple[str, List, Any]]:
+    everybody = (await session.exec(select(UserGroup).where(col(UserGroup.name).like("Everybody %")))).one()
+    owners = select(User).join(Membership).where(col(Membership.role) == Role.OWNER)
+    user = (await session.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
+    superuser = (await session.exec(select(User).where(User.is_superuser))).one()
+
+    def groups(viewer: User | None) -> List:
+        return lambda session, query: GroupManager(session).list(viewer, query)
+
+    def members(session: Session, query: MemberQuery) -> Any:
+        return roster.members(session, everybody.id, superuser, query)
+
+    return [
+        ("groups, of anybody", groups(None), GroupQuery()),
+        ("groups, of a user", groups(user), GroupQuery()),
+        ("groups, of a superuser", groups(superuser), GroupQuery()),
+        ("groups, of a superuser, by name", groups(superuser), GroupQuery(name="s")),
+        ("own groups", lambda session, query: GroupManager(session).of_user(user, query), OwnGroupQuery()),
+        ("everybody", members, MemberQuery()),
+        ("everybody, owners", members, MemberQuery(role=Role.OWNER)),
+        ("everybody, members", members, MemberQuery(role=Role.MEMBER)),
+        ("everybody, by name", members, MemberQuery(name="maria")),
+        ("everybody, by address", members, MemberQuery(email="maria")),
+        ("everybody, owners by name", members, MemberQuery(name="a", role=Role.OWNER)),
+    ]
+
+
+async def _explain(session: Session, name: str, page: str, listing: List, query: Any) -> Page[Any]:
+    connection = await session.connection()
+    engine, ran = connection.engine.sync_engine, list[tuple[Any, Any]]()
+
+    def note(*arguments: Any) -> None:
+        ran.append((arguments[2], arguments[3]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    found = await listing(session, query)
+    event.remove(engine, "before_cursor_execute", note)
+    times = []
+    for _ in range(ROUNDS):
+        plan = await _plan(connection, *ran[-1])
+        times.append(float(re.findall(r"Execution Time: ([\d.]+)", plan)[0]))
+    indexes = sorted(set(re.findall(r"(?:ix|uq|pk)_\w+", plan)))
+    print(f"{name:38}{page:8}{min(times):8.2f}  {', '.join(indexes)}")
+    return found
+
+
+async def _plan(connection: AsyncConnection, statement: str, values: Any) -> str:
+    await connection.execute(text("SET LOCAL jit = off"))  # as the API has it
+    lines = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", values)
+    return "\n".join(line for (line,) in lines)
