@@ -13,6 +13,7 @@ from accounts.api import (
     answers,
     audit,
     auth,
+    bulk,
     docs,
     groups,
     health,
@@ -42,7 +43,21 @@ DESCRIPTION = """Users and groups for your services.
 Register, sign in (**Authorize** takes the same e-mail address and password), then call the routes with a lock.
 Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
 """
-MODULES = (auth, sessions, users, personal_data, admin, groups, members, invitations, answers, audit, keys, health)
+MODULES = (
+    auth,
+    sessions,
+    users,
+    personal_data,
+    admin,
+    groups,
+    members,
+    bulk,
+    invitations,
+    answers,
+    audit,
+    keys,
+    health,
+)
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
 
@@ -86,7 +101,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
         generate_unique_id_function=operation_id,
     )
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=bulk.LARGER)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=sessions.COOKIE_PATHS)
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)

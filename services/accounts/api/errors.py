@@ -48,6 +48,7 @@ STATUS: dict[type[errors.Refusal], HTTPStatus] = {
     errors.InvitationBadToken: HTTPStatus.BAD_REQUEST,
     errors.InvitationOtherAddress: HTTPStatus.FORBIDDEN,
     errors.LastOwner: HTTPStatus.CONFLICT,
+    errors.ImportInvalid: HTTPStatus.UNPROCESSABLE_CONTENT,
     errors.UserInactive: HTTPStatus.CONFLICT,
     errors.LastSuperuser: HTTPStatus.CONFLICT,
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
@@ -107,7 +108,9 @@ class Problem(BaseModel):
     reason: str | Absent = Field(
         default_factory=lambda: None, description="For people, where the code alone does not say enough."
     )
-    errors: list[InvalidField] | Absent = Field(default_factory=lambda: None, description="With REQUEST_INVALID only.")
+    errors: list[InvalidField] | Absent = Field(
+        default_factory=lambda: None, description="With REQUEST_INVALID and IMPORT_INVALID."
+    )
     groups: list[GroupInTheWay] | Absent = Field(default_factory=lambda: None, description="With LAST_OWNER only.")
 
 
@@ -135,6 +138,15 @@ async def limited(request: Request, error: errors.TooManyAttempts) -> JSONRespon
 async def owning(_: Request, error: errors.LastOwner) -> JSONResponse:
     """Name the groups that are in the way; whoever is told owns them, or is a superuser."""
     return problem(STATUS[type(error)], error.code, groups=error.groups)
+
+
+async def unreadable(_: Request, error: errors.ImportInvalid) -> JSONResponse:
+    """Say what is wrong with which lines of a file, in the form of ``invalid``, and never repeat a value."""
+    fields = [
+        {"loc": ["body", line, *([] if column is None else [column])], "msg": msg, "type": kind}
+        for line, column, kind, msg in error.faults
+    ]
+    return problem(STATUS[type(error)], error.code, errors=fields)
 
 
 async def unproven(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
@@ -202,6 +214,7 @@ def add_handlers(app: FastAPI) -> None:
         errors.TooManyAttempts: limited,
         errors.ReauthenticationRequired: unproven,
         errors.LastOwner: owning,
+        errors.ImportInvalid: unreadable,
         errors.Refusal: refused,
         HTTPException: raised,
         RequestValidationError: invalid,

@@ -42,6 +42,7 @@ class Attempt(StrEnum):
     VERIFY = "verify"
     INVITE = "invite"
     INVITATION = "invitation"
+    IMPORT = "import"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ RULES = {
     Attempt.VERIFY: _TOKEN,
     Attempt.INVITE: Rule(client=(Limit(200, HOUR), Limit(1000, DAY)), address=_MAIL.address),
     Attempt.INVITATION: _TOKEN,
+    Attempt.IMPORT: Rule(client=(Limit(30, HOUR), Limit(100, DAY))),
 }
 
 

@@ -42,6 +42,7 @@ class Action(StrEnum):
     INVITATION_REVOKED = "invitation.revoked"
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
+    MEMBERS_IMPORTED = "members.imported"
     PRUNED = "pruned"
 
 

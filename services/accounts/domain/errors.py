@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from accounts.database import Recorded
 from accounts.models import UserGroup
+from accounts.schemas.bulk import Fault
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
@@ -165,6 +166,16 @@ class InvitationOtherAddress(Refusal):
     """The invitation was sent to another address than the user's."""
 
     code = "INVITATION_OTHER_ADDRESS"
+
+
+class ImportInvalid(Refusal):
+    """The file is refused as a whole; `errors` says what is wrong with which of its lines."""
+
+    code = "IMPORT_INVALID"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__()
+        self.faults = faults
 
 
 class BadCursor(Refusal):

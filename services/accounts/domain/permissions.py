@@ -25,6 +25,7 @@ class Act(StrEnum):
     LEAVE = "leave"
     CHANGE = "rename and describe"
     EXPORT = "export the members"
+    IMPORT = "import members"
     INVITE = "invite, and list, resend and revoke invitations"
     ADD_MEMBERS = "add whoever shares a group with oneself"
     CHANGE_ROLES = "make a member an admin and an admin a member"
@@ -49,6 +50,7 @@ LEAST: dict[Act, dict[Visibility, Standing]] = {
         (Act.LEAVE,          MEMBER,    MEMBER),
         (Act.CHANGE,         ADMIN,     ADMIN),
         (Act.EXPORT,         ADMIN,     ADMIN),
+        (Act.IMPORT,         ADMIN,     ADMIN),
         (Act.INVITE,         ADMIN,     ADMIN),
         (Act.ADD_MEMBERS,    ADMIN,     ADMIN),
         (Act.CHANGE_ROLES,   ADMIN,     ADMIN),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,9 +29,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     directory = tmp_path_factory.mktemp("client")
     description = directory / "openapi.json"
     description.write_text(json.dumps(create_app().openapi()))
+    config = directory / "client.yaml"
+    config.write_text("content_type_overrides: {text/csv: application/octet-stream}")
     command = [
         str(PROGRAMS / "openapi-python-client"), "generate", "--path", str(description),
-        "--meta", "none", "--output-path", str(directory / PACKAGE), "--fail-on-warning",
+        "--config", str(config), "--meta", "none", "--output-path", str(directory / PACKAGE), "--fail-on-warning",
     ]  # fmt: skip
     path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"  # it formats what it wrote by ruff
 
@@ -103,6 +106,9 @@ async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None
     assert await percival("invitations.list_invitations", group.id) == [invited]
     joined = models.RegistrationCreate("kay@x.org", PASSWORD, invitation=world.sent.last)
     assert (await stranger("auth.register", body=joined)).is_verified
+    exported = await percival("members.export_members", group.id)
+    import_file = import_module(f"{stranger.package}.types").File(BytesIO(exported.payload.read()))
+    assert (await percival("members.import_members", group.id, body=import_file)).errors[0].type_ == "owner"
 
     assert (await percival("users.export_me")).memberships[0].group_name == group.name
     refused = await percival("users.delete_me")
