@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
 from accounts.api import server
 from accounts.api.app import create_app, lifespan
+from accounts.api.limits import BodyLimit
 
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: testserver\r\n"
@@ -108,6 +109,24 @@ async def test_a_body_that_does_not_come_is_answered_and_ends_the_connection(con
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"application/problem+json" in answer
     assert b"x-content-type-options: nosniff" in answer
+
+
+async def test_the_time_that_it_takes_to_read_is_not_counted() -> None:
+    async def slow_reader(_: Scope, receive: Receive, __: Send) -> None:
+        while (await receive())["more_body"]:
+            await asyncio.sleep(0.2)
+
+    parts = iter([True, True, False])
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"x", "more_body": next(parts)}
+
+    async def send(_: Message) -> None:
+        pytest.fail("refused")
+
+    await BodyLimit(slow_reader, 10, 0.1, {})({"type": "http", "path": "/", "headers": []}, receive, send)
+
+    assert list(parts) == []
 
 
 async def test_a_body_that_is_too_large_is_answered_and_passed_over(connect: Connect) -> None:
