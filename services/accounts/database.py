@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Never
+from typing import Any, Never
 
 import asyncpg
-from sqlalchemy.exc import IntegrityError, InterfaceError, SQLAlchemyError
+from sqlalchemy import event
+from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -64,17 +65,30 @@ async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterat
 
 def create_engine(settings: Settings, name: str) -> AsyncEngine:
     """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``."""
-    return create_async_engine(
+    engine = create_async_engine(
         settings.database,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        pool_pre_ping=True,
+        skip_autocommit_rollback=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
             "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+def read_only(engine: AsyncEngine) -> AsyncEngine:
+    """Give the same pool for requests that only read: each statement by itself, without BEGIN and COMMIT around it."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:

@@ -122,7 +122,7 @@ async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     app, sent = application(), Sent([])
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(lifespan(app))
-        state = {**made, "sessionmaker": sessionmaker, "sent": sent}
+        state = {**made, "sessionmaker": sessionmaker, "reader": sessionmaker, "sent": sent}
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             await app({**scope, "state": dict(state)}, receive, send)

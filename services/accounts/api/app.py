@@ -33,7 +33,7 @@ from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe, tags_of
 from accounts.api.origins import Cors, TrustedHosts
-from accounts.database import create_engine, create_sessionmaker
+from accounts.database import create_engine, create_sessionmaker, read_only
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
 from accounts.settings import get_settings
@@ -72,6 +72,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         yield {
             "settings": settings,
             "sessionmaker": create_sessionmaker(engine),
+            "reader": create_sessionmaker(read_only(engine)),
             "passwords": passwords,
             "keys": key_ring(settings),
         }

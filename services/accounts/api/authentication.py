@@ -10,7 +10,9 @@ from fastapi_users import BaseUserManager, FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
+from accounts.database import Session
 from accounts.domain.refresh import Token, parse
+from accounts.domain.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
@@ -23,7 +25,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     kind: SessionKind
 
-    def __init__(self, request: Request, session: SessionDep, sessions: SessionManagerDep) -> None:
+    def __init__(self, request: Request, session: Session, sessions: SessionManager) -> None:
         self.request = request
         self.session = session
         self.sessions = sessions
@@ -76,26 +78,36 @@ class CookieStrategy(SessionStrategy):
         return await self.sessions.by_cookie(parsed) if parsed else None
 
 
-bearer = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), BearerStrategy)
-cookie = AuthenticationBackend("cookie", CookieTransport(COOKIE, cookie_max_age=COOKIE_SECONDS), CookieStrategy)
+async def get_bearer_strategy(request: Request, session: SessionDep, sessions: SessionManagerDep) -> BearerStrategy:
+    """Make what reads and writes access tokens for one request."""
+    return BearerStrategy(request, session, sessions)
+
+
+async def get_cookie_strategy(request: Request, session: SessionDep, sessions: SessionManagerDep) -> CookieStrategy:
+    """Make what reads and writes cookies for one request."""
+    return CookieStrategy(request, session, sessions)
+
+
+bearer = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), get_bearer_strategy)
+cookie = AuthenticationBackend("cookie", CookieTransport(COOKIE, cookie_max_age=COOKIE_SECONDS), get_cookie_strategy)
 _users = FastAPIUsers[User, uuid.UUID](get_user_manager, [bearer, cookie])
 
-BearerStrategyDep = Annotated[BearerStrategy, Depends(BearerStrategy)]
-CookieStrategyDep = Annotated[CookieStrategy, Depends(CookieStrategy)]
+BearerStrategyDep = Annotated[BearerStrategy, Depends(get_bearer_strategy)]
+CookieStrategyDep = Annotated[CookieStrategy, Depends(get_cookie_strategy)]
 
 current_user = _users.current_user(active=True)
 CurrentUser = Annotated[User, Depends(current_user)]
 Viewer = Annotated[User | None, Depends(_users.current_user(active=True, optional=True))]
 
 
-def current_superuser(user: CurrentUser) -> User:
+async def current_superuser(user: CurrentUser) -> User:
     """Let superusers alone pass, on the user that is found already: asked apart, it would be found a second time."""
     if not user.is_superuser:
         raise HTTPException(HTTPStatus.FORBIDDEN)
     return user
 
 
-def get_current_session(request: Request, _: CurrentUser) -> UserSession:
+async def get_current_session(request: Request, _: CurrentUser) -> UserSession:
     """Give the session by which this request is authenticated."""
     session: UserSession = request.state.current_session
     return session

@@ -1,4 +1,7 @@
-"""What routes ask for: the transaction, the managers, and whoever is signed in."""
+"""What routes ask for: the transaction and the managers.
+
+All of it is async, also what waits for nothing: FastAPI sends every other dependency through a thread.
+"""
 
 import logging
 from collections.abc import AsyncIterator
@@ -7,6 +10,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import BackgroundTasks, Depends, Request
 
+from accounts.api.cross_site import SAFE_METHODS
 from accounts.database import Session, Sessionmaker, transaction
 from accounts.domain.answers import AnswerManager
 from accounts.domain.groups import GroupManager
@@ -27,22 +31,27 @@ class State(TypedDict):
 
     settings: Settings
     sessionmaker: Sessionmaker
+    reader: Sessionmaker
     passwords: Passwords
     keys: KeyRing
 
 
 async def get_session(request: Request) -> AsyncIterator[Session]:
-    """Open the request's one transaction. Only ``SessionDep`` may ask for it: another scope would open a second one."""
+    """Open the request's one transaction. Only ``SessionDep`` may ask for it: another scope would open a second one.
+
+    A safe method (RFC 9110, 9.2.1) reads, and needs none: each of its statements stands by itself.
+    """
+    sessionmaker = request.state.reader if request.method in SAFE_METHODS else request.state.sessionmaker
     address = request.client.host if request.client else ""
     user_agent = request.headers.get("user-agent", "")
-    async with transaction(request.state.sessionmaker, address=address, user_agent=user_agent) as session:
+    async with transaction(sessionmaker, address=address, user_agent=user_agent) as session:
         yield session
 
 
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 
 
-def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
+async def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
     """Hand tokens over after the commit. Until there is mail they reach the log, and that in development only."""
 
     def deliver(purpose: str, email: str, token: str) -> None:
@@ -52,7 +61,7 @@ def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
     return deliver
 
 
-def get_user_manager(
+async def get_user_manager(
     request: Request, session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
 ) -> UserManager:
     """Make the manager of users for one request."""
@@ -60,27 +69,29 @@ def get_user_manager(
     return UserManager(session, request.state.passwords, deliver, recent)
 
 
-def get_group_manager(session: SessionDep) -> GroupManager:
+async def get_group_manager(session: SessionDep) -> GroupManager:
     """Make the manager of groups for one request."""
     return GroupManager(session)
 
 
-def get_member_manager(session: SessionDep) -> MemberManager:
+async def get_member_manager(session: SessionDep) -> MemberManager:
     """Make the manager of memberships for one request."""
     return MemberManager(session)
 
 
-def get_invitation_manager(session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]) -> InvitationManager:
+async def get_invitation_manager(
+    session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
+) -> InvitationManager:
     """Make the manager of invitations for one request."""
     return InvitationManager(session, deliver)
 
 
-def get_answer_manager(session: SessionDep) -> AnswerManager:
+async def get_answer_manager(session: SessionDep) -> AnswerManager:
     """Make the manager of answers to invitations for one request."""
     return AnswerManager(session)
 
 
-def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
+async def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
     """Make the manager of sessions for one request."""
     return SessionManager(session, request.state.settings)
 

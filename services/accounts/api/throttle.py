@@ -62,7 +62,7 @@ async def _sign_in(
 Welcome = Callable[[str], Awaitable[None]]
 
 
-def get_welcome(request: Request, session: SessionDep) -> Welcome:
+async def get_welcome(request: Request, session: SessionDep) -> Welcome:
     """Let whoever has proven an address otherwise than by signing in be as welcome to sign in, once this commits."""
 
     async def welcome(address: str) -> None:
@@ -74,7 +74,7 @@ def get_welcome(request: Request, session: SessionDep) -> Welcome:
 CountInvitation = Callable[[str], Awaitable[None]]
 
 
-def get_count_invitation(request: Request, response: Response, session: SessionDep) -> CountInvitation:
+async def get_count_invitation(request: Request, response: Response, session: SessionDep) -> CountInvitation:
     """Let a client invite no more often, and an address be invited no more often, than is good for mailboxes."""
 
     async def count(address: str) -> None:
@@ -87,7 +87,7 @@ def get_count_invitation(request: Request, response: Response, session: SessionD
 CountProof = Callable[[User, str | None], Awaitable[None]]
 
 
-def get_count_proof(request: Request, response: Response, session: SessionDep) -> CountProof:
+async def get_count_proof(request: Request, response: Response, session: SessionDep) -> CountProof:
     """Let a user's current password be tried no more often than in signing in."""
 
     async def count(user: User, password: str | None) -> None:
