@@ -1,10 +1,15 @@
-"""Looks at the schema, and adds to its history."""
+"""Looks at the schema, adds to its history, and notes what is run on it."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+from sqlalchemy import event
+
+from accounts.database import Session
 
 VERSIONS = Path(__file__).parents[1] / "accounts" / "migrations" / "versions"
 Alembic = Callable[..., Any]
@@ -24,3 +29,19 @@ def with_versions_in(folder: Path) -> Path:
     config = folder / "pyproject.toml"
     config.write_text(Path("pyproject.toml").read_text().replace(here, f"{here}\n{more}"))
     return config
+
+
+@asynccontextmanager
+async def noted(session: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
+    """Note the statements that run on a session's connection: through SQLAlchemy, or past it."""
+    run: list[tuple[str, tuple[Any, ...]]] = []
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver
+    noting = connection.sync_connection, "before_cursor_execute", lambda *given: run.append((given[2], given[3]))
+    event.listen(*noting)
+    with driver.query_logger(lambda logged: run.append((logged.query, tuple(logged.args)))):
+        yield run
+        await asyncio.sleep(0)  # the driver tells it in the loop's next turn
+    event.remove(*noting)
+    run[:] = [each for each in run if "SAVEPOINT" not in each[0]]

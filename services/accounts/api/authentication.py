@@ -11,6 +11,7 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
 from accounts.database import Session
+from accounts.domain.reading import Reading
 from accounts.domain.refresh import Token, parse
 from accounts.domain.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
@@ -95,6 +96,18 @@ _users = FastAPIUsers[User, uuid.UUID](get_user_manager, [bearer, cookie])
 BearerStrategyDep = Annotated[BearerStrategy, Depends(get_bearer_strategy)]
 CookieStrategyDep = Annotated[CookieStrategy, Depends(get_cookie_strategy)]
 
+
+async def get_reading(
+    request: Request,
+    token: Annotated[str | None, Depends(bearer.transport.scheme)],
+    cookie_token: Annotated[str | None, Depends(cookie.transport.scheme)],
+) -> Reading:
+    """Give what a route reads with that goes without the ORM; who asks is found by its first statement."""
+    claims = request.state.keys.verify(token) if token else None
+    return Reading(request.state.reader, request.state.settings, claims, parse(cookie_token or ""))
+
+
+ReadingDep = Annotated[Reading, Depends(get_reading)]
 current_user = _users.current_user(active=True)
 CurrentUser = Annotated[User, Depends(current_user)]
 Viewer = Annotated[User | None, Depends(_users.current_user(active=True, optional=True))]

@@ -17,7 +17,7 @@ from accounts.api.groups import ACTING, GroupId
 from accounts.api.openapi import problems
 from accounts.api.streams import DOWNLOADED, Download, every_page, json_array
 from accounts.api.throttle import THROTTLED, by_client
-from accounts.domain import bulk, errors, roster
+from accounts.domain import bulk, errors, member_export
 from accounts.domain.access import find
 from accounts.domain.attempts import Attempt
 from accounts.domain.import_file import ImportFile
@@ -76,7 +76,7 @@ async def export_members(
     `+`, `-`, `@`, a full-width form of these, a tab or a line end. Imports take it away. JSON has it as it is.
     """
     await find(session, group_id, user, Act.EXPORT)
-    rows = every_page(request.state.sessionmaker, partial(roster.export, group_id=group_id), PageQuery())
+    rows = every_page(request.state.sessionmaker, partial(member_export.export, group_id=group_id), PageQuery())
     pieces = csv_table(rows) if format is ExportFormat.CSV else json_array(rows)
     return Download(pieces, MEDIA_TYPES[format], f"group-{group_id}-members.{format}")
 

@@ -1,17 +1,16 @@
 """Who belongs to a group, and as what."""
 
 import uuid
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from accounts.api.authentication import CurrentUser, Viewer
-from accounts.api.dependencies import MemberManagerDep, SessionDep
+from accounts.api.authentication import CurrentUser, ReadingDep
+from accounts.api.dependencies import MemberManagerDep
 from accounts.api.groups import ACTING, GroupId
 from accounts.api.openapi import problems
-from accounts.api.pages import PAGED, add_link
+from accounts.api.pages import PAGED, json_page
 from accounts.domain import errors, roster
 from accounts.schemas.group import MemberQuery, MemberRead, RoleInput, TransferInput
 
@@ -22,21 +21,15 @@ KEPT = (errors.LastOwner, errors.UserInactive)
 @router.get(
     "/users",
     summary="List a group's members",
+    response_model=list[MemberRead],
     response_model_exclude_none=True,
     responses=PAGED | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )
 async def list_members(
-    group_id: GroupId,
-    request: Request,
-    response: Response,
-    viewer: Viewer,
-    session: SessionDep,
-    query: Annotated[MemberQuery, Query()],
-) -> Sequence[MemberRead]:
+    group_id: GroupId, request: Request, reading: ReadingDep, query: Annotated[MemberQuery, Query()]
+) -> Response:
     """The members of a group that the caller may see; their addresses are for fellow members and superusers."""
-    page = await roster.members(session, group_id, viewer, query)
-    add_link(request, response, page)
-    return page.rows
+    return json_page(request, await roster.members(reading, group_id, query))
 
 
 @router.put(

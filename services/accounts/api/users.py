@@ -3,15 +3,16 @@
 import uuid
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
+from accounts.api.authentication import CurrentSession, CurrentUser, ReadingDep, current_superuser
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
 from accounts.api.throttle import THROTTLED, CountProofDep
 from accounts.domain import errors
+from accounts.domain.reading import me
 from accounts.models import User
 from accounts.schemas.user import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
@@ -33,9 +34,11 @@ async def authenticated_route(user: CurrentUser) -> Greeting:
 
 
 @router.get("/users/me", summary="Who am I", response_model=UserRead, responses=problems(*AUTHENTICATED))
-async def read_me(user: CurrentUser) -> User:
+async def read_me(reading: ReadingDep) -> Response:
     """Read one's own user."""
-    return user
+    if (user := await me(reading)) is None:
+        raise HTTPException(HTTPStatus.UNAUTHORIZED)
+    return Response(user, media_type="application/json")
 
 
 @router.patch(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import literal, union
+from sqlalchemy import union
 from sqlmodel import col, select
 
 from accounts.database import Session
-from accounts.domain.pages import Keyset
+from accounts.domain.pages import Keyset, place_of
 from accounts.models import AuditEvent, User
 from accounts.models.session import ADDRESS_LENGTH
 from accounts.schemas.audit import AuditQuery, PersonalEvent
@@ -125,7 +125,7 @@ async def activity(session: Session, query: PageQuery, user: User) -> Page[Perso
 def _theirs(user: User, query: PageQuery) -> Any:
     # A page of each from its index, and the page from these: an OR would read and sort all that there ever was.
     pages = [
-        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), query)
+        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), place_of(query))
         for whose in (col(AuditEvent.user_id), col(AuditEvent.actor_id))
     ]
     keys = union(*pages).subquery()
@@ -148,7 +148,7 @@ def _parse(text: str) -> tuple[Any, ...]:
     at = datetime.fromisoformat(instant)
     if at.tzinfo is None or not 0 < int(number) < 2**63:
         raise ValueError(text)
-    return literal(at.astimezone(UTC)), literal(int(number))
+    return at.astimezone(UTC), int(number)
 
 
 # By time, and not by id alone: a plan by id would read all that is newer than ``until``.

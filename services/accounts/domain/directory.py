@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal
+from sqlalchemy import BindParameter, ColumnElement, func
 from sqlmodel import and_, col, select
 
 from accounts.database import Session
@@ -18,14 +18,14 @@ LAST = "\U0010ffff"  # behind every other character
 
 def _by_name(text: str) -> tuple[Any, ...]:
     user_id, _, name = text.partition(" ")
-    return folded(name), literal(uuid.UUID(user_id))
+    return name, uuid.UUID(user_id)
 
 
 def by_email(text: str) -> tuple[Any, ...]:
     """Make a key of an address, which other lists' cursors never are."""
     if "@" not in text or " " in text:
         raise ValueError(text)
-    return (folded(text),)
+    return (text,)
 
 
 BY_ID = Keyset((col(User.id),), text=lambda user: str(user.id), parse=lambda text: (uuid.UUID(text),))
@@ -49,9 +49,13 @@ async def search(session: Session, query: UserQuery) -> Page[User]:
 
 def begins(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], ...]:
     """Narrow to texts that begin with a prefix, whatever the letter case; to nothing narrower without one."""
-    # A range, which any plan can take from the index; of LIKE only one for this very prefix can.
+    return (between(column, prefix, prefix + LAST),) if prefix else ()
+
+
+def between(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
+    """Narrow to a range of texts, which any plan can take from the index; of LIKE only one for this very prefix can."""
     key = func.lower(column)
-    return (and_(key >= folded(prefix), key < folded(prefix + LAST)),) if prefix else ()
+    return and_(key >= folded(first), key < folded(last))
 
 
 def _flags(query: UserQuery) -> list[ColumnElement[bool]]:

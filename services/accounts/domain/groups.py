@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, literal, union_all
+from sqlalchemy import func, union_all
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -13,18 +13,17 @@ from accounts.domain import errors, members
 from accounts.domain.access import find, hold, lock
 from accounts.domain.audit import Action, record
 from accounts.domain.directory import begins
-from accounts.domain.pages import Keyset, identity
+from accounts.domain.pages import Keyset, identity, place_of
 from accounts.domain.permissions import Act, allows, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.group import NAME_INDEX
-from accounts.models.user import folded
 from accounts.schemas.group import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
 from accounts.schemas.page import Page
 
 
 def _by_name(text: str) -> tuple[Any, ...]:
     group_id, _, name = text.partition(" ")
-    return folded(name), literal(identity(group_id))
+    return name, identity(group_id)
 
 
 BY_NAME = Keyset(
@@ -112,7 +111,7 @@ class GroupManager:
         """
         mine = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
         # Each part follows an index to its page's end; a condition with OR would read all groups by name.
-        parts = [BY_NAME.window(part, query) for part in _visible(viewer, query)]
+        parts = [BY_NAME.window(part, place_of(query)) for part in _visible(viewer, query)]
         statement = (
             select(UserGroup, Membership.role)
             .outerjoin(Membership, mine)

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from accounts.settings import Settings
 
 AUDIENCE = "accounts"
+REMEMBERED = 4096  # verified tokens, of about half a kilobyte each
 CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
 # RFC 8037, RFC 7518: of a pair's type follows what it signs with, and nothing that a token says.
 ALGORITHMS = {"Ed25519PrivateKey": "EdDSA", "ECPrivateKey": "ES256", "RSAPrivateKey": "RS256"}
@@ -44,6 +46,8 @@ class KeyRing:
         self._newest = next(iter(self._keys.values()))
         self._issuer = issuer
         self._lifetime = timedelta(seconds=seconds)
+        # A token is sent with many requests. Whether its session lives is asked with each, whatever is remembered.
+        self._decoded = lru_cache(REMEMBERED)(self._decode)
 
     def sign(self, user_id: uuid.UUID, session_id: uuid.UUID) -> str:
         """Make an access token for a session."""
@@ -62,18 +66,22 @@ class KeyRing:
     def verify(self, token: str) -> Claims | None:
         """Read an access token; None if no key of the ring has signed it, or its time is over."""
         try:
-            key = self._keys[jwt.get_unverified_header(token)["kid"]]
-            claims = jwt.decode(
-                token,
-                key.public or key.private,
-                [key.algorithm],
-                {"require": list(CLAIMS)},
-                audience=AUDIENCE,
-                issuer=self._issuer,
-            )
-            return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]))
+            claims, expires = self._decoded(token)
         except (jwt.PyJWTError, KeyError, ValueError):
             return None
+        return claims if expires > datetime.now(UTC).timestamp() else None
+
+    def _decode(self, token: str) -> tuple[Claims, float]:
+        key = self._keys[jwt.get_unverified_header(token)["kid"]]
+        claims = jwt.decode(
+            token,
+            key.public or key.private,
+            [key.algorithm],
+            {"require": list(CLAIMS)},
+            audience=AUDIENCE,
+            issuer=self._issuer,
+        )
+        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])), claims["exp"]
 
     def jwks(self) -> dict[str, Any]:
         """Publish the keys that others can verify with (RFC 7517); secrets are not among them."""

@@ -2,6 +2,7 @@
 
 from enum import IntEnum, StrEnum
 
+from accounts.domain import errors
 from accounts.models import Role, User, Visibility
 
 
@@ -67,9 +68,14 @@ ROLES = {Role.MEMBER: MEMBER, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
 
 def standing_of(viewer: User | None, role: Role | None) -> Standing:
     """Tell what somebody is to a group in which they have a role, or none."""
-    if viewer is None:
+    return standing(signed_in=viewer is not None, superuser=viewer is not None and viewer.is_superuser, role=role)
+
+
+def standing(*, signed_in: bool, superuser: bool, role: Role | None) -> Standing:
+    """Tell the same of whoever is not at hand as a user."""
+    if not signed_in:
         return ANYBODY
-    if viewer.is_superuser:
+    if superuser:
         return SUPERUSER
     return ROLES[role] if role else SIGNED_IN
 
@@ -77,3 +83,17 @@ def standing_of(viewer: User | None, role: Role | None) -> Standing:
 def allows(act: Act, standing: Standing, visibility: Visibility) -> bool:
     """Look up whether a standing is enough."""
     return standing >= LEAST[act][visibility]
+
+
+def require(act: Act, standing: Standing, visibility: Visibility) -> None:
+    """Refuse what the table does not allow.
+
+    Raises:
+        GroupNotFound: for whom may not even see it, there is no such group.
+        GroupForbidden: it takes more than the caller is.
+
+    """
+    if not allows(Act.SEE, standing, visibility):
+        raise errors.GroupNotFound
+    if not allows(act, standing, visibility):
+        raise errors.GroupForbidden

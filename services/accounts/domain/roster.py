@@ -1,84 +1,101 @@
 """A group's members, as somebody may see them: each list follows an index."""
 
+import json
 import uuid
-from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, literal
-from sqlmodel import col, select
+from sqlalchemy import String, bindparam, func, select
+from sqlmodel import col
 
-from accounts.database import Session
-from accounts.domain import errors
-from accounts.domain.access import Access, find
-from accounts.domain.directory import begins, by_email
-from accounts.domain.pages import Keyset
+from accounts.domain.access import Access, glance
+from accounts.domain.directory import LAST, between, by_email
+from accounts.domain.pages import Keyset, Place, place_of
 from accounts.domain.permissions import Act
-from accounts.models import Membership, Role, User, UserGroup
-from accounts.models.user import folded
-from accounts.schemas.bulk import MemberExport
+from accounts.domain.reading import JsonRows, Reading
+from accounts.models import Membership, Role, User
 from accounts.schemas.group import MemberQuery, MemberRead
-from accounts.schemas.page import Page, PageQuery
+from accounts.schemas.page import Page
 
 
 def _by_text(text: str) -> tuple[Any, ...]:
     user_id, _, rest = text.partition(" ")
-    return folded(rest), literal(uuid.UUID(user_id))
+    return rest, uuid.UUID(user_id)
 
 
-BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row[1].id), parse=lambda text: (uuid.UUID(text),))
+BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
 BY_NAME = Keyset(
-    (func.lower(User.display_name), col(User.id)), text=lambda row: f"{row[1].id} {row[1].display_name}", parse=_by_text
+    (func.lower(User.display_name), col(User.id)),
+    text=lambda row: f"{row['id']} {row['display_name']}",
+    parse=_by_text,
 )
-EXPORTED = Keyset((col(Membership.user_id),), text=lambda row: str(row.user_id), parse=lambda text: (uuid.UUID(text),))
-COLUMNS: tuple[Any, ...] = (
-    col(Membership.user_id),
-    col(User.email),
-    col(User.display_name),
-    col(Membership.role),
-    col(Membership.joined_at),
-)
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: row[1].email, parse=by_email)
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=by_email)
 
 
-async def members(session: Session, group_id: int, viewer: User | None, query: MemberQuery) -> Page[MemberRead]:
-    """List a group's members, by what is looked for, else by id; addresses are for whom the table of permissions says.
+async def members(reading: Reading, group_id: int, query: MemberQuery) -> Page[str]:
+    """List a group's members, by what is looked for, else by id: each as the JSON of a ``MemberRead``.
+
+    Addresses are for whom the table of permissions says.
 
     Raises:
-        GroupNotFound: there is none that the viewer may see.
-        GroupForbidden: the viewer may not search by address.
+        GroupNotFound: there is none that the caller may see.
+        GroupForbidden: the caller may not search by address.
         BadCursor: the cursor is none of this list's.
 
     """
-    access = await find(session, group_id, viewer, Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS)
-    statement = (
-        select(Membership, User)
-        .join(User, col(User.id) == Membership.user_id)
-        .where(col(Membership.group_id) == group_id)
-        .where(*begins(User.email, query.email), *begins(User.display_name, query.name))
-    )
-    if query.role:
-        statement = statement.where(col(Membership.role) == query.role)
-    if query.role in {Role.OWNER, Role.ADMIN} and (query.name or query.email):
-        # They are few, also in the largest group, which PostgreSQL takes for independent: it would look for them among
-        # all users of that name. Of what is said twice it expects less.
-        statement = statement.where(func.lower(Membership.role) == query.role)
+    sought = _sought(query)
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    page = await order.page(session, statement, query)
-    return replace(page, rows=[read(access, membership, user) for membership, user in page.rows])
+    values = order.values(query) | _values(query)
+    async with reading.connection() as connection:
+        may = await glance(reading, connection, group_id, Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS)
+        rows = _rows(order, place_of(query), sought, may(Act.SEE_ADDRESSES))
+        found = await rows.texts(connection, group_id=group_id, **values)
+    return order.cut(found, query, json.loads)
 
 
-async def export(session: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
-    """List what is exported of a group's members, by id. Whether somebody may see them was asked before.
+def _sought(query: MemberQuery) -> frozenset[str]:
+    """Tell what narrows the list; ``few`` if it is to owners or admins of a name, who are few in the largest group."""
+    sought = query.model_dump(include={"email", "name", "role"}, exclude_none=True).keys()
+    few = query.role in {Role.OWNER, Role.ADMIN} and len(sought) > 1
+    return frozenset([*sought, "few"] if few else sought)
 
-    Raises:
-        GroupNotFound: the group is deleted, and so the list of those whom it had can't be completed.
 
-    """
-    statement = select(*COLUMNS).join(User, col(User.id) == Membership.user_id)
-    page = await EXPORTED.page(session, statement.where(col(Membership.group_id) == group_id), query)
-    if page.next is None and await session.get(UserGroup, group_id) is None:
-        raise errors.GroupNotFound
-    return replace(page, rows=[MemberExport.model_validate(row, from_attributes=True) for row in page.rows])
+def _values(query: MemberQuery) -> dict[str, Any]:
+    return {
+        "role": query.role,
+        "email": query.email,
+        "email_end": f"{query.email}{LAST}",
+        "name": query.name,
+        "name_end": f"{query.name}{LAST}",
+    }
+
+
+@cache
+def _rows(order: Keyset, place: Place, sought: frozenset[str], addresses: bool) -> JsonRows:  # noqa: FBT001  # a key
+    columns: list[Any] = [
+        User.id,
+        User.display_name,
+        *([User.email] if addresses else []),
+        Membership.role,
+        Membership.joined_at,
+    ]
+    statement = (
+        select(*columns)
+        .select_from(Membership)
+        .join(User, col(User.id) == Membership.user_id)
+        .where(col(Membership.group_id) == bindparam("group_id"))
+    )
+    for name, column in (("email", User.email), ("name", User.display_name)):
+        if name in sought:
+            first, last = (bindparam(each, type_=String) for each in (name, f"{name}_end"))
+            statement = statement.where(between(column, first, last))
+    if "role" in sought:
+        statement = statement.where(col(Membership.role) == bindparam("role"))
+    if "few" in sought:
+        # PostgreSQL takes role and group for independent, and would look for owners among all users of the name. Of
+        # what is said twice it expects less.
+        statement = statement.where(func.lower(Membership.role) == bindparam("role"))
+    return JsonRows(order.window(statement, place))
 
 
 def read(access: Access, membership: Membership, user: User) -> MemberRead:

@@ -5,6 +5,7 @@ import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, update
 from sqlmodel import col, select
@@ -22,6 +23,16 @@ from accounts.settings import Settings
 GRACE = timedelta(seconds=10)
 SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
 FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
+
+
+def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
+    """Tell sessions that have neither ended nor been idle for too long, of users who are active."""
+    return (
+        col(UserSession.expires_at) > func.now(),
+        col(UserSession.last_seen_at) > func.now() - idle,
+        col(User.id) == col(UserSession.user_id),
+        col(User.is_active).is_(True),
+    )
 
 
 async def revoke_others(session: Session, user: User, keep: uuid.UUID | None) -> int:
@@ -42,13 +53,7 @@ class SessionManager:
     def __init__(self, session: Session, settings: Settings) -> None:
         self.session = session
         self.settings = settings
-        idle = timedelta(seconds=settings.session_idle_seconds)
-        self._live = (
-            col(UserSession.expires_at) > func.now(),
-            col(UserSession.last_seen_at) > func.now() - idle,
-            col(User.id) == col(UserSession.user_id),
-            col(User.is_active).is_(True),
-        )
+        self._live = live(timedelta(seconds=settings.session_idle_seconds))
 
     async def start(self, user: User, kind: SessionKind) -> Token:
         """Begin a session for a user whose password was right; the longest unseen beyond the cap end.

@@ -4,7 +4,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
-from sqlalchemy import CheckConstraint, ColumnElement, Index, String, Uuid, collate, func, literal, text
+from sqlalchemy import BindParameter, CheckConstraint, ColumnElement, Index, String, Uuid, collate, func, literal, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from uuid_utils.compat import uuid7
 
@@ -49,9 +49,9 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     )
 
 
-def folded(value: str) -> ColumnElement[str]:
+def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
     """Fold the letter case of what is compared with a folded address or name, by the same rules wherever it runs."""
-    return func.lower(collate(literal(value), COLLATION))
+    return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))
 
 
 # FastAPI Users looks addresses up by lower(email): this serves the look-up and allows one account an address.

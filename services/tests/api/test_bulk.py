@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 from accounts.api import streams
 from accounts.api.server import Protocol
 from accounts.database import Session, transaction
-from accounts.domain import import_file, roster
+from accounts.domain import import_file, member_export
 from accounts.domain.csv_file import RECORD_BYTES
 from accounts.domain.errors import GroupNotFound
 from accounts.domain.import_file import ImportFile
@@ -500,11 +500,11 @@ class TestAtTheSameInstant:
             if query.cursor:
                 arrived.set()
                 await (await session.connection()).execute(text("SELECT pg_sleep(60)"))
-            return await roster.export(session, query, group_id)
+            return await member_export.export(session, query, group_id)
 
         monkeypatch.setattr(streams, "BATCH_ROWS", 5)
         monkeypatch.setattr(streams, "CHUNK_BYTES", 1)
-        monkeypatch.setattr("accounts.api.bulk.roster", SimpleNamespace(export=stuck))
+        monkeypatch.setattr("accounts.api.bulk.member_export", SimpleNamespace(export=stuck))
         for number in range(10):
             await busy_world.join(hall.id, await member(busy_world, f"knight{number}"), Role.MEMBER)
         head = f"GET /user-groups/{hall.id}/users/export?format={format} HTTP/1.1"

@@ -6,16 +6,21 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from accounts.database import Session, transaction
 from accounts.domain import roster
 from accounts.domain.groups import GroupManager
-from accounts.models import Role, User, Visibility
+from accounts.domain.keys import Claims
+from accounts.domain.reading import Reading
+from accounts.domain.sessions import SessionManager
+from accounts.models import Role, SessionKind, User, Visibility
 from accounts.schemas.group import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.page import PageQuery
+from accounts.settings import get_settings
 from people import World
+from schema import noted
 
 SOME_ID = "01999999-9999-7999-8999-999999999999"
 Listing = Callable[[Session, User, Any], Awaitable[Any]]
@@ -36,12 +41,19 @@ async def own(session: Session, user: User, query: OwnGroupQuery) -> Any:
 
 
 async def members(session: Session, _: User, query: MemberQuery) -> Any:
-    return await roster.members(session, 1, None, query)
+    return await roster.members(reading(session), 1, query)
 
 
 async def addresses(session: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
-    return await roster.members(session, 1, user, query)
+    session.add(user)
+    token = await SessionManager(session, get_settings()).start(user, SessionKind.BEARER)
+    return await roster.members(reading(session, Claims(user.id, token.session_id)), 1, query)
+
+
+def reading(session: Session, claims: Claims | None = None) -> Reading:
+    same = async_sessionmaker(session.bind, class_=Session, join_transaction_mode="create_savepoint")
+    return Reading(same, get_settings(), claims, None)
 
 
 PLANS: list[tuple[Listing, PageQuery, str, set[str]]] = [
@@ -77,7 +89,7 @@ def name_of(listing: Listing, query: PageQuery) -> str:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("listing", "query", "key", "indexes"), PLANS, ids=[name_of(*row[:2]) for row in PLANS])
 async def test_each_list_follows_an_index(
-    world: World, engine: AsyncEngine, listing: Listing, query: PageQuery, key: str, indexes: set[str], way: str
+    world: World, listing: Listing, query: PageQuery, key: str, indexes: set[str], way: str
 ) -> None:
     """Among few rows a scan is cheaper, and is forbidden here."""
     arthur = await world.user("arthur")
@@ -87,7 +99,7 @@ async def test_each_list_follows_an_index(
     cursor = side and urlsafe_b64encode(side.format(key).encode()).decode()
     dearer = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
 
-    plan = await plan_of(world, engine, listing, arthur, query.model_copy(update={"cursor": cursor}), dearer)
+    plan = await plan_of(world, listing, arthur, query.model_copy(update={"cursor": cursor}), dearer)
 
     assert all(index in plan for index in indexes), plan
     assert "Seq Scan" not in plan
@@ -95,34 +107,24 @@ async def test_each_list_follows_an_index(
 
 
 @pytest.mark.parametrize("query", [{"name": "a"}, {"email": "a"}], ids=str)
-async def test_owners_are_not_looked_for_among_all_who_have_a_name(
-    world: World, engine: AsyncEngine, query: dict[str, Any]
-) -> None:
+async def test_owners_are_not_looked_for_among_all_who_have_a_name(world: World, query: dict[str, Any]) -> None:
     """One owns the largest group, and everybody some other one: statistics alone expect thousands of owners."""
     for statement in CROWD:
         await world.sql(statement)
     arthur = await world.user("arthur")
 
-    plan = await plan_of(world, engine, addresses, arthur, MemberQuery(role=Role.OWNER, **query))
+    plan = await plan_of(world, addresses, arthur, MemberQuery(role=Role.OWNER, **query))
 
     assert re.findall(r"using (\w+) on \"?user", plan) == ["pk_user"], plan
 
 
-async def plan_of(
-    world: World, engine: AsyncEngine, listing: Listing, user: User, query: PageQuery, dearer: tuple[str, ...] = ()
-) -> str:
+async def plan_of(world: World, listing: Listing, user: User, query: PageQuery, dearer: tuple[str, ...] = ()) -> str:
     """Explain the last statement of a list, with some ways of planning forbidden where there is another."""
-    run: list[tuple[str, Any]] = []
-
-    def note(*arguments: Any) -> None:
-        run.append((arguments[2], arguments[3]))
-
     async with transaction(world.sessionmaker) as session:
         connection = await session.connection()
         for each in dearer:
             await connection.execute(text(f"SET LOCAL enable_{each} = off"))
-        event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await listing(session, user, query)
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        async with noted(session) as run:
+            await listing(session, user, query)
         statement, values = run[-1]
         return str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())

@@ -1,0 +1,107 @@
+"""Reads without the ORM: a statement over the models is compiled once, and PostgreSQL writes the rows as JSON.
+
+For the routes that are called most. Between the request and the rows there is a statement for who asks and what it is
+about, and one for the rows; nothing is made of either but the bytes of the answer.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from sqlalchemy import DateTime, Interval, Select, Text, Uuid, bindparam, cast, func, literal_column, select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlmodel import col
+
+from accounts.database import Sessionmaker, transaction
+from accounts.domain.keys import Claims
+from accounts.domain.refresh import Token
+from accounts.domain.sessions import SessionManager, live
+from accounts.models import User, UserSession
+from accounts.schemas.user import UserRead
+from accounts.settings import Settings
+
+DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
+INSTANT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, as everywhere else; connections are in UTC
+
+
+class Prepared:
+    """A statement whose parameters are ``bindparam``s, compiled once for all requests."""
+
+    def __init__(self, statement: Any) -> None:
+        compiled = statement.compile(dialect=DIALECT)
+        self._text = str(compiled)
+        self._values = dict(compiled.params)
+        self._names = tuple(compiled.positiontup)
+
+    async def fetch(self, connection: asyncpg.Connection, **values: Any) -> list[Any]:
+        """Run it. What is named in ``values`` beyond its parameters is ignored."""
+        known = self._values | values
+        rows: list[Any] = await connection.fetch(self._text, *[known[name] for name in self._names])
+        return rows
+
+
+class JsonRows(Prepared):
+    """The same for rows to show: each comes as the text of a JSON object, with the columns by their names."""
+
+    def __init__(self, statement: Select[Any]) -> None:
+        rows = statement.subquery("rows")
+        shown = select(*[_shown(column) for column in rows.columns]).subquery("shown")
+        super().__init__(select(cast(func.row_to_json(literal_column("shown")), Text)).select_from(shown))
+
+    async def texts(self, connection: asyncpg.Connection, **values: Any) -> list[str]:
+        """Run it, for the texts alone."""
+        return [text for (text,) in await self.fetch(connection, **values)]
+
+
+def _shown(column: Any) -> Any:
+    return func.to_char(column, INSTANT).label(column.key) if isinstance(column.type, DateTime) else column
+
+
+def caller(*columns: Any) -> Any:
+    """Select columns of whoever has the live session that ``Reading.parameters`` names: no row, or one."""
+    return select(*columns).where(
+        col(UserSession.id) == bindparam("session_id", type_=Uuid),
+        col(User.id) == bindparam("caller_id", type_=Uuid),
+        *live(bindparam("idle", type_=Interval)),
+    )
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a request reads with: a connection, and the token that says who asks, if there is one."""
+
+    reader: Sessionmaker
+    settings: Settings
+    claims: Claims | None
+    cookie: Token | None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Take a connection out of the pool. What runs on it needs no transaction."""
+        async with transaction(self.reader) as session:
+            if self.claims is None and self.cookie:
+                found = await SessionManager(session, self.settings).by_cookie(self.cookie)
+                self.claims = Claims(found[0].id, found[1].id) if found else None
+            yield (await (await session.connection()).get_raw_connection()).driver_connection
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of ``caller``."""
+        return {
+            "session_id": self.claims and self.claims.session_id,
+            "caller_id": self.claims and self.claims.user_id,
+            "idle": timedelta(seconds=self.settings.session_idle_seconds),
+        }
+
+
+ME = JsonRows(caller(*[getattr(User, name) for name in UserRead.model_fields]))
+
+
+async def me(reading: Reading) -> str | None:
+    """Show the caller, as the JSON of a ``UserRead``; None without a token of a live session."""
+    async with reading.connection() as connection:
+        texts = await ME.texts(connection, **reading.parameters)
+    return texts[0] if texts else None
