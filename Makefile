@@ -59,8 +59,8 @@ revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
 
-bench: $(VENV)/.synced ## Measure a server of its own, for a minute; ARGS=login_storm for one benchmark
-	cd services && PYTHONPATH=.:../scripts ../$(VENV)/bin/python -m bench $(ARGS)
+bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
+	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m bench $(ARGS)
 
 check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check

@@ -1,12 +1,21 @@
-"""Run every benchmark, or those that are named: make bench, make bench ARGS=login_storm."""
+"""Run every benchmark, or the one that is named: make bench, make bench ARGS="compare --users 1000000"."""
 
+import signal
 import sys
 
-from bench import lists, login_storm
-from bench.served import served
+from bench import compare, lists, login_storm
 
-BENCHMARKS = {"login_storm": login_storm.run, "lists": lists.run}
-
-with served() as port:
-    for name in sys.argv[1:] or BENCHMARKS:
-        BENCHMARKS[name](port)
+# Whoever ends this ends its servers too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+match sys.argv[1:]:
+    case []:
+        login_storm.run()
+        compare.run()
+    case ["login_storm"]:
+        login_storm.run()
+    case ["compare", *arguments]:
+        compare.run(arguments)
+    case ["lists"]:
+        lists.run()
+    case _:
+        sys.exit("usage: python -m bench [login_storm | compare [--help] | lists]")

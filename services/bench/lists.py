@@ -9,34 +9,38 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, async_sessionmaker, create_async_engine
 from sqlmodel import col, select
 
 from accounts.database import Session, transaction
 from accounts.domain import roster
 from accounts.domain.groups import GroupManager
-from accounts.models import Membership, Role, User, UserGroup
+from accounts.domain.keys import Claims
+from accounts.domain.reading import Reading
+from accounts.domain.sessions import SessionManager
+from accounts.models import Membership, Role, SessionKind, User, UserGroup
 from accounts.schemas.group import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.page import Page
+from accounts.settings import get_settings
 from postgres import throwaway
+from schema import noted
 
 USERS = int(os.environ.get("BENCH_USERS", "100000"))
 ROUNDS = 3
 List = Callable[[Session, Any], Awaitable[Page[Any]]]
 
 
-def run(_: int) -> None:
+def run() -> None:
     """Seed a database of its own, and print a table."""
     with throwaway() as cluster:
-        settings = {
+        os.environ |= {
             "ENVIRONMENT": "development",
             "DATABASE_URL": cluster.url(),
             "SECRET_KEY": secrets.token_urlsafe(48),
         }
-        environment = os.environ | settings
         for command in (["alembic", "upgrade", "head"], ["accounts.seeder", "--users", str(USERS)]):
-            subprocess.run([sys.executable, "-m", *command], env=environment, check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL)
         asyncio.run(_measure(cluster.url().replace("postgresql:", "postgresql+asyncpg:")))
 
 
@@ -57,12 +61,15 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
     owners = select(User).join(Membership).where(col(Membership.role) == Role.OWNER)
     user = (await session.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
     superuser = (await session.exec(select(User).where(User.is_superuser))).one()
+    token = await SessionManager(session, get_settings()).start(superuser, SessionKind.BEARER)
+    claims = Claims(superuser.id, token.session_id)
 
     def groups(viewer: User | None) -> List:
         return lambda session, query: GroupManager(session).list(viewer, query)
 
-    def members(session: Session, query: MemberQuery) -> Any:
-        return roster.members(session, everybody.id, superuser, query)
+    async def members(session: Session, query: MemberQuery) -> Any:
+        same = async_sessionmaker(session.bind, class_=Session, join_transaction_mode="create_savepoint")
+        return await roster.members(Reading(same, get_settings(), claims, None), everybody.id, query)
 
     return [
         ("groups, of anybody", groups(None), GroupQuery()),
@@ -81,14 +88,8 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
 
 async def _explain(session: Session, name: str, page: str, listing: List, query: Any) -> Page[Any]:
     connection = await session.connection()
-    engine, ran = connection.engine.sync_engine, list[tuple[Any, Any]]()
-
-    def note(*arguments: Any) -> None:
-        ran.append((arguments[2], arguments[3]))
-
-    event.listen(engine, "before_cursor_execute", note)
-    found = await listing(session, query)
-    event.remove(engine, "before_cursor_execute", note)
+    async with noted(session) as ran:
+        found = await listing(session, query)
     times = []
     for _ in range(ROUNDS):
         plan = await _plan(connection, *ran[-1])

@@ -1,13 +1,13 @@
 """A storm of sign-ins slows nothing else, and no answer's time says whether an address is known."""
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from statistics import median, quantiles
 from typing import Any
 
-from bench.served import PASSWORD, Api
+from bench.api import PASSWORD, Api
+from bench.served import served
 
 STORM = 16
 CONNECTIONS = 8  # so that every worker is asked
@@ -16,19 +16,30 @@ PAIRS = 100
 PATHS = ("/health/live", "/users/me")
 
 
-def run(port: int) -> None:
-    """Print both tables."""
+Times = dict[str, list[float]]
+
+
+def run() -> None:
+    """Serve, and print both tables."""
+    with served() as port:
+        idle, stormy, rate = measure(port)
+        print(f"\n{'ms':16}{'idle p50':>10}{'p95':>8}{f'{STORM} logins p50':>16}{'p95':>8}{'ratio of p95':>14}")
+        for path in PATHS:
+            (p50, p95), (storm_p50, storm_p95) = map(percentiles, (idle[path], stormy[path]))
+            print(f"{path:16}{p50:10.1f}{p95:8.1f}{storm_p50:16.1f}{storm_p95:8.1f}{storm_p95 / p95:14.1f}")
+        print(f"{rate:.0f} logins a second\n")
+        api = Api(port)
+        _print_medians(api, api.users(1)[0])
+
+
+def measure(port: int) -> tuple[Times, Times, float]:
+    """Return the seconds of requests by path, without and during a storm, and its sign-ins a second."""
     somebody, *emails = Api(port).users(1 + STORM)
-    token = json.loads(Api(port).login(somebody)[1])["access_token"]
+    token = Api(port).tokens(somebody)["access_token"]
     probes = [Api(port, {"Authorization": f"Bearer {token}"}) for _ in range(CONNECTIONS)]
     idle = {path: _sample(probes, path) for path in PATHS}
-    with_storm, rate = _during_storm(port, emails, lambda: {path: _sample(probes, path) for path in PATHS})
-    print(f"\n{'ms':16}{'idle p50':>10}{'p95':>8}{f'{STORM} logins p50':>16}{'p95':>8}{'ratio of p95':>14}")
-    for path in PATHS:
-        (p50, p95), (storm_p50, storm_p95) = map(_percentiles, (idle[path], with_storm[path]))
-        print(f"{path:16}{p50:10.1f}{p95:8.1f}{storm_p50:16.1f}{storm_p95:8.1f}{storm_p95 / p95:14.1f}")
-    print(f"{rate:.0f} logins a second\n")
-    _print_medians(Api(port), emails[0])
+    stormy, rate = _during_storm(port, emails, lambda: {path: _sample(probes, path) for path in PATHS})
+    return idle, stormy, rate
 
 
 def _sample(probes: list[Api], path: str) -> list[float]:
@@ -64,7 +75,8 @@ def _during_storm(port: int, emails: list[str], work: Callable[[], Any]) -> tupl
             thread.join()
 
 
-def _percentiles(times: list[float]) -> tuple[float, float]:
+def percentiles(times: list[float]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of seconds, in milliseconds."""
     return median(times) * 1000, quantiles(times, n=20)[-1] * 1000
 
 
