@@ -68,7 +68,8 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
         return lambda session, query: GroupManager(session).list(viewer, query)
 
     async def members(session: Session, query: MemberQuery) -> Any:
-        same = async_sessionmaker(session.bind, class_=Session, join_transaction_mode="create_savepoint")
+        connection = await session.connection()
+        same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
         return await roster.members(Reading(same, get_settings(), claims, None), everybody.id, query)
 
     return [
