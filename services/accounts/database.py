@@ -1,7 +1,7 @@
 """Connections to PostgreSQL, and the transaction: the only place that commits."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Never
 
 import asyncpg
@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.util import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from accounts.settings import Settings
@@ -89,6 +90,19 @@ def _refuse_closed(connection: Any, *_: object) -> None:
 def read_only(engine: AsyncEngine) -> AsyncEngine:
     """Give the same pool for requests that only read: each statement by itself, without BEGIN and COMMIT around it."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
+
+
+@asynccontextmanager
+async def driver_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+    """Take asyncpg's own connection out of the pool, for statements that go without SQLAlchemy's ways of running them."""
+    connection = await greenlet_spawn(engine.sync_engine.raw_connection)
+    try:
+        yield connection.driver_connection
+    finally:
+        await greenlet_spawn(connection.close)
 
 
 def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:

@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from accounts.api.app import create_app, lifespan
 from accounts.api.dependencies import get_deliver
-from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
+from accounts.database import Connect, Session, Sessionmaker, create_engine, create_sessionmaker, transaction
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
@@ -116,13 +116,30 @@ def kept(request: Request) -> Sent:
     return sent
 
 
+def same_connection(sessionmaker: Sessionmaker) -> Connect:
+    """Let what goes past SQLAlchemy see what the test has not committed."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[asyncpg.Connection]:
+        async with transaction(sessionmaker) as session:
+            yield (await (await session.connection()).get_raw_connection()).driver_connection
+
+    return connect
+
+
 @asynccontextmanager
 async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
     app, sent = application(), Sent([])
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(lifespan(app))
-        state = {**made, "sessionmaker": sessionmaker, "reader": sessionmaker, "sent": sent}
+        state = {
+            **made,
+            "sessionmaker": sessionmaker,
+            "reader": sessionmaker,
+            "connect": same_connection(sessionmaker),
+            "sent": sent,
+        }
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             await app({**scope, "state": dict(state)}, receive, send)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import override
 
 from fastapi import FastAPI
@@ -33,7 +34,7 @@ from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe, tags_of
 from accounts.api.origins import Cors, TrustedHosts
-from accounts.database import create_engine, create_sessionmaker, read_only
+from accounts.database import create_engine, create_sessionmaker, driver_connection, read_only
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
 from accounts.settings import get_settings
@@ -73,6 +74,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
             "settings": settings,
             "sessionmaker": create_sessionmaker(engine),
             "reader": create_sessionmaker(read_only(engine)),
+            "connect": partial(driver_connection, engine),
             "passwords": passwords,
             "keys": key_ring(settings),
         }

@@ -11,7 +11,7 @@ from typing import Annotated, TypedDict
 from fastapi import BackgroundTasks, Depends, Request
 
 from accounts.api.cross_site import SAFE_METHODS
-from accounts.database import Session, Sessionmaker, transaction
+from accounts.database import Connect, Session, Sessionmaker, transaction
 from accounts.domain.answers import AnswerManager
 from accounts.domain.groups import GroupManager
 from accounts.domain.inviting import InvitationManager
@@ -32,6 +32,7 @@ class State(TypedDict):
     settings: Settings
     sessionmaker: Sessionmaker
     reader: Sessionmaker
+    connect: Connect
     passwords: Passwords
     keys: KeyRing
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from accounts.api.authentication import CurrentUser, ReadingDep
+from accounts.api.authentication import READS, CurrentUser, ReadingDep
 from accounts.api.dependencies import MemberManagerDep
 from accounts.api.groups import ACTING, GroupId
 from accounts.api.openapi import problems
@@ -22,6 +22,7 @@ KEPT = (errors.LastOwner, errors.UserInactive)
     "/users",
     summary="List a group's members",
     response_model=list[MemberRead],
+    openapi_extra=READS,
     response_model_exclude_none=True,
     responses=PAGED | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )

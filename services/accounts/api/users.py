@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from accounts.api.authentication import CurrentSession, CurrentUser, ReadingDep, current_superuser
+from accounts.api.authentication import READS, CurrentSession, CurrentUser, ReadingDep, current_superuser
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
 from accounts.api.throttle import THROTTLED, CountProofDep
@@ -33,7 +33,13 @@ async def authenticated_route(user: CurrentUser) -> Greeting:
     return Greeting(message=f"Hello {user.email}!")
 
 
-@router.get("/users/me", summary="Who am I", response_model=UserRead, responses=problems(*AUTHENTICATED))
+@router.get(
+    "/users/me",
+    summary="Who am I",
+    response_model=UserRead,
+    openapi_extra=READS,
+    responses=problems(*AUTHENTICATED),
+)
 async def read_me(reading: ReadingDep) -> Response:
     """Read one's own user."""
     if (user := await me(reading)) is None:

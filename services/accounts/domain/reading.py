@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, Interval, Select, Text, Uuid, bindparam, cast, 
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlmodel import col
 
-from accounts.database import Sessionmaker, transaction
+from accounts.database import Connect, Sessionmaker, transaction
 from accounts.domain.keys import Claims
 from accounts.domain.refresh import Token
 from accounts.domain.sessions import SessionManager, live
@@ -73,6 +73,7 @@ def caller(*columns: Any) -> Any:
 class Reading:
     """What a request reads with: a connection, and the token that says who asks, if there is one."""
 
+    connect: Connect
     reader: Sessionmaker
     settings: Settings
     claims: Claims | None
@@ -81,11 +82,12 @@ class Reading:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Take a connection out of the pool. What runs on it needs no transaction."""
-        async with transaction(self.reader) as session:
-            if self.claims is None and self.cookie:
+        if self.claims is None and self.cookie:
+            async with transaction(self.reader) as session:
                 found = await SessionManager(session, self.settings).by_cookie(self.cookie)
-                self.claims = Claims(found[0].id, found[1].id) if found else None
-            yield (await (await session.connection()).get_raw_connection()).driver_connection
+            self.claims = Claims(found[0].id, found[1].id) if found else None
+        async with self.connect() as connection:
+            yield connection
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def addresses(session: Session, user: User, query: MemberQuery) -> Any:
 
 def reading(session: Session, claims: Claims | None = None) -> Reading:
     same = async_sessionmaker(session.bind, class_=Session, join_transaction_mode="create_savepoint")
-    return Reading(same, get_settings(), claims, None)
+    return Reading(same_connection(same), same, get_settings(), claims, None)
 
 
 PLANS: list[tuple[Listing, PageQuery, str, set[str]]] = [
