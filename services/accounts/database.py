@@ -97,7 +97,7 @@ Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 @asynccontextmanager
 async def driver_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
-    """Take asyncpg's own connection out of the pool, for statements that go without SQLAlchemy's ways of running them."""
+    """Take asyncpg's own connection out of the pool, for statements that SQLAlchemy has compiled and does not run."""
     connection = await greenlet_spawn(engine.sync_engine.raw_connection)
     try:
         yield connection.driver_connection

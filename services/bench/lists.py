@@ -24,7 +24,7 @@ from accounts.schemas.group import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.page import Page
 from accounts.settings import get_settings
 from postgres import throwaway
-from schema import noted
+from schema import noted, same_connection
 
 USERS = int(os.environ.get("BENCH_USERS", "100000"))
 ROUNDS = 3
@@ -70,7 +70,9 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
     async def members(session: Session, query: MemberQuery) -> Any:
         connection = await session.connection()
         same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-        return await roster.members(Reading(same, get_settings(), claims, None), everybody.id, query)
+        return await roster.members(
+            Reading(same_connection(same), same, get_settings(), claims, None), everybody.id, query
+        )
 
     return [
         ("groups, of anybody", groups(None), GroupQuery()),

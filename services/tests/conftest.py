@@ -21,12 +21,13 @@ from starlette.types import Receive, Scope, Send
 
 from accounts.api.app import create_app, lifespan
 from accounts.api.dependencies import get_deliver
-from accounts.database import Connect, Session, Sessionmaker, create_engine, create_sessionmaker, transaction
+from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
 from people import OWNER, Sent, World
 from postgres import throwaway
+from schema import same_connection
 
 TEMPLATE = "accounts"
 CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
@@ -114,17 +115,6 @@ def kept(request: Request) -> Sent:
     """Keep the tokens that would be delivered, for the world of this request."""
     sent: Sent = request.state.sent
     return sent
-
-
-def same_connection(sessionmaker: Sessionmaker) -> Connect:
-    """Let what goes past SQLAlchemy see what the test has not committed."""
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[asyncpg.Connection]:
-        async with transaction(sessionmaker) as session:
-            yield (await (await session.connection()).get_raw_connection()).driver_connection
-
-    return connect
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 
-from accounts.database import Session
+from accounts.database import Connect, Session, Sessionmaker, transaction
 
 VERSIONS = Path(__file__).parents[1] / "accounts" / "migrations" / "versions"
 Alembic = Callable[..., Any]
@@ -45,3 +45,14 @@ async def noted(session: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ..
         await asyncio.sleep(0)  # the driver tells it in the loop's next turn
     event.remove(*noting)
     run[:] = [each for each in run if "SAVEPOINT" not in each[0]]
+
+
+def same_connection(sessionmaker: Sessionmaker) -> Connect:
+    """Let what goes past SQLAlchemy see what the test has not committed."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[asyncpg.Connection]:
+        async with transaction(sessionmaker) as session:
+            yield (await (await session.connection()).get_raw_connection()).driver_connection
+
+    return connect

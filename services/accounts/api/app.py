@@ -109,6 +109,8 @@ def create_app() -> FastAPI:
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)
     add_handlers(app)
+    for module in (users, members):
+        app.include_router(module.reads)  # before the others, since routes are tried one after the other
     for module in MODULES:
         app.include_router(module.router)
     add_docs(app)

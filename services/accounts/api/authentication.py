@@ -6,13 +6,11 @@ from http import HTTPStatus
 from typing import Annotated, override
 
 from fastapi import Depends, HTTPException, Request
-from fastapi.security.utils import get_authorization_scheme_param
 from fastapi_users import BaseUserManager, FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
 from accounts.database import Session
-from accounts.domain.reading import Reading
 from accounts.domain.refresh import Token, parse
 from accounts.domain.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
@@ -98,19 +96,6 @@ BearerStrategyDep = Annotated[BearerStrategy, Depends(get_bearer_strategy)]
 CookieStrategyDep = Annotated[CookieStrategy, Depends(get_cookie_strategy)]
 
 
-async def get_reading(request: Request) -> Reading:
-    """Give what a route reads with that goes without the ORM; who asks is found by its first statement.
-
-    It depends on nothing, because each dependency costs as much as a short statement; ``READS`` describes the tokens.
-    """
-    state = request.state
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
-    return Reading(state.connect, state.reader, state.settings, claims, parse(request.cookies.get(COOKIE, "")))
-
-
-READS = {"security": [{"OAuth2PasswordBearer": []}, {"APIKeyCookie": []}]}
-ReadingDep = Annotated[Reading, Depends(get_reading)]
 current_user = _users.current_user(active=True)
 CurrentUser = Annotated[User, Depends(current_user)]
 Viewer = Annotated[User | None, Depends(_users.current_user(active=True, optional=True))]

@@ -6,23 +6,25 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from accounts.api.authentication import READS, CurrentUser, ReadingDep
+from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import MemberManagerDep
 from accounts.api.groups import ACTING, GroupId
 from accounts.api.openapi import problems
 from accounts.api.pages import PAGED, json_page
+from accounts.api.reads import SECURITY, ReadingDep, ReadRoute
 from accounts.domain import errors, roster
 from accounts.schemas.group import MemberQuery, MemberRead, RoleInput, TransferInput
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
+reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"], route_class=ReadRoute)
 KEPT = (errors.LastOwner, errors.UserInactive)
 
 
-@router.get(
+@reads.get(
     "/users",
     summary="List a group's members",
     response_model=list[MemberRead],
-    openapi_extra=READS,
+    openapi_extra=SECURITY,
     response_model_exclude_none=True,
     responses=PAGED | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )

@@ -31,11 +31,12 @@ def add_link(request: Request, response: Response, page: Page[Any]) -> None:
     """Name the other pages, if there are any, by this request's own path and query with another cursor."""
     if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
         return
-    first = request.url.remove_query_params("cursor")
-    urls = {"first": first}
+    path = request.scope["raw_path"].decode()
+    kept = [part for part in request.url.query.split("&") if part and not part.startswith("cursor=")]
+    urls = {"first": "&".join(kept)}
     for relation, cursor in (("prev", page.prev), ("next", page.next), ("last", page.last)):
         if cursor:
-            urls[relation] = first.include_query_params(cursor=cursor)
+            urls[relation] = "&".join([*kept, f"cursor={cursor}"])
     response.headers["Link"] = ", ".join(
-        f'<{url.path}{"?" if url.query else ""}{url.query}>; rel="{relation}"' for relation, url in urls.items()
+        f'<{path}{"?" if query else ""}{query}>; rel="{relation}"' for relation, query in urls.items()
     )

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from accounts.api.authentication import READS, CurrentSession, CurrentUser, ReadingDep, current_superuser
+from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
+from accounts.api.reads import SECURITY, ReadingDep, ReadRoute
 from accounts.api.throttle import THROTTLED, CountProofDep
 from accounts.domain import errors
 from accounts.domain.reading import me
@@ -17,6 +18,7 @@ from accounts.models import User
 from accounts.schemas.user import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
+reads = APIRouter(tags=["users"], route_class=ReadRoute)
 PROOF = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *THROTTLED)
 CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *PROOF)
 
@@ -33,11 +35,11 @@ async def authenticated_route(user: CurrentUser) -> Greeting:
     return Greeting(message=f"Hello {user.email}!")
 
 
-@router.get(
+@reads.get(
     "/users/me",
     summary="Who am I",
     response_model=UserRead,
-    openapi_extra=READS,
+    openapi_extra=SECURITY,
     responses=problems(*AUTHENTICATED),
 )
 async def read_me(reading: ReadingDep) -> Response:

@@ -20,7 +20,7 @@ from accounts.schemas.group import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.page import PageQuery
 from accounts.settings import get_settings
 from people import World
-from schema import noted
+from schema import noted, same_connection
 
 SOME_ID = "01999999-9999-7999-8999-999999999999"
 Listing = Callable[[Session, User, Any], Awaitable[Any]]
