@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from starlette.types import Receive, Scope, Send
 
+from accounts import database
 from accounts.api.app import create_app, lifespan
 from accounts.api.dependencies import get_deliver
 from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
@@ -171,8 +172,9 @@ def fresh_settings(fresh_database: str) -> Settings:
 
 
 @pytest.fixture
-async def busy_world(fresh_settings: Settings) -> AsyncIterator[World]:
+async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world of real connections and real commits: for what happens at the same instant."""
+    monkeypatch.setattr(database, "POOL_SECONDS", 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
     async with world_of(create_sessionmaker(engine)) as world:
         yield world
