@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from uuid import uuid4
 
 import asyncpg
@@ -22,7 +22,15 @@ from starlette.types import Receive, Scope, Send
 from accounts import database
 from accounts.api.app import create_app, lifespan
 from accounts.api.dependencies import get_deliver
-from accounts.database import Session, Sessionmaker, create_engine, create_sessionmaker
+from accounts.database import (
+    Connect,
+    Session,
+    Sessionmaker,
+    create_engine,
+    create_sessionmaker,
+    driver_connection,
+    read_only,
+)
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
@@ -119,18 +127,19 @@ def kept(request: Request) -> Sent:
 
 
 @asynccontextmanager
-async def world_of(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
+async def world_of(
+    sessionmaker: Sessionmaker, reader: Sessionmaker | None = None, connect: Connect | None = None
+) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
     app, sent = application(), Sent([])
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(lifespan(app))
-        state = {
-            **made,
+        database = {
             "sessionmaker": sessionmaker,
-            "reader": sessionmaker,
-            "connect": same_connection(sessionmaker),
-            "sent": sent,
+            "reader": reader or sessionmaker,
+            "connect": connect or same_connection(sessionmaker),
         }
+        state = {**made, **database, "sent": sent}
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             await app({**scope, "state": dict(state)}, receive, send)
@@ -176,6 +185,7 @@ async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) 
     """A world of real connections and real commits: for what happens at the same instant."""
     monkeypatch.setattr(database, "POOL_SECONDS", 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
-    async with world_of(create_sessionmaker(engine)) as world:
+    reader, connect = create_sessionmaker(read_only(engine)), partial(driver_connection, engine)
+    async with world_of(create_sessionmaker(engine), reader, connect) as world:
         yield world
     await engine.dispose()

@@ -1,13 +1,24 @@
 """The transaction, and what errors of the database mean."""
 
+import asyncio
+
 import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import func, select
 
-from accounts.database import Session, Sessionmaker, is_unavailable, sqlstate, transaction
+from accounts.database import (
+    Session,
+    Sessionmaker,
+    create_engine,
+    driver_connection,
+    is_unavailable,
+    sqlstate,
+    transaction,
+)
 from accounts.models import User, UserGroup
+from accounts.settings import Settings
 
 
 async def count(sessionmaker: Sessionmaker) -> int:
@@ -51,6 +62,20 @@ class TestTransaction:
             session.add(UserGroup(name="Round Table"))
             with pytest.raises(TypeError, match="half of a unit of work"):
                 await session.release()
+
+
+async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_use(fresh_settings: Settings) -> None:
+    engine = create_engine(fresh_settings, "test")
+    async with driver_connection(engine) as other:
+        async with driver_connection(engine) as closed:
+            pid = closed.get_server_pid()
+        await other.execute("SELECT pg_terminate_backend($1)", pid)
+        while not closed.is_closed():  # noqa: ASYNC110  # the loop tells nobody
+            await asyncio.sleep(0)
+
+        async with driver_connection(engine) as fresh:
+            assert await fresh.fetchval("SELECT pg_backend_pid()") != pid
+    await engine.dispose()
 
 
 class TestErrors:

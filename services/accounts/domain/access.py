@@ -103,11 +103,12 @@ def _required(group: UserGroup | None, role: Role | None, viewer: User | None, a
 
 
 VIEWER = caller(User.id, User.is_superuser).subquery("viewer")
+# Looked up, and not joined: PostgreSQL might begin such a join with all members of the group.
+ROLE = select(Membership.role).where(col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == VIEWER.c.id)
 SEEN = Prepared(
-    select(UserGroup.visibility, VIEWER.c.id, VIEWER.c.is_superuser, Membership.role)
+    select(UserGroup.visibility, VIEWER.c.id, VIEWER.c.is_superuser, ROLE.scalar_subquery())
     .select_from(UserGroup)
     .outerjoin(VIEWER, true())
-    .outerjoin(Membership, (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == VIEWER.c.id))
     .where(UserGroup.id == bindparam("group_id"))
 )
 

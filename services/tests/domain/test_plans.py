@@ -41,18 +41,19 @@ async def own(session: Session, user: User, query: OwnGroupQuery) -> Any:
 
 
 async def members(session: Session, _: User, query: MemberQuery) -> Any:
-    return await roster.members(reading(session), 1, query)
+    return await roster.members(await reading(session), 1, query)
 
 
 async def addresses(session: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
     session.add(user)
     token = await SessionManager(session, get_settings()).start(user, SessionKind.BEARER)
-    return await roster.members(reading(session, Claims(user.id, token.session_id)), 1, query)
+    return await roster.members(await reading(session, Claims(user.id, token.session_id)), 1, query)
 
 
-def reading(session: Session, claims: Claims | None = None) -> Reading:
-    same = async_sessionmaker(session.bind, class_=Session, join_transaction_mode="create_savepoint")
+async def reading(session: Session, claims: Claims | None = None) -> Reading:
+    connection = await session.connection()
+    same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
     return Reading(same_connection(same), same, get_settings(), claims, None)
 
 
@@ -107,13 +108,16 @@ async def test_each_list_follows_an_index(
 
 
 @pytest.mark.parametrize("query", [{"name": "a"}, {"email": "a"}], ids=str)
-async def test_owners_are_not_looked_for_among_all_who_have_a_name(world: World, query: dict[str, Any]) -> None:
-    """One owns the largest group, and everybody some other one: statistics alone expect thousands of owners."""
-    for statement in CROWD:
-        await world.sql(statement)
-    arthur = await world.user("arthur")
+async def test_owners_are_not_looked_for_among_all_who_have_a_name(busy_world: World, query: dict[str, Any]) -> None:
+    """One owns the largest group, and everybody some other one: statistics alone expect thousands of owners.
 
-    plan = await plan_of(world, addresses, arthur, MemberQuery(role=Role.OWNER, **query))
+    In a database of its own, since no rollback takes back all that ANALYZE notes.
+    """
+    for statement in CROWD:
+        await busy_world.sql(statement)
+    arthur = await busy_world.user("arthur")
+
+    plan = await plan_of(busy_world, addresses, arthur, MemberQuery(role=Role.OWNER, **query))
 
     assert re.findall(r"using (\w+) on \"?user", plan) == ["pk_user"], plan
 
