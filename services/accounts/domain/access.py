@@ -111,6 +111,8 @@ SEEN = Prepared(
     .outerjoin(VIEWER, true())
     .where(UserGroup.id == bindparam("group_id"))
 )
+# By itself, since PostgreSQL would plan the other anew each time for whom nothing of it is to be looked up.
+SEEN_BY_ANYBODY = Prepared(select(UserGroup.visibility).where(UserGroup.id == bindparam("group_id")))
 
 
 async def glance(
@@ -123,10 +125,12 @@ async def glance(
         GroupForbidden: it takes more than the caller is.
 
     """
-    rows = await SEEN.fetch(connection, group_id=group_id, **reading.parameters)
+    seen = SEEN if reading.claims else SEEN_BY_ANYBODY
+    rows = await seen.fetch(connection, group_id=group_id, **reading.parameters)
     if not rows:
         raise errors.GroupNotFound
-    visibility, user_id, superuser, role = rows[0]
+    visibility, *who = rows[0]
+    user_id, superuser, role = who or (None, None, None)
     theirs = standing(signed_in=user_id is not None, superuser=bool(superuser), role=Role(role) if role else None)
     require(act, theirs, Visibility(visibility))
     return lambda further: allows(further, theirs, Visibility(visibility))
