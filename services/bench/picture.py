@@ -21,7 +21,7 @@ def draw(findings: Findings) -> str:
     """Draw the picture."""
     parts, y = [], 24
     for users, workers in findings.groups():
-        parts.append(_text(10, y, f"Requests a second, {findings.title(users, workers)} each"))
+        parts.append(_text(10, y, f"Requests a second (logarithmic), {findings.title(users, workers)} each"))
         y += GAP
         for workload in dict.fromkeys(key[2] for key in findings.results if key[:2] == (users, workers)):
             bars = list(_bars(findings, users, workers, workload))
