@@ -16,7 +16,8 @@ from accounts.schemas.user import UserQuery
 LAST = "\U0010ffff"  # behind every other character
 
 
-def _by_name(text: str) -> tuple[Any, ...]:
+def by_name(text: str) -> tuple[Any, ...]:
+    """Make a key of a user's id and a name, which other users may have."""
     user_id, _, name = text.partition(" ")
     return name, uuid.UUID(user_id)
 
@@ -31,7 +32,7 @@ def by_email(text: str) -> tuple[Any, ...]:
 BY_ID = Keyset((col(User.id),), text=lambda user: str(user.id), parse=lambda text: (uuid.UUID(text),))
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda user: user.email, parse=by_email)
 BY_NAME = Keyset(
-    (func.lower(User.display_name), col(User.id)), text=lambda user: f"{user.id} {user.display_name}", parse=_by_name
+    (func.lower(User.display_name), col(User.id)), text=lambda user: f"{user.id} {user.display_name}", parse=by_name
 )
 
 

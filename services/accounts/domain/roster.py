@@ -9,7 +9,7 @@ from sqlalchemy import String, bindparam, func, select
 from sqlmodel import col
 
 from accounts.domain.access import Access, glance
-from accounts.domain.directory import LAST, between, by_email
+from accounts.domain.directory import LAST, between, by_email, by_name
 from accounts.domain.pages import Keyset, Place, place_of
 from accounts.domain.permissions import Act
 from accounts.domain.reading import JsonRows, Reading
@@ -17,17 +17,11 @@ from accounts.models import Membership, Role, User
 from accounts.schemas.group import MemberQuery, MemberRead
 from accounts.schemas.page import Page
 
-
-def _by_text(text: str) -> tuple[Any, ...]:
-    user_id, _, rest = text.partition(" ")
-    return rest, uuid.UUID(user_id)
-
-
 BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
 BY_NAME = Keyset(
     (func.lower(User.display_name), col(User.id)),
     text=lambda row: f"{row['id']} {row['display_name']}",
-    parse=_by_text,
+    parse=by_name,
 )
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=by_email)
 
@@ -43,31 +37,20 @@ async def members(reading: Reading, group_id: int, query: MemberQuery) -> Page[s
         BadCursor: the cursor is none of this list's.
 
     """
-    sought = _sought(query)
+    sought = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
+    ends = {f"{name}_end": f"{text}{LAST}" for name, text in sought.items()}
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    values = order.values(query) | _values(query)
+    values = order.values(query) | sought | ends
     async with reading.connection() as connection:
         may = await glance(reading, connection, group_id, Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS)
-        rows = _rows(order, place_of(query), sought, may(Act.SEE_ADDRESSES))
+        rows = _rows(order, place_of(query), frozenset([*sought, *_few(query)]), may(Act.SEE_ADDRESSES))
         found = await rows.texts(connection, group_id=group_id, **values)
     return order.cut(found, query, json.loads)
 
 
-def _sought(query: MemberQuery) -> frozenset[str]:
-    """Tell what narrows the list; ``few`` if it is to owners or admins of a name, who are few in the largest group."""
-    sought = query.model_dump(include={"email", "name", "role"}, exclude_none=True).keys()
-    few = query.role in {Role.OWNER, Role.ADMIN} and len(sought) > 1
-    return frozenset([*sought, "few"] if few else sought)
-
-
-def _values(query: MemberQuery) -> dict[str, Any]:
-    return {
-        "role": query.role,
-        "email": query.email,
-        "email_end": f"{query.email}{LAST}",
-        "name": query.name,
-        "name_end": f"{query.name}{LAST}",
-    }
+def _few(query: MemberQuery) -> list[str]:
+    """Tell whether owners or admins of a name are looked for, who are few in the largest group."""
+    return ["few"] if query.role in {Role.OWNER, Role.ADMIN} and (query.name or query.email) else []
 
 
 @cache
