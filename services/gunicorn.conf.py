@@ -1,6 +1,8 @@
 """How gunicorn serves the API. Settings are read here, in the master, so that a wrong one ends it with one line."""
 
+import gc
 from pathlib import Path
+from typing import Any
 
 from uvicorn_worker import UvicornWorker
 
@@ -25,6 +27,8 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type
 
 
 wsgi_app = "accounts.api.app:create_app()"
+# Workers are forked from a master that has imported everything, and share that memory. Nothing is connected before.
+preload_app = True
 worker_class = Worker
 workers = settings.web_concurrency
 bind = f"{settings.api_host}:{settings.api_port}"
@@ -40,3 +44,8 @@ max_requests_jitter = 10_000
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn makes an unlinked, unguessable file there
 worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True
+
+
+def pre_fork(_: Any, __: Any) -> None:
+    """Let no worker's garbage collection write to what it shares with the others."""
+    gc.freeze()
