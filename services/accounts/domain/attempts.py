@@ -88,22 +88,24 @@ async def admit(
     rule, network = RULES[attempt], _network(client)
     limits = _counters(f"{attempt}-client", rule.client, network)
     limits |= _counters(f"{attempt}-pair", rule.pair, address, network)
+    strangers = _counters(f"{attempt}-address", rule.address, address)
+    known = _known(client, address) if rule.pair else ""
     async with transaction(sessionmaker) as session:
-        if rule.address and not (rule.pair and await throttle.is_remembered(session, _known(client, address))):
-            limits |= _counters(f"{attempt}-address", rule.address, address)
-        return await throttle.attempt(session, {key: limit.scaled(scale) for key, limit in limits.items()})
+        return await throttle.attempt(session, _scaled(limits, scale), _scaled(strangers, scale), known)
 
 
 async def welcome(session: Session, client: str, address: str) -> None:
     """Note that an address was proven, by its password or a mailed token: what its owner got wrong is forgotten."""
-    await throttle.forget(
-        session, _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, _network(client)).keys()
-    )
-    await throttle.remember(session, _known(client, address), KNOWN)
+    pair = _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, _network(client))
+    await throttle.forget(session, pair.keys(), _known(client, address), KNOWN)
 
 
 def _counters(name: str, limits: Iterable[Limit], *subject: str) -> dict[str, Limit]:
     return {f"{name}:{limit.seconds}:{_digest(subject)}": limit for limit in limits}
+
+
+def _scaled(limits: dict[str, Limit], factor: float) -> dict[str, Limit]:
+    return {key: limit.scaled(factor) for key, limit in limits.items()}
 
 
 def _known(client: str, address: str) -> str:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import union
+from sqlalchemy import BigInteger, String, Uuid, bindparam, text, union
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col, select
 
 from accounts.database import Session
@@ -57,6 +58,20 @@ PROVEN = {
 }
 
 
+# Text, as everything that each sign-in runs: the ORM takes three times as long for a row.
+RECORD = text("""
+    INSERT INTO audit_event (action, actor_id, user_id, group_id, address, detail)
+    VALUES (:action, :actor_id, :user_id, :group_id, :address, :detail)
+""").bindparams(
+    bindparam("action", type_=String),
+    bindparam("actor_id", type_=Uuid),
+    bindparam("user_id", type_=Uuid),
+    bindparam("group_id", type_=BigInteger),
+    bindparam("address", type_=String),
+    bindparam("detail", type_=JSONB),
+)
+
+
 async def record(
     session: Session,
     action: Action,
@@ -74,11 +89,15 @@ async def record(
     actor_id = session.info.get("actor_id")
     if address is not None and action in PROVEN:
         actor_id = actor_id or user_id
-    shown = of_client(session, "address", ADDRESS_LENGTH)
-    session.add(
-        AuditEvent(action=action, actor_id=actor_id, user_id=user_id, group_id=group_id, address=shown, detail=detail)
-    )
-    await session.flush()
+    values = {
+        "action": action,
+        "actor_id": actor_id,
+        "user_id": user_id,
+        "group_id": group_id,
+        "address": of_client(session, "address", ADDRESS_LENGTH),
+        "detail": detail,
+    }
+    await (await session.connection()).execute(RECORD, values)
 
 
 def of_client(session: Session, name: str, length: int) -> str:

@@ -5,13 +5,13 @@ attempts that are allowed count, so whoever waits as long as told is let in.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Interval, String, bindparam, delete, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
-from sqlmodel import col, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import col
 
 from accounts.database import Session
 from accounts.domain.errors import TooManyAttempts
@@ -71,8 +71,17 @@ COUNT = text("""
 )
 
 
-async def attempt(session: Session, limits: Mapping[str, Limit]) -> Allowance:
+SEEN = text("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)").bindparams(
+    bindparam("keys", type_=ARRAY(String))
+)
+
+
+async def attempt(
+    session: Session, limits: Mapping[str, Limit], strangers: Mapping[str, Limit] | None = None, known: str = ""
+) -> Allowance:
     """Count an attempt under all keys of ``limits``, none of them empty; it counts when the transaction commits.
+
+    It counts under the keys of ``strangers`` as well, unless ``known`` is remembered.
 
     Raises:
         TooManyAttempts: one of the limits is reached. The transaction must be rolled back then, or the attempt counts
@@ -80,7 +89,10 @@ async def attempt(session: Session, limits: Mapping[str, Limit]) -> Allowance:
 
     """
     # First without a lock: a flood beyond the limit costs a look at its rows, and nobody waits for anybody.
-    if refusal := await _refusal(session, limits):
+    seen = await _seen(session, [*limits, *(strangers or ()), known])
+    if not seen.get(known, 0) > 0:
+        limits = {**limits, **(strangers or {})}
+    if refusal := _refusal(limits, seen):
         raise refusal
     values = {
         "keys": list(limits),
@@ -90,16 +102,20 @@ async def attempt(session: Session, limits: Mapping[str, Limit]) -> Allowance:
     counted = (await (await session.connection()).execute(COUNT, values)).all()
     if beaten := limits.keys() - {key for key, _, _ in counted}:  # others were faster
         one = limits[min(beaten)]
-        raise await _refusal(session, limits) or TooManyAttempts(1, one.attempts, one.seconds)
+        raise _refusal(limits, await _seen(session, [*limits])) or TooManyAttempts(1, one.attempts, one.seconds)
     allowances = [_allowance(limits[key], arrival - now) for key, arrival, now in counted]
     return min(allowances, key=lambda each: each.remaining)
 
 
-async def _refusal(session: Session, limits: Mapping[str, Limit]) -> TooManyAttempts | None:
-    statement = select(Throttle.key, Throttle.arrival_at, func.clock_timestamp()).where(col(Throttle.key).in_(limits))
+async def _seen(session: Session, keys: Sequence[str]) -> dict[str, float]:
+    """Look up for how many seconds from now on keys are busy, or remembered."""
+    rows = await (await session.connection()).execute(SEEN, {"keys": keys})
+    return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
+
+
+def _refusal(limits: Mapping[str, Limit], seen: Mapping[str, float]) -> TooManyAttempts | None:
     waits = {
-        key: (arrival + limits[key].emission - limits[key].period - now).total_seconds()
-        for key, arrival, now in await session.exec(statement)
+        key: seen[key] + (limit.emission - limit.period).total_seconds() for key, limit in limits.items() if key in seen
     }
     longest = max(waits, key=waits.__getitem__, default=None)
     if longest is None or waits[longest] <= 0:
@@ -111,24 +127,22 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
     return Allowance(limit, (limit.period - backlog) // limit.emission, math.ceil(backlog.total_seconds()))
 
 
-async def forget(session: Session, keys: Collection[str]) -> None:
-    """Give each key its whole limit back."""
-    locked = select(Throttle.key).where(col(Throttle.key).in_(keys)).order_by(col(Throttle.key)).with_for_update()
-    await session.exec(delete(Throttle).where(col(Throttle.key).in_(locked)))
+FORGET_AND_REMEMBER = text("""
+    WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:forgotten) ORDER BY key FOR UPDATE),
+    forgotten AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)
+    INSERT INTO throttle (key, arrival_at) VALUES (:remembered, clock_timestamp() + :duration)
+    ON CONFLICT (key) DO UPDATE SET arrival_at = excluded.arrival_at
+""").bindparams(
+    bindparam("forgotten", type_=ARRAY(String)),
+    bindparam("remembered", type_=String),
+    bindparam("duration", type_=Interval),
+)
 
 
-async def remember(session: Session, key: str, duration: timedelta) -> None:
-    """Let ``is_remembered`` say yes to a key, from the commit on and for as long as ``duration``."""
-    statement = insert(Throttle).values(key=key, arrival_at=func.clock_timestamp() + duration)
-    await session.exec(
-        statement.on_conflict_do_update(index_elements=["key"], set_={"arrival_at": statement.excluded.arrival_at})
-    )
-
-
-async def is_remembered(session: Session, key: str) -> bool:
-    """Tell whether ``remember`` was told of a key, not too long ago."""
-    statement = select(Throttle.key).where(Throttle.key == key, col(Throttle.arrival_at) > func.clock_timestamp())
-    return (await session.exec(statement)).first() is not None
+async def forget(session: Session, keys: Collection[str], remembered: str, duration: timedelta) -> None:
+    """Give each key its whole limit back, and remember another one for as long as ``duration``, from the commit on."""
+    values = {"forgotten": list(keys), "remembered": remembered, "duration": duration}
+    await (await session.connection()).execute(FORGET_AND_REMEMBER, values)
 
 
 async def prune(session: Session) -> int:

@@ -16,10 +16,12 @@ from people import World
 FIVE = Limit(5, 60)
 
 
-async def attempts(sessionmaker: Sessionmaker, limits: dict[str, Limit]) -> throttle.Allowance | TooManyAttempts:
+async def attempts(
+    sessionmaker: Sessionmaker, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
+) -> throttle.Allowance | TooManyAttempts:
     try:
         async with transaction(sessionmaker) as session:
-            return await throttle.attempt(session, limits)
+            return await throttle.attempt(session, limits, strangers, known)
     except TooManyAttempts as refusal:
         return refusal
 
@@ -86,23 +88,27 @@ async def test_can_be_forgotten(sessionmaker: Sessionmaker) -> None:
         await attempts(sessionmaker, {"a": FIVE, "b": FIVE})
 
     async with transaction(sessionmaker) as session:
-        await throttle.forget(session, ["a", "nobody"])
+        await throttle.forget(session, ["a", "nobody"], "known", timedelta(1))
 
     assert isinstance(await attempts(sessionmaker, {"a": FIVE}), throttle.Allowance)
     assert isinstance(await attempts(sessionmaker, {"b": FIVE}), TooManyAttempts)
 
 
-async def test_remembers_for_a_while(world: World) -> None:
-    async with transaction(world.sessionmaker) as session:
-        await throttle.remember(session, "key", timedelta(seconds=1))
-        await throttle.remember(session, "key", timedelta(seconds=60))
-        assert await throttle.is_remembered(session, "key")
-        assert not await throttle.is_remembered(session, "other")
+async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None:
+    once = {"all strangers": Limit(1, 3600)}
 
+    async def come(known: str) -> throttle.Allowance | TooManyAttempts:
+        return await attempts(world.sessionmaker, {f"limit of {known}": FIVE}, once, known)
+
+    async with transaction(world.sessionmaker) as session:
+        await throttle.forget(session, [], "friend", timedelta(seconds=1))
+        await throttle.forget(session, [], "friend", timedelta(seconds=60))
+
+    made = [await come("a stranger"), await come("another"), await come("friend")]
     await later(world, 60)
 
-    async with transaction(world.sessionmaker) as session:
-        assert not await throttle.is_remembered(session, "key")
+    assert [type(each) for each in made] == [throttle.Allowance, TooManyAttempts, throttle.Allowance]
+    assert isinstance(await come("friend"), TooManyAttempts)
 
 
 async def test_prunes_what_says_nothing(world: World) -> None:
