@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from accounts.cli import deliver_nothing, one_line, run
+from accounts.cli import one_line, run
 from accounts.database import Session, Sessionmaker, transaction
 from accounts.domain import pruning
 from accounts.domain.errors import UserNotFound
@@ -59,7 +59,8 @@ async def act(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> str:
 
     """
     async with transaction(sessionmaker) as session:
-        said: str = await arguments.work(session, UserManager(session, Passwords(1), deliver_nothing), arguments)
+        users = UserManager(session, Passwords(1), get_settings().secret_keys[0])
+        said: str = await arguments.work(session, users, arguments)
         return said
 
 

@@ -67,7 +67,3 @@ def reason(error: BaseException) -> str:
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def deliver_nothing(_purpose: str, _email: str, _token: str) -> None:
-    """Drop a token: whom a command makes is not written to."""

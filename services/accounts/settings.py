@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr
     signing_key: SecretStr = SecretStr("")
     public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+$")] = "http://localhost:8000"
+    pages_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
     access_token_seconds: Annotated[int, Field(ge=1)] = 900
     session_idle_seconds: Annotated[int, Field(ge=1)] = 14 * DAY
     session_seconds: Annotated[int, Field(ge=1)] = 90 * DAY
@@ -93,6 +94,11 @@ class Settings(BaseSettings):
     def hosts(self) -> frozenset[str]:
         """The names by which the API may be called, without ports; IPv6 addresses in brackets."""
         return frozenset((*self.allowed_hosts, self.api_host, PUBLIC_HOST.sub("", self.public_url).lower()))
+
+    @property
+    def account_url(self) -> str:
+        """Where the pages are that mails link to."""
+        return self.pages_url.rstrip("/") or f"{self.public_url}/account"
 
     @property
     def secret_keys(self) -> list[str]:

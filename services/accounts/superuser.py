@@ -10,10 +10,11 @@ from getpass import getpass
 
 from pydantic import ValidationError
 
-from accounts.cli import deliver_nothing, fail, one_line, run
+from accounts.cli import fail, one_line, run
 from accounts.database import Sessionmaker, transaction
 from accounts.domain.errors import RegisterUserAlreadyExists
 from accounts.domain.passwords import Passwords
+from accounts.domain.user_database import UserDatabase
 from accounts.domain.users import UserManager
 from accounts.models import User
 from accounts.schemas.user import SuperuserCreate
@@ -74,8 +75,7 @@ async def refuse_taken(sessionmaker: Sessionmaker, email: str) -> None:
 
     """
     async with transaction(sessionmaker) as session:
-        manager = UserManager(session, Passwords(1), deliver_nothing)
-        if await manager.user_db.get_by_email(email):
+        if await UserDatabase(session, User).get_by_email(email):
             raise RegisterUserAlreadyExists
 
 
@@ -87,10 +87,11 @@ async def make(sessionmaker: Sessionmaker, wanted: SuperuserCreate) -> User:
         RegisterInvalidPassword: the policy refuses the password.
 
     """
-    passwords = Passwords(1, get_settings().password_min_length)
+    settings = get_settings()
+    passwords = Passwords(1, settings.password_min_length)
     try:
         async with transaction(sessionmaker) as session:
-            return await UserManager(session, passwords, deliver_nothing).create(wanted)
+            return await UserManager(session, passwords, settings.secret_keys[0]).create(wanted)
     finally:
         passwords.close()
 

@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from anyio import run
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -21,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from accounts import database
 from accounts.api.app import create_app, lifespan
-from accounts.api.dependencies import get_deliver
 from accounts.database import (
     Connect,
     Session,
@@ -34,7 +33,7 @@ from accounts.database import (
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
-from people import OWNER, Sent, World
+from people import OWNER, World
 from postgres import throwaway
 from schema import same_connection
 
@@ -115,23 +114,15 @@ async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
 @cache
 def application() -> FastAPI:
     """The real application, made once: its first requests cost more than most tests."""
-    app = create_app()
-    app.dependency_overrides[get_deliver] = kept
-    return app
-
-
-def kept(request: Request) -> Sent:
-    """Keep the tokens that would be delivered, for the world of this request."""
-    sent: Sent = request.state.sent
-    return sent
+    return create_app()
 
 
 @asynccontextmanager
 async def world_of(
     sessionmaker: Sessionmaker, reader: Sessionmaker | None = None, connect: Connect | None = None
 ) -> AsyncIterator[World]:
-    """The real application on ``sessionmaker``'s database; tokens that it would send are kept."""
-    app, sent = application(), Sent([])
+    """The real application on ``sessionmaker``'s database."""
+    app = application()
     async with AsyncExitStack() as stack:
         made = await stack.enter_async_context(lifespan(app))
         database = {
@@ -139,14 +130,14 @@ async def world_of(
             "reader": reader or sessionmaker,
             "connect": connect or same_connection(sessionmaker),
         }
-        state = {**made, **database, "sent": sent}
+        state = {**made, **database}
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             await app({**scope, "state": dict(state)}, receive, send)
 
         transport = ASGITransport(asgi, raise_app_exceptions=False)
         client = AsyncClient(transport=transport, base_url="http://testserver")
-        yield World(app, state, await stack.enter_async_context(client), sent)
+        yield World(app, state, await stack.enter_async_context(client))
 
 
 @pytest.fixture

@@ -1,59 +1,76 @@
 """People with names, whom tests hire: stored through the domain, signed in through HTTP."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 from sqlalchemy import text
+from sqlmodel import col, select
 
 from accounts.database import Sessionmaker, transaction
 from accounts.domain.members import add
 from accounts.domain.passwords import Passwords
+from accounts.domain.tokens import derive
 from accounts.domain.users import UserManager
-from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
 from accounts.schemas.user import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
 OWNER = "accounts"  # of the schema; tests speak to the database as the API does
 
 
-@dataclass
-class Sent:
-    """Tokens that were handed over for delivery."""
+TOKENS = {MailKind.VERIFY, MailKind.RESET, MailKind.INVITATION, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED}
 
-    tokens: list[tuple[str, str, str]]
 
-    def __call__(self, purpose: str, email: str, token: str) -> None:
-        self.tokens.append((purpose, email, token))
+class Mail(NamedTuple):
+    """What is in the outbox, with the token that the worker would write, where one is brought."""
 
-    @property
-    def last(self) -> str:
-        return self.tokens[-1][2]
+    kind: MailKind
+    email: str
+    token: str
+    detail: dict[str, Any]
 
 
 class World:
     """A database and the API in front of it; arranges in transactions of its own."""
 
-    def __init__(self, app: FastAPI, state: dict[str, Any], client: AsyncClient, sent: Sent) -> None:
+    def __init__(self, app: FastAPI, state: dict[str, Any], client: AsyncClient) -> None:
         self.app = app
         self.state = state
         self.sessionmaker: Sessionmaker = state["sessionmaker"]
         self.passwords: Passwords = state["passwords"]
         self.client = client
-        self.sent = sent
+        self.key: str = state["settings"].secret_keys[0]
 
     async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
         """Store the user NAME@camelot.example.com."""
         schema = SuperuserCreate if superuser else UserCreate
         async with transaction(self.sessionmaker) as session:
-            manager = UserManager(session, self.passwords, self.sent)
+            manager = UserManager(session, self.passwords, self.key)
             email = f"{name}@camelot.example.com"
             user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
             for attribute, value in changes.items():
                 setattr(user, attribute, value)
         return user
+
+    async def mails(self, *kinds: MailKind) -> list[Mail]:
+        """Look into the outbox, for all kinds or some."""
+        async with transaction(self.sessionmaker) as session:
+            rows = await session.exec(select(OutboxMail).order_by(col(OutboxMail.id)))
+            return [
+                Mail(row.kind, row.email, derive(self.key, row.id) if row.kind in TOKENS else "", row.detail)
+                for row in rows
+                if not kinds or row.kind in kinds
+            ]
+
+    async def tokens(self) -> list[tuple[str, str, str]]:
+        """The mails that bring a token: what for, to whom, and the token."""
+        return [mail[:3] for mail in await self.mails(*TOKENS)]
+
+    async def token(self) -> str:
+        """The token of the last mail that brings one."""
+        return (await self.tokens())[-1][2]
 
     async def group(
         self, name: str, visibility: Visibility = Visibility.PUBLIC, *, members: dict[User, Role] | None = None

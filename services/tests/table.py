@@ -36,7 +36,7 @@ class Table:
         """Invite an address and read its mail."""
         response = await self.invite(email, **more)
         assert response.status_code == 201, response.text
-        return self.world.sent.last
+        return await self.world.token()
 
     async def roles(self) -> dict[str, str]:
         """Read what everybody is in the group, by address."""

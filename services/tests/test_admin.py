@@ -119,15 +119,17 @@ async def test_prunes_what_has_had_its_time(busy_world: World, main: Main, capsy
 
     await main("prune")
 
-    said = "Deleted: 2 of user_session, 1 of one_time_token, 1 of invitation, 2 of throttle, 1 of audit_event\n"
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == (
+        "Deleted: 2 of user_session, 1 of one_time_token, 1 of invitation, 0 of known_device, 0 of outbox, "
+        "2 of throttle, 1 of audit_event\n"
+    )
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
 
     await main("prune")
     assert (
-        "0 of user_session, 0 of one_time_token, 0 of invitation, 0 of throttle, 0 of audit_event"
-        in capsys.readouterr().out
+        "0 of user_session, 0 of one_time_token, 0 of invitation, "
+        "0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
     )
     assert len(await events(busy_world)) == 3
 

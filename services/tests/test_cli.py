@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from accounts import admin, cli, superuser
 from accounts.domain.errors import GroupNameTaken, NotReady
-from accounts.models import Purpose
 from accounts.seeder import __main__ as seeder
 from conftest import execute, url_of
 
@@ -81,8 +80,3 @@ def test_an_expected_error_is_one_line(error: BaseException, line: str) -> None:
 def test_a_bug_stays_loud() -> None:
     with pytest.raises(ZeroDivisionError), cli.one_line("command"):
         1 / 0  # noqa: B018  # the bug
-
-
-def test_nothing_is_delivered(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.deliver_nothing(Purpose.VERIFY, "merlin@example.com", "token")
-    assert capsys.readouterr() == ("", "")

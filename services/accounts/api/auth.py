@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import AnswerManagerDep, SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, NOTHING, problems
 from accounts.api.throttle import THROTTLED, WelcomeDep, by_address, by_client, by_registration, by_sign_in
 from accounts.domain import errors
@@ -88,7 +88,6 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     response_model=UserRead,
     dependencies=[by_registration],
     responses=problems(
-        errors.RegisterUserAlreadyExists,
         errors.RegisterInvalidPassword,
         errors.InvitationBadToken,
         errors.InvitationOtherAddress,
@@ -96,16 +95,14 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
         *THROTTLED,
     ),
 )
-async def register(user_create: RegistrationCreate, users: UserManagerDep, answers: AnswerManagerDep) -> User:
-    """Make an account. A password is long, not one that many take, and whatever it is composed of.
+async def register(user_create: RegistrationCreate, users: UserManagerDep) -> User:
+    """Make an account, and mail a token that verifies the address.
 
-    With the token of an invitation, the address is verified by it, and the user belongs to the group at once.
+    A password is long, not one that many take, and whatever it is composed of. With the token of an invitation, the
+    address is verified by it, and the user belongs to the group at once. Where somebody has the address already, the
+    answer is the same, with an id that is nobody's, and they are told by mail.
     """
-    user = await users.create(user_create)
-    # Only now, so that the token makes no difference where the address is taken; refused, it takes the account along.
-    if user_create.invitation:
-        await answers.accept_token(user_create.invitation, user)
-    return user
+    return await users.register(user_create)
 
 
 @router.post(
@@ -155,3 +152,30 @@ async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
 async def verify(body: TokenInput, users: UserManagerDep) -> User:
     """Use a verification token up."""
     return await users.verify(body.token)
+
+
+@router.post(
+    "/confirm-email",
+    summary="Confirm a new address",
+    response_model=UserRead,
+    dependencies=[by_client(Attempt.VERIFY)],
+    responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+)
+async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
+    """Use a token up that was sent to a new address, which is the user's from now on; all sessions end.
+
+    The address before is told, with a token that takes the change back within a week.
+    """
+    return await users.confirm_email(body.token)
+
+
+@router.post(
+    "/undo-email",
+    summary="Take a change of address back",
+    response_model=UserRead,
+    dependencies=[by_client(Attempt.VERIFY)],
+    responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+)
+async def undo_email(body: TokenInput, users: UserManagerDep) -> User:
+    """Use a token up that was sent to the address before a change. All sessions end, and a reset token is mailed."""
+    return await users.undo_email(body.token)

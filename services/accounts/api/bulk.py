@@ -8,11 +8,11 @@ from http import HTTPStatus
 from io import StringIO
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.requests import ClientDisconnect
 
 from accounts.api.authentication import CurrentUser
-from accounts.api.dependencies import SessionDep, get_deliver
+from accounts.api.dependencies import SessionDep
 from accounts.api.groups import ACTING, GroupId
 from accounts.api.openapi import problems
 from accounts.api.streams import DOWNLOADED, Download, every_page, json_array
@@ -22,7 +22,6 @@ from accounts.domain.access import find
 from accounts.domain.attempts import Attempt
 from accounts.domain.import_file import ImportFile
 from accounts.domain.permissions import Act
-from accounts.domain.recovery import Deliver
 from accounts.schemas.bulk import ExportFormat, ImportRead, MemberExport
 from accounts.schemas.cells import guard
 from accounts.schemas.page import PageQuery
@@ -115,7 +114,6 @@ async def import_members(
     request: Request,
     user: CurrentUser,
     session: SessionDep,
-    deliver: Annotated[Deliver, Depends(get_deliver)],
     *,
     dry_run: Annotated[bool, Query(description="Count only: change nothing and send nothing.")] = False,
 ) -> ImportRead:
@@ -135,4 +133,5 @@ async def import_members(
         file = await ImportFile().read(request.stream())
     except ClientDisconnect:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # which nobody reads
-    return await bulk.run(session, group_id, user, file, deliver, dry_run=dry_run)
+    key = request.state.settings.secret_keys[0]
+    return await bulk.run(session, group_id, user, file, key, dry_run=dry_run)

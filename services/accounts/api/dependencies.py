@@ -3,12 +3,11 @@
 All of it is async, also what waits for nothing: FastAPI sends every other dependency through a thread.
 """
 
-import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated, TypedDict
 
-from fastapi import BackgroundTasks, Depends, Request
+from fastapi import Depends, Request
 
 from accounts.api.cross_site import SAFE_METHODS
 from accounts.database import Connect, Session, Sessionmaker, transaction
@@ -18,12 +17,9 @@ from accounts.domain.inviting import InvitationManager
 from accounts.domain.keys import KeyRing
 from accounts.domain.members import MemberManager
 from accounts.domain.passwords import Passwords
-from accounts.domain.recovery import Deliver
 from accounts.domain.sessions import SessionManager
 from accounts.domain.users import UserManager
 from accounts.settings import Settings
-
-log = logging.getLogger("accounts")
 
 
 class State(TypedDict):
@@ -52,22 +48,11 @@ async def get_session(request: Request) -> AsyncIterator[Session]:
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
 
 
-async def get_deliver(request: Request, background: BackgroundTasks) -> Deliver:
-    """Hand tokens over after the commit. Until there is mail they reach the log, and that in development only."""
-
-    def deliver(purpose: str, email: str, token: str) -> None:
-        if request.state.settings.development:
-            background.add_task(log.warning, "%s token for %s: %s", purpose, email, token)
-
-    return deliver
-
-
-async def get_user_manager(
-    request: Request, session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
-) -> UserManager:
+async def get_user_manager(request: Request, session: SessionDep) -> UserManager:
     """Make the manager of users for one request."""
-    recent = timedelta(seconds=request.state.settings.recent_seconds)
-    return UserManager(session, request.state.passwords, deliver, recent)
+    settings: Settings = request.state.settings
+    recent = timedelta(seconds=settings.recent_seconds)
+    return UserManager(session, request.state.passwords, settings.secret_keys[0], recent)
 
 
 async def get_group_manager(session: SessionDep) -> GroupManager:
@@ -80,11 +65,9 @@ async def get_member_manager(session: SessionDep) -> MemberManager:
     return MemberManager(session)
 
 
-async def get_invitation_manager(
-    session: SessionDep, deliver: Annotated[Deliver, Depends(get_deliver)]
-) -> InvitationManager:
+async def get_invitation_manager(request: Request, session: SessionDep) -> InvitationManager:
     """Make the manager of invitations for one request."""
-    return InvitationManager(session, deliver)
+    return InvitationManager(session, request.state.settings.secret_keys[0])
 
 
 async def get_answer_manager(session: SessionDep) -> AnswerManager:

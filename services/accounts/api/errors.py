@@ -30,6 +30,8 @@ STATUS: dict[type[errors.Refusal], HTTPStatus] = {
     errors.ResetPasswordBadToken: HTTPStatus.BAD_REQUEST,
     errors.ResetPasswordInvalidPassword: HTTPStatus.BAD_REQUEST,
     errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
+    errors.ConfirmEmailBadToken: HTTPStatus.BAD_REQUEST,
+    errors.UndoEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
     errors.ReauthenticationRequired: HTTPStatus.FORBIDDEN,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from accounts.api.openapi import problems
 from accounts.domain import errors, readiness
@@ -25,8 +25,24 @@ async def live() -> Health:
     return Health()
 
 
+class MailBacklog(BaseModel):
+    """Mail that is not sent yet; it makes nothing unready, and somebody should look when it grows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    waiting: int = Field(description="Mails to be sent.", examples=[0])
+    oldest_seconds: int = Field(description="For how long the oldest of them has waited.", examples=[0])
+    parked: int = Field(description="Mails that were given up.", examples=[0])
+
+
+class Readiness(Health):
+    """That it can serve."""
+
+    mail: MailBacklog
+
+
 @router.get("/ready", summary="Can it serve?", responses=problems(errors.NotReady))
-async def ready(request: Request) -> Health:
+async def ready(request: Request) -> Readiness:
     """Answers 503 with a reason while the database is away, or its schema is not the one that this code needs."""
-    await readiness.check(request.state.sessionmaker)
-    return Health()
+    found = await readiness.check(request.state.sessionmaker)
+    return Readiness(mail=MailBacklog.model_validate(found))

@@ -47,6 +47,20 @@ class AnswerManager:
         page = await BY_ID.page(self.session, statement, query)
         return replace(page, rows=[_read(*row) for row in page.rows])
 
+    async def require(self, token: str, email: str) -> None:
+        """See that a token is one of an open invitation of an address, and leave it usable.
+
+        Raises:
+            InvitationBadToken: the token is good for nothing.
+            InvitationOtherAddress: the token was sent to another address.
+
+        """
+        theirs = (await self.session.exec(select(_is_of(email)).where(*_with(token)))).one_or_none()
+        if theirs is None:
+            raise errors.InvitationBadToken
+        if not theirs:
+            raise errors.InvitationOtherAddress
+
     async def accept(self, invitation_id: int, user: User) -> GroupRead:
         """Become a member by an invitation of the user's verified address; whoever is one already stays what they are.
 
@@ -70,11 +84,9 @@ class AnswerManager:
             UserNotFound: the user was deleted or deactivated meanwhile.
 
         """
-        user, its = await lock(self.session, user), _with(token)
-        theirs = (await self.session.exec(select(_is_of(user)).where(*its))).one_or_none()
-        if theirs is False:
-            raise errors.InvitationOtherAddress
-        group = await self._join(user, its)
+        user = await lock(self.session, user)
+        await self.require(token, user.email)
+        group = await self._join(user, _with(token))
         if group is None:
             raise errors.InvitationBadToken
         await UserDatabase(self.session, User).update(user, {"is_verified": True})
@@ -132,11 +144,11 @@ def _with(token: str) -> Conditions:
 
 
 def _addressed_to(user: User) -> Conditions:
-    return _is_of(user), OPEN, literal(user.is_verified)
+    return _is_of(user.email), OPEN, literal(user.is_verified)
 
 
-def _is_of(user: User) -> ColumnElement[bool]:
-    return func.lower(Invitation.email) == folded(user.email)
+def _is_of(email: str) -> ColumnElement[bool]:
+    return func.lower(Invitation.email) == folded(email)
 
 
 def _read(invitation: Invitation, group_name: str, inviter_name: str | None) -> OwnInvitationRead:

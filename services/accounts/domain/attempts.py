@@ -85,9 +85,9 @@ async def admit(
         TooManyAttempts: the attempt must not be looked at, and does not count.
 
     """
-    rule, network = RULES[attempt], _network(client)
-    limits = _counters(f"{attempt}-client", rule.client, network)
-    limits |= _counters(f"{attempt}-pair", rule.pair, address, network)
+    rule, its = RULES[attempt], network(client)
+    limits = _counters(f"{attempt}-client", rule.client, its)
+    limits |= _counters(f"{attempt}-pair", rule.pair, address, its)
     strangers = _counters(f"{attempt}-address", rule.address, address)
     known = _known(client, address) if rule.pair else ""
     async with transaction(sessionmaker) as session:
@@ -96,7 +96,7 @@ async def admit(
 
 async def welcome(session: Session, client: str, address: str) -> None:
     """Note that an address was proven, by its password or a mailed token: what its owner got wrong is forgotten."""
-    pair = _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, _network(client))
+    pair = _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, network(client))
     await throttle.forget(session, pair.keys(), _known(client, address), KNOWN)
 
 
@@ -109,7 +109,7 @@ def _scaled(limits: dict[str, Limit], factor: float) -> dict[str, Limit]:
 
 
 def _known(client: str, address: str) -> str:
-    return f"known:{_digest((address, _network(client)))}"
+    return f"known:{_digest((address, network(client)))}"
 
 
 def _digest(subject: tuple[str, ...]) -> str:
@@ -123,7 +123,8 @@ def _fold(text: str) -> str:
     return "".join(letter.lower()[0] for letter in text)
 
 
-def _network(client: str) -> str:
+def network(client: str) -> str:
+    """Name the network of a client's IP address, whose members count as one: an IPv6 site, or the address itself."""
     try:
         address = ip_address(client)
     except ValueError:

@@ -13,9 +13,7 @@ from accounts.domain.audit import Action, record
 from accounts.domain.audit_batch import record_each
 from accounts.domain.import_file import ImportFile
 from accounts.domain.invitations import Wanted, store
-from accounts.domain.inviting import INVITATION
 from accounts.domain.permissions import Act
-from accounts.domain.recovery import Deliver
 from accounts.models import User
 from accounts.models.user import COLLATION
 from accounts.schemas.bulk import ImportRead
@@ -53,12 +51,11 @@ ADD = text(f"""
 )
 
 
-async def run(
-    session: Session, group_id: int, actor: User, file: ImportFile, deliver: Deliver, *, dry_run: bool
-) -> ImportRead:
+async def run(session: Session, group_id: int, actor: User, file: ImportFile, key: str, *, dry_run: bool) -> ImportRead:
     """Make those in a file members, as far as the actor may add them, and invite the others.
 
-    Who is a member or invited already stays as they are. A dry run does all of it, and takes it back.
+    Who is a member or invited already stays as they are. ``key`` makes the invitations' tokens. A dry run does all of
+    it, and takes it back.
 
     Raises:
         UserNotFound: the actor was deleted or deactivated meanwhile.
@@ -66,23 +63,21 @@ async def run(
         GroupForbidden: the actor may not import.
 
     """
-    bulk = _Import(session, group_id, actor)
+    bulk = _Import(session, group_id, actor, key)
     async with session.begin_nested() as savepoint:
         await bulk.take(file)
         if dry_run:
             await savepoint.rollback()
-    for email, token in () if dry_run else bulk.sent:
-        deliver(INVITATION, email, token)
     return ImportRead(dry_run=dry_run, **bulk.counts)
 
 
 class _Import:
-    def __init__(self, session: Session, group_id: int, actor: User) -> None:
+    def __init__(self, session: Session, group_id: int, actor: User, key: str) -> None:
         self.session = session
         self.group_id = group_id
         self.actor = actor
+        self.key = key
         self.counts: Counter[str] = Counter()
-        self.sent: list[tuple[str, str]] = []
 
     async def take(self, file: ImportFile) -> None:
         await lock(self.session, self.actor)
@@ -107,12 +102,11 @@ class _Import:
         return [row for number, row in enumerate(rows, 1) if number not in added]
 
     async def _invite(self, rows: Sequence[Wanted]) -> None:
-        stored = await store(self.session, self.group_id, self.actor.id, rows)
-        about = [(None, {"role": invitation.role}) for invitation, _ in stored]
+        stored = await store(self.session, self.key, self.group_id, self.actor.id, rows)
+        about = [(None, {"role": invitation.role}) for invitation in stored]
         await record_each(self.session, Action.INVITATION_CREATED, self.group_id, about)
         self.counts["invited"] += len(stored)
         self.counts["already_invited"] += len(rows) - len(stored)
-        self.sent += [(invitation.email, token) for invitation, token in stored]
 
     async def _execute(self, statement: TextClause, rows: Sequence[Wanted], **values: Any) -> Sequence[Any]:
         connection = await self.session.connection()

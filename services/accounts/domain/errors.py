@@ -66,6 +66,18 @@ class VerifyUserBadToken(Refusal):
     code = "VERIFY_USER_BAD_TOKEN"
 
 
+class ConfirmEmailBadToken(Refusal):
+    """The token is unknown, used, superseded or expired, or something has changed that it rested on."""
+
+    code = "CONFIRM_EMAIL_BAD_TOKEN"
+
+
+class UndoEmailBadToken(Refusal):
+    """The token is unknown, used or expired."""
+
+    code = "UNDO_EMAIL_BAD_TOKEN"
+
+
 class BadCurrentPassword(Refusal):
     """The current password is wrong."""
 

@@ -4,7 +4,6 @@ An invitation is good for as long as it was made for, also when its inviter may 
 group. One that has expired is as good as none. ``inviting`` is for whoever invites, ``answers`` for the invited.
 """
 
-import secrets
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +13,13 @@ from typing import Any
 from sqlalchemy import Interval, LargeBinary, String, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, func, select
+from uuid_utils.compat import uuid7
 
 from accounts.database import Session
-from accounts.domain import tokens
+from accounts.domain import outbox, tokens
+from accounts.domain.outbox import Letter
 from accounts.domain.pages import Keyset, identity
-from accounts.models import Invitation, Role
+from accounts.models import Invitation, MailKind, Role
 from accounts.models.user import COLLATION
 
 OPEN = col(Invitation.expires_at) > func.now()
@@ -59,23 +60,22 @@ STORE: Any = select(Invitation).from_statement(
 
 
 async def store(
-    session: Session, group_id: int, inviter_id: uuid.UUID, rows: Sequence[Wanted]
-) -> list[tuple[Invitation, str]]:
-    """Invite addresses into a group, by two statements however many there are.
+    session: Session, key: str, group_id: int, inviter_id: uuid.UUID, rows: Sequence[Wanted]
+) -> list[Invitation]:
+    """Invite addresses into a group and post the tokens, by three statements however many there are.
 
     An address that has an open invitation into the group is left out, whatever its letter case, and so is the second
     of two rows with one address; an expired invitation is replaced. Who is a member already is the caller's to look
-    up, and what happened is the caller's to record and deliver.
+    up, and what happened is the caller's to record.
 
     The caller has locked the inviter (``access.lock``) and then the group (``access.hold``), and has asked the table of
     permissions: for INVITE, and for HANDLE_OWNERS where a role is owner.
 
     Returns:
-        The new invitations, each with the token to send to its address: for nobody else's eyes, and stored nowhere.
+        The new invitations.
 
     """
-    made = [secrets.token_urlsafe(32) for _ in rows]
-    sent = {tokens.digest(token): token for token in made}
+    hashes = {tokens.digest(tokens.derive(key, mail_id)): mail_id for mail_id in (uuid7() for _ in rows)}
     emails = [row.email for row in rows]
     await (await session.connection()).execute(END_EXPIRED, {"group_id": group_id, "emails": emails})
     values = {
@@ -84,7 +84,10 @@ async def store(
         "emails": emails,
         "roles": [row.role.value for row in rows],
         "notes": [row.note for row in rows],
-        "hashes": list(sent),
+        "hashes": list(hashes),
         "lifetimes": [row.lifetime for row in rows],
     }
-    return [(each, sent[each.token_hash]) for each in (await session.exec(STORE, params=values)).scalars()]
+    stored: list[Invitation] = (await session.exec(STORE, params=values)).scalars().all()
+    letters = [Letter(each.email, invitation_id=each.id, id=hashes[each.token_hash]) for each in stored]
+    await outbox.post(session, MailKind.INVITATION, letters)
+    return stored

@@ -1,6 +1,5 @@
 """Inviting: sent, listed, resent and revoked by whoever may."""
 
-import secrets
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,18 +8,16 @@ from sqlalchemy import update
 from sqlmodel import col, delete, exists, func, select
 
 from accounts.database import Session
-from accounts.domain import errors, tokens
+from accounts.domain import errors, outbox, tokens
 from accounts.domain.access import Access, find, hold, lock
 from accounts.domain.audit import Action, record
 from accounts.domain.invitations import BY_ID, OPEN, Wanted, store
+from accounts.domain.outbox import Letter
 from accounts.domain.permissions import Act
-from accounts.domain.recovery import Deliver
-from accounts.models import Invitation, Membership, Role, User
+from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.user import folded
 from accounts.schemas.invitation import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.page import Page, PageQuery
-
-INVITATION = "invitation"  # what its token is for, to whoever delivers it
 
 
 class InvitationManager:
@@ -29,9 +26,10 @@ class InvitationManager:
     Each raises GroupNotFound or GroupForbidden when the table of permissions says no.
     """
 
-    def __init__(self, session: Session, deliver: Deliver) -> None:
+    def __init__(self, session: Session, key: str) -> None:
+        """``key`` makes tokens."""
         self.session = session
-        self.deliver = deliver
+        self.key = key
 
     async def invite(self, group_id: int, wanted: InvitationCreate, actor: User) -> InvitationRead:
         """Invite an address and send it a token. Whether somebody has an account with it makes no difference.
@@ -48,13 +46,11 @@ class InvitationManager:
         if await self._is_member(group_id, wanted.email):
             raise errors.AlreadyMember
         row = Wanted(wanted.email, wanted.role, wanted.note, timedelta(wanted.expires_in_days))
-        stored = await store(self.session, group_id, actor.id, [row])
+        stored = await store(self.session, self.key, group_id, actor.id, [row])
         if not stored:
             raise errors.InvitationExists
-        [(invitation, token)] = stored
         await record(self.session, Action.INVITATION_CREATED, group_id=group_id, role=wanted.role)
-        self.deliver(INVITATION, invitation.email, token)
-        return _read(invitation, actor)
+        return _read(stored[0], actor)
 
     async def list(self, group_id: int, viewer: User, query: PageQuery) -> Page[InvitationRead]:
         """List a group's open invitations, the oldest first.
@@ -87,17 +83,17 @@ class InvitationManager:
         """
         access = await hold(self.session, group_id, actor, Act.INVITE)
         invitation, inviter = await self._one(access, invitation_id)
-        token = secrets.token_urlsafe(32)
+        letter = Letter(invitation.email, invitation_id=invitation.id)
         # Nothing but a token is ever changed, so that the time from the change on is what it was made for.
         values = {
-            "token_hash": tokens.digest(token),
+            "token_hash": tokens.digest(tokens.derive(self.key, letter.id)),
             "expires_at": func.now() + (col(Invitation.expires_at) - col(Invitation.updated_at)),
             "updated_at": func.now(),
         }
         await self.session.exec(update(Invitation).where(col(Invitation.id) == invitation_id).values(values))
         await self.session.refresh(invitation)
         await record(self.session, Action.INVITATION_RESENT, group_id=group_id, role=invitation.role)
-        self.deliver(INVITATION, invitation.email, token)
+        await outbox.post(self.session, MailKind.INVITATION, [letter])
         return _read(invitation, inviter)
 
     async def revoke(self, group_id: int, invitation_id: int, actor: User) -> None:

@@ -8,13 +8,13 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, delete, exists, select
 
 from accounts.database import Session
-from accounts.domain import errors
+from accounts.domain import errors, outbox
 from accounts.domain.access import Access, hold, role_of
 from accounts.domain.audit import Action, record
 from accounts.domain.ownership import refuse_last_owner
 from accounts.domain.permissions import Act
 from accounts.domain.roster import read
-from accounts.models import Membership, Role, User
+from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.group import MemberRead
 
 
@@ -136,6 +136,9 @@ class MemberManager:
         await record(
             self.session, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=access.group.id, role=role, was=current
         )
+        if user.id != self.session.info.get("actor_id"):
+            detail = {"group_name": access.group.name, "role": role, "was": current}
+            await outbox.post_to(self.session, MailKind.ROLE_CHANGED, user, **detail)
 
     async def _know(self, actor: User, user: User) -> bool:
         """Tell whether two share a group. Who were added by strangers would have shown them their address."""

@@ -12,14 +12,16 @@ from sqlmodel import col, select
 from accounts.database import Session
 from accounts.domain import audit
 from accounts.domain.pages import Keyset
-from accounts.models import Invitation, Membership, OneTimeToken, User, UserGroup, UserSession
+from accounts.models import Invitation, KnownDevice, Membership, OneTimeToken, OutboxMail, User, UserGroup, UserSession
 from accounts.models.user import folded
 from accounts.schemas.page import Page, PageQuery
 from accounts.schemas.personal_data import (
     Held,
     InvitationForMe,
     PersonalDataHead,
+    PersonalDevice,
     PersonalInvitation,
+    PersonalMail,
     PersonalMembership,
     PersonalSession,
     PersonalToken,
@@ -27,6 +29,7 @@ from accounts.schemas.personal_data import (
 from accounts.schemas.user import UserRead
 
 NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
+TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
 Read = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
 
 
@@ -47,6 +50,8 @@ def parts(user: User) -> dict[str, Read]:
         ),
         "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
         "one_time_tokens": _part(PersonalToken, col(OneTimeToken.purpose), col(OneTimeToken.user_id) == user.id),
+        "devices": _part(PersonalDevice, col(KnownDevice.fingerprint), col(KnownDevice.user_id) == user.id),
+        "mails": _part(PersonalMail, col(OutboxMail.id), col(OutboxMail.user_id) == user.id),
         "invitations_for_me": _part(
             InvitationForMe,
             col(Invitation.id),
@@ -69,9 +74,8 @@ def _part(schema: type[Held], key: Any, *where: ColumnElement[bool], **others: A
         others[name].label(name) if name in others else getattr(key.class_, name) for name in schema.model_fields
     ]
     statement = select(*columns).where(*where)
-    order = Keyset(
-        (key,), text=lambda row: str(getattr(row, key.key)), parse=lambda text: (key.type.python_type(text),)
-    )
+    write, parse = TEXTS.get(key.type.python_type, (str, key.type.python_type))
+    order = Keyset((key,), text=lambda row: write(getattr(row, key.key)), parse=lambda text: (parse(text),))
 
     async def read(session: Session, query: PageQuery) -> Page[Any]:
         page = await order.page(session, statement, query)

@@ -8,9 +8,20 @@ from sqlmodel import col, or_, select
 
 from accounts.database import Session
 from accounts.domain.audit import Action, record
-from accounts.models import AuditEvent, Entity, Invitation, OneTimeToken, Throttle, UserSession
+from accounts.models import (
+    AuditEvent,
+    Entity,
+    Invitation,
+    KnownDevice,
+    OneTimeToken,
+    OutboxMail,
+    Throttle,
+    UserSession,
+)
 from accounts.settings import Settings
 
+DEVICES = timedelta(days=180)
+PARKED = timedelta(days=30)  # a mail that was given up: time to see it, and why
 # For this transaction alone: there may be years of it.
 NO_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
@@ -30,6 +41,8 @@ async def prune(session: Session, settings: Settings) -> dict[str, int]:
         ),
         "one_time_token": await _delete(session, OneTimeToken, col(OneTimeToken.expires_at) < now),
         "invitation": await _delete(session, Invitation, col(Invitation.expires_at) < now),
+        "known_device": await _delete(session, KnownDevice, col(KnownDevice.seen_at) < now - DEVICES),
+        "outbox": await _delete(session, OutboxMail, col(OutboxMail.parked_at) < now - PARKED),
         "throttle": await _delete(session, Throttle, col(Throttle.arrival_at) < now),
         "audit_event": await _delete(session, AuditEvent, col(AuditEvent.at) < now - timedelta(settings.audit_days)),
     }

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
-from accounts.database import DATABASE_ERRORS, Sessionmaker, sqlstate
+from accounts.database import DATABASE_ERRORS, Session, Sessionmaker, sqlstate
+from accounts.domain.dispatch import Backlog, backlog
 from accounts.domain.errors import NotReady
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -15,8 +17,8 @@ SECONDS = 2
 UNDEFINED_TABLE = "42P01"
 
 
-async def check(sessionmaker: Sessionmaker) -> None:
-    """Ask the database for its revision, for two seconds at the most.
+async def check(sessionmaker: Sessionmaker) -> Backlog:
+    """Ask the database for its revision, for two seconds at the most; return what waits in the outbox.
 
     Raises:
         NotReady: with the reason.
@@ -24,13 +26,21 @@ async def check(sessionmaker: Sessionmaker) -> None:
     """
     try:
         async with asyncio.timeout(SECONDS), sessionmaker() as session:
-            found = set(await (await session.connection()).scalars(text("SELECT version_num FROM alembic_version")))
+            found = await _revisions(session)
+            if found == heads():
+                return await backlog(session)
     except DATABASE_ERRORS as error:
+        raise NotReady("The database does not answer.") from error
+    raise NotReady(f"The schema is at {_names(found)}, this code needs {_names(heads())}: run the migrations.")
+
+
+async def _revisions(session: Session) -> set[str]:
+    try:
+        return set(await (await session.connection()).scalars(text("SELECT version_num FROM alembic_version")))
+    except DBAPIError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
-            raise NotReady("The database does not answer.") from error
-        found = set()
-    if found != heads():
-        raise NotReady(f"The schema is at {_names(found)}, this code needs {_names(heads())}: run the migrations.")
+            raise
+        return set()
 
 
 @cache

@@ -1,6 +1,8 @@
 """Sessions: a sign-in is a row, and whoever deletes the row ends it at the next request."""
 
+import hashlib
 import hmac
+import re
 import secrets
 import uuid
 from collections.abc import Sequence
@@ -24,11 +26,12 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.database import Session
-from accounts.domain import errors
+from accounts.domain import errors, outbox
+from accounts.domain.attempts import network
 from accounts.domain.audit import Action, of_client, record
 from accounts.domain.keys import Claims
 from accounts.domain.refresh import SECRET_BYTES, Token
-from accounts.models import SessionKind, User, UserSession
+from accounts.models import MailKind, SessionKind, User, UserSession
 from accounts.models.session import ADDRESS_LENGTH, USER_AGENT_LENGTH
 from accounts.settings import Settings
 
@@ -37,13 +40,22 @@ SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are n
 FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
 
 
-# Text, since the ORM takes several times as long. The user is locked, so that the others are all there are.
+VERSIONS = re.compile(r"[\d._]+")
+# Text, since the ORM takes several times as long. The user is locked, so that the others are all there are. What it
+# selects is whether the user has signed in before, and never from this device: a statement sees what was before it.
 START = text("""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
-    ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id)
-    INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address)
-    VALUES (:id, :user_id, :kind, :token_hash, now() + :lifetime, :user_agent, :address)
+    ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
+    started AS (
+        INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address)
+        VALUES (:id, :user_id, :kind, :token_hash, now() + :lifetime, :user_agent, :address)
+    ), seen AS (
+        INSERT INTO known_device (user_id, fingerprint) VALUES (:user_id, :fingerprint)
+        ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = now()
+        WHERE known_device.seen_at < now() - interval '1 day'
+    )
+    SELECT bool_and(fingerprint <> :fingerprint) IS TRUE FROM known_device WHERE user_id = :user_id
 """).bindparams(
     bindparam("id", type_=Uuid),
     bindparam("user_id", type_=Uuid),
@@ -53,6 +65,7 @@ START = text("""
     bindparam("user_agent", type_=String),
     bindparam("address", type_=String),
     bindparam("others", type_=Integer),
+    bindparam("fingerprint", type_=LargeBinary),
 )
 
 
@@ -95,7 +108,7 @@ class SessionManager:
         """
         await self._lock(user)
         token = Token(uuid7(), secrets.token_bytes(SECRET_BYTES))
-        values = {
+        values: dict[str, Any] = {
             "id": token.session_id,
             "user_id": user.id,
             "kind": kind,
@@ -105,8 +118,12 @@ class SessionManager:
             "address": of_client(self.session, "address", ADDRESS_LENGTH),
             "others": self.settings.sessions_per_user - 1,
         }
-        await (await self.session.connection()).execute(START, values)
+        values["fingerprint"] = _fingerprint(values["address"], values["user_agent"])
+        unfamiliar = await (await self.session.connection()).scalar(START, values)
         await record(self.session, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
+        if unfamiliar:
+            where = {"device": values["user_agent"], "address": values["address"]}
+            await outbox.post_to(self.session, MailKind.NEW_SIGN_IN, user, **where)
         return token
 
     async def _lock(self, user: User) -> None:
@@ -197,3 +214,8 @@ class SessionManager:
         if not (await self.session.exec(statement)).rowcount:
             raise errors.SessionNotFound
         await record(self.session, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))
+
+
+def _fingerprint(address: str, user_agent: str) -> bytes:
+    """Know a device by its network and its browser, whatever the version."""
+    return hashlib.sha256(f"{network(address)}\n{VERSIONS.sub('', user_agent)}".encode()).digest()

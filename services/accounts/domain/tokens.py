@@ -1,37 +1,84 @@
-"""One-time tokens: made for one user, purpose and address; stored as hashes; used up by one atomic statement."""
+"""One-time tokens: made for one user, purpose and address; stored as hashes; used up by one atomic statement.
+
+A token follows from the id of the mail that brings it and from a key of the settings. So it stands nowhere, and a mail
+that has to be written again, since nobody knows whether it has arrived, is the same mail.
+"""
 
 import hashlib
-import secrets
-from datetime import timedelta
+import hmac
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Interval,
+    LargeBinary,
+    String,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    or_,
+    text,
+    update,
+)
 from sqlmodel import col, select
+from uuid_utils.compat import uuid7
 
 from accounts.database import Session
+from accounts.domain.outbox import CHANNEL, language_of
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.user import COLLATION
 
+LIFETIME = {
+    Purpose.VERIFY: timedelta(hours=24),
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.CONFIRM_EMAIL: timedelta(hours=24),
+    Purpose.UNDO_EMAIL: timedelta(days=7),
+}
+TYPED = (
+    bindparam("purpose", type_=String),
+    bindparam("email", type_=String),
+    bindparam("token_hash", type_=LargeBinary),
+    bindparam("lifetime", type_=Interval),
+)
 NO_WAIT = select(func.set_config("synchronous_commit", "off", True))
 # Text, because SQLAlchemy would compile an ON CONFLICT anew each time. The user is locked, so as not to be deleted
 # before the token is there.
-ISSUE = select(User).from_statement(
-    text(f"""
-        WITH needs AS (
-            SELECT id, email FROM "user"
-            WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
-                AND is_active AND NOT (is_verified AND CAST(:purpose AS text) = '{Purpose.VERIFY}')
-            FOR KEY SHARE
-        ), issued AS (
-            INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
-            SELECT id, :purpose, email, :token_hash, now() + CAST(:lifetime AS interval) FROM needs
-            ON CONFLICT (user_id, purpose) DO UPDATE
-            SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
-            RETURNING user_id
-        )
-        SELECT "user".* FROM "user" JOIN issued ON issued.user_id = "user".id
-    """)  # noqa: S608  # of constants
-)
-LIFETIME = {Purpose.VERIFY: timedelta(hours=24), Purpose.RESET: timedelta(hours=1)}
+ISSUE = text(f"""
+    WITH needs AS (
+        SELECT id, email FROM "user"
+        WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
+            AND is_active AND NOT (is_verified AND CAST(:purpose AS text) = '{Purpose.VERIFY}')
+        FOR KEY SHARE
+    ), issued AS (
+        INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
+        SELECT id, :purpose, email, :token_hash, now() + :lifetime FROM needs
+        ON CONFLICT (user_id, purpose) DO UPDATE
+        SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
+    ), posted AS (
+        INSERT INTO outbox (id, kind, email, user_id, language)
+        SELECT :mail_id, :purpose, email, id, :language FROM needs
+    )
+    SELECT pg_notify('{CHANNEL}', '')
+""").bindparams(*TYPED, bindparam("mail_id", type_=Uuid), bindparam("language", type_=String))  # noqa: S608  # of constants
+STORE = text("""
+    INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
+    VALUES (:user_id, :purpose, :email, :token_hash, now() + :lifetime)
+    ON CONFLICT (user_id, purpose) DO UPDATE
+    SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
+    WHERE :supersede OR one_time_token.expires_at <= now()
+    RETURNING user_id
+""").bindparams(*TYPED, bindparam("user_id", type_=Uuid), bindparam("supersede", type_=Boolean))
+
+
+def derive(key: str, mail_id: uuid.UUID) -> str:
+    """Tell the token that a mail brings: 256 bits, which only the holder of ``key`` can tell."""
+    return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
 
 
 def digest(token: str) -> bytes:
@@ -39,37 +86,84 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def issue(session: Session, email: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Make a token of 256 bits for the user with an address, unless there is none who needs one for the purpose.
+async def issue(session: Session, key: str, email: str, purpose: Purpose) -> None:
+    """Post a token to the user with an address, unless there is none who needs one for the purpose.
 
     The token that the user had for the same purpose is dead from now on. Whoever asks cannot tell by the time whether
-    there is such a user: it is one statement in any case, and the commit does not wait for the disk, which a
-    transaction that wrote nothing would not do either. What a crash loses can be asked for again.
+    there is such a user: it is one statement in any case.
     """
-    token = secrets.token_urlsafe(32)
-    values = {"email": email, "purpose": purpose, "token_hash": digest(token), "lifetime": LIFETIME[purpose]}
-    await session.exec(NO_WAIT)
-    user = await session.scalar(ISSUE, values)
-    return (user, token) if user else None
+    mail_id = uuid7()
+    values = {
+        "email": email,
+        "purpose": purpose,
+        "token_hash": digest(derive(key, mail_id)),
+        "lifetime": LIFETIME[purpose],
+        "mail_id": mail_id,
+        "language": language_of(session),
+    }
+    await (await session.connection()).execute(ISSUE, values)
 
 
-async def holder(session: Session, token: str, purpose: Purpose) -> User | None:
-    """Find the active user whom a usable token stands for, and leave it usable."""
-    statement = select(User).join(OneTimeToken, col(OneTimeToken.user_id) == User.id).where(*_usable(token, purpose))
-    return (await session.exec(statement)).one_or_none()
+async def store(
+    session: Session, key: str, mail_id: uuid.UUID, user: User, purpose: Purpose, email: str, *, supersede: bool = True
+) -> bool:
+    """Store the token that a mail will bring to ``email``; say whether it is good.
+
+    It is not where the user has another one for the same purpose that it does not ``supersede``.
+    """
+    values = {
+        "user_id": user.id,
+        "purpose": purpose,
+        "email": email,
+        "token_hash": digest(derive(key, mail_id)),
+        "lifetime": LIFETIME[purpose],
+        "supersede": supersede,
+    }
+    return (await (await session.connection()).execute(STORE, values)).first() is not None
 
 
-async def use(session: Session, token: str, purpose: Purpose) -> User | None:
-    """Use a token up and return its user. Of several callers at once, one gets the user and the others None."""
-    user = await holder(session, token, purpose)
+def candidates(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:
+    """Give the tokens that a mail may bring, by their hashes: a newer key may have come since it was posted."""
+    made = [derive(key, mail_id) for key in keys]
+    return {digest(token): token for token in made}
+
+
+async def renew(
+    session: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose
+) -> tuple[str, datetime] | None:
+    """Begin the lifetime of the token that a mail brings, when it is written, and tell it with its end.
+
+    None if it was used, superseded or revoked.
+    """
+    made = candidates(keys, mail_id)
+    its = (col(OneTimeToken.token_hash).in_(made), OneTimeToken.purpose == purpose)
+    statement: Any = update(OneTimeToken).where(*its).values(expires_at=func.now() + LIFETIME[purpose])
+    found = await session.exec(statement.returning(col(OneTimeToken.token_hash), col(OneTimeToken.expires_at)))
+    row = found.one_or_none()
+    return (made[row[0]], row[1]) if row else None
+
+
+async def holder(session: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
+    """Find the active user whom a usable token stands for, with the address that it was made for; leave it usable."""
+    statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
+    return (await session.exec(statement.where(*_usable(token, purpose)))).one_or_none()
+
+
+async def use(session: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
+    """Use a token up and return what ``holder`` does. Of several callers at once, one gets it and the others None."""
+    found = await holder(session, token, purpose)
     statement = delete(OneTimeToken).where(col(OneTimeToken.token_hash) == digest(token))
-    used = (await session.exec(statement.returning(col(OneTimeToken.user_id)))).all() if user else ()
-    return user if used else None
+    used = (await session.exec(statement.returning(col(OneTimeToken.user_id)))).all() if found else ()
+    return found if used else None
 
 
 async def revoke(session: Session, user: User) -> None:
-    """Kill all tokens of a user, because the password or the address that they rest on has changed."""
-    await session.exec(delete(OneTimeToken).where(col(OneTimeToken.user_id) == user.id))
+    """Kill all tokens of a user, because the password or the address that they rest on has changed.
+
+    But for the one that gets an address back: whoever took the account over would begin with a change of these.
+    """
+    theirs = (col(OneTimeToken.user_id) == user.id, col(OneTimeToken.purpose) != Purpose.UNDO_EMAIL)
+    await session.exec(delete(OneTimeToken).where(*theirs))
 
 
 def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
@@ -77,6 +171,10 @@ def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
         col(OneTimeToken.token_hash) == digest(token),
         col(OneTimeToken.purpose) == purpose,
         col(OneTimeToken.expires_at) > func.now(),
-        col(OneTimeToken.email) == User.email,
+        # What changes an address is made for another one than the user has.
+        or_(
+            col(OneTimeToken.email) == User.email,
+            col(OneTimeToken.purpose).in_([Purpose.CONFIRM_EMAIL, Purpose.UNDO_EMAIL]),
+        ),
         col(User.is_active).is_(True),
     )

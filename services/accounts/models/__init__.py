@@ -2,8 +2,10 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
+from accounts.models.device import KnownDevice
 from accounts.models.group import Membership, Role, UserGroup, Visibility
 from accounts.models.invitation import Invitation
+from accounts.models.outbox import MailKind, OutboxMail
 from accounts.models.session import SessionKind, UserSession
 from accounts.models.throttle import Throttle
 from accounts.models.token import OneTimeToken, Purpose
@@ -14,8 +16,11 @@ __all__ = [
     "Base",
     "Entity",
     "Invitation",
+    "KnownDevice",
+    "MailKind",
     "Membership",
     "OneTimeToken",
+    "OutboxMail",
     "Purpose",
     "Role",
     "SessionKind",

@@ -1,11 +1,11 @@
-"""Mail that is to be sent: a row is stored with its cause, by the same transaction, and ends when a server has taken it."""
+"""Mail that is to be sent: a row is stored by the transaction that causes it, and ends when a server has taken it."""
 
 import uuid
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, DateTime, Index, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -33,10 +33,10 @@ class MailKind(StrEnum):
 
 
 class OutboxMail(Entity, table=True):
-    """What to say to whom, in ``detail``, and never a usable token: tokens are made when the mail is written.
+    """What to say to whom, in ``detail``, and never a token: that follows from ``id`` and a key of the settings.
 
-    ``id`` is a UUIDv7 and names the mail to mail servers. ``next_at`` is when it may be tried next, ``written_at`` when
-    its token was made, and ``parked_at`` when it was given up, for ``error``.
+    ``id`` is a UUIDv7 and names the mail to mail servers, too. ``next_at`` is when it may be tried next, ``parked_at``
+    when it was given up, and ``error`` what went wrong lately.
     """
 
     __tablename__ = "outbox"
@@ -49,8 +49,10 @@ class OutboxMail(Entity, table=True):
     kind: MailKind = Field(sa_type=one_of(MailKind))
     email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
     user_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE", index=True)
-    invitation_id: int | None = Field(default=None, foreign_key="invitation.id", ondelete="CASCADE", index=True)
-    language: str = Field(max_length=LANGUAGE_LENGTH)
+    invitation_id: int | None = Field(
+        default=None, sa_type=BigInteger, foreign_key="invitation.id", ondelete="CASCADE", index=True
+    )
+    language: str = Field(default="en", max_length=LANGUAGE_LENGTH, sa_column_kwargs={"server_default": "en"})
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = Field(
         default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
@@ -59,6 +61,5 @@ class OutboxMail(Entity, table=True):
         default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
     )
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    written_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     parked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     error: str = Field(default="", max_length=ERROR_LENGTH, sa_column_kwargs={"server_default": ""})

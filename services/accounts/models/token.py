@@ -16,6 +16,8 @@ class Purpose(StrEnum):
 
     VERIFY = "verify"
     RESET = "reset"
+    CONFIRM_EMAIL = "confirm_email"
+    UNDO_EMAIL = "undo_email"
 
 
 class OneTimeToken(Entity, table=True):

@@ -2,11 +2,12 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from accounts.models.group import Role
+from accounts.models.outbox import MailKind
 from accounts.models.session import SessionKind
 from accounts.models.token import Purpose
 from accounts.schemas.audit import PersonalEvent
@@ -54,6 +55,28 @@ class PersonalToken(Held):
     expires_at: datetime
 
 
+class PersonalDevice(Held):
+    """A browser in a network that one has signed in from, known by a hash of both."""
+
+    fingerprint: Annotated[str, BeforeValidator(bytes.hex)]
+    seen_at: datetime
+
+
+class PersonalMail(Held):
+    """A mail to one that is not sent yet, or was given up."""
+
+    id: uuid.UUID
+    kind: MailKind
+    email: Address
+    language: str
+    detail: dict[str, Any]
+    created_at: datetime
+    next_at: datetime
+    attempts: int
+    parked_at: datetime | None
+    error: str
+
+
 class PersonalInvitation(Held):
     """An invitation into a group that nobody has answered yet."""
 
@@ -90,6 +113,8 @@ class PersonalData(PersonalDataHead):
     memberships: list[PersonalMembership]
     sessions: list[PersonalSession]
     one_time_tokens: list[PersonalToken]
+    devices: list[PersonalDevice]
+    mails: list[PersonalMail]
     invitations_for_me: list[InvitationForMe]
     invitations_by_me: list[PersonalInvitation]
     events: list[PersonalEvent] = Field(description="What one did, and what was done to one: the newest first.")

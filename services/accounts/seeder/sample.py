@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
 
-from accounts.cli import deliver_nothing
 from accounts.database import Session
 from accounts.domain import members
 from accounts.domain.groups import GroupManager
@@ -15,6 +14,7 @@ from accounts.domain.users import UserManager
 from accounts.models import Role, User, UserGroup, Visibility
 from accounts.schemas.group import GroupCreate
 from accounts.schemas.user import SuperuserCreate
+from accounts.settings import get_settings
 
 PASSWORD = "correct-horse-battery"  # noqa: S105  # known to everybody: the seeder refuses to run in production
 SUPERUSER = "arthur@example.com"
@@ -72,7 +72,8 @@ class Sample:
 
 async def make(session: Session, passwords: Passwords) -> Sample:
     """Make what is missing of the sample data, and change nothing of what exists."""
-    users, groups, sample = UserManager(session, passwords, deliver_nothing), GroupManager(session), Sample()
+    users = UserManager(session, passwords, get_settings().secret_keys[0])
+    groups, sample = GroupManager(session), Sample()
     people = {person.email: await _user(users, person, sample) for person in PEOPLE}
     for wanted_id, group_create in enumerate(GROUPS, start=1):
         roles = ROLES[group_create.name]

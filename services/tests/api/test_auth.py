@@ -8,7 +8,7 @@ from httpx2 import AsyncClient
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.database import Sessionmaker
-from accounts.models import Purpose
+from accounts.models import MailKind, Purpose
 from accounts.settings import get_settings
 from conftest import world_of
 from people import PASSWORD, World
@@ -29,14 +29,35 @@ class TestRegister:
         assert PASSWORD not in response.text
         assert "hash" not in response.text
 
-    @pytest.mark.parametrize("email", [ARTHUR["email"], "King.ARTHUR@Camelot.example.COM"])
-    async def test_allows_one_account_an_address(self, client: AsyncClient, email: str) -> None:
+    @pytest.mark.parametrize("email", [ARTHUR["email"], "King.ARTHUR@camelot.example.com"])
+    async def test_tells_by_mail_alone_that_an_address_is_taken(
+        self, client: AsyncClient, world: World, email: str
+    ) -> None:
+        first = await client.post("/auth/register", json=ARTHUR)
+        again = await client.post("/auth/register", json=ARTHUR | {"email": email, "password": NEW_PASSWORD})
+
+        ids = first.json().pop("id"), again.json().pop("id")
+        alike = [{**each.json(), "id": "", "email": "", "created_at": "", "updated_at": ""} for each in (first, again)]
+        assert (first.status_code, again.status_code, again.json()["email"]) == (201, 201, email)
+        assert alike[0] == alike[1]
+        assert ids[0] != ids[1]
+        assert first.headers.keys() == again.headers.keys()
+        assert [mail[:2] for mail in await world.mails()] == [
+            (MailKind.VERIFY, ARTHUR["email"]), (MailKind.ACCOUNT_EXISTS, ARTHUR["email"]),
+        ]  # fmt: skip
+        assert (await world.login(ARTHUR["email"], NEW_PASSWORD)).status_code == 400
+
+    async def test_mails_a_token_that_verifies_the_address(self, client: AsyncClient, world: World) -> None:
         await client.post("/auth/register", json=ARTHUR)
 
-        response = await client.post("/auth/register", json=ARTHUR | {"email": email})
+        response = await client.post("/auth/verify", json={"token": await world.token()})
 
-        assert response.status_code == 400
-        assert response.json()["detail"] == "REGISTER_USER_ALREADY_EXISTS"
+        assert (response.status_code, response.json()["is_verified"]) == (200, True)
+
+    async def test_posts_nothing_when_it_refuses(self, client: AsyncClient, world: World) -> None:
+        await client.post("/auth/register", json=ARTHUR | {"password": "short"})
+
+        assert await world.mails() == []
 
     async def test_makes_one_account_when_twenty_register_at_once(self, busy_world: World) -> None:
         spellings = [
@@ -50,7 +71,9 @@ class TestRegister:
             *(busy_world.client.post("/auth/register", json=ARTHUR | {"email": each}) for each in spellings * 5)
         )
 
-        assert sorted(response.status_code for response in responses) == [201] + [400] * 19
+        assert [response.status_code for response in responses] == [201] * 20
+        kinds = sorted(mail.kind for mail in await busy_world.mails())
+        assert kinds == [MailKind.ACCOUNT_EXISTS] * 19 + [MailKind.VERIFY]
         assert (await busy_world.login(ARTHUR["email"])).status_code == 200
 
     @pytest.mark.parametrize("password", ["a", "eleven char"])
@@ -193,7 +216,7 @@ class TestVerify:
         response = await client.post("/auth/request-verify-token", json={"email": arthur.email.upper()})
         assert response.status_code == 202
 
-        response = await client.post("/auth/verify", json={"token": world.sent.last})
+        response = await client.post("/auth/verify", json={"token": (await world.token())})
 
         assert response.status_code == 200
         assert response.json()["is_verified"] is True
@@ -208,7 +231,7 @@ class TestVerify:
         response = await client.post("/auth/request-verify-token", json={"email": f"{name}@camelot.example.com"})
 
         assert (response.status_code, response.text) == (202, "null")
-        assert world.sent.tokens == []
+        assert (await world.tokens()) == []
 
     async def test_refuses_a_token_for_an_address_that_was_changed(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
@@ -216,20 +239,20 @@ class TestVerify:
         headers = await world.sign_in(arthur)
         await client.patch("/users/me", json={"email": "other@camelot.example.com"}, headers=headers)
 
-        await assert_bad_token(client, "/auth/verify", {"token": world.sent.last})
+        await assert_bad_token(client, "/auth/verify", {"token": (await world.token())})
 
     async def test_refuses_a_token_for_another_purpose(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
-        await assert_bad_token(client, "/auth/verify", {"token": world.sent.last})
+        await assert_bad_token(client, "/auth/verify", {"token": (await world.token())})
 
 
 class TestReset:
     async def test_sets_the_password_and_only_once(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
-        body = {"token": world.sent.last, "password": NEW_PASSWORD}
+        body = {"token": (await world.token()), "password": NEW_PASSWORD}
 
         assert (await client.post("/auth/reset-password", json=body)).status_code == 200
 
@@ -240,11 +263,12 @@ class TestReset:
     async def test_works_for_one_of_ten_at_once(self, busy_world: World) -> None:
         arthur = await busy_world.user("arthur")
         await busy_world.client.post("/auth/forgot-password", json={"email": arthur.email})
+        token = await busy_world.token()
 
         responses = await asyncio.gather(
             *(
                 busy_world.client.post(
-                    "/auth/reset-password", json={"token": busy_world.sent.last, "password": f"{NEW_PASSWORD}{number}"}
+                    "/auth/reset-password", json={"token": token, "password": f"{NEW_PASSWORD}{number}"}
                 )
                 for number in range(10)
             )
@@ -256,8 +280,10 @@ class TestReset:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
-        refused = await client.post("/auth/reset-password", json={"token": world.sent.last, "password": "short"})
-        accepted = await client.post("/auth/reset-password", json={"token": world.sent.last, "password": NEW_PASSWORD})
+        refused = await client.post("/auth/reset-password", json={"token": (await world.token()), "password": "short"})
+        accepted = await client.post(
+            "/auth/reset-password", json={"token": (await world.token()), "password": NEW_PASSWORD}
+        )
 
         assert (refused.status_code, refused.json()["detail"]) == (400, "RESET_PASSWORD_INVALID_PASSWORD")
         assert accepted.status_code == 200
@@ -269,7 +295,9 @@ class TestReset:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
-        response = await client.post("/auth/reset-password", json={"token": world.sent.last, "password": password})
+        response = await client.post(
+            "/auth/reset-password", json={"token": (await world.token()), "password": password}
+        )
 
         assert (response.status_code, response.json()["detail"]) == (400, "RESET_PASSWORD_INVALID_PASSWORD")
 
@@ -277,7 +305,7 @@ class TestReset:
         arthur = await world.user("arthur")
         for _ in range(2):
             await client.post("/auth/forgot-password", json={"email": arthur.email})
-        (_, _, older), (_, _, newer) = world.sent.tokens
+        (_, _, older), (_, _, newer) = await world.tokens()
 
         await assert_bad_token(client, "/auth/reset-password", {"token": older, "password": NEW_PASSWORD})
         body = {"token": newer, "password": NEW_PASSWORD}
@@ -289,7 +317,7 @@ class TestReset:
         headers = await world.sign_in(arthur)
         await client.patch("/users/me", json={"password": NEW_PASSWORD}, headers=headers)
 
-        await assert_bad_token(client, "/auth/reset-password", {"token": world.sent.last, "password": PASSWORD})
+        await assert_bad_token(client, "/auth/reset-password", {"token": (await world.token()), "password": PASSWORD})
 
     async def test_does_nothing_for_the_inactive(self, client: AsyncClient, world: World) -> None:
         await world.user("arthur", is_active=False)
@@ -297,14 +325,14 @@ class TestReset:
         response = await client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
 
         assert response.status_code == 202
-        assert world.sent.tokens == []
+        assert (await world.tokens()) == []
 
     async def test_hands_over_the_purpose_and_the_address(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
 
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
-        assert [(purpose, email) for purpose, email, _ in world.sent.tokens] == [(Purpose.RESET, arthur.email)]
+        assert [(purpose, email) for purpose, email, _ in (await world.tokens())] == [(Purpose.RESET, arthur.email)]
 
 
 async def assert_bad_token(client: AsyncClient, path: str, body: dict[str, str]) -> None:

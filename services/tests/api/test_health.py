@@ -11,7 +11,19 @@ from people import World
 async def test_lives_and_serves(world: World) -> None:
     for probe in ("live", "ready"):
         response = await world.client.get(f"/health/{probe}")
-        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+        assert (response.status_code, response.json()["status"]) == (200, "ok")
+
+
+async def test_says_how_much_mail_waits(world: World) -> None:
+    await world.user("arthur")
+    for _ in range(3):
+        await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
+    await world.sql("UPDATE outbox SET parked_at = now() WHERE id = (SELECT min(id::text)::uuid FROM outbox)")
+    await world.sql("UPDATE outbox SET created_at = now() - interval '90 seconds'")
+
+    response = await world.client.get("/health/ready")
+
+    assert response.json() == {"status": "ok", "mail": {"waiting": 2, "oldest_seconds": 90, "parked": 1}}
 
 
 @pytest.mark.parametrize(

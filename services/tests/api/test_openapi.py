@@ -13,6 +13,7 @@ DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
 OPEN = {
     "/.well-known/jwks.json",
+    "/auth/confirm-email",
     "/auth/cookie/login",
     "/auth/forgot-password",
     "/auth/jwt/login",
@@ -20,6 +21,7 @@ OPEN = {
     "/auth/register",
     "/auth/request-verify-token",
     "/auth/reset-password",
+    "/auth/undo-email",
     "/auth/verify",
     "/health/live",
     "/health/ready",

@@ -34,7 +34,7 @@ def told(answers: list[Response]) -> Counter[tuple[int, str | None]]:
 
 async def test_twenty_at_once_make_one_membership(busy_world: World, table: Table, galahad: dict[str, str]) -> None:
     invitation = (await table.invite(GALAHAD)).json()["id"]
-    client, body = busy_world.client, {"token": busy_world.sent.last}
+    client, body = busy_world.client, {"token": (await busy_world.token())}
 
     answers = await asyncio.gather(
         *(client.post("/invitations/accept", json=body, headers=galahad) for _ in range(10)),
@@ -53,8 +53,10 @@ async def test_of_several_who_sign_up_with_a_token_one_does(busy_world: World, t
 
     answers = await asyncio.gather(*(busy_world.client.post("/auth/register", json=body) for _ in range(5)))
 
-    assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400]
-    assert (400, "REGISTER_USER_ALREADY_EXISTS") in told(answers)
+    # Who comes first makes the account. The others are answered as if they had, or find the token used up.
+    assert {answer.status_code for answer in answers} <= {201, 400}
+    assert 201 in {answer.status_code for answer in answers}
+    assert (await table.roles())["galahad"] == "member"
 
 
 Meet = Callable[[Table, str], Awaitable[Response]]
@@ -79,7 +81,7 @@ async def test_meet_whoever_ends_the_invitation(
     busy_world: World, table: Table, galahad: dict[str, str], meet: Meet, answer: str, *, first: bool
 ) -> None:
     one = f"{table.path}/{(await table.invite(GALAHAD)).json()['id']}"
-    body = {"token": busy_world.sent.last}
+    body = {"token": (await busy_world.token())}
     answering = busy_world.client.post(f"/invitations/{answer}", json=body, headers=galahad)
     both = [answering, meet(table, one)]
 
@@ -95,7 +97,7 @@ async def test_meet_whoever_ends_the_invitation(
 
 async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, galahad: dict[str, str]) -> None:
     invitation = (await table.invite(GALAHAD)).json()["id"]
-    body = {"token": busy_world.sent.last}
+    body = {"token": (await busy_world.token())}
 
     async with transaction(busy_world.sessionmaker) as session:
         arthur = await UserDatabase(session, User).get_by_email("arthur@camelot.example.com")
@@ -104,7 +106,7 @@ async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, gal
         accepting = asyncio.create_task(busy_world.client.post("/invitations/accept", json=body, headers=galahad))
         await asyncio.sleep(0.3)
         assert not accepting.done()
-        await InvitationManager(session, busy_world.sent).revoke(table.group.id, invitation, arthur)
+        await InvitationManager(session, busy_world.key).revoke(table.group.id, invitation, arthur)
 
     assert (await accepting).json()["detail"] == "INVITATION_BAD_TOKEN"
 

@@ -171,7 +171,7 @@ async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> Non
     """The other's transaction is under way, so that the request that makes the group has to wait for it."""
     user, headers = await court.extra()
     async with transaction(court.world.sessionmaker) as session:
-        manager = UserManager(session, court.world.passwords, court.world.sent)
+        manager = UserManager(session, court.world.passwords, court.world.key)
         found = await manager.by_id(user.id)
         if act == "deactivated":
             await manager.update(SuperuserUpdate(is_active=False), found)

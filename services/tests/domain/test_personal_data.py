@@ -10,7 +10,9 @@ from accounts.schemas.audit import PersonalEvent
 from accounts.schemas.personal_data import (
     PersonalData,
     PersonalDataHead,
+    PersonalDevice,
     PersonalInvitation,
+    PersonalMail,
     PersonalMembership,
     PersonalSession,
     PersonalToken,
@@ -23,6 +25,8 @@ EXPORTED: dict[str, type[BaseModel]] = {
     "membership": PersonalMembership,
     "user_session": PersonalSession,
     "one_time_token": PersonalToken,
+    "known_device": PersonalDevice,
+    "outbox": PersonalMail,
     "invitation": PersonalInvitation,
     "audit_event": PersonalEvent,
 }
@@ -31,6 +35,9 @@ REASONS = {
     "membership.user_id": "whom the document is about",
     "user_session.user_id": "whom the document is about",
     "one_time_token.user_id": "whom the document is about",
+    "known_device.user_id": "whom the document is about",
+    "outbox.user_id": "whom the document is about",
+    "outbox.invitation_id": "of mails to those who have no account yet, and so are nobody's",
     "invitation.inviter_id": "the user, of invitations_by_me; of others' nobody is named",
     "audit_event.actor_id": "by_me says whether it was the user; others are not named",
     "audit_event.user_id": "to_me, as above",
@@ -91,5 +98,7 @@ def test_what_becomes_of_it_when_the_user_is_deleted() -> None:
         "membership": "CASCADE",
         "user_session": "CASCADE",
         "one_time_token": "CASCADE",
+        "known_device": "CASCADE",
+        "outbox": "CASCADE",
         "invitation": "SET NULL",
     }

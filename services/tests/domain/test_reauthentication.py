@@ -98,7 +98,7 @@ class TestProof:
         async def verify_and_lose(password: str, hashed: str | None) -> tuple[bool, str | None]:
             answer = await verify(password, hashed)
             async with transaction(busy_world.sessionmaker) as session:
-                manager = UserManager(session, busy_world.passwords, busy_world.sent)
+                manager = UserManager(session, busy_world.passwords, busy_world.key)
                 await manager.update(UserUpdate(password=NEW_PASSWORD), await manager.by_id(arthur.id))
             return answer
 
@@ -151,18 +151,17 @@ async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch
 
 
 class TestOtherSessions:
-    @pytest.mark.parametrize("body", [{"password": NEW_PASSWORD}, {"email": "rex@camelot.example.com"}])
-    async def test_end_with_what_they_rest_on(self, client: AsyncClient, world: World, body: dict[str, str]) -> None:
+    async def test_end_with_what_they_rest_on(self, client: AsyncClient, world: World) -> None:
         arthur, guinevere = await world.user("arthur"), await world.user("guinevere")
         here, elsewhere, other = [await world.sign_in(user) for user in (arthur, arthur, guinevere)]
 
-        await ask(world, "PATCH", body, here)
+        await ask(world, "PATCH", {"password": NEW_PASSWORD}, here)
 
         assert [(await client.get("/users/me", headers=each)).status_code for each in (here, elsewhere, other)] == [
             200, 401, 200,
         ]  # fmt: skip
 
-    @pytest.mark.parametrize("body", [{"display_name": "Rex"}, {"email": "arthur@camelot.example.com"}])
+    @pytest.mark.parametrize("body", [{"display_name": "Rex"}, {"email": "rex@camelot.example.com"}])
     async def test_outlast_other_changes(self, client: AsyncClient, world: World, body: dict[str, str]) -> None:
         arthur = await world.user("arthur")
         here, elsewhere = [await world.sign_in(arthur) for _ in range(2)]
@@ -176,7 +175,7 @@ class TestOtherSessions:
         headers = await world.sign_in(arthur)
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
-        await client.post("/auth/reset-password", json={"token": world.sent.last, "password": NEW_PASSWORD})
+        await client.post("/auth/reset-password", json={"token": (await world.token()), "password": NEW_PASSWORD})
 
         assert (await client.get("/users/me", headers=headers)).status_code == 401
 

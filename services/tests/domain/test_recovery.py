@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import text
 
 from accounts.database import transaction
-from accounts.domain import tokens
 from accounts.domain.users import UserManager
 from accounts.models import Purpose, User
 from people import World
@@ -16,11 +15,11 @@ async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> N
     arthur = await world.user("arthur")
 
     async with transaction(world.sessionmaker) as session:
-        manager = UserManager(session, world.passwords, world.sent)
+        manager = UserManager(session, world.passwords, world.key)
         await manager.forgot_password(arthur)
         await manager.request_verify(arthur)
 
-    assert [(purpose, email) for purpose, email, _ in world.sent.tokens] == [
+    assert [(purpose, email) for purpose, email, _ in (await world.tokens())] == [
         (Purpose.RESET, arthur.email),
         (Purpose.VERIFY, arthur.email),
     ]
@@ -32,7 +31,7 @@ async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -
 
     async with transaction(world.sessionmaker) as session:
         await (await session.connection()).execute(text("SET LOCAL synchronous_commit = on"))
-        await tokens.issue(session, email, Purpose.RESET)
+        await UserManager(session, world.passwords, world.key).request(Purpose.RESET, email)
         setting = await (await session.connection()).scalar(text("SHOW synchronous_commit"))
 
     assert setting == "off"
@@ -49,4 +48,4 @@ async def test_nobody_gets_a_token_who_is_deleted_at_the_same_instant(busy_world
         assert not asking.done()
 
     assert (await asking).status_code == 202
-    assert busy_world.sent.tokens == []
+    assert (await busy_world.tokens()) == []

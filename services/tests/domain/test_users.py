@@ -21,7 +21,7 @@ async def test_a_user_who_is_deleted_meanwhile_is_not_found(world: World) -> Non
     arthur = await world.user("arthur")
 
     async with world.sessionmaker() as session:
-        manager = UserManager(session, world.passwords, world.sent)
+        manager = UserManager(session, world.passwords, world.key)
         arthur = await manager.by_id(arthur.id)
         await (await session.connection()).execute(text('DELETE FROM "user"'))
         with pytest.raises(UserNotFound):
@@ -32,7 +32,7 @@ async def test_who_became_the_last_superuser_meanwhile_stays(world: World) -> No
     arthur = await world.user("arthur")
 
     async with world.sessionmaker() as session:
-        manager = UserManager(session, world.passwords, world.sent)
+        manager = UserManager(session, world.passwords, world.key)
         arthur = await manager.by_id(arthur.id)
         await (await session.connection()).execute(text('UPDATE "user" SET is_superuser = true'))
         with pytest.raises(LastSuperuser):

@@ -1,0 +1,92 @@
+"""Mail is posted by the transaction that causes it, and by nothing else: what is rolled back is written to nobody.
+
+``dispatch`` is the other end. The row says what to write about; the token that a mail may bring follows from its id.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, String, Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from uuid_utils.compat import uuid7
+
+from accounts.database import Session
+from accounts.models import MailKind, User
+from accounts.models.user import COLLATION
+
+CHANNEL = "outbox"  # notified at each commit that has posted something
+LANGUAGE = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What to write about to an address: ``user_id`` is whose it is, ``invitation_id`` which it brings."""
+
+    email: str
+    user_id: uuid.UUID | None = None
+    invitation_id: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    id: uuid.UUID = field(default_factory=uuid7)
+
+
+# Text, as everything that sign-ins and sign-ups run. The id is the caller's, who stores the token that follows from it.
+POST = text(f"""
+    WITH posted AS (
+        INSERT INTO outbox (id, kind, email, user_id, invitation_id, language, detail)
+        SELECT id, :kind, email, user_id, invitation_id, :language, detail
+        FROM unnest(:ids, :emails, :user_ids, :invitation_ids, :details)
+            AS given (id, email, user_id, invitation_id, detail)
+    )
+    SELECT pg_notify('{CHANNEL}', '')
+""").bindparams(  # noqa: S608  # of a constant
+    bindparam("kind", type_=String),
+    bindparam("language", type_=String),
+    bindparam("ids", type_=ARRAY(Uuid)),
+    bindparam("emails", type_=ARRAY(String)),
+    bindparam("user_ids", type_=ARRAY(Uuid)),
+    bindparam("invitation_ids", type_=ARRAY(BigInteger)),
+    bindparam("details", type_=ARRAY(JSONB)),
+)
+POST_TO_HOLDER = text(f"""
+    WITH posted AS (
+        INSERT INTO outbox (id, kind, email, user_id, language)
+        SELECT :id, :kind, email, id, :language FROM "user"
+        WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
+    )
+    SELECT pg_notify('{CHANNEL}', '')
+""").bindparams(  # noqa: S608  # of constants
+    bindparam("id", type_=Uuid), bindparam("kind", type_=String), bindparam("language", type_=String)
+)
+
+
+async def post(session: Session, kind: MailKind, letters: Sequence[Letter]) -> None:
+    """Post letters of a kind, by one statement however many there are; they leave after the commit."""
+    values = {
+        "kind": kind,
+        "language": language_of(session),
+        "ids": [each.id for each in letters],
+        "emails": [each.email for each in letters],
+        "user_ids": [each.user_id for each in letters],
+        "invitation_ids": [each.invitation_id for each in letters],
+        "details": [each.detail for each in letters],
+    }
+    await (await session.connection()).execute(POST, values)
+
+
+async def post_to(session: Session, kind: MailKind, user: User, **detail: Any) -> None:
+    """Post a letter to a user."""
+    await post(session, kind, [Letter(user.email, user.id, detail=detail)])
+
+
+async def post_to_holder(session: Session, kind: MailKind, email: str) -> None:
+    """Post a letter to the active user who has an address, if there is one; it is one statement either way."""
+    values = {"id": uuid7(), "kind": kind, "language": language_of(session), "email": email}
+    await (await session.connection()).execute(POST_TO_HOLDER, values)
+
+
+def language_of(session: Session) -> str:
+    """Tell which language the session's client reads."""
+    language: str = session.info.get("language", LANGUAGE)
+    return language
