@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test bench check fmt lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench check fmt lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -58,6 +58,9 @@ revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 # Coverage is of the whole suite, or it says nothing.
 test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
+
+mail: $(VENV)/.synced ## Write every letter in every language, to look at
+	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
 
 bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m bench $(ARGS)

@@ -1,6 +1,7 @@
 """The environment, typed and checked: the only module that reads it."""
 
 import re
+from email import policy
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
@@ -37,7 +38,18 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _one_mailbox(value: str) -> str:
+    """Take what RFC 5322, 3.4 calls a mailbox; an address beyond ASCII would need servers with SMTPUTF8 all the way."""
+    parsed = policy.default.header_factory("From", value)
+    if parsed.defects or [group.display_name for group in parsed.groups] != [None]:
+        raise ValueError("not one mailbox, as in: Name <name@example.com>")
+    if not parsed.addresses[0].addr_spec.isascii():
+        raise ValueError("an address that is not all ASCII; of a domain there is a form that is, xn--…")
+    return value
+
+
 SEPARATED = (NoDecode, BeforeValidator(_split))  # in a variable, by commas
+SmtpSecurity = Literal["none", "starttls", "tls"]
 Host = Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z0-9._-]+)$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")]
 
@@ -70,6 +82,13 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[Host, ...], *SEPARATED] = ("localhost", "127.0.0.1", "[::1]")
     cors_origins: Annotated[tuple[Origin, ...], *SEPARATED] = ()
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED] = ()
+    mail_from: Annotated[str, AfterValidator(_one_mailbox)] = "accounts <accounts@localhost>"
+    smtp_host: str = ""
+    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
+    smtp_security: SmtpSecurity = "starttls"
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_folder: Path | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2

@@ -69,6 +69,16 @@ def test_takes_the_url_of_a_provider(environment: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "sqlite:///x", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
+        ("MAIL_FROM", "a@example.com, b@example.com", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
+        ("MAIL_FROM", "Everybody: a@example.com;", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
+        ("MAIL_FROM", "accounts", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
+        ("MAIL_FROM", "a@example.com\nBcc: b@example.com", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
+        (
+            "MAIL_FROM",
+            "a@bücher.example",
+            "MAIL_FROM: an address that is not all ASCII; of a domain there is a form that is, xn--…",
+        ),
+        ("SMTP_SECURITY", "ssl", "SMTP_SECURITY: Input should be 'none', 'starttls' or 'tls'"),
         ("ENVIRONMENT", "staging", "ENVIRONMENT: Input should be 'development' or 'production'"),
     ],
 )
@@ -159,3 +169,17 @@ def test_a_process_ends_with_one_line() -> None:
         )
         assert result.returncode != 0
         assert result.stderr.strip() == "accounts: DATABASE_URL is not set; SECRET_KEY is not set"
+
+
+def test_mail_may_come_from_a_name_in_any_script_and_its_password_from_a_file(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "smtp_password").write_text("from a file\n")
+    environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
+    environment.setenv("MAIL_FROM", "Bücher <post@xn--bcher-kva.example>")
+
+    found = settings.get_settings()
+
+    assert found.mail_from == "Bücher <post@xn--bcher-kva.example>"
+    assert found.smtp_password.get_secret_value() == "from a file"
+    assert "from a file" not in repr(found)

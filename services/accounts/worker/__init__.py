@@ -1,0 +1,1 @@
+"""The process ``worker``: sends the mail that the others have put down."""
