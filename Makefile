@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .local/venv
 
 # Only these need an engine, and only they ask which.
-ENGINE_GOALS := up down seed migrate superuser admin logs psql clean
+ENGINE_GOALS := up down seed migrate superuser admin mails logs psql clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
@@ -29,6 +29,9 @@ superuser: $(ENGINE_READY) ## Make a superuser: EMAIL=me@example.com
 
 admin: $(ENGINE_READY) ## Deactivate, sign out, prune: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
+
+mails: $(ENGINE_READY) ## Show the mail of development, where SMTP_HOST is not set
+	scripts/$(ENGINE) mails
 
 rotate-keys: ## Sign tokens with a new SECRET_KEY from the next make up on; nobody is signed out
 	scripts/dotenv rotate

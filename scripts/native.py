@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from subprocess import SubprocessError
 
 from daemon import locked
@@ -20,8 +21,11 @@ The API answers on {url} and shows itself on {url}/docs
   make seed                                             sample data
   {curl:52}  the users of a group
   make smoke                                            sign up, sign in, and the rest of it once
-  make logs                                             what it says
+{mails}  make logs                                             what it says
   make down                                             stop; the data stay"""
+
+
+MAILS = "  make mails                                            mail that would have been sent: it lands in {folder}\n"
 
 
 class Native:
@@ -31,6 +35,8 @@ class Native:
         STATE.mkdir(exist_ok=True)
         self.cluster = Cluster(STATE / "postgres")
         self.environment = {**without_libpq(effective()), "DATABASE_URL": self.cluster.url(role="accounts_api")}
+        if not (self.environment.get("SMTP_HOST") or self.environment.get("MAIL_FOLDER")):
+            self.environment["MAIL_FOLDER"] = str(STATE / "mail")
         self.server = Server(self.environment)
 
     def up(self) -> None:
@@ -38,7 +44,9 @@ class Native:
         with locked(STATE / "lock", PATIENCE):
             if not (self.cluster.ready() and self.server.current()) or self.server.readiness():
                 self._start()
-        print(READY.format(url=self.server.url, curl=f"curl -s {self.server.url}/user-groups/1/users"))
+        folder = "" if self.environment.get("SMTP_HOST") else self.environment["MAIL_FOLDER"]
+        mails = MAILS.format(folder=os.path.relpath(folder)) if folder else ""
+        print(READY.format(url=self.server.url, curl=f"curl -s {self.server.url}/user-groups/1/users", mails=mails))
 
     def down(self) -> None:
         """Stop the API, then PostgreSQL."""
@@ -76,18 +84,26 @@ class Native:
         """Serve in the foreground, and again at each change of the code."""
         if self.server.running():
             _say("The API in the background is stopped, this one takes its place")
-            self.server.stop()
+            self.server.stop_api()
         self.server.require_port()
         self.migrate()
+        self.server.start_worker({"DATABASE_URL": self.cluster.url()})
         application = ["accounts.api.app:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
         where = ["--host", self.server.host, "--port", str(self.server.port)]
         self.environment.pop("WEB_CONCURRENCY", None)  # uvicorn reads it too, and warns that reloading allows one
         os.chdir(SERVICES)
         os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)  # noqa: S606  # no shell on purpose
 
+    def mails(self) -> None:
+        """List the mail of development, the newest last."""
+        folder = Path(self.environment.get("MAIL_FOLDER", ""))
+        if self.environment.get("SMTP_HOST"):
+            sys.exit("accounts: mail goes to SMTP_HOST")
+        print(*sorted(map(str, folder.glob("*.eml"))) or ["There is none yet"], sep="\n")
+
     def logs(self) -> None:
         """Follow what the API and PostgreSQL say, until it is interrupted."""
-        logs = [log for log in (self.server.log, self.cluster.log) if log.exists()]
+        logs = [log for log in (self.server.log, self.server.worker_log, self.cluster.log) if log.exists()]
         if not logs:
             sys.exit("accounts: there are no logs yet: make up")
         with suppress(KeyboardInterrupt):
@@ -107,7 +123,8 @@ class Native:
         self.down()
         for directory in (self.cluster.home, self.cluster.sockets):
             shutil.rmtree(directory, ignore_errors=True)
-        for file in STATE.glob("api.*"):
+        shutil.rmtree(STATE / "mail", ignore_errors=True)
+        for file in (*STATE.glob("api.*"), *STATE.glob("worker.*")):
             file.unlink()
 
     def _start(self) -> None:
@@ -120,7 +137,7 @@ class Native:
         try:
             self.migrate()
             self.server.stop()
-            self.server.start()
+            self.server.start({"DATABASE_URL": self.cluster.url()})
         except BaseException:
             if not stay:
                 self.cluster.stop()
@@ -140,7 +157,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Do the verb that the command line begins with."""
-    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "logs", "psql", "clean")
+    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "mails", "logs", "psql", "clean")
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:

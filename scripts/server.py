@@ -1,4 +1,4 @@
-"""The API as a background process of this machine."""
+"""The API and the worker as background processes of this machine."""
 
 import hashlib
 import json
@@ -27,7 +27,9 @@ class Server:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.log = STATE / "api.log"
+        self.worker_log = STATE / "worker.log"
         self._daemon = Daemon(STATE / "api.pid", self.log)
+        self._worker = Daemon(STATE / "worker.pid", self.worker_log)
         self._settings = STATE / "api.settings"
         self._environment = environment
 
@@ -60,11 +62,11 @@ class Server:
 
     def current(self) -> bool:
         """Whether what runs was started with these settings and with the code as it is now."""
-        if not self._daemon.whole() or self._recorded() != self._fingerprint():
+        if not (self._daemon.whole() and self._worker.whole()) or self._recorded() != self._fingerprint():
             return False
         started = self._settings.stat().st_mtime
-        sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.py")]
-        return all(source.stat().st_mtime < started for source in sources)
+        sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.*")]
+        return all(each.stat().st_mtime < started for each in sources if each.suffix != ".pyc")
 
     def readiness(self) -> str:
         """Empty when the API answers that it is ready, else why not."""
@@ -100,14 +102,15 @@ class Server:
             other = self.port % 65535 + 1
             raise ServerError(f"port {self.port} of {self.host} {why}; choose another with: API_PORT={other}") from None
 
-    def start(self) -> None:
-        """Start, and return when the API is ready.
+    def start(self, owner: dict[str, str]) -> None:
+        """Start, and return when the API is ready; ``owner`` is what the worker has instead, as owner of the schema.
 
         Raises:
-            ServerError: it ended, or was not ready in a minute. It is stopped then.
+            ServerError: one ended, or the API was not ready in a minute. They are stopped then.
 
         """
         self._daemon.start([sys.executable, "-m", "gunicorn"], cwd=SERVICES, environment=self._environment)
+        self.start_worker(owner)
         self._settings.write_text(self._fingerprint())
         try:
             self._wait()
@@ -115,15 +118,27 @@ class Server:
             self.stop()
             raise
 
+    def start_worker(self, owner: dict[str, str]) -> None:
+        """Start what sends mail, if it does not run."""
+        if not self._worker.running():
+            work = [sys.executable, "-m", "accounts.worker"]
+            self._worker.start(work, cwd=SERVICES, environment=self._environment | owner)
+
     def stop(self) -> None:
-        """Stop when the requests in progress are served."""
+        """Stop when the requests in progress are served, and the mails in progress are sent."""
+        self.stop_api()
+        self._worker.stop()
+
+    def stop_api(self) -> None:
+        """Stop the API alone."""
         self._daemon.stop()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_PATIENCE
         while reason := self.readiness():
-            if self._daemon.ended():
-                raise ServerError(f"the API ended while it started; {self.log} ends with\n{tail(self.log)}")
+            for name, daemon in (("API", self._daemon), ("worker", self._worker)):
+                if daemon.ended():
+                    raise ServerError(f"the {name} ended while it started; {daemon.log} ends with\n{tail(daemon.log)}")
             if time.monotonic() > deadline:
                 raise ServerError(f"the API did not get ready: {reason}; {self.log} ends with\n{tail(self.log)}")
             time.sleep(0.1)

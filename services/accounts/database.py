@@ -55,7 +55,8 @@ class Recorded(Exception):  # noqa: N818  # what derives from it is named for it
 async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterator[Session]:
     """One unit of work: committed at the end of the block, rolled back when it raises anything but ``Recorded``.
 
-    ``info`` is what the session knows of its cause: ``address`` and ``user_agent`` of the client, ``actor_id``.
+    ``info`` is what the session knows of its cause: ``actor_id``, and of the client ``address``, ``user_agent`` and
+    ``language``.
     """
     async with sessionmaker(info=info) as session:
         try:

@@ -2,6 +2,7 @@
 
 import re
 from email import policy
+from email.utils import parseaddr
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -118,6 +119,16 @@ class Settings(BaseSettings):
     def account_url(self) -> str:
         """Where the pages are that mails link to."""
         return self.pages_url.rstrip("/") or f"{self.public_url}/account"
+
+    @property
+    def service(self) -> str:
+        """What mail calls this service: the name in ``mail_from``, or its domain where it has none."""
+        return parseaddr(self.mail_from)[0] or self.mail_domain
+
+    @property
+    def mail_domain(self) -> str:
+        """The domain of ``mail_from``."""
+        return parseaddr(self.mail_from)[1].rpartition("@")[2]
 
     @property
     def secret_keys(self) -> list[str]:

@@ -70,7 +70,8 @@ async def park(session: Session, mail: OutboxMail, reason: str) -> None:
 
 def wait_after(attempts: int) -> timedelta:
     """Tell for how long a mail rests after so many attempts."""
-    return min(FIRST_WAIT * 3 ** min(attempts - 1, 10), LONGEST_WAIT)
+    wait: timedelta = FIRST_WAIT * 3 ** min(attempts - 1, 10)
+    return min(wait, LONGEST_WAIT)
 
 
 async def _change(session: Session, mail: OutboxMail, reason: str, **values: Any) -> None:

@@ -136,7 +136,7 @@ async def renew(
     None if it was used, superseded or revoked.
     """
     made = candidates(keys, mail_id)
-    its = (col(OneTimeToken.token_hash).in_(made), OneTimeToken.purpose == purpose)
+    its = (col(OneTimeToken.token_hash).in_(made), col(OneTimeToken.purpose) == purpose)
     statement: Any = update(OneTimeToken).where(*its).values(expires_at=func.now() + LIFETIME[purpose])
     found = await session.exec(statement.returning(col(OneTimeToken.token_hash), col(OneTimeToken.expires_at)))
     row = found.one_or_none()

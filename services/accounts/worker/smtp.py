@@ -18,7 +18,7 @@ from aiosmtplib import (
 )
 
 from accounts.settings import SmtpSecurity
-from accounts.worker.undelivered import Permanent, Temporary, Undelivered, clean
+from accounts.worker.undelivered import Permanent, Temporary, Undelivered, Unreachable, clean
 
 SECONDS = 30
 PERMANENT = 500  # RFC 5321, 4.2.1: replies from here on
@@ -53,7 +53,8 @@ class Smtp:
         """Hand a letter over, from its From to its To.
 
         Raises:
-            Temporary: the server is away, slow, not to be trusted, or refuses for now, or refuses us.
+            Unreachable: the server is away, not to be trusted, or refuses us.
+            Temporary: the server is slow, breaks off, or refuses for now.
             Permanent: the server refuses the addressee or the letter, or cannot send to such an address.
 
         """
@@ -62,7 +63,7 @@ class Smtp:
         client = self._client(sender)
         try:
             async with asyncio.timeout_at(deadline):
-                await client.connect()
+                await self._connect(client)
                 await client.send_message(message, sender=sender.addr_spec, recipients=[to.addr_spec])
             # It is taken, and must not be sent again, however the rest goes.
             with suppress(SMTPException, OSError):
@@ -72,6 +73,15 @@ class Smtp:
             raise self._undelivered(error, to) from None
         finally:
             client.close()
+
+    async def _connect(self, client: SMTP) -> None:
+        try:
+            await client.connect()
+        except SMTPResponseException as error:
+            # Such as a wrong password: somebody can mend that.
+            raise Unreachable(f"the server refused us: {clean(f'{error.code} {error.message}')}") from None
+        except (SMTPException, OSError) as error:
+            raise Unreachable(clean(f"no mail server to talk to: {error}")) from None
 
     def _client(self, sender: Address) -> SMTP:
         return SMTP(
@@ -95,11 +105,10 @@ class Smtp:
         if isinstance(error, SMTPDataError):
             return _refused("the letter", error, to)
         if isinstance(error, SMTPResponseException):
-            # About us rather than about the letter, such as a wrong password: somebody can mend that.
-            return Temporary(f"the server refused us: {_reply(error, to)}")
+            return _refused("the sender", error, to)
         if isinstance(error, TimeoutError):
             return Temporary(f"the server took longer than {self.seconds:g} s")
-        return Temporary(clean(f"no mail server to talk to: {error}", to.username, to.domain))
+        return Temporary(clean(f"the connection broke off: {error}", to.username, to.domain))
 
 
 def _refused(what: str, error: SMTPResponseException, to: Address) -> Undelivered:

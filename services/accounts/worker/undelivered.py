@@ -21,6 +21,10 @@ class Temporary(Undelivered):
     """It may be taken later: nothing is wrong with the letter."""
 
 
+class Unreachable(Temporary):
+    """There is no server to talk to, or it does not want to talk to us: that says nothing about the letter."""
+
+
 class Permanent(Undelivered):
     """It will never be taken, as it is and where it is to go."""
 

@@ -1,0 +1,210 @@
+"""The process: woken by a commit, ended by SIGTERM; whatever happens to it or to what it needs, no mail is lost."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from pydantic import SecretStr
+from sqlmodel import select
+
+from accounts.database import create_engine, create_sessionmaker, transaction
+from accounts.domain.outbox import Letter, post
+from accounts.models import MailKind, OutboxMail
+from accounts.settings import Settings, get_settings
+from accounts.worker.transports import Folder
+from accounts.worker.worker import Worker
+from people import World
+from postbox import Mailbox, server
+from postgres import throwaway
+
+PATIENCE = 30.0
+
+
+async def until(true: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
+    async with asyncio.timeout(seconds):
+        while not await true():  # noqa: ASYNC110  # in another process
+            await asyncio.sleep(0.05)
+
+
+class Posts:
+    """Posts letters with real commits, and counts what is left of them."""
+
+    def __init__(self, url: str) -> None:
+        settings = get_settings().model_copy(update={"database_url": SecretStr(url)})
+        self.engine = create_engine(settings, "test")
+        self.sessionmaker = create_sessionmaker(self.engine)
+
+    async def post(self, number: int) -> set[str]:
+        letters = [Letter(f"knight{each}@camelot.example.com") for each in range(number)]
+        async with transaction(self.sessionmaker) as session:
+            await post(session, MailKind.PASSWORD_CHANGED, letters)
+        return {str(each.id) for each in letters}
+
+    async def left(self) -> int:
+        async with transaction(self.sessionmaker) as session:
+            return len((await session.exec(select(OutboxMail))).all())
+
+    async def none_left(self) -> bool:
+        return await self.left() == 0
+
+    async def due(self) -> None:
+        """Let the time pass that a mail belongs to whoever has taken it."""
+        connection: Any = await asyncpg.connect(self.engine.url.set(drivername="postgresql").render_as_string(False))
+        await connection.execute("UPDATE outbox SET next_at = now()")
+        await connection.close()
+
+
+@asynccontextmanager
+async def posting(url: str) -> AsyncIterator[Posts]:
+    posts = Posts(url)
+    yield posts
+    await posts.engine.dispose()
+
+
+@contextmanager
+def process(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    environment = os.environ | {"DATABASE_URL": url, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
+    environment |= {"SMTP_SECURITY": "none", "LOG_LEVEL": "warning"}
+    worker = subprocess.Popen([sys.executable, "-m", "accounts.worker"], env=environment)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def names(folder: Path) -> list[str]:
+    return [each.name for each in folder.glob("*.eml")]
+
+
+async def test_a_commit_wakes_it_and_stopping_ends_it(
+    fresh_settings: Settings, fresh_database: str, tmp_path: Path
+) -> None:
+    async with posting(fresh_database) as posts:
+        worker = Worker(fresh_settings, Folder(tmp_path))
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0.5)  # it has found nothing, and would look again in ten seconds
+
+        await posts.post(1)
+        await until(posts.none_left, 5)
+        worker.stop()
+        await asyncio.wait_for(running, 5)
+
+    assert len(names(tmp_path)) == 1
+
+
+async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
+    fresh_settings: Settings, fresh_database: str, tmp_path: Path
+) -> None:
+    async with posting(fresh_database) as posts:
+        worker = Worker(fresh_settings, Folder(tmp_path))
+        running = asyncio.create_task(worker.run())
+        with suppress(ZeroDivisionError):
+            async with transaction(posts.sessionmaker) as session:
+                await post(session, MailKind.PASSWORD_CHANGED, [Letter("arthur@camelot.example.com")])
+                1 / 0  # noqa: B018  # what goes wrong
+
+        await posts.post(1)
+        await until(posts.none_left, 5)
+        worker.stop()
+        await running
+
+    assert ["knight0" in each for each in names(tmp_path)] == [True]
+
+
+async def test_two_share_an_outbox_and_nothing_comes_twice(owned_database: str) -> None:
+    mailbox = Mailbox()
+    async with server(mailbox) as port, posting(owned_database) as posts:
+        sent = await posts.post(40)
+        with process(owned_database, port), process(owned_database, port):
+            await until(posts.none_left)
+
+    assert mailbox.ids() == Counter(sent)
+
+
+async def test_killed_at_any_instant_it_loses_nothing(owned_database: str) -> None:
+    mailbox = Mailbox(seconds=0.05)
+    async with server(mailbox) as port, posting(owned_database) as posts:
+        sent = await posts.post(30)
+        for _ in range(3):
+            before = len(mailbox.messages)
+            with process(owned_database, port) as worker:
+                await until(more_than(mailbox, before + 3))
+                worker.kill()
+            await posts.due()
+        with process(owned_database, port):
+            await until(posts.none_left)
+
+    ids = mailbox.ids()
+    assert ids.keys() == sent
+    assert ids.total() - len(sent) <= 3 * 4  # those that it had sent and not ended, of four at once
+
+
+def more_than(mailbox: Mailbox, number: int) -> Callable[[], Awaitable[bool]]:
+    async def come() -> bool:
+        return len(mailbox.messages) > number
+
+    return come
+
+
+async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None:
+    with throwaway() as cluster:
+        environment = os.environ | {"DATABASE_URL": cluster.url()}
+        migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
+        await asyncio.to_thread(subprocess.run, migrate, env=environment, check=True)
+        mailbox = Mailbox(seconds=0.02)
+        async with posting(cluster.url()) as posts:
+            sent = await posts.post(20)
+            async with server(mailbox) as port:
+                pass
+            with process(cluster.url(), port) as worker:
+                await asyncio.sleep(1.5)
+                assert (await posts.left(), worker.poll()) == (20, None)
+                async with server(mailbox, port):
+                    await until(more_than(mailbox, 3))
+                    await asyncio.to_thread(cluster.stop, signal.SIGQUIT)  # without a checkpoint, as in a crash
+                    await asyncio.to_thread(cluster.start)
+                    sent |= await posts.post(5)
+                    await posts.due()
+                    await until(posts.none_left)
+                    worker.terminate()
+                    assert await asyncio.to_thread(worker.wait, 10) == 0
+
+    ids = mailbox.ids()
+    assert ids.keys() == sent
+    assert ids.total() - len(sent) <= 4
+
+
+async def test_without_anywhere_to_send_it_ends_with_one_line(fresh_database: str) -> None:
+    environment = os.environ | {"DATABASE_URL": fresh_database}
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "accounts.worker"], env=environment, capture_output=True, text=True
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "SMTP_HOST" in ended.stderr
+
+
+async def test_prunes(busy_world: World, owned_database: str, fresh_settings: Settings, tmp_path: Path) -> None:
+    await busy_world.user("arthur")
+    await busy_world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
+    await busy_world.sql("UPDATE outbox SET parked_at = now() - interval '31 days'")
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database)})
+    worker = Worker(settings, Folder(tmp_path))
+    running = asyncio.create_task(worker.run())
+
+    async def pruned() -> bool:
+        return not await busy_world.mails()
+
+    await until(pruned, 5)
+    worker.stop()
+    await running
