@@ -72,7 +72,11 @@ def test_takes_the_url_of_a_provider(environment: pytest.MonkeyPatch) -> None:
         ("MAIL_FROM", "a@example.com, b@example.com", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
         ("MAIL_FROM", "Everybody: a@example.com;", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
         ("MAIL_FROM", "accounts", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
-        ("MAIL_FROM", "a@example.com\nBcc: b@example.com", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
+        (
+            "MAIL_FROM",
+            "a@example.com\nBcc: b@example.com",
+            "MAIL_FROM: not one mailbox, as in: Name <name@example.com>",
+        ),
         (
             "MAIL_FROM",
             "a@bücher.example",

@@ -46,13 +46,13 @@ def compose(
     message["Subject"] = subject
     message["Date"] = datetime.now(UTC)
     message["Message-ID"] = f"<{message_id}@{domain}>"
-    message["Content-Language"] = spoken.tag
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message[KIND_HEADER] = kind.value
     # Seven bits and short lines pass every server as they are, signed or not.
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = spoken.tag  # after the parts, or it would become the first one's
     return message
 
 
