@@ -92,7 +92,7 @@ def test_languages_differ_in_every_line(kind: MailKind) -> None:
     assert (german["Content-Language"], english["Content-Language"]) == ("de", "en")
     assert german["Subject"] != english["Subject"]
     shared = set(parts(german)[0].splitlines()) & set(parts(english)[0].splitlines())
-    facts = {line for line in shared if "://" in line or line.startswith(">") or line.startswith("Firefox") or not line}
+    facts = {line for line in shared if "://" in line or line.startswith((">", "Firefox")) or not line}
     assert shared == facts
 
 
@@ -288,5 +288,5 @@ def test_domains_are_a_labels(to: str, sent: str) -> None:
 
 @pytest.mark.parametrize("to", ["", "x", "a@b", "a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com"])
 def test_what_is_no_address_is_refused_and_not_repeated(to: str) -> None:
-    with pytest.raises(ValueError, match="^an address that nothing can be sent to$"):
+    with pytest.raises(ValueError, match=r"^an address that nothing can be sent to$"):
         letter(to=to)
