@@ -52,7 +52,7 @@ def compose(
     # Seven bits and short lines pass every server as they are, signed or not.
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
-    message["Content-Language"] = spoken.tag  # only now: before, it would have become the first part's
+    message["Content-Language"] = spoken.tag  # after the parts, or it would become the first one's
     return message
 
 

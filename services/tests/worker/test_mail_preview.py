@@ -1,0 +1,17 @@
+"""What make mail writes."""
+
+from pathlib import Path
+
+from accounts.domain.languages import languages
+from accounts.models.outbox import MailKind
+from mail_preview import SAMPLES, write
+
+
+def test_every_letter_is_there_in_every_language_and_form(tmp_path: Path) -> None:
+    page = write(tmp_path / "preview").read_text()
+
+    assert SAMPLES.keys() == set(MailKind)
+    for ending in ("txt", "html", "eml"):
+        files = sorted(each.name for each in (tmp_path / "preview").glob(f"*-*.{ending}"))
+        assert len(files) == len(MailKind) * len(languages())
+        assert all(f'"{name}"' in page for name in files)
