@@ -105,7 +105,8 @@ class Smtp:
         if isinstance(error, SMTPDataError):
             return _refused("the letter", error, to)
         if isinstance(error, SMTPResponseException):
-            return _refused("the sender", error, to)
+            # About us rather than about the letter, such as MAIL_FROM: somebody can mend that.
+            return Temporary(f"the server refused us: {_reply(error, to)}")
         if isinstance(error, TimeoutError):
             return Temporary(f"the server took longer than {self.seconds:g} s")
         return Temporary(clean(f"the connection broke off: {error}", to.username, to.domain))
