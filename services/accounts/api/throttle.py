@@ -71,17 +71,20 @@ async def get_welcome(request: Request, session: SessionDep) -> Welcome:
     return welcome
 
 
-CountInvitation = Callable[[str], Awaitable[None]]
+CountMail = Callable[[str], Awaitable[None]]
 
 
-async def get_count_invitation(request: Request, response: Response, session: SessionDep) -> CountInvitation:
-    """Let a client invite no more often, and an address be invited no more often, than is good for mailboxes."""
+def _counting(attempt: Attempt) -> Dependency:
+    """Let a client have mail sent, and an address be sent mail, no more often than is good for mailboxes."""
 
-    async def count(address: str) -> None:
-        await session.release()
-        await _count(request, response, Attempt.INVITE, address)
+    async def get_count(request: Request, response: Response, session: SessionDep) -> CountMail:
+        async def count(address: str) -> None:
+            await session.release()
+            await _count(request, response, attempt, address)
 
-    return count
+        return count
+
+    return _depends(get_count)
 
 
 CountProof = Callable[[User, str | None], Awaitable[None]]
@@ -106,6 +109,7 @@ def _depends(count: Callable[..., object]) -> Dependency:
 
 by_registration = _depends(_registration)
 by_sign_in = _depends(_sign_in)
-CountInvitationDep = Annotated[CountInvitation, Depends(get_count_invitation)]
+CountInvitationDep = Annotated[CountMail, _counting(Attempt.INVITE)]
+CountNewAddressDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]
 CountProofDep = Annotated[CountProof, Depends(get_count_proof)]
 WelcomeDep = Annotated[Welcome, Depends(get_welcome)]

@@ -11,7 +11,7 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
 from accounts.api.reads import SECURITY, ReadingDep, ReadRoute
-from accounts.api.throttle import THROTTLED, CountProofDep
+from accounts.api.throttle import THROTTLED, CountNewAddressDep, CountProofDep
 from accounts.domain import errors
 from accounts.domain.reading import me
 from accounts.models import User
@@ -56,13 +56,21 @@ async def read_me(reading: ReadingDep) -> Response:
     responses=problems(*AUTHENTICATED, errors.UserNotFound, *CHANGES),
 )
 async def update_me(
-    user: CurrentUser, current: CurrentSession, user_update: UserUpdate, users: UserManagerDep, count: CountProofDep
+    user: CurrentUser,
+    current: CurrentSession,
+    user_update: UserUpdate,
+    users: UserManagerDep,
+    count: CountProofDep,
+    count_mail: CountNewAddressDep,
 ) -> User:
-    """Change what the body names. A new address is unverified.
+    """Change what the body names; a new address or password needs a recent sign-in or `current_password`.
 
-    A new address or password needs a recent sign-in or `current_password`, and ends all other sessions.
+    A new password ends all other sessions. A new address is sent a token, and takes effect when that is used at
+    `/auth/confirm-email`: until then the answer, and the user, have the old one.
     """
     await count(user, user_update.current_password)
+    if user_update.email not in {None, user.email}:
+        await count_mail(user_update.email)
     return await users.update(user_update, user, current)
 
 
@@ -116,12 +124,15 @@ async def update_user(
     current: CurrentSession,
     users: UserManagerDep,
     count: CountProofDep,
+    count_mail: CountNewAddressDep,
 ) -> User:
     """For superusers: change what the body names, with the flags that users cannot change themselves.
 
-    For oneself it needs what `/users/me` does.
+    An address changes at once, and is unverified. For oneself it is all as at `/users/me`.
     """
     await count(user, user_update.current_password)
+    if user_update.email is not None:
+        await count_mail(user_update.email)
     return await users.update(user_update, await users.by_id(user_id), current)
 
 

@@ -40,6 +40,7 @@ class Attempt(StrEnum):
     RESET_PASSWORD = "reset-password"  # noqa: S105  # as above
     REQUEST_VERIFY = "request-verify"
     VERIFY = "verify"
+    CHANGE_EMAIL = "change-email"
     INVITE = "invite"
     INVITATION = "invitation"
     IMPORT = "import"
@@ -68,6 +69,7 @@ RULES = {
     Attempt.RESET_PASSWORD: _TOKEN,
     Attempt.REQUEST_VERIFY: _MAIL,
     Attempt.VERIFY: _TOKEN,
+    Attempt.CHANGE_EMAIL: _MAIL,
     Attempt.INVITE: Rule(client=(Limit(200, HOUR), Limit(1000, DAY)), address=_MAIL.address),
     Attempt.INVITATION: _TOKEN,
     Attempt.IMPORT: Rule(client=(Limit(30, HOUR), Limit(100, DAY))),

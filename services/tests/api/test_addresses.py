@@ -99,6 +99,16 @@ class TestConfirming:
 
         assert response.json()["email"] == "ARTHUR@camelot.example.com"
 
+    async def test_is_asked_for_no_more_often_than_is_good_for_a_mailbox(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
+
+        answers = [await ask(world, headers) for _ in range(6)]
+
+        assert [each.status_code for each in answers] == [200] * 5 + [429]
+        assert len(await world.mails(MailKind.CONFIRM_EMAIL)) == 5
+
     async def test_gives_an_address_to_one_of_six_at_once(self, busy_world: World) -> None:
         for number in range(6):
             await ask(busy_world, await busy_world.sign_in(await busy_world.user(f"knight{number}")))
