@@ -1,0 +1,263 @@
+"""Handing letters to real servers, friendly, slow, broken and not to be trusted."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+from aiosmtpd.smtp import SMTP
+
+from accounts.models.outbox import MailKind
+from accounts.worker.letters import compose
+from accounts.worker.smtp import Smtp
+from accounts.worker.undelivered import Permanent, Temporary, Undelivered
+from mail_preview import LINK, SAMPLES
+from mail_server import PASSWORD, USERNAME, Mailroom, authority, listening, scripted, serving
+
+GREETING = ("220 mail.test", "250 mail.test")
+SIGNED_IN: dict[str, Any] = {"username": USERNAME, "password": PASSWORD}
+
+
+def letter(to: str = "arthur@example.com") -> EmailMessage:
+    return compose(
+        MailKind.RESET,
+        to,
+        {"name": "Arthur", **SAMPLES[MailKind.RESET]},
+        language="de",
+        sender="accounts <accounts@sender.example>",
+        message_id=UUID(int=7),
+        domain="accounts.example.com",
+        service="Camelot",
+    )
+
+
+def clear(port: int, **options: Any) -> Smtp:
+    return Smtp("127.0.0.1", port, security="none", **options)
+
+
+async def why(server: Smtp, message: EmailMessage) -> Undelivered:
+    with pytest.raises(Undelivered) as error:
+        await server.send(message)
+    return error.value
+
+
+async def test_a_letter_is_taken_as_it_was_written() -> None:
+    mailroom, message = Mailroom(), letter()
+    async with serving(mailroom) as port:
+        await clear(port).send(message)
+
+    [envelope] = mailroom.envelopes
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("accounts@sender.example", ["arthur@example.com"])
+    assert isinstance(envelope.content, bytes)
+    taken = message_from_bytes(envelope.content, policy=policy.default)
+    assert isinstance(taken, EmailMessage)
+    assert taken["Message-ID"] == message["Message-ID"]
+    text = taken.get_body(("plain",))
+    assert text is not None
+    assert LINK in text.get_content().splitlines()
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_who_sends_signs_in_over_tls(security: Literal["starttls", "tls"]) -> None:
+    mailroom, trust = Mailroom(), authority()
+    options: dict[str, Any] = {"tls": trust.server} if security == "tls" else {"tls_context": trust.server}
+    async with serving(mailroom, auth_require_tls=security == "starttls", **options) as port:
+        await Smtp("127.0.0.1", port, security=security, context=trust.client, **SIGNED_IN).send(letter())
+
+    assert len(mailroom.envelopes) == 1
+    assert mailroom.logins == [(USERNAME.encode(), PASSWORD.encode())]
+
+
+async def test_a_password_goes_in_the_clear_to_this_machine() -> None:
+    mailroom = Mailroom()
+    async with serving(mailroom, auth_require_tls=False) as port:
+        await clear(port, **SIGNED_IN).send(letter())
+        await Smtp("localhost", port, security="none", **SIGNED_IN).send(letter())
+
+    assert len(mailroom.envelopes) == 2
+    assert mailroom.logins == 2 * [(USERNAME.encode(), PASSWORD.encode())]
+
+
+@pytest.mark.parametrize("host", ["mail.example.com", "192.0.2.1", "localhost.example.com"])
+def test_a_password_goes_nowhere_else_in_the_clear(host: str) -> None:
+    with pytest.raises(ValueError, match="sent in the clear"):
+        Smtp(host, 25, security="none", **SIGNED_IN)
+
+    assert PASSWORD not in repr(Smtp(host, 587, **SIGNED_IN))
+
+
+async def test_a_wrong_password_is_not_the_letters_fault() -> None:
+    async with serving(Mailroom(), auth_require_tls=False) as port:
+        reason = await why(clear(port, username=USERNAME, password="wrong"), letter())
+
+    assert isinstance(reason, Temporary)
+    assert reason.reason == "the server refused us: 535 5.7.8 Authentication credentials invalid"
+
+
+async def test_without_starttls_nothing_is_sent() -> None:
+    mailroom = Mailroom()
+    async with serving(mailroom, auth_require_tls=False) as port:
+        reason = await why(Smtp("127.0.0.1", port, context=authority().client, **SIGNED_IN), letter())
+
+    assert isinstance(reason, Temporary)
+    assert "STARTTLS" in reason.reason
+    assert (mailroom.envelopes, mailroom.logins) == ([], [])
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_a_certificate_is_verified(security: Literal["starttls", "tls"], *, trusted: bool) -> None:
+    mailroom, trust = Mailroom(), authority()
+    shown, context = (trust.elsewhere, trust.client) if trusted else (trust.server, None)
+    options: dict[str, Any] = {"tls": shown} if security == "tls" else {"tls_context": shown}
+    async with serving(mailroom, **options) as port:
+        reason = await why(Smtp("127.0.0.1", port, security=security, context=context, **SIGNED_IN), letter())
+
+    assert isinstance(reason, Temporary)
+    assert "certificate verify failed" in reason.reason
+    assert (mailroom.envelopes, mailroom.logins) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("mailroom", "kind", "reason"),
+    [
+        (
+            Mailroom(recipient="550 5.1.1 <arthur@example.com>: no mailbox arthur at example.com"),
+            Permanent,
+            "the server refused the addressee: 550 5.1.1 …: no mailbox … at …",
+        ),
+        (
+            Mailroom(recipient="450 4.2.0 arthur@example.com: Greylisted, see https://mail.test/?arthur"),
+            Temporary,
+            "the server refused the addressee: 450 4.2.0 … Greylisted, see …",
+        ),
+        (
+            Mailroom(data=f"554 5.7.1 Spam: {LINK}"),
+            Permanent,
+            "the server refused the letter: 554 5.7.1 Spam: …",
+        ),
+        (
+            Mailroom(data="554-5.7.1 It has\r\n554 5.7.1 \x1b[31m vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"),
+            Permanent,
+            "the server refused the letter: 554 5.7.1 It has 5.7.1 [31m …",
+        ),
+        (Mailroom(data="452 4.3.1 Full"), Temporary, "the server refused the letter: 452 4.3.1 Full"),
+    ],
+)
+async def test_a_refusal_says_why_and_names_nobody(mailroom: Mailroom, kind: type[Undelivered], reason: str) -> None:
+    async with serving(mailroom) as port:
+        found = await why(clear(port), letter())
+
+    assert (type(found), found.reason) == (kind, reason)
+
+
+async def test_a_reason_is_short() -> None:
+    async with serving(Mailroom(data="550 " + "no " * 160)) as port:
+        assert len((await why(clear(port), letter())).reason) <= 300
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        ("554 not today",),
+        ("220 mail.test", "501 what", "501 what"),
+        (*GREETING, "550 5.7.1 who are you"),
+        (*GREETING, "250 OK", "421 shutting down"),
+        (*GREETING, "250 OK", "gibberish"),
+    ],
+)
+async def test_what_is_about_us_is_tried_again(replies: tuple[str, ...]) -> None:
+    async with scripted(*replies, None) as port:
+        assert isinstance(await why(clear(port), letter()), Temporary)
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [(None,), (*GREETING, None), (*GREETING, "250 OK", None), (*GREETING, "250 OK", "250 OK", "354 go", None)],
+)
+async def test_a_dropped_connection(replies: tuple[str | None, ...]) -> None:
+    async with scripted(*replies) as port:
+        reason = await why(clear(port), letter())
+
+    assert isinstance(reason, Temporary)
+    assert reason.reason.startswith("no mail server to talk to: ")
+
+
+async def test_a_refused_connection() -> None:
+    async with scripted() as port:
+        pass
+
+    reason = await why(clear(port), letter())
+
+    assert isinstance(reason, Temporary)
+    assert "Connect call failed" in reason.reason
+
+
+async def test_a_slow_server_is_given_so_many_seconds_for_all_of_it() -> None:
+    started = time.monotonic()
+    async with serving(Mailroom(data_seconds=60)) as port:
+        reason = await why(clear(port, seconds=0.3), letter())
+
+    assert isinstance(reason, Temporary)
+    assert reason.reason == "the server took longer than 0.3 s"
+    assert 0.3 <= time.monotonic() - started < 10
+
+
+async def hang(_server: SMTP) -> None:
+    await asyncio.sleep(60)
+
+
+async def drop(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.Transport)
+    server.transport.abort()
+
+
+async def refuse(server: SMTP) -> None:
+    await server.push("451 not yet")
+
+
+@pytest.mark.parametrize("quit_", [hang, drop, refuse])
+async def test_what_was_taken_is_sent_whatever_becomes_of_the_good_bye(quit_: Callable[[SMTP], Any]) -> None:
+    class Impolite(SMTP):
+        async def smtp_QUIT(self, _: str) -> None:  # noqa: N802  # as aiosmtpd calls it
+            await quit_(self)
+
+    mailroom = Mailroom()
+    async with listening(lambda: Impolite(mailroom, hostname="mail.test")) as port:
+        await clear(port, seconds=3).send(letter())
+
+    assert len(mailroom.envelopes) == 1
+
+
+async def test_an_address_beyond_ascii_needs_smtputf8() -> None:
+    mailroom = Mailroom()
+    async with serving(mailroom, enable_SMTPUTF8=True) as port:
+        await clear(port).send(letter("jürgen@bücher.example"))
+    async with serving(mailroom) as port:
+        reason = await why(clear(port), letter("jürgen@bücher.example"))
+
+    assert mailroom.envelopes[0].rcpt_tos == ["jürgen@xn--bcher-kva.example"]
+    assert b"\r\nTo: j\xc3\xbcrgen@xn--bcher-kva.example\r\n" in (mailroom.envelopes[0].original_content or b"")
+    assert isinstance(reason, Permanent)
+    assert reason.reason == "the address is not all ASCII, and the server has no SMTPUTF8"
+
+
+async def test_a_domain_beyond_ascii_needs_nothing() -> None:
+    mailroom = Mailroom()
+    async with serving(mailroom) as port:
+        await clear(port).send(letter("gawain@bücher.example"))
+
+    assert mailroom.envelopes[0].rcpt_tos == ["gawain@xn--bcher-kva.example"]
+
+
+async def test_whoever_ends_the_process_is_heard() -> None:
+    async with serving(Mailroom(data_seconds=60)) as port:
+        sending = asyncio.create_task(clear(port).send(letter()))
+        await asyncio.sleep(0.1)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending

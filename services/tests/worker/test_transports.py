@@ -1,0 +1,117 @@
+"""Letters as files, and which way they go."""
+
+import stat
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from anyio import run
+from pydantic import SecretStr
+
+from accounts.models.outbox import MailKind
+from accounts.settings import Settings, SettingsError, get_settings
+from accounts.worker.letters import compose
+from accounts.worker.smtp import Smtp
+from accounts.worker.transports import Folder, transport
+from accounts.worker.undelivered import Temporary
+from mail_preview import LINK, SAMPLES
+
+
+def letter(kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", number: int = 1) -> EmailMessage:
+    return compose(
+        kind,
+        to,
+        {"name": "Árpád", **SAMPLES[kind]},
+        language="de",
+        sender="accounts@example.com",
+        message_id=UUID(int=number),
+        domain="example.com",
+        service="Camelot",
+    )
+
+
+def put(folder: Path, message: EmailMessage) -> None:
+    run(Folder(folder).send, message)
+
+
+def test_a_letter_is_a_file_that_opens_and_can_be_read_as_it_is(tmp_path: Path) -> None:
+    put(tmp_path / "mail" / "out", message := letter())
+
+    [file] = (tmp_path / "mail" / "out").iterdir()
+    content = file.read_bytes()
+    opened = message_from_bytes(content, policy=policy.default)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert f"\r\n{LINK}\r\n".encode() in content
+    assert "Guten Tag Árpád".encode() in content
+    assert opened["Message-ID"] == message["Message-ID"]
+    assert [each.get_content_type() for each in opened.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    assert b"quoted-printable" in message.as_bytes()  # which is another's, and stays as it was
+
+
+def test_names_are_in_order_and_tell_what_it_is_for_whom(tmp_path: Path) -> None:
+    for number, kind in enumerate(MailKind, 1):
+        put(tmp_path, letter(kind, number=number))
+
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert [name.split("-")[1] for name in names] == list(MailKind)
+    assert all(name.endswith(f"-arthur@example_com-{number:08x}.eml") for number, name in enumerate(names, 1))
+
+
+@pytest.mark.parametrize("to", ["a/b/c@example.com", "jürgen@bücher.example", "x" * 60 + "@" + "y" * 60 + ".example"])
+def test_an_address_is_no_path(tmp_path: Path, to: str) -> None:
+    put(tmp_path / "mail", letter(to=to))
+
+    [file] = (tmp_path / "mail").iterdir()
+    assert file.name.isascii()
+    assert len(file.name) < 150
+    assert [each.name for each in tmp_path.iterdir()] == ["mail"]
+
+
+def test_an_address_beyond_ascii_can_be_read(tmp_path: Path) -> None:
+    put(tmp_path, letter(to="jürgen@example.com"))
+
+    [file] = tmp_path.iterdir()
+    assert "\r\nTo: jürgen@example.com\r\n".encode() in file.read_bytes()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(Temporary) as error:
+        put(tmp_path / "file", letter())
+
+    assert error.value.reason == "MAIL_FOLDER cannot be written: File exists"
+
+
+def settings(**values: object) -> Settings:
+    return get_settings().model_copy(update=values)
+
+
+def test_a_server_comes_first(tmp_path: Path) -> None:
+    server = {"smtp_host": "mail.example.com", "smtp_security": "tls", "smtp_port": 465}
+    login = {"smtp_username": "worker", "smtp_password": SecretStr("swordfish")}
+
+    assert transport(settings(**server, **login, mail_folder=tmp_path)) == Smtp(
+        "mail.example.com", 465, security="tls", username="worker", password="swordfish"
+    )
+    assert transport(settings(mail_folder=tmp_path)) == Folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({}, "accounts: neither SMTP_HOST nor MAIL_FOLDER is set, so that mail has nowhere to go"),
+        (
+            {"smtp_host": "mail.example.com", "smtp_security": "none", "smtp_username": "worker"},
+            "accounts: SMTP_USERNAME and SMTP_PASSWORD would be sent in the clear: SMTP_SECURITY is none",
+        ),
+    ],
+)
+def test_what_cannot_work_is_one_line(values: dict[str, str], line: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        transport(settings(**values))
+
+    assert error.value.code == line
