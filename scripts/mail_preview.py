@@ -77,7 +77,7 @@ def _letters(folder: Path) -> Iterator[tuple[str, str]]:
                 sender="accounts <accounts@example.com>",
                 message_id=UUID(int=number),
                 domain="accounts.example.com",
-                service="accounts",
+                service="Camelot",
             )
             name = f"{language}-{number:02}-{kind}"
             text, marked_up = (part.get_content() for part in message.iter_parts())

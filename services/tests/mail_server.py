@@ -31,7 +31,6 @@ class Mailroom:
     data_seconds: float = 0
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802  # as aiosmtpd calls it
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -54,8 +53,8 @@ class Mailroom:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
-        right = (data.login, data.password) == (USERNAME.encode(), PASSWORD.encode())
-        return AuthResult(success=right, handled=False)  # it is aiosmtpd that answers
+        known = (data.login, data.password) == (USERNAME.encode(), PASSWORD.encode())
+        return AuthResult(success=known, handled=known)
 
 
 @asynccontextmanager
