@@ -19,7 +19,7 @@ FOLDER = ROOT / ".local" / "mail-preview"
 AT = datetime(2026, 11, 26, 18, 11, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 SITE = "https://accounts.example.com"
-LINK = f"{SITE}/verify#token=vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"
+LINK = f"{SITE}/verify?token=vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"
 RESET = f"{SITE}/forgot-password"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 NOTE = "There is a seat left at the table.\n\nBring your own sword; more on www.camelot.example.com."

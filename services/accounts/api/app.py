@@ -1,5 +1,6 @@
 """The application, assembled; nothing happens before ``create_app`` is called."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -34,6 +35,9 @@ from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe, tags_of
 from accounts.api.origins import Cors, TrustedHosts
+from accounts.api.site.pages import PATH as SITE
+from accounts.api.site.pages import also_as_page
+from accounts.api.site.router import router as site
 from accounts.database import create_engine, create_sessionmaker, driver_connection, read_only
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
@@ -67,6 +71,7 @@ BODY_SECONDS = 30
 async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
+    logging.getLogger("uvicorn.access").addFilter(without_query)
     engine = create_engine(settings, "api")
     passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
@@ -81,6 +86,13 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     finally:
         passwords.close()
         await engine.dispose()
+
+
+def without_query(line: logging.LogRecord) -> bool:
+    """Leave out of uvicorn's line for a request what may be somebody's token or address."""
+    if isinstance(line.args, tuple):
+        line.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in line.args)
+    return True
 
 
 class Api(FastAPI):
@@ -105,14 +117,15 @@ def create_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=bulk.LARGER)
-    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=sessions.COOKIE_PATHS)
+    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)
-    add_handlers(app)
+    add_handlers(app, also_as_page)
     for module in (users, members):
         app.include_router(module.reads)  # before the others, since routes are tried one after the other
     for module in MODULES:
         app.include_router(module.router)
+    app.include_router(site)
     add_docs(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app

@@ -17,7 +17,7 @@ class CrossSiteGuard:
     A browser says where a request comes from in Sec-Fetch-Site or, if it is old, in Origin; a page can forge neither.
     """
 
-    def __init__(self, app: ASGIApp, cookie: str, paths: str) -> None:
+    def __init__(self, app: ASGIApp, cookie: str, paths: tuple[str, ...]) -> None:
         self.app = app
         self.cookie = cookie
         self.paths = paths

@@ -1,6 +1,7 @@
 """Every error as problem details (RFC 9457): one table from the domain's refusals to statuses, one handler a kind."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -210,8 +211,8 @@ async def failed(_: Request, __: Exception) -> JSONResponse:
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Let every error of ``app`` answer with problem details."""
+def add_handlers(app: FastAPI, otherwise: Callable[[Handler], Handler]) -> None:
+    """Let every error of ``app`` answer with problem details, of which ``otherwise`` may make something else."""
     handlers: dict[type[Exception], Handler] = {
         errors.TooManyAttempts: limited,
         errors.ReauthenticationRequired: unproven,
@@ -224,4 +225,4 @@ def add_handlers(app: FastAPI) -> None:
         Exception: failed,
     }
     for kind, handler in handlers.items():
-        app.add_exception_handler(kind, also_for_oauth(handler))
+        app.add_exception_handler(kind, otherwise(also_for_oauth(handler)))

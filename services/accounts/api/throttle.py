@@ -47,8 +47,21 @@ def by_address(attempt: Attempt) -> Dependency:
     return _depends(count)
 
 
+def by_address_form(attempt: Attempt) -> Dependency:
+    """Do as ``by_address`` does, where a form brings the address."""
+
+    async def count(request: Request, response: Response, form: Annotated[EmailInput, Form()]) -> None:
+        await _count(request, response, attempt, form.email)
+
+    return _depends(count)
+
+
 async def _registration(request: Request, response: Response, user_create: RegistrationCreate) -> None:
     await _count(request, response, Attempt.REGISTER, user_create.email)
+
+
+async def _registration_form(request: Request, response: Response, form: Annotated[RegistrationCreate, Form()]) -> None:
+    await _count(request, response, Attempt.REGISTER, form.email)
 
 
 async def _sign_in(
@@ -108,6 +121,8 @@ def _depends(count: Callable[..., object]) -> Dependency:
 
 
 by_registration = _depends(_registration)
+by_registration_form = _depends(_registration_form)
+count_verification = _counting(Attempt.REQUEST_VERIFY)
 by_sign_in = _depends(_sign_in)
 CountInvitationDep = Annotated[CountMail, _counting(Attempt.INVITE)]
 CountNewAddressDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]

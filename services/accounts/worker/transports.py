@@ -61,17 +61,17 @@ class Folder:
 
 
 def transport(settings: Settings) -> Transport:
-    """Choose where letters go: to the mail server that is set, or else into the folder that is.
+    """Choose where letters go: to the mail server that is set; without one, in development, into a folder.
 
     Raises:
-        SettingsError: neither is set, or the server's password would be sent in the clear.
+        SettingsError: there is neither, or the server's password would be sent in the clear.
 
     """
     if settings.smtp_host:
         return _smtp(settings)
-    if settings.mail_folder:
+    if settings.mail_folder and settings.development:
         return Folder(settings.mail_folder)
-    raise SettingsError("accounts: neither SMTP_HOST nor MAIL_FOLDER is set, so that mail has nowhere to go")
+    raise SettingsError("accounts: SMTP_HOST is not set, so that mail has nowhere to go")
 
 
 def _smtp(settings: Settings) -> Smtp:

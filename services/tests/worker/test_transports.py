@@ -11,7 +11,7 @@ from anyio import run
 from pydantic import SecretStr
 
 from accounts.models.outbox import MailKind
-from accounts.settings import Settings, SettingsError, get_settings
+from accounts.settings import Environment, Settings, SettingsError, get_settings
 from accounts.worker.letters import compose
 from accounts.worker.smtp import Smtp
 from accounts.worker.transports import Folder, transport
@@ -103,14 +103,18 @@ def test_a_server_comes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "line"),
     [
-        ({}, "accounts: neither SMTP_HOST nor MAIL_FOLDER is set, so that mail has nowhere to go"),
+        ({}, "accounts: SMTP_HOST is not set, so that mail has nowhere to go"),
+        (
+            {"mail_folder": Path("mail"), "environment": Environment.PRODUCTION},
+            "accounts: SMTP_HOST is not set, so that mail has nowhere to go",
+        ),
         (
             {"smtp_host": "mail.example.com", "smtp_security": "none", "smtp_username": "worker"},
             "accounts: SMTP_USERNAME and SMTP_PASSWORD would be sent in the clear: SMTP_SECURITY is none",
         ),
     ],
 )
-def test_what_cannot_work_is_one_line(values: dict[str, str], line: str) -> None:
+def test_what_cannot_work_is_one_line(values: dict[str, object], line: str) -> None:
     with pytest.raises(SettingsError) as error:
         transport(settings(**values))
 

@@ -1,0 +1,53 @@
+"""Creating an account, and answering an invitation, with an account or without."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from accounts.api.authentication import Viewer
+from accounts.api.dependencies import AnswerManagerDep, UserManagerDep
+from accounts.api.site.pages import PATH, moved, page
+from accounts.api.throttle import by_client, by_registration_form
+from accounts.domain.attempts import Attempt
+from accounts.schemas.auth import TokenInput
+from accounts.schemas.user import RegistrationCreate
+
+router = APIRouter(prefix=PATH)
+
+
+class AnswerForm(TokenInput):
+    """The token of an invitation, and what becomes of it."""
+
+    answer: Literal["accept", "decline"]
+
+
+@router.get("/register")
+async def register_page(request: Request) -> Response:
+    """Ask for what an account takes."""
+    return page(request, "register")
+
+
+@router.post("/register", dependencies=[by_registration_form])
+async def register(form: Annotated[RegistrationCreate, Form()], users: UserManagerDep) -> Response:
+    """Make an account; the next page is the same whoever has the address."""
+    await users.register(form)
+    return moved("/done/joined" if form.invitation else "/done/registered")
+
+
+@router.get("/invitation")
+async def invitation_page(request: Request, viewer: Viewer) -> Response:
+    """Ask whether to join, or whether there is an account to join with."""
+    return page(request, "invitation", user=viewer)
+
+
+@router.post("/invitation", dependencies=[by_client(Attempt.INVITATION)])
+async def answer_invitation(form: Annotated[AnswerForm, Form()], viewer: Viewer, answers: AnswerManagerDep) -> Response:
+    """Join the group, or end the invitation."""
+    if form.answer == "decline":
+        await answers.decline_token(form.token)
+        return moved("/done/declined")
+    if viewer is None:
+        return moved(f"/sign-in?invitation={form.token}")
+    await answers.accept_token(form.token, viewer)
+    return moved("/done/accepted")

@@ -1,0 +1,228 @@
+"""People with nothing but a browser and a mailbox: real Chromium, the served API, the worker, at two widths."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from starlette.types import Receive, Scope, Send
+
+from accounts.models import Role
+from accounts.worker.postman import Postman
+from accounts.worker.transports import Folder
+from people import PASSWORD, World
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+EMAIL = "elaine@astolat.example.com"
+NEW_PASSWORD = "lancelot-and-elaine"
+LABELS = {"email": "E-mail address", "name": "Name", "password": "Password", "new_password": "New password"}
+WIDTHS = {"desktop": 1280, "phone": 390}
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium: apt install chromium"
+)
+
+
+@dataclass
+class Person:
+    """Somebody with a page of a browser and a mailbox."""
+
+    page: Page
+    url: str
+    postman: Postman
+    folder: Path
+    pictures: Path
+    said: list[str]
+
+    async def go(self, path: str) -> None:
+        await self.page.goto(self.url + path)
+
+    async def fill(self, **fields: str) -> None:
+        for name, value in fields.items():
+            await self.page.get_by_label(LABELS[name], exact=True).fill(value)
+
+    async def press(self, button: str) -> None:
+        await self.page.get_by_role("button", name=button, exact=True).click()
+
+    async def title(self) -> str:
+        return await self.page.locator("h1").inner_text()
+
+    async def mail(self, kind: str) -> str:
+        """Have the mail delivered, and read the link of the last one of a kind."""
+        while await self.postman.deliver():
+            pass
+        last = max(self.folder.glob(f"*-{kind}-*.eml"))
+        message: Any = message_from_bytes(last.read_bytes(), policy=policy.default)
+        link: str = re.findall(r"http://\S+", message.get_body(("plain",)).get_content())[0]
+        return link
+
+    async def looks_right(self) -> None:
+        """Check what every page promises, and take its picture."""
+        page = self.page
+        assert await page.locator("h1").count() == 1
+        assert await page.locator("html").get_attribute("lang") == "en"
+        for field in await page.locator("input:not([type=hidden])").all():
+            name = await field.get_attribute("id")
+            assert await page.locator(f"label[for={name}]").count() == 1
+        for target in await page.locator("button, .button, input:not([type=hidden])").all():
+            box = await target.bounding_box()
+            assert box
+            assert box["height"] >= 44
+        narrow = await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert narrow, page.url
+        name = re.sub(r"\W+", "-", await page.title())[:40]
+        await page.screenshot(path=self.pictures / f"{name}-{page.viewport_size['width']}.png")  # type: ignore[index]  # it has one
+        assert self.said == []
+
+
+@asynccontextmanager
+async def served(world: World) -> AsyncIterator[str]:
+    """Serve a world over HTTP, under the URL that its mails name."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    url = f"http://localhost:{listening.getsockname()[1]}"
+    world.state["settings"] = world.state["settings"].model_copy(update={"public_url": url})
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await world.app({**scope, "state": dict(world.state)}, receive, send)
+
+    server = uvicorn.Server(uvicorn.Config(asgi, log_level="error", lifespan="off"))
+    serving = asyncio.create_task(server.serve([listening]))
+    yield url
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    assert CHROMIUM, "there is no Chromium: apt install chromium"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(params=[("desktop", "light"), ("phone", "dark")], ids="-".join)
+async def person(
+    request: pytest.FixtureRequest, browser: Browser, busy_world: World, tmp_path: Path
+) -> AsyncIterator[Person]:
+    device, scheme = request.param
+    async with served(busy_world) as url:
+        size: ViewportSize = {"width": WIDTHS[device], "height": 800}
+        page = await browser.new_page(viewport=size, color_scheme=scheme, locale="en-GB")
+        page.set_default_timeout(10_000)
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+        folder = tmp_path / "mail"
+        postman = Postman(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
+        yield Person(page, url, postman, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
+        await page.close()
+
+
+async def test_somebody_signs_up_confirms_signs_in_and_out(person: Person) -> None:
+    await person.go("/account/sign-in")
+    await person.looks_right()
+    await person.page.get_by_role("link", name="Create one").click()
+    await person.looks_right()
+    await person.fill(email="Elaine@astolat.example.com", name="Elaine", password="short")
+    await person.press("Create account")
+    assert "12 to 128 characters" in await person.page.get_by_role("alert").inner_text()
+    person.said.clear()  # Chromium notes the 400
+    await person.looks_right()
+
+    await person.fill(email=EMAIL, password=PASSWORD)
+    await person.press("Create account")
+    assert await person.title() == "Look into your mailbox"
+    await person.page.goto(await person.mail("verify"))
+    await person.looks_right()
+    await person.press("Confirm")
+    assert await person.title() == "Thank you"
+
+    await person.page.get_by_role("link", name="Go on").click()
+    await person.fill(email=EMAIL, password=PASSWORD)
+    await person.press("Sign in")
+    assert await person.title() == "Your account"
+    assert "not confirmed" not in await person.page.content()
+    await person.looks_right()
+    await person.page.get_by_role("link", name="Where you are signed in").click()
+    await person.looks_right()
+    await person.go("/account")
+    await person.press("Sign out")
+    assert await person.title() == "Signed out"
+    await person.go("/account")
+    assert await person.title() == "Sign in"
+
+
+async def test_somebody_gets_back_in(person: Person, busy_world: World) -> None:
+    await busy_world.user("arthur")
+    await person.go("/account/sign-in")
+    await person.page.get_by_role("link", name="Forgot your password?").click()
+    await person.looks_right()
+    await person.fill(email="arthur@camelot.example.com")
+    await person.press("Send the link")
+    await person.looks_right()
+
+    link = await person.mail("reset")
+    await person.page.goto(link)
+    await person.looks_right()
+    await person.fill(new_password=NEW_PASSWORD)
+    await person.press("Set password")
+    assert await person.title() == "Your password is set"
+
+    await person.page.get_by_role("link", name="Go on").click()
+    await person.fill(email="arthur@camelot.example.com", password=NEW_PASSWORD)
+    await person.press("Sign in")
+    assert await person.title() == "Your account"
+
+
+async def test_somebody_is_invited_and_joins(person: Person, busy_world: World) -> None:
+    guinevere = await busy_world.user("guinevere")
+    group = await busy_world.group("Round Table", members={guinevere: Role.OWNER})
+    headers = await busy_world.sign_in(guinevere)
+    path = f"/user-groups/{group.id}/invitations"
+    await busy_world.client.post(path, json={"email": EMAIL, "note": "Come!"}, headers=headers)
+
+    await person.page.goto(await person.mail("invitation"))
+    await person.looks_right()
+    await person.page.get_by_role("link", name="Create an account").click()
+    await person.fill(email=EMAIL, password=PASSWORD)
+    await person.press("Create account")
+
+    assert await person.title() == "Welcome"
+    members = (await busy_world.client.get(f"/user-groups/{group.id}/users", headers=headers)).json()
+    assert EMAIL in {each["email"] for each in members}
+
+
+async def test_somebody_has_a_keyboard_only(person: Person, busy_world: World) -> None:
+    await busy_world.user("arthur")
+    await person.go("/account/sign-in")
+
+    keyboard = person.page.keyboard
+    for _ in range(2):  # past the name of the service
+        await keyboard.press("Tab")
+    await keyboard.type("arthur@camelot.example.com")
+    await keyboard.press("Tab")
+    await keyboard.type(PASSWORD)
+    await keyboard.press("Enter")
+    await person.page.wait_for_url("**/account")
+
+    assert await person.title() == "Your account"
+
+
+async def test_the_narrowest_screen_needs_no_scrolling_sideways(person: Person) -> None:
+    await person.page.set_viewport_size({"width": 320, "height": 640})
+    for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/registered"):
+        await person.go(f"/account/{path}")
+        await person.looks_right()
