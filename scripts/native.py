@@ -88,7 +88,7 @@ class Native:
         self.server.require_port()
         self.migrate()
         self.server.start_worker({"DATABASE_URL": self.cluster.url()})
-        application = ["accounts.api.app:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
+        application = ["accounts.api.dev:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
         where = ["--host", self.server.host, "--port", str(self.server.port)]
         self.environment.pop("WEB_CONCURRENCY", None)  # uvicorn reads it too, and warns that reloading allows one
         os.chdir(SERVICES)

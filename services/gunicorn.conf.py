@@ -6,6 +6,7 @@ from typing import Any
 
 from uvicorn_worker import UvicornWorker
 
+from accounts import logs
 from accounts.api.server import Protocol
 from accounts.settings import get_settings
 
@@ -23,6 +24,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type
         # Not uvicorn's default, which believes whoever connects from this machine.
         "forwarded_allow_ips": [str(network) for network in settings.trusted_proxies],
         "timeout_graceful_shutdown": 15,
+        "access_log": False,
     }
 
 
@@ -33,7 +35,7 @@ worker_class = Worker
 workers = settings.web_concurrency
 bind = f"{settings.api_host}:{settings.api_port}"
 loglevel = settings.log_level
-accesslog = "-"
+logconfig_dict = logs.config(settings)
 # Stops nest: uvicorn gives up after 15 s, gunicorn after 20 s, Compose (stop_grace_period) after 30 s.
 timeout = 30
 graceful_timeout = 20

@@ -1,6 +1,5 @@
 """The application, assembled; nothing happens before ``create_app`` is called."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -35,6 +34,7 @@ from accounts.api.headers import SecurityHeaders
 from accounts.api.limits import BodyLimit
 from accounts.api.openapi import describe, tags_of
 from accounts.api.origins import Cors, TrustedHosts
+from accounts.api.requests import RequestLog
 from accounts.api.site.pages import PATH as SITE
 from accounts.api.site.pages import also_as_page
 from accounts.api.site.router import router as site
@@ -71,7 +71,6 @@ BODY_SECONDS = 30
 async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
-    logging.getLogger("uvicorn.access").addFilter(without_query)
     engine = create_engine(settings, "api")
     passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
@@ -88,19 +87,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         await engine.dispose()
 
 
-def without_query(line: logging.LogRecord) -> bool:
-    """Leave out of uvicorn's line for a request what may be somebody's token or address."""
-    if isinstance(line.args, tuple):
-        line.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in line.args)
-    return True
-
-
 class Api(FastAPI):
-    """FastAPI with the security headers around all of it: a middleware that is added would miss the answer to a bug."""
+    """FastAPI with headers and a line in the log around it all: an added middleware would miss the answer to a bug."""
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
-        return SecurityHeaders(super().build_middleware_stack(), docs.PATH)
+        return RequestLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
 
 
 def create_app() -> FastAPI:

@@ -202,7 +202,7 @@ async def unavailable(_: Request, error: Exception) -> JSONResponse:
     """Answer an outage of the database with 503; let a mistake in a statement be the 500 that it is."""
     if not is_unavailable(error):
         raise error
-    log.warning("database unavailable: %r", error)
+    log.warning("database unavailable: %s", type(getattr(error, "orig", error)).__name__)
     return problem(HTTPStatus.SERVICE_UNAVAILABLE)
 
 

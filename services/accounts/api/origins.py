@@ -48,7 +48,15 @@ class Cors:
             allow_origins=origins,
             allow_methods=METHODS,
             allow_headers=("Authorization", "Content-Type"),
-            expose_headers=("Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate"),
+            expose_headers=(
+                "Link",
+                "Location",
+                "RateLimit",
+                "RateLimit-Policy",
+                "Retry-After",
+                "WWW-Authenticate",
+                "X-Request-ID",
+            ),
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -30,6 +30,7 @@ def reading_of(request: Request) -> Reading:
     state = request.state
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
+    state.claims = claims  # for the log
     return Reading(state.connect, state.reader, state.settings, claims, parse(request.cookies.get(COOKIE, "")))
 
 

@@ -1,9 +1,10 @@
 """The process itself: settings, signals and logs around a ``Worker``."""
 
 import asyncio
-import logging
 import signal
+from logging.config import dictConfig
 
+from accounts import logs
 from accounts.cli import one_line
 from accounts.settings import get_settings
 from accounts.worker.transports import transport
@@ -23,7 +24,7 @@ def main() -> None:
 
     """
     settings = get_settings()
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    dictConfig(logs.config(settings))
     with one_line(NAME):
         asyncio.run(_run(Worker(settings, transport(settings))))
 

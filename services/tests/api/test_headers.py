@@ -1,13 +1,11 @@
 """What every answer tells browsers."""
 
-import logging
 from unittest.mock import AsyncMock
 
 import pytest
 from httpx2 import AsyncClient, Response
 from starlette.types import Receive, Scope, Send
 
-from accounts.api.app import without_query
 from accounts.api.headers import SecurityHeaders
 from accounts.domain.groups import GroupManager
 from people import World
@@ -114,13 +112,3 @@ class TestDocs:
         response = await client.post("/docs/start.js")
 
         assert (response.status_code, response.headers["Allow"]) == (405, "GET")
-
-
-def test_the_line_for_a_request_leaves_out_its_query(caplog: pytest.LogCaptureFixture) -> None:
-    log = logging.getLogger("uvicorn.access")
-    log.addFilter(without_query)
-    with caplog.at_level(logging.INFO, "uvicorn.access"):
-        log.info('%s - "%s %s HTTP/%s" %d', "127.0.0.1:1", "GET", "/account/verify?token=secret", "1.1", 200)
-        log.info("starting")
-
-    assert caplog.messages == ['127.0.0.1:1 - "GET /account/verify HTTP/1.1" 200', "starting"]

@@ -1,0 +1,15 @@
+"""The application as ``make dev`` serves it: uvicorn has its own idea of logs, which this replaces in each reload."""
+
+from logging.config import dictConfig
+
+from fastapi import FastAPI
+
+from accounts import logs
+from accounts.api import app
+from accounts.settings import get_settings
+
+
+def create_app() -> FastAPI:
+    """Make the application, with the logs of all processes."""
+    dictConfig(logs.config(get_settings()))
+    return app.create_app()

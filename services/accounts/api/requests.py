@@ -1,0 +1,60 @@
+"""A line for each request, and an id by which a client, a proxy and the log mean the same one."""
+
+import logging
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("accounts.requests")
+HEADER = "X-Request-ID"
+ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a line, or fill the disk
+UNKNOWN = "-"
+
+
+class RequestLog:
+    """Log who asked for which route, and how it ended; the id is the client's, or its proxy's, where they gave one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        begun, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (HEADER.lower().encode(), request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                log.info("request", extra=_about(scope, status, time.perf_counter() - begun))
+
+
+def _about(scope: Scope, status: int, seconds: float) -> dict[str, object]:
+    # The template of the path, and not the path: that may hold what somebody else wrote. Status 0 is no answer.
+    return {
+        "method": scope["method"] if scope["method"].isalpha() else UNKNOWN,
+        "route": getattr(scope.get("route"), "path", UNKNOWN),
+        "status": status,
+        "ms": round(1000 * seconds, 1),
+        "user_id": _user_id(scope["state"]),
+    }
+
+
+def _user_id(state: dict[str, object]) -> str | None:
+    found = state.get("current_session") or state.get("claims")
+    return str(getattr(found, "user_id", "")) or None
