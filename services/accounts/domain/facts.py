@@ -7,6 +7,7 @@ from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain import tokens
+from accounts.domain.devices import device
 from accounts.domain.invitations import OPEN
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.settings import Settings
@@ -32,6 +33,8 @@ async def facts(session: Session, mail: OutboxMail, settings: Settings) -> dict[
     if mail.kind is MailKind.EMAIL_CHANGED:
         told |= {"new_email_hint": _hint(told.pop("now")), "url": None, "expires_at": None}
         return told | (await _link(session, mail, settings) or {})
+    if mail.kind is MailKind.NEW_SIGN_IN:
+        return told | {"device": device(told["device"])}
     if mail.kind in LINKS:
         link = await _link(session, mail, settings)
         return told | link if link else None

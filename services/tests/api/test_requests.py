@@ -34,7 +34,7 @@ async def test_tells_who_asked_for_which_route_and_how_it_ended(world: World, li
         "method": "GET", "route": "/user-groups/{group_id}/users", "status": 404, "user_id": str(arthur.id),
     }  # fmt: skip
     assert line(lines) == {"method": "PATCH", "route": "/users/me", "status": 200, "user_id": str(arthur.id)}
-    assert lines.records[-1].ms > 0
+    assert vars(lines.records[-1])["ms"] > 0
 
 
 async def test_is_one_for_each_whatever_comes(
@@ -51,7 +51,8 @@ async def test_is_one_for_each_whatever_comes(
     ]
 
     assert statuses == [404, 200, 422, 500]
-    assert [(each.status, each.route) for each in lines.records if each.name == REQUESTS] == [
+    told = [vars(each) for each in lines.records if each.name == REQUESTS]
+    assert [(each["status"], each["route"]) for each in told] == [
         (404, "-"), (200, "/health/live"), (422, "/auth/register"), (500, "/auth/jwt/login"),
     ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from accounts.api.authentication import CookieStrategyDep, CurrentSession, Curre
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
 from accounts.api.site.pages import PATH, moved, page
 from accounts.api.throttle import CountMail, by_sign_in, count_verification
+from accounts.domain.devices import device
 from accounts.domain.sessions import revoke_others
 from accounts.models import Purpose
 from accounts.schemas.auth import LoginForm
@@ -62,7 +63,7 @@ async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:
     """Show where one is signed in."""
-    return page(request, "sessions", sessions=await sessions.list(user), current=current.id)
+    return page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
 
 
 @router.post("/sessions")
