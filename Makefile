@@ -5,7 +5,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV := .local/venv
 
 # Only these need an engine, and only they ask which.
-ENGINE_GOALS := up down seed migrate superuser admin mails logs psql clean
+ENGINE_GOALS := up down seed migrate superuser admin mails logs psql backup restore clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
@@ -44,6 +44,14 @@ logs: environment ## Follow what the API and PostgreSQL say
 
 psql: $(ENGINE_READY) ## A prompt, or standard input, for the database
 	scripts/$(ENGINE) psql
+
+backup: $(ENGINE_READY) ## Save the database in .local/backups, and see that it can be restored
+	scripts/$(ENGINE) migrate
+	scripts/backup $(ENGINE) make
+
+restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 does not ask
+	scripts/$(ENGINE) migrate
+	scripts/backup $(ENGINE) restore "$$FILE"
 
 clean: ## Delete the data, when the answer is yes; YES=1 does not ask
 	scripts/$(ENGINE) clean

@@ -11,8 +11,8 @@ from subprocess import SubprocessError
 
 from daemon import locked
 from environment import effective
-from postgres import Cluster, PostgresError
-from postgres_host import program, without_libpq
+from postgres import NAME, Cluster, PostgresError
+from postgres_host import PORT, program, without_libpq
 from server import SERVICES, STATE, Server, ServerError
 
 PATIENCE = 120.0
@@ -114,6 +114,13 @@ class Native:
         self.cluster.start()
         os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))  # noqa: S606  # no shell on purpose
 
+    def tool(self) -> None:
+        """Become a program of PostgreSQL, with the rest of the command line, as the owner of the database."""
+        self.cluster.start()
+        where = {"PGHOST": str(self.cluster.sockets), "PGPORT": PORT, "PGUSER": NAME}
+        name, *arguments = sys.argv[2:]
+        os.execve(program(name), [name, *arguments], without_libpq(os.environ) | where)  # noqa: S606  # no shell on purpose
+
     def clean(self) -> None:
         """Stop, and delete the data when YES=1 or the answer is yes."""
         if os.environ.get("YES") != "1":
@@ -157,7 +164,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Do the verb that the command line begins with."""
-    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "mails", "logs", "psql", "clean")
+    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "mails", "logs", "psql", "tool", "clean")
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:

@@ -10,7 +10,7 @@ from accounts.settings import Settings
 # Whatever lies around an @, and what is as long as a token; the text of an error may quote both.
 PRIVATE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
 HIDDEN = "…"
-LOGGERS = ("accounts", "gunicorn.error", "uvicorn", "uvicorn.error", "alembic")
+LOGGERS = ("accounts", "gunicorn.error", "uvicorn", "uvicorn.error")
 
 
 def config(settings: Settings) -> dict[str, Any]:

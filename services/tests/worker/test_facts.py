@@ -42,7 +42,8 @@ async def arthur(world: World) -> User:
     return await world.user("arthur")
 
 
-async def test_a_new_sign_in_names_the_device_unless_it_is_known(world: World, court: Court, arthur: User) -> None:
+@pytest.mark.usefixtures("arthur")
+async def test_a_new_sign_in_names_the_device_unless_it_is_known(world: World, court: Court) -> None:
     form = {"username": ARTHUR, "password": PASSWORD}
     for agent in ("Firefox/140.0 Linux", "Firefox/141.0 Linux", "Mozilla/5.0 (iPhone) Version/18 Safari/604.1"):
         await world.client.post("/auth/jwt/login", data=form, headers={"User-Agent": agent})
