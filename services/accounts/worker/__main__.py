@@ -24,22 +24,22 @@ def main() -> None:
 
     """
     settings = get_settings()
+    way = transport(settings)
     dictConfig(logs.config(settings))
     with one_line(NAME):
-        asyncio.run(_run(Worker(settings, transport(settings))))
+        asyncio.run(_run(Worker(settings, way)))
 
 
 async def _run(worker: Worker) -> None:
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    loop, running = asyncio.get_running_loop(), asyncio.create_task(worker.run())
 
     def stop() -> None:
         worker.stop()
-        if task:
-            loop.call_later(STOP_SECONDS, task.cancel)
+        loop.call_later(STOP_SECONDS, running.cancel)
 
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop)
-    await worker.run()
+    await running
 
 
 if __name__ == "__main__":

@@ -14,6 +14,14 @@ async def test_lives_and_serves(world: World) -> None:
         assert (response.status_code, response.json()["status"]) == (200, "ok")
 
 
+async def test_is_not_ready_where_it_may_not_look(world: World) -> None:
+    await world.sql("REVOKE SELECT ON alembic_version FROM accounts_api")
+
+    response = await world.client.get("/health/ready")
+
+    assert (response.status_code, response.json()["reason"]) == (503, "The database does not answer.")
+
+
 async def test_says_how_much_mail_waits(world: World) -> None:
     await world.user("arthur")
     for _ in range(3):

@@ -2,16 +2,20 @@
 
 import asyncio
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
@@ -19,8 +23,11 @@ from accounts.database import create_engine, create_sessionmaker, transaction
 from accounts.domain.outbox import Letter, post
 from accounts.models import MailKind, OutboxMail
 from accounts.settings import Settings, get_settings
+from accounts.worker import __main__ as process_of_worker
+from accounts.worker.postman import Postman
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
+from conftest import execute
 from people import World
 from postbox import Mailbox, server
 from postgres import throwaway
@@ -120,6 +127,46 @@ async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
     assert ["knight0" in each for each in names(tmp_path)] == [True]
 
 
+def test_ends_when_it_is_told_to(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = fresh_settings.model_copy(update={"mail_folder": tmp_path})
+    monkeypatch.setattr(process_of_worker, "get_settings", lambda: settings)
+    monkeypatch.setattr(process_of_worker, "dictConfig", lambda _: None)  # the tests have their own logs
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    process_of_worker.main()
+
+
+class Cutting:
+    """Takes a letter while nobody can reach the database."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.taken = 0
+
+    async def send(self, _: EmailMessage) -> None:
+        self.taken += 1
+        await asyncio.to_thread(execute, f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
+        others = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'"  # noqa: S608  # ours
+        await asyncio.to_thread(execute, others)
+        asyncio.get_running_loop().call_later(0.5, self._mend)
+
+    def _mend(self) -> None:
+        threading.Thread(target=execute, args=(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true",)).start()
+
+
+async def test_what_was_sent_while_the_database_was_away_is_not_sent_again(
+    fresh_settings: Settings, fresh_database: str
+) -> None:
+    async with posting(fresh_database) as posts:
+        await posts.post(1)
+        transport = Cutting(str(posts.engine.url.database))
+        postman = Postman(posts.sessionmaker, transport, fresh_settings)
+
+        assert await postman.deliver()
+
+        assert (transport.taken, await posts.left()) == (1, 0)
+
+
 async def test_two_share_an_outbox_and_nothing_comes_twice(owned_database: str) -> None:
     mailbox = Mailbox()
     async with server(mailbox) as port, posting(owned_database) as posts:
@@ -183,15 +230,9 @@ async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None
     assert ids.total() - len(sent) <= 4
 
 
-async def test_without_anywhere_to_send_it_ends_with_one_line(fresh_database: str) -> None:
-    environment = os.environ | {"DATABASE_URL": fresh_database}
-    ended = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "accounts.worker"], env=environment, capture_output=True, text=True
-    )
-
-    assert ended.returncode == 1
-    assert ended.stderr.count("\n") == 1
-    assert "SMTP_HOST" in ended.stderr
+def test_without_anywhere_to_send_it_ends_with_one_line() -> None:
+    with pytest.raises(SystemExit, match=r"^accounts: SMTP_HOST is not set, so that mail has nowhere to go$"):
+        runpy.run_path(process_of_worker.__file__, run_name="__main__")
 
 
 async def test_prunes(busy_world: World, owned_database: str, fresh_settings: Settings, tmp_path: Path) -> None:
