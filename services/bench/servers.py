@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from bench import procfs
 from bench.api import Api
@@ -52,7 +53,6 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
         "POSTGRES_PASSWORD": "",
         "SECRET_KEY": secret,
         "THROTTLE_SCALE": "1000000",
-        "LOG_LEVEL": "warning",  # requests are logged all the same
     }
     return os.environ | settings | more
 
@@ -63,7 +63,8 @@ def server(name: str, workers: int, settings: Mapping[str, str]) -> Iterator[Ser
     port = free_port()
     settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     begun = time.perf_counter()
-    with subprocess.Popen(COMMANDS[name], env=settings, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(COMMANDS[name], env=settings, **quiet) as process:
         try:
             _wait(process, port, READY.get(name, "/"))
             yield Server(name, port, process.pid, time.perf_counter() - begun)

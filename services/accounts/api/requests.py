@@ -9,7 +9,9 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-log = logging.getLogger("accounts.requests")
+from accounts.logs import REQUESTS
+
+log = logging.getLogger(REQUESTS)
 HEADER = "X-Request-ID"
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a line, or fill the disk
 UNKNOWN = "-"

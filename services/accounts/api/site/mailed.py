@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
 from accounts.api.dependencies import UserManagerDep
-from accounts.api.site.pages import PATH, moved, page
+from accounts.api.site.pages import PATH, READ, moved, page
 from accounts.api.throttle import WelcomeDep, by_address_form, by_client
 from accounts.domain.attempts import Attempt
 from accounts.models import Purpose
@@ -30,17 +30,17 @@ DONE = {
 }
 
 
-@router.get("/verify")
-@router.get("/confirm-email")
-@router.get("/undo-email")
-@router.get("/reset-password")
-@router.get("/forgot-password")
+@router.api_route("/verify", methods=READ)
+@router.api_route("/confirm-email", methods=READ)
+@router.api_route("/undo-email", methods=READ)
+@router.api_route("/reset-password", methods=READ)
+@router.api_route("/forgot-password", methods=READ)
 async def form_page(request: Request) -> Response:
     """Show the form that the path names."""
     return page(request, request.scope["path"].rpartition("/")[2])
 
 
-@router.get("/done/{what}")
+@router.api_route("/done/{what}", methods=READ)
 async def done_page(request: Request, what: str) -> Response:
     """Say what was done.
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -14,6 +15,7 @@ from starlette.responses import Response
 from accounts.api.site.words import faults_of, message_of
 
 PATH = "/account"
+READ = ["GET", "HEAD"]  # programs that look at links ask for heads, too
 # What is shown again, when it was refused.
 FORMS = {
     "sign-in",
@@ -62,9 +64,10 @@ def page(
     return HTMLResponse(text, status, HEADERS)
 
 
-def moved(page_path: str, like: Response | None = None) -> RedirectResponse:
+def moved(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
     """Send the browser to another page with GET (RFC 9110, 15.4.4), with the cookie that another answer sets."""
-    answer = RedirectResponse(f"{PATH}{page_path}", HTTPStatus.SEE_OTHER, HEADERS)
+    url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
+    answer = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
     if like is not None:
         answer.headers["Set-Cookie"] = like.headers["Set-Cookie"]
     return answer

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
-from accounts.api.site.pages import PATH, moved, page
+from accounts.api.site.pages import PATH, READ, moved, page
 from accounts.api.throttle import CountMail, by_sign_in, count_verification
 from accounts.domain.devices import device
 from accounts.domain.sessions import revoke_others
@@ -33,13 +33,13 @@ class EndForm(BaseModel):
     others: bool = False
 
 
-@router.get("")
+@router.api_route("", methods=READ)
 async def account(request: Request, user: CurrentUser) -> Response:
     """Show whose account it is."""
     return page(request, "account", user=user)
 
 
-@router.get("/sign-in")
+@router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
     """Ask who it is, unless that is known; who comes from an invitation may be somebody else, too."""
     return moved("") if viewer and "invitation" not in request.query_params else page(request, "sign-in")
@@ -49,7 +49,7 @@ async def sign_in_page(request: Request, viewer: Viewer) -> Response:
 async def sign_in(form: Annotated[SignInForm, Form()], users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
     """Begin a session, and go on with the invitation, if there is one."""
     answer = await cookie.login(strategy, await users.sign_in(form))
-    return moved(f"/invitation?token={form.invitation}" if form.invitation else "", answer)
+    return moved("/invitation", answer, token=form.invitation) if form.invitation else moved("", answer)
 
 
 @router.post("/sign-out")
@@ -58,7 +58,7 @@ async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
     return moved("/done/signed-out", await cookie.logout(strategy, user, ""))
 
 
-@router.get("/sessions")
+@router.api_route("/sessions", methods=READ)
 async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from accounts.api.authentication import Viewer
 from accounts.api.dependencies import AnswerManagerDep, UserManagerDep
-from accounts.api.site.pages import PATH, moved, page
+from accounts.api.site.pages import PATH, READ, moved, page
 from accounts.api.throttle import by_client, by_registration_form
 from accounts.domain.attempts import Attempt
 from accounts.schemas.auth import TokenInput
@@ -22,7 +22,7 @@ class AnswerForm(TokenInput):
     answer: Literal["accept", "decline"]
 
 
-@router.get("/register")
+@router.api_route("/register", methods=READ)
 async def register_page(request: Request) -> Response:
     """Ask for what an account takes."""
     return page(request, "register")
@@ -35,7 +35,7 @@ async def register(form: Annotated[RegistrationCreate, Form()], users: UserManag
     return moved("/done/joined" if form.invitation else "/done/registered")
 
 
-@router.get("/invitation")
+@router.api_route("/invitation", methods=READ)
 async def invitation_page(request: Request, viewer: Viewer) -> Response:
     """Ask whether to join, or whether there is an account to join with."""
     return page(request, "invitation", user=viewer)
@@ -48,6 +48,6 @@ async def answer_invitation(form: Annotated[AnswerForm, Form()], viewer: Viewer,
         await answers.decline_token(form.token)
         return moved("/done/declined")
     if viewer is None:
-        return moved(f"/sign-in?invitation={form.token}")
+        return moved("/sign-in", invitation=form.token)
     await answers.accept_token(form.token, viewer)
     return moved("/done/accepted")

@@ -15,11 +15,17 @@ SENTENCES = {
     "INVITATION_OTHER_ADDRESS": "This invitation was sent to another e-mail address than the one of this account.",
     "TOO_MANY_ATTEMPTS": "That was too often. Wait a little before you try again.",
     "BUSY": "Many people are signing in just now. Try again in a few seconds.",
-    "CROSS_SITE": "That came from another site, and was not done.",
     "REQUEST_INVALID": "Something is not as it should be: see below.",
     "NOT_FOUND": "There is no such page.",
     "SERVICE_UNAVAILABLE": "The service cannot be reached just now. Try again in a few seconds.",
     "NOT_READY": "The service cannot be reached just now. Try again in a few seconds.",
+}
+FAULTS = {
+    "missing": "This is needed.",
+    "string_too_short": "This is needed.",
+    "string_too_long": "This is too long.",
+    "email": "This is no e-mail address.",
+    "string_pattern_mismatch": "This has signs in it that cannot be used.",
 }
 UNKNOWN = "Something went wrong. Nothing was changed."
 
@@ -31,4 +37,4 @@ def message_of(problem: dict[str, Any]) -> str:
 
 def faults_of(problem: dict[str, Any]) -> dict[str, str]:
     """Say what is wrong with which field of a form."""
-    return {str(fault["loc"][-1]): f"{fault['msg']}." for fault in problem.get("errors", ())}
+    return {str(fault["loc"][-1]): FAULTS.get(fault["type"], f"{fault['msg']}.") for fault in problem.get("errors", ())}

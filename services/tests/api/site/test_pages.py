@@ -123,7 +123,7 @@ class TestSigningUp:
         answer = await post(world, "/register", email="no address", password=NEW_PASSWORD)
 
         assert answer.status_code == 422
-        assert re.search(r'id="email-fault">Input should be an e-mail address\.', answer.text)
+        assert re.search(r'id="email-fault">This is no e-mail address\.', answer.text)
         assert re.search(
             r'name="email"[^>]*aria-invalid="true"[^>]*aria-describedby="email-fault"', answer.text, re.DOTALL
         )
@@ -138,7 +138,7 @@ class TestLinks:
 
         for method in ("GET", "HEAD"):
             answer = await world.client.request(method, f"/account/{page}?token={token}")
-            assert answer.status_code in {200, 405}
+            assert answer.status_code == 200
 
         assert (await post(world, "/verify", token=token)).headers["location"] == "/account/done/verified"
 
