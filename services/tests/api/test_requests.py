@@ -2,10 +2,15 @@
 
 import logging
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
+from starlette.types import Receive, Scope, Send
 
+from accounts.api import dev
+from accounts.api.requests import RequestLog
 from people import World
 
 REQUESTS = "accounts.requests"
@@ -76,3 +81,23 @@ async def test_a_bug_has_an_id_too(world: World, monkeypatch: pytest.MonkeyPatch
     answer = await world.login("arthur@camelot.example.com")
 
     assert (answer.status_code, len(answer.headers["x-request-id"])) == (500, 32)
+
+
+async def test_what_is_no_request_passes() -> None:
+    seen: list[Scope] = []
+
+    async def app(scope: Scope, _: Receive, __: Send) -> None:
+        seen.append(scope)
+
+    scope: Scope = {"type": "lifespan"}
+    await RequestLog(app)(scope, AsyncMock(), AsyncMock())
+
+    assert seen == [scope]
+
+
+def test_development_has_the_same_application_and_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    configured: list[dict[str, Any]] = []
+    monkeypatch.setattr(dev, "dictConfig", configured.append)
+
+    assert isinstance(dev.create_app(), FastAPI)
+    assert "accounts" in configured[0]["loggers"]
