@@ -56,7 +56,7 @@ async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterat
     """One unit of work: committed at the end of the block, rolled back when it raises anything but ``Recorded``.
 
     ``info`` is what the session knows of its cause: ``actor_id``, and of the client ``address``, ``user_agent`` and
-    ``language``.
+    ``languages``.
     """
     async with sessionmaker(info=info) as session:
         try:

@@ -15,7 +15,6 @@ from accounts.domain.answers import AnswerManager
 from accounts.domain.groups import GroupManager
 from accounts.domain.inviting import InvitationManager
 from accounts.domain.keys import KeyRing
-from accounts.domain.languages import choose
 from accounts.domain.members import MemberManager
 from accounts.domain.passwords import Passwords
 from accounts.domain.sessions import SessionManager
@@ -42,8 +41,8 @@ async def get_session(request: Request) -> AsyncIterator[Session]:
     sessionmaker = request.state.reader if request.method in SAFE_METHODS else request.state.sessionmaker
     address = request.client.host if request.client else ""
     user_agent = request.headers.get("user-agent", "")
-    language = choose(request.headers.get("accept-language", ""))
-    async with transaction(sessionmaker, address=address, user_agent=user_agent, language=language) as session:
+    languages = request.headers.get("accept-language", "")
+    async with transaction(sessionmaker, address=address, user_agent=user_agent, languages=languages) as session:
         yield session
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from uuid_utils.compat import uuid7
 
 from accounts.database import Session
+from accounts.domain.languages import choose
 from accounts.models import MailKind, User
 from accounts.models.user import COLLATION
 
 CHANNEL = "outbox"  # notified at each commit that has posted something
-LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,5 @@ async def post_to_holder(session: Session, kind: MailKind, email: str) -> None:
 
 
 def language_of(session: Session) -> str:
-    """Tell which language the session's client reads."""
-    language: str = session.info.get("language", LANGUAGE)
-    return language
+    """Choose by what the session knows of its client's languages."""
+    return choose(session.info.get("languages", ""))
