@@ -6,7 +6,7 @@ from typing import Any, Never
 
 import asyncpg
 from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, MissingGreenlet, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.util import greenlet_spawn
@@ -98,14 +98,23 @@ def read_only(engine: AsyncEngine) -> AsyncEngine:
 Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
-@asynccontextmanager
-async def driver_connection(engine: AsyncEngine) -> AsyncIterator[asyncpg.Connection]:
+class DriverConnection:
     """Take asyncpg's own connection out of the pool, for statements that SQLAlchemy has compiled and does not run."""
-    connection = await greenlet_spawn(engine.sync_engine.raw_connection)
-    try:
-        yield connection.driver_connection
-    finally:
-        await greenlet_spawn(connection.close)
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._take = engine.sync_engine.raw_connection
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        """Take one; there is a greenlet, which costs more than the rest, only where something is waited for."""
+        try:
+            self._taken = self._take()
+        except MissingGreenlet:
+            self._taken = await greenlet_spawn(self._take)
+        return self._taken.driver_connection
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give it back; no transaction is open that would have to be rolled back."""
+        self._taken.close()
 
 
 def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:

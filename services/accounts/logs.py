@@ -1,10 +1,15 @@
 """How every process logs: an event is a line of JSON, or one to read in development, and tells nobody's secrets."""
 
+import json
+import logging
 import re
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, override
 
 import structlog
+from structlog.typing import EventDict
 
 from accounts.settings import Settings
 
@@ -12,6 +17,8 @@ from accounts.settings import Settings
 PRIVATE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
 HIDDEN = "…"
 REQUESTS = "accounts.requests"
+REQUEST_FIELDS = ("request_id", "method", "route", "status", "ms", "user_id")
+REQUEST_ID: ContextVar[str] = ContextVar("request_id")
 LOGGERS = ("accounts", "gunicorn.error", "uvicorn", "uvicorn.error")
 
 
@@ -24,7 +31,7 @@ def config(settings: Settings) -> dict[str, Any]:
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": [
-            structlog.contextvars.merge_contextvars,
+            _with_request_id,
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
@@ -38,19 +45,38 @@ def config(settings: Settings) -> dict[str, Any]:
     }
     handler = {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
     own = {"handlers": ["stderr"], "level": level, "propagate": False}
+    requests = own if settings.development else own | {"handlers": ["requests"]}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": formatter},
-        "handlers": {"stderr": handler},
+        "formatters": {"line": formatter, "request": {"()": RequestLine}},
+        "handlers": {"stderr": handler, "requests": handler | {"formatter": "request"}},
         # Requests have a line of their own, see accounts.api.requests.
-        "loggers": dict.fromkeys(LOGGERS, own) | {"uvicorn.access": {"handlers": [], "propagate": False}},
+        "loggers": dict.fromkeys(LOGGERS, own)
+        | {REQUESTS: requests, "uvicorn.access": {"handlers": [], "propagate": False}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
     }
 
 
+class RequestLine(logging.Formatter):
+    """A request's own line: the same JSON, a quarter of the time, and nothing to hide."""
+
+    encode = json.JSONEncoder().encode
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        about = vars(record)
+        return self.encode(
+            {"event": record.msg, **{name: about[name] for name in REQUEST_FIELDS}, "level": "info"}
+            | {"logger": record.name, "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat()[:-6] + "Z"}
+        )
+
+
+def _with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
+    if request_id := REQUEST_ID.get(None):
+        event["request_id"] = request_id
+    return event
+
+
 def _line(render: Any, logger: Any, name: str, event: dict[str, Any]) -> str:
-    # A request's own line has nothing to hide, and there are many.
-    plain = event.get("logger") == REQUESTS
-    line: str = render(logger, name, event)
-    return line if plain else PRIVATE.sub(HIDDEN, line)
+    return PRIVATE.sub(HIDDEN, render(logger, name, event))

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
     @property
     def hosts(self) -> frozenset[str]:
         """The names by which the API may be called, without ports; IPv6 addresses in brackets."""
-        return frozenset((*self.allowed_hosts, self.api_host, PUBLIC_HOST.sub("", self.public_url).lower()))
+        return _hosts(self.allowed_hosts, self.api_host, self.public_url)
 
     @property
     def account_url(self) -> str:
@@ -176,6 +176,11 @@ class Settings(BaseSettings):
         if min(map(len, self.secret_keys)) < SECRET_LENGTH:
             raise ValueError(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
         return self
+
+
+@cache  # each request asks
+def _hosts(allowed: tuple[str, ...], host: str, url: str) -> frozenset[str]:
+    return frozenset((*allowed, host, PUBLIC_HOST.sub("", url).lower()))
 
 
 @cache

@@ -23,11 +23,11 @@ from accounts import database
 from accounts.api.app import create_app, lifespan
 from accounts.database import (
     Connect,
+    DriverConnection,
     Session,
     Sessionmaker,
     create_engine,
     create_sessionmaker,
-    driver_connection,
     read_only,
 )
 from accounts.domain import passwords
@@ -176,7 +176,7 @@ async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) 
     """A world of real connections and real commits: for what happens at the same instant."""
     monkeypatch.setattr(database, "POOL_SECONDS", 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
-    reader, connect = create_sessionmaker(read_only(engine)), partial(driver_connection, engine)
+    reader, connect = create_sessionmaker(read_only(engine)), partial(DriverConnection, engine)
     async with world_of(create_sessionmaker(engine), reader, connect) as world:
         yield world
     await engine.dispose()

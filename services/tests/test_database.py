@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import func, select
 
 from accounts.database import (
+    DriverConnection,
     Session,
     Sessionmaker,
     create_engine,
-    driver_connection,
     is_unavailable,
     sqlstate,
     transaction,
@@ -66,14 +66,14 @@ class TestTransaction:
 
 async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_use(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
-    async with driver_connection(engine) as other:
-        async with driver_connection(engine) as closed:
+    async with DriverConnection(engine) as other:
+        async with DriverConnection(engine) as closed:
             pid = closed.get_server_pid()
         await other.execute("SELECT pg_terminate_backend($1)", pid)
         while not closed.is_closed():  # noqa: ASYNC110  # the loop tells nobody
             await asyncio.sleep(0)
 
-        async with driver_connection(engine) as fresh:
+        async with DriverConnection(engine) as fresh:
             assert await fresh.fetchval("SELECT pg_backend_pid()") != pid
     await engine.dispose()
 

@@ -7,7 +7,6 @@ from logging.config import dictConfig
 from typing import Any
 
 import pytest
-import structlog
 
 from accounts import logs
 from accounts.settings import Environment, get_settings
@@ -33,11 +32,22 @@ def logged(environment: Environment, message: str, *arguments: object, **more: A
 
 
 def test_is_json_in_production() -> None:
-    with structlog.contextvars.bound_contextvars(request_id="abc"):
-        line = json.loads(logged(Environment.PRODUCTION, "hello %s", "world", extra={"status": 200}))
+    before = logs.REQUEST_ID.set("abc")
+    line = json.loads(logged(Environment.PRODUCTION, "hello %s", "world", extra={"status": 200}))
+    logs.REQUEST_ID.reset(before)
 
     assert line.pop("timestamp").endswith("Z")
     assert line == {"event": "hello world", "level": "error", "logger": "a test", "request_id": "abc", "status": 200}
+
+
+def test_a_request_is_json_too() -> None:
+    about = dict.fromkeys(logs.REQUEST_FIELDS) | {"request_id": "abc", "status": 200}
+    record = logging.makeLogRecord({"name": logs.REQUESTS, "msg": "request"} | about)
+
+    line = json.loads(logs.RequestLine().format(record))
+
+    assert line.pop("timestamp").endswith("Z")
+    assert line == about | {"event": "request", "level": "info", "logger": "accounts.requests"}
 
 
 def test_is_to_be_read_in_development() -> None:

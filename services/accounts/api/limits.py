@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from accounts.api.errors import problem
 
+ANNOUNCED = {b"content-length", b"transfer-encoding"}  # without either a request has no body: RFC 9112, 6.3
+
 
 class BodyLimit:
     """Refuse bodies of more than ``max_bytes``, by what they announce or by what arrives, and after ``seconds``.
@@ -29,8 +31,11 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, as ASGI has it."""
+        if scope["type"] != "http" or ANNOUNCED.isdisjoint(name for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)
+            return
         max_bytes = self._max_bytes(scope)
-        announced = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
+        announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced[:18]) > max_bytes:
             await problem(HTTPStatus.CONTENT_TOO_LARGE)(scope, receive, send)
             return
@@ -56,5 +61,5 @@ class BodyLimit:
         await self.app(scope, receive_within_limit, send)
 
     def _max_bytes(self, scope: Scope) -> int:
-        path = scope.get("path", "")
-        return next((size for pattern, size in self.larger.items() if pattern.fullmatch(path)), self.max_bytes)
+        sizes = (size for pattern, size in self.larger.items() if pattern.fullmatch(scope["path"]))
+        return next(sizes, self.max_bytes)

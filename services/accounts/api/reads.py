@@ -13,6 +13,7 @@ from fastapi.params import Query
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import TypeAdapter, ValidationError
+from starlette.types import Receive, Scope, Send
 
 from accounts.api.authentication import COOKIE
 from accounts.domain.reading import Reading
@@ -31,14 +32,27 @@ def reading_of(request: Request) -> Reading:
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
     state.claims = claims  # for the log
-    return Reading(state.connect, state.reader, state.settings, claims, parse(request.cookies.get(COOKIE, "")))
+    cookie = None if claims else parse(request.cookies.get(COOKIE, ""))
+    return Reading(state.connect, state.reader, state.settings, claims, cookie)
 
 
 ReadingDep = Annotated[Reading, Depends(described)]
 
 
 class ReadRoute(APIRoute):
-    """A route whose function takes a ``ReadingDep``, the ``Request``, parameters of the path and one model of query."""
+    """A route whose function takes a ``ReadingDep``, the ``Request``, parameters of the path and one model of query.
+
+    It belongs to the application's own router, where it is found without those of others on the way.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **described: Any) -> None:
+        super().__init__(path, endpoint, **described | {"operation_id": endpoint.__name__})
+        answer = self.get_route_handler()
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            await (await answer(Request(scope, receive, send)))(scope, receive, send)
+
+        self.app = serve  # FastAPI's has exit stacks for dependencies, which there are none of
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

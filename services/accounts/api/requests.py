@@ -5,15 +5,13 @@ import re
 import time
 import uuid
 
-import structlog
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from accounts.logs import REQUESTS
+from accounts.logs import REQUEST_ID, REQUESTS
 
 log = logging.getLogger(REQUESTS)
-HEADER = "X-Request-ID"
-ACCEPTED = re.compile(r"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a line, or fill the disk
+HEADER = b"x-request-id"
+ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a line, or fill the disk
 UNKNOWN = "-"
 
 
@@ -28,22 +26,25 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        raw_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex.encode()
+        request_id = raw_id.decode()
         begun, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (HEADER.lower().encode(), request_id.encode())]
+                message["headers"] = [*message["headers"], (HEADER, raw_id)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, send_with_id)
-            finally:
-                log.info("request", extra=_about(scope, status, time.perf_counter() - begun))
+        before = REQUEST_ID.set(request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            about = _about(scope, status, time.perf_counter() - begun)
+            log.info("request", extra={"request_id": request_id} | about)
+            REQUEST_ID.reset(before)
 
 
 def _about(scope: Scope, status: int, seconds: float) -> dict[str, object]:

@@ -4,9 +4,8 @@ For the routes that are called most. Between the request and the rows there is a
 about, and one for the rows; nothing is made of either but the bytes of the answer.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -71,23 +70,30 @@ def caller(*columns: Any) -> Any:
 
 @dataclass(slots=True)
 class Reading:
-    """What a request reads with: a connection, and the token that says who asks, if there is one."""
+    """What a request reads with: ``async with`` it, a connection, and the token that says who asks, if there is one.
+
+    What runs on the connection needs no transaction.
+    """
 
     connect: Connect
     reader: Sessionmaker
     settings: Settings
     claims: Claims | None
     cookie: Token | None
+    _taken: AbstractAsyncContextManager[asyncpg.Connection] = field(init=False)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take a connection out of the pool. What runs on it needs no transaction."""
-        if self.claims is None and self.cookie:
+    async def __aenter__(self) -> asyncpg.Connection:
+        """Take a connection out of the pool."""
+        if self.cookie:
             async with transaction(self.reader) as session:
                 found = await SessionManager(session, self.settings).by_cookie(self.cookie)
             self.claims = Claims(found[0].id, found[1].id) if found else None
-        async with self.connect() as connection:
-            yield connection
+        self._taken = self.connect()
+        return await self._taken.__aenter__()
+
+    async def __aexit__(self, *raised: object) -> None:
+        """Give it back."""
+        await self._taken.__aexit__(*raised)  # type: ignore[arg-type]  # what is raised, as it comes
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -104,6 +110,6 @@ ME = JsonRows(caller(*[getattr(User, name) for name in UserRead.model_fields]))
 
 async def me(reading: Reading) -> str | None:
     """Show the caller, as the JSON of a ``UserRead``; None without a token of a live session."""
-    async with reading.connection() as connection:
+    async with reading as connection:
         texts = await ME.texts(connection, **reading.parameters)
     return texts[0] if texts else None

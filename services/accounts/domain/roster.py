@@ -41,7 +41,7 @@ async def members(reading: Reading, group_id: int, query: MemberQuery) -> Page[s
     ends = {f"{name}_end": f"{text}{LAST}" for name, text in sought.items()}
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
     values = order.values(query) | sought | ends
-    async with reading.connection() as connection:
+    async with reading as connection:
         may = await glance(reading, connection, group_id, Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS)
         rows = _rows(order, place_of(query), frozenset([*sought, *_few(query)]), may(Act.SEE_ADDRESSES))
         found = await rows.texts(connection, group_id=group_id, **values)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from accounts.database import DATABASE_ERRORS, create_engine, create_sessionmaker, driver_connection, transaction
+from accounts.database import DATABASE_ERRORS, DriverConnection, create_engine, create_sessionmaker, transaction
 from accounts.domain import pruning, readiness
 from accounts.domain.errors import NotReady
 from accounts.domain.outbox import CHANNEL
@@ -65,7 +65,7 @@ class Worker:
     async def _listen(self) -> None:
         lost = asyncio.Event()
         await readiness.check(self.sessionmaker)
-        async with driver_connection(self.engine) as connection:
+        async with DriverConnection(self.engine) as connection:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._wake)
             await self._wait(lost)
