@@ -85,6 +85,11 @@ def allows(act: Act, standing: Standing, visibility: Visibility) -> bool:
     return standing >= LEAST[act][visibility]
 
 
+def open_to_anybody(act: Act) -> list[Visibility]:
+    """Name the groups in which it takes nothing."""
+    return [each for each in Visibility if allows(act, ANYBODY, each)]
+
+
 def require(act: Act, standing: Standing, visibility: Visibility) -> None:
     """Refuse what the table does not allow.
 
