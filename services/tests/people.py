@@ -8,7 +8,7 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from accounts.database import Sessionmaker, transaction
+from accounts.database import Connect, Sessionmaker, transaction
 from accounts.domain.members import add
 from accounts.domain.passwords import Passwords
 from accounts.domain.tokens import derive
@@ -39,6 +39,7 @@ class World:
         self.app = app
         self.state = state
         self.sessionmaker: Sessionmaker = state["sessionmaker"]
+        self.connect: Connect = state["connect"]
         self.passwords: Passwords = state["passwords"]
         self.client = client
         self.key: str = state["settings"].secret_keys[0]

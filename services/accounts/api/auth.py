@@ -9,12 +9,12 @@ from fastapi import APIRouter, Form, Request, Response
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
 from accounts.api.dependencies import SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, NOTHING, problems
-from accounts.api.throttle import THROTTLED, WelcomeDep, by_address, by_client, by_registration, by_sign_in
+from accounts.api.throttle import THROTTLED, Login, WelcomeDep, by_address, by_client, by_registration
 from accounts.domain import errors
 from accounts.domain.attempts import Attempt
 from accounts.domain.refresh import Token, parse
 from accounts.models import Purpose, User
-from accounts.schemas.auth import EmailInput, LoginForm, RefreshForm, ResetInput, TokenInput, TokenRead
+from accounts.schemas.auth import EmailInput, RefreshForm, ResetInput, TokenInput, TokenRead
 from accounts.schemas.user import RegistrationCreate, UserRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -23,15 +23,10 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 @router.post(
     "/jwt/login",
     summary="Sign in",
-    dependencies=[by_sign_in],
     responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
 )
 async def login(
-    form: Annotated[LoginForm, Form()],
-    users: UserManagerDep,
-    strategy: BearerStrategyDep,
-    request: Request,
-    response: Response,
+    form: Login, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
 ) -> TokenRead:
     """Exchange an e-mail address and a password for an access token and a refresh token.
 

@@ -2,17 +2,15 @@
 
 import uuid
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.throttle import THROTTLED, by_sign_in
+from accounts.api.throttle import THROTTLED, Login
 from accounts.domain import errors
 from accounts.domain.sessions import revoke_others
-from accounts.schemas.auth import LoginForm
 from accounts.schemas.session import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
@@ -24,12 +22,9 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     summary="Sign in, in a browser",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    dependencies=[by_sign_in],
     responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
 )
-async def cookie_login(
-    form: Annotated[LoginForm, Form()], users: UserManagerDep, strategy: CookieStrategyDep
-) -> Response:
+async def cookie_login(form: Login, users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
     """Exchange an e-mail address and a password for a cookie that no script can read.
 
     Pages of other sites can neither sign anybody in nor change anything with it.

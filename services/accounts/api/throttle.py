@@ -19,7 +19,7 @@ THROTTLED = (errors.TooManyAttempts,)
 
 async def _count(request: Request, response: Response, attempt: Attempt, address: str = "") -> None:
     allowance = await attempts.admit(
-        request.state.sessionmaker, attempt, _client(request), address, scale=request.state.settings.throttle_scale
+        request.state.connect, attempt, _client(request), address, scale=request.state.settings.throttle_scale
     )
     limit, left = allowance.limit, allowance.remaining
     response.headers.update(rate_limit(limit.attempts, limit.seconds, remaining=left, seconds=allowance.reset_seconds))
@@ -64,11 +64,12 @@ async def _registration_form(request: Request, response: Response, form: Annotat
     await _count(request, response, Attempt.REGISTER, form.email)
 
 
-async def _sign_in(
+async def get_login(
     request: Request, response: Response, form: Annotated[LoginForm, Form()], session: SessionDep
-) -> AsyncIterator[None]:
+) -> AsyncIterator[LoginForm]:
+    """Count an attempt to sign in before it is looked at; where it succeeds, let its owner start anew."""
     await _count(request, response, Attempt.LOGIN, form.username)
-    yield
+    yield form
     await attempts.welcome(session, _client(request), form.username)
 
 
@@ -123,7 +124,7 @@ def _depends(count: Callable[..., object]) -> Dependency:
 by_registration = _depends(_registration)
 by_registration_form = _depends(_registration_form)
 count_verification = _counting(Attempt.REQUEST_VERIFY)
-by_sign_in = _depends(_sign_in)
+Login = Annotated[LoginForm, _depends(get_login)]
 CountInvitationDep = Annotated[CountMail, _counting(Attempt.INVITE)]
 CountNewAddressDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]
 CountProofDep = Annotated[CountProof, Depends(get_count_proof)]

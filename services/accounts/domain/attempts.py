@@ -21,7 +21,7 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from accounts.database import Session, Sessionmaker, transaction
+from accounts.database import Connect, Session
 from accounts.domain import throttle
 from accounts.domain.throttle import Allowance, Limit
 
@@ -76,10 +76,8 @@ RULES = {
 }
 
 
-async def admit(
-    sessionmaker: Sessionmaker, attempt: Attempt, client: str, address: str = "", *, scale: float = 1
-) -> Allowance:
-    """Count an attempt, in a transaction of its own: it counts whatever becomes of the caller's.
+async def admit(connect: Connect, attempt: Attempt, client: str, address: str = "", *, scale: float = 1) -> Allowance:
+    """Count an attempt, on a connection of its own: it counts whatever becomes of the caller's transaction.
 
     ``client`` is an IP address, ``address`` an e-mail address, ``scale`` a factor for every limit.
 
@@ -92,8 +90,8 @@ async def admit(
     limits |= _counters(f"{attempt}-pair", rule.pair, address, its)
     strangers = _counters(f"{attempt}-address", rule.address, address)
     known = _known(client, address) if rule.pair else ""
-    async with transaction(sessionmaker) as session:
-        return await throttle.attempt(session, _scaled(limits, scale), _scaled(strangers, scale), known)
+    async with connect() as connection:
+        return await throttle.attempt(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
 
 
 async def welcome(session: Session, client: str, address: str) -> None:

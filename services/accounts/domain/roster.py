@@ -5,7 +5,7 @@ import uuid
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, func, select
+from sqlalchemy import ARRAY, String, bindparam, exists, func, select
 from sqlmodel import col
 
 from accounts.domain.access import Access, glance
@@ -73,8 +73,8 @@ def _rows(order: Keyset, place: Place, sought: frozenset[str], *, addresses: boo
         .where(col(Membership.group_id) == bindparam("group_id"))
     )
     if anybody:
-        group = select(col(UserGroup.visibility)).where(UserGroup.id == bindparam("group_id")).scalar_subquery()
-        statement = statement.where(group == func.any(bindparam("open", type_=ARRAY(String))))
+        opened = col(UserGroup.visibility) == func.any(bindparam("open", type_=ARRAY(String)))
+        statement = statement.where(exists().where(col(UserGroup.id) == bindparam("group_id"), opened))
     for name, column in (("email", User.email), ("name", User.display_name)):
         if name in sought:
             first, last = (bindparam(each, type_=String) for each in (name, f"{name}_end"))

@@ -39,7 +39,6 @@ GRACE = timedelta(seconds=10)
 SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
 FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
 
-
 VERSIONS = re.compile(r"[\d._]+")
 # Text, since the ORM takes several times as long. The user is locked, so that the others are all there are. What it
 # selects is whether the user has signed in before, and never from this device: a statement sees what was before it.
@@ -79,6 +78,33 @@ def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+# Made once: to put a statement together takes as long as to run it.
+LIVE = live(bindparam("idle", type_=Interval))
+ID = col(UserSession.id) == bindparam("session_id")
+FOUND = select(User, UserSession).where(ID, *LIVE)
+BY_CLAIMS = FOUND.where(col(User.id) == bindparam("user_id"))
+BY_COOKIE = FOUND.where(
+    col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE
+)
+USE = (
+    update(UserSession)
+    .where(
+        ID, col(UserSession.token_hash) == bindparam("used_hash"), col(UserSession.kind) == SessionKind.BEARER, *LIVE
+    )
+    .values(
+        token_hash=bindparam("next_hash"),
+        rotated_at=func.clock_timestamp(),
+        last_seen_at=func.clock_timestamp(),
+        address=bindparam("client"),
+    )
+    .returning(UserSession)
+)
+# Sign-ins of one user wait for each other here, and for a change of the password that would end them.
+AS_SEEN = text(
+    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
+).bindparams(bindparam("id", type_=Uuid), bindparam("seen", type_=String))
+
+
 async def revoke_others(session: Session, user: User, keep: uuid.UUID | None) -> int:
     """End all sessions of a user but the one to ``keep``, in the transaction of what makes them untrustworthy.
 
@@ -97,7 +123,7 @@ class SessionManager:
     def __init__(self, session: Session, settings: Settings) -> None:
         self.session = session
         self.settings = settings
-        self._live = live(timedelta(seconds=settings.session_idle_seconds))
+        self.idle = timedelta(seconds=settings.session_idle_seconds)
 
     async def start(self, user: User, kind: SessionKind) -> Token:
         """Begin a session for a user whose password was right; the longest unseen beyond the cap end.
@@ -127,11 +153,8 @@ class SessionManager:
         return token
 
     async def _lock(self, user: User) -> None:
-        # Sign-ins of one user wait for each other here, and for a change of the password that would end them.
-        as_seen = select(User.id).where(
-            col(User.id) == user.id, col(User.hashed_password) == user.hashed_password, col(User.is_active).is_(True)
-        )
-        if (await self.session.exec(as_seen.with_for_update(key_share=True))).first() is None:
+        values = {"id": user.id, "seen": user.hashed_password}
+        if await (await self.session.connection()).scalar(AS_SEEN, values) is None:
             raise errors.LoginBadCredentials
 
     async def refresh(self, token: Token | None) -> tuple[UserSession, Token]:
@@ -145,28 +168,20 @@ class SessionManager:
         if token is None:
             raise errors.RefreshBadToken
         successor = token.successor(self.settings.secret_keys[0])
-        use = (
-            update(UserSession)
-            .where(
-                col(UserSession.id) == token.session_id,
-                col(UserSession.token_hash) == token.hash,
-                col(UserSession.kind) == SessionKind.BEARER,
-                *self._live,
-            )
-            .values(
-                token_hash=successor.hash,
-                rotated_at=func.clock_timestamp(),
-                last_seen_at=func.clock_timestamp(),
-                address=of_client(self.session, "address", ADDRESS_LENGTH),
-            )
-        )
-        used = (await self.session.exec(use.returning(UserSession), execution_options=FRESH)).scalars().one_or_none()
+        values = {
+            "session_id": token.session_id,
+            "used_hash": token.hash,
+            "next_hash": successor.hash,
+            "client": of_client(self.session, "address", ADDRESS_LENGTH),
+            "idle": self.idle,
+        }
+        used = (await self.session.exec(USE, params=values, execution_options=FRESH)).scalars().one_or_none()
         return (used, successor) if used else await self._used_before(token)
 
     async def _used_before(self, token: Token) -> tuple[UserSession, Token]:
         in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - GRACE
         statement = select(UserSession, in_grace).where(
-            col(UserSession.id) == token.session_id, col(UserSession.kind) == SessionKind.BEARER, *self._live
+            col(UserSession.id) == token.session_id, col(UserSession.kind) == SessionKind.BEARER, *live(self.idle)
         )
         row = (await self.session.exec(statement.with_for_update(of=UserSession), execution_options=FRESH)).first()
         if row is None:
@@ -181,26 +196,21 @@ class SessionManager:
 
     async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
         """Find the user and the live session that an access token names, by one statement."""
-        return await self._find(col(UserSession.id) == claims.session_id, col(User.id) == claims.user_id)
+        values = {"session_id": claims.session_id, "user_id": claims.user_id, "idle": self.idle}
+        return (await self.session.exec(BY_CLAIMS, params=values)).first()
 
     async def by_cookie(self, token: Token) -> tuple[User, UserSession] | None:
         """Find the user and the live session that a cookie stands for, and note, now and then, that it was seen."""
-        found = await self._find(
-            col(UserSession.id) == token.session_id,
-            col(UserSession.token_hash) == token.hash,
-            col(UserSession.kind) == SessionKind.COOKIE,
-        )
+        values = {"session_id": token.session_id, "token_hash": token.hash, "idle": self.idle}
+        found = (await self.session.exec(BY_COOKIE, params=values)).first()
         if found and datetime.now(UTC) - found[1].last_seen_at > SEEN:
             seen = update(UserSession).where(col(UserSession.id) == token.session_id)
             await self.session.exec(seen.values(last_seen_at=func.now()))
         return found
 
-    async def _find(self, *which: ColumnElement[bool]) -> tuple[User, UserSession] | None:
-        return (await self.session.exec(select(User, UserSession).where(*which, *self._live))).first()
-
     async def list(self, user: User) -> Sequence[UserSession]:
         """List a user's live sessions, the newest first."""
-        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *self._live)
+        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live(self.idle))
         return (await self.session.exec(statement.order_by(col(UserSession.id).desc()))).all()
 
     async def end(self, user: User, session_id: uuid.UUID) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import asyncpg
 from sqlalchemy import Interval, String, bindparam, delete, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
@@ -49,11 +50,11 @@ class Allowance:
     reset_seconds: int
 
 
-# Text, because SQLAlchemy would compile an ON CONFLICT anew each time, for longer than it takes to run. In the order of
-# the keys, so that no two wait for one another; and by clock_timestamp(), since now() is older than a wait for a row.
-COUNT = text("""
+# Run by the driver itself, since each attempt at anything begins with it. In the order of the keys, so that no two wait
+# for one another; and by clock_timestamp(), since now() is older than a wait for a row.
+COUNT = """
     WITH wanted AS (
-        SELECT * FROM unnest(:keys, :emissions, :periods) AS given (key, emission, period) ORDER BY key
+        SELECT * FROM unnest($1::text[], $2::interval[], $3::interval[]) AS given (key, emission, period) ORDER BY key
     )
     INSERT INTO throttle (key, arrival_at)
     SELECT key, clock_timestamp() + emission FROM wanted
@@ -64,52 +65,44 @@ COUNT = text("""
         + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
         <= clock_timestamp() + (SELECT period FROM wanted WHERE wanted.key = throttle.key)
     RETURNING key, arrival_at, clock_timestamp()
-""").bindparams(
-    bindparam("keys", type_=ARRAY(String)),
-    bindparam("emissions", type_=ARRAY(Interval)),
-    bindparam("periods", type_=ARRAY(Interval)),
-)
-
-
-SEEN = text("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)").bindparams(
-    bindparam("keys", type_=ARRAY(String))
-)
+"""
+SEEN = "SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY($1::text[])"
 
 
 async def attempt(
-    session: Session, limits: Mapping[str, Limit], strangers: Mapping[str, Limit] | None = None, known: str = ""
+    connection: asyncpg.Connection,
+    limits: Mapping[str, Limit],
+    strangers: Mapping[str, Limit] | None = None,
+    known: str = "",
 ) -> Allowance:
-    """Count an attempt under all keys of ``limits``, none of them empty; it counts when the transaction commits.
+    """Count an attempt under all keys of ``limits``, none of them empty, in a transaction of its own.
 
     It counts under the keys of ``strangers`` as well, unless ``known`` is remembered.
 
     Raises:
-        TooManyAttempts: one of the limits is reached. The transaction must be rolled back then, or the attempt counts
-            under the other keys.
+        TooManyAttempts: one of the limits is reached. The attempt counts under no key then.
 
     """
     # First without a lock: a flood beyond the limit costs a look at its rows, and nobody waits for anybody.
-    seen = await _seen(session, [*limits, *(strangers or ()), known])
+    seen = await _seen(connection, [*limits, *(strangers or ()), known])
     if not seen.get(known, 0) > 0:
         limits = {**limits, **(strangers or {})}
     if refusal := _refusal(limits, seen):
         raise refusal
-    values = {
-        "keys": list(limits),
-        "emissions": [limit.emission for limit in limits.values()],
-        "periods": [limit.period for limit in limits.values()],
-    }
-    counted = (await (await session.connection()).execute(COUNT, values)).all()
-    if beaten := limits.keys() - {key for key, _, _ in counted}:  # others were faster
-        one = limits[min(beaten)]
-        raise _refusal(limits, await _seen(session, [*limits])) or TooManyAttempts(1, one.attempts, one.seconds)
+    emissions = [limit.emission for limit in limits.values()]
+    periods = [limit.period for limit in limits.values()]
+    async with connection.transaction():
+        counted = await connection.fetch(COUNT, list(limits), emissions, periods)
+        if beaten := limits.keys() - {key for key, _, _ in counted}:  # others were faster
+            one = limits[min(beaten)]
+            raise _refusal(limits, await _seen(connection, [*limits])) or TooManyAttempts(1, one.attempts, one.seconds)
     allowances = [_allowance(limits[key], arrival - now) for key, arrival, now in counted]
     return min(allowances, key=lambda each: each.remaining)
 
 
-async def _seen(session: Session, keys: Sequence[str]) -> dict[str, float]:
+async def _seen(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
     """Look up for how many seconds from now on keys are busy, or remembered."""
-    rows = await (await session.connection()).execute(SEEN, {"keys": keys})
+    rows = await connection.fetch(SEEN, keys)
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
@@ -127,6 +120,7 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
     return Allowance(limit, (limit.period - backlog) // limit.emission, math.ceil(backlog.total_seconds()))
 
 
+# Text, because SQLAlchemy would compile an ON CONFLICT anew each time, for longer than it takes to run.
 FORGET_AND_REMEMBER = text("""
     WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:forgotten) ORDER BY key FOR UPDATE),
     forgotten AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)

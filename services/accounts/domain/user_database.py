@@ -7,7 +7,7 @@ from typing import Any, override
 
 from fastapi_users import exceptions
 from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
-from sqlalchemy import delete, func
+from sqlalchemy import String, bindparam, delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
@@ -22,6 +22,7 @@ from accounts.models.user import EMAIL_INDEX, folded
 # What is recorded by itself. Of everything else the name is recorded, and of flags the value.
 ALONE = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
 FLAGS = ("is_active", "is_superuser", "is_verified")
+BY_EMAIL = select(User).where(func.lower(User.email) == folded(bindparam("email", type_=String)))
 
 
 class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
@@ -35,8 +36,7 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def get_by_email(self, email: str) -> User | None:
-        statement = select(User).where(func.lower(User.email) == folded(email))
-        return (await self.session.exec(statement)).one_or_none()
+        return (await self.session.exec(BY_EMAIL, params={"email": email})).one_or_none()
 
     @override
     async def create(self, create_dict: dict[str, Any]) -> User:

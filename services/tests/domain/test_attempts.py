@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from accounts.database import Sessionmaker, transaction
+from accounts.database import transaction
 from accounts.domain import attempts
 from accounts.domain.attempts import Attempt
 from accounts.domain.errors import TooManyAttempts
@@ -20,7 +20,7 @@ MINUTES = 60
 async def wait(world: World, attempt: Attempt, client: str, address: str = "") -> int:
     """The seconds that an attempt has to wait; none when it counts."""
     try:
-        await attempts.admit(world.sessionmaker, attempt, client, address)
+        await attempts.admit(world.connect, attempt, client, address)
     except TooManyAttempts as refusal:
         return refusal.seconds
     return 0
@@ -76,10 +76,10 @@ async def test_letters_are_folded_as_users_are_found(world: World) -> None:
     assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
 
 
-async def test_stores_no_address_that_one_could_read(sessionmaker: Sessionmaker) -> None:
+async def test_stores_no_address_that_one_could_read(world: World) -> None:
     for attempt in Attempt:
-        await attempts.admit(sessionmaker, attempt, "192.0.2.1", ARTHUR)
-    async with transaction(sessionmaker) as session:
+        await attempts.admit(world.connect, attempt, "192.0.2.1", ARTHUR)
+    async with transaction(world.sessionmaker) as session:
         await attempts.welcome(session, "192.0.2.1", ARTHUR)
         keys = (await session.exec(select(Throttle.key))).all()
 

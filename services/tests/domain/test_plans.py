@@ -47,6 +47,7 @@ async def members(session: Session, _: User, query: MemberQuery) -> Any:
 async def addresses(session: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
     session.add(user)
+    await session.flush()
     token = await SessionManager(session, get_settings()).start(user, SessionKind.BEARER)
     return await roster.members(await reading(session, Claims(user.id, token.session_id)), 1, query)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from accounts.database import Sessionmaker, transaction
+from accounts.database import Connect, transaction
 from accounts.domain import throttle
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.throttle import Limit
@@ -17,11 +17,11 @@ FIVE = Limit(5, 60)
 
 
 async def attempts(
-    sessionmaker: Sessionmaker, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
+    connect: Connect, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
 ) -> throttle.Allowance | TooManyAttempts:
     try:
-        async with transaction(sessionmaker) as session:
-            return await throttle.attempt(session, limits, strangers, known)
+        async with connect() as connection:
+            return await throttle.attempt(connection, limits, strangers, known)
     except TooManyAttempts as refusal:
         return refusal
 
@@ -31,8 +31,8 @@ async def later(world: World, seconds: float) -> None:
     await world.sql(f"UPDATE throttle SET arrival_at = arrival_at - interval '{seconds} seconds'")  # noqa: S608  # a number
 
 
-async def test_tells_what_is_left(sessionmaker: Sessionmaker) -> None:
-    made = [await attempts(sessionmaker, {"key": FIVE}) for _ in range(6)]
+async def test_tells_what_is_left(world: World) -> None:
+    made = [await attempts(world.connect, {"key": FIVE}) for _ in range(6)]
 
     *allowed, refused = made
     assert [(each.remaining, each.reset_seconds) for each in allowed if isinstance(each, throttle.Allowance)] == [
@@ -44,26 +44,26 @@ async def test_tells_what_is_left(sessionmaker: Sessionmaker) -> None:
 
 async def test_whoever_waits_as_told_is_let_in_once(world: World) -> None:
     for _ in range(9):
-        await attempts(world.sessionmaker, {"key": FIVE})
+        await attempts(world.connect, {"key": FIVE})
 
     await later(world, 11.5)
-    early = await attempts(world.sessionmaker, {"key": FIVE})
+    early = await attempts(world.connect, {"key": FIVE})
     await later(world, 0.5)
-    made = [await attempts(world.sessionmaker, {"key": FIVE}) for _ in range(2)]
+    made = [await attempts(world.connect, {"key": FIVE}) for _ in range(2)]
 
     assert isinstance(early, TooManyAttempts)
     assert early.seconds == 1
     assert [type(each) for each in made] == [throttle.Allowance, TooManyAttempts]
 
 
-async def test_all_limits_hold_and_a_refused_attempt_counts_under_none(sessionmaker: Sessionmaker) -> None:
+async def test_all_limits_hold_and_a_refused_attempt_counts_under_none(world: World) -> None:
     both = {"a": FIVE, "b": Limit(2, 3600)}
 
-    made = [await attempts(sessionmaker, both) for _ in range(4)]
+    made = [await attempts(world.connect, both) for _ in range(4)]
 
     assert [getattr(each, "seconds", None) for each in made] == [None, None, 1800, 1800]
     assert [getattr(each, "remaining", None) for each in made] == [1, 0, None, None]
-    last = await attempts(sessionmaker, {"a": FIVE})
+    last = await attempts(world.connect, {"a": FIVE})
     assert isinstance(last, throttle.Allowance)
     assert last.remaining == 2
 
@@ -72,33 +72,33 @@ async def test_is_exact_when_hundreds_try_at_once(busy_world: World) -> None:
     """Their keys come in different orders, and nobody waits for one another."""
     orders = [{"a": FIVE, "b": Limit(100, 60)}, {"b": Limit(100, 60), "a": FIVE}]
 
-    made = await asyncio.gather(*(attempts(busy_world.sessionmaker, orders[number % 2]) for number in range(300)))
+    made = await asyncio.gather(*(attempts(busy_world.connect, orders[number % 2]) for number in range(300)))
 
     assert sum(isinstance(each, throttle.Allowance) for each in made) == 5
 
 
-async def test_a_limit_may_be_too_high_to_be_one(sessionmaker: Sessionmaker) -> None:
+async def test_a_limit_may_be_too_high_to_be_one(world: World) -> None:
     limits = {"key": Limit(300, 60).scaled(1_000_000)}
 
-    assert not isinstance(await attempts(sessionmaker, limits), TooManyAttempts)
+    assert not isinstance(await attempts(world.connect, limits), TooManyAttempts)
 
 
-async def test_can_be_forgotten(sessionmaker: Sessionmaker) -> None:
+async def test_can_be_forgotten(world: World) -> None:
     for _ in range(5):
-        await attempts(sessionmaker, {"a": FIVE, "b": FIVE})
+        await attempts(world.connect, {"a": FIVE, "b": FIVE})
 
-    async with transaction(sessionmaker) as session:
+    async with transaction(world.sessionmaker) as session:
         await throttle.forget(session, ["a", "nobody"], "known", timedelta(1))
 
-    assert isinstance(await attempts(sessionmaker, {"a": FIVE}), throttle.Allowance)
-    assert isinstance(await attempts(sessionmaker, {"b": FIVE}), TooManyAttempts)
+    assert isinstance(await attempts(world.connect, {"a": FIVE}), throttle.Allowance)
+    assert isinstance(await attempts(world.connect, {"b": FIVE}), TooManyAttempts)
 
 
 async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None:
     once = {"all strangers": Limit(1, 3600)}
 
     async def come(known: str) -> throttle.Allowance | TooManyAttempts:
-        return await attempts(world.sessionmaker, {f"limit of {known}": FIVE}, once, known)
+        return await attempts(world.connect, {f"limit of {known}": FIVE}, once, known)
 
     async with transaction(world.sessionmaker) as session:
         await throttle.forget(session, [], "friend", timedelta(seconds=1))
@@ -112,9 +112,9 @@ async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None
 
 
 async def test_prunes_what_says_nothing(world: World) -> None:
-    await attempts(world.sessionmaker, {"old": FIVE})
+    await attempts(world.connect, {"old": FIVE})
     await later(world, 12)
-    await attempts(world.sessionmaker, {"new": FIVE})
+    await attempts(world.connect, {"new": FIVE})
 
     async with transaction(world.sessionmaker) as session:
         assert await throttle.prune(session) == 1

@@ -10,20 +10,13 @@ from starlette.responses import Response
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
 from accounts.api.site.pages import PATH, READ, moved, page
-from accounts.api.throttle import CountMail, by_sign_in, count_verification
+from accounts.api.throttle import CountMail, Login, count_verification
 from accounts.domain.devices import device
 from accounts.domain.sessions import revoke_others
 from accounts.models import Purpose
-from accounts.schemas.auth import LoginForm
 from accounts.schemas.text import Opaque
 
 router = APIRouter(prefix=PATH)
-
-
-class SignInForm(LoginForm):
-    """Who signs in, and the token of the invitation that they come from, if one."""
-
-    invitation: Opaque | None = None
 
 
 class EndForm(BaseModel):
@@ -45,11 +38,16 @@ async def sign_in_page(request: Request, viewer: Viewer) -> Response:
     return moved("") if viewer and "invitation" not in request.query_params else page(request, "sign-in")
 
 
-@router.post("/sign-in", dependencies=[by_sign_in])
-async def sign_in(form: Annotated[SignInForm, Form()], users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
+@router.post("/sign-in")
+async def sign_in(
+    form: Login,
+    users: UserManagerDep,
+    strategy: CookieStrategyDep,
+    invitation: Annotated[Opaque | None, Form()] = None,
+) -> Response:
     """Begin a session, and go on with the invitation, if there is one."""
     answer = await cookie.login(strategy, await users.sign_in(form))
-    return moved("/invitation", answer, token=form.invitation) if form.invitation else moved("", answer)
+    return moved("/invitation", answer, token=invitation) if invitation else moved("", answer)
 
 
 @router.post("/sign-out")
