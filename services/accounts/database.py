@@ -113,7 +113,9 @@ class DriverConnection:
         return self._taken.driver_connection
 
     async def __aexit__(self, *_: object) -> None:
-        """Give it back; no transaction is open that would have to be rolled back."""
+        """Give it back, unless a transaction was left open, as where its end got lost."""
+        if self._taken.driver_connection.is_in_transaction():
+            self._taken.driver_connection.terminate()
         self._taken.close()
 
 

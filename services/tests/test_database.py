@@ -78,6 +78,17 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_us
     await engine.dispose()
 
 
+async def test_a_transaction_that_was_left_open_is_nobody_elses(fresh_settings: Settings) -> None:
+    engine = create_engine(fresh_settings, "test")
+    async with DriverConnection(engine) as left:
+        await left.execute("BEGIN")
+
+    async with DriverConnection(engine) as fresh:
+        assert not fresh.is_in_transaction()
+        assert left.is_closed()
+    await engine.dispose()
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("code", "passes"),
