@@ -114,8 +114,8 @@ class DriverConnection:
 
     async def __aexit__(self, *_: object) -> None:
         """Give it back, unless a transaction was left open, as where its end got lost."""
-        if self._taken.driver_connection.is_in_transaction():
-            self._taken.driver_connection.terminate()
+        if (connection := self._taken.driver_connection) and connection.is_in_transaction():
+            connection.terminate()
         self._taken.close()
 
 

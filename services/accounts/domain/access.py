@@ -10,7 +10,8 @@ from sqlmodel import col, select
 from accounts.database import Session
 from accounts.domain import errors
 from accounts.domain.permissions import Act, Standing, allows, require, standing, standing_of
-from accounts.domain.reading import Prepared, Reading, caller
+from accounts.domain.prepared import Prepared
+from accounts.domain.reading import Reading, caller
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 
 

@@ -1,18 +1,19 @@
 """The record of what happened: written in the transaction that does it, by whoever does it."""
 
 import hashlib
+import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Uuid, bindparam, text, union
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import union
 from sqlmodel import col, select
 
 from accounts.database import Session
 from accounts.domain.pages import Keyset, identity, place_of
+from accounts.domain.prepared import Prepared
 from accounts.models import AuditEvent, User
 from accounts.models.session import ADDRESS_LENGTH
 from accounts.schemas.audit import AuditQuery, PersonalEvent
@@ -58,18 +59,10 @@ PROVEN = {
 }
 
 
-# Text, as everything that each sign-in runs: the ORM takes three times as long for a row.
-RECORD = text("""
+RECORD = Prepared("""
     INSERT INTO audit_event (action, actor_id, user_id, group_id, address, detail)
     VALUES (:action, :actor_id, :user_id, :group_id, :address, :detail)
-""").bindparams(
-    bindparam("action", type_=String),
-    bindparam("actor_id", type_=Uuid),
-    bindparam("user_id", type_=Uuid),
-    bindparam("group_id", type_=BigInteger),
-    bindparam("address", type_=String),
-    bindparam("detail", type_=JSONB),
-)
+""")
 
 
 async def record(
@@ -95,9 +88,9 @@ async def record(
         "user_id": user_id,
         "group_id": group_id,
         "address": of_client(session, "address", ADDRESS_LENGTH),
-        "detail": detail,
+        "detail": json.dumps(detail),
     }
-    await (await session.connection()).execute(RECORD, values)
+    await RECORD.run(session, **values)
 
 
 def of_client(session: Session, name: str, length: int) -> str:

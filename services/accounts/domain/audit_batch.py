@@ -1,27 +1,20 @@
 """The record of what happened to many at once: as complete as of each alone, by one statement."""
 
+import json
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-
 from accounts.database import Session
 from accounts.domain.audit import Action, of_client
+from accounts.domain.prepared import Prepared
 from accounts.models.session import ADDRESS_LENGTH
 
-RECORD_EACH = text("""
+RECORD_EACH = Prepared("""
     INSERT INTO audit_event (action, actor_id, group_id, address, user_id, detail)
-    SELECT :action, :actor_id, :group_id, :address, user_id, detail
-    FROM unnest(:user_ids, :details) AS given (user_id, detail)
-""").bindparams(
-    bindparam("action", type_=String),
-    bindparam("actor_id", type_=Uuid),
-    bindparam("group_id", type_=BigInteger),
-    bindparam("user_ids", type_=ARRAY(Uuid)),
-    bindparam("details", type_=ARRAY(JSONB)),
-)
+    SELECT :action, CAST(:actor_id AS uuid), CAST(:group_id AS bigint), :address, user_id, detail
+    FROM unnest(CAST(:user_ids AS uuid[]), CAST(:details AS jsonb[])) AS given (user_id, detail)
+""")
 
 
 async def record_each(
@@ -34,6 +27,6 @@ async def record_each(
         "group_id": group_id,
         "address": of_client(session, "address", ADDRESS_LENGTH),
         "user_ids": [user_id for user_id, _ in about],
-        "details": [detail for _, detail in about],
+        "details": [json.dumps(detail) for _, detail in about],
     }
-    await (await session.connection()).execute(RECORD_EACH, values)
+    await RECORD_EACH.run(session, **values)

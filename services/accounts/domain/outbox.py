@@ -3,17 +3,17 @@
 ``dispatch`` is the other end. The row says what to write about; the token that a mail may bring follows from its id.
 """
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Uuid, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from uuid_utils.compat import uuid7
 
 from accounts.database import Session
 from accounts.domain.languages import choose
+from accounts.domain.prepared import Prepared
 from accounts.models import MailKind, User
 from accounts.models.user import COLLATION
 
@@ -31,34 +31,29 @@ class Letter:
     id: uuid.UUID = field(default_factory=uuid7)
 
 
-# Text, as everything that sign-ins and sign-ups run. The id is the caller's, who stores the token that follows from it.
-POST = text(f"""
+# The id is the caller's, who stores the token that follows from it.
+POST = Prepared(f"""
     WITH posted AS (
         INSERT INTO outbox (id, kind, email, user_id, invitation_id, language, detail)
         SELECT id, :kind, email, user_id, invitation_id, :language, detail
-        FROM unnest(:ids, :emails, :user_ids, :invitation_ids, :details)
-            AS given (id, email, user_id, invitation_id, detail)
+        FROM unnest(
+            CAST(:ids AS uuid[]),
+            CAST(:emails AS text[]),
+            CAST(:user_ids AS uuid[]),
+            CAST(:invitation_ids AS bigint[]),
+            CAST(:details AS jsonb[])
+        ) AS given (id, email, user_id, invitation_id, detail)
     )
     SELECT pg_notify('{CHANNEL}', '')
-""").bindparams(  # noqa: S608  # of a constant
-    bindparam("kind", type_=String),
-    bindparam("language", type_=String),
-    bindparam("ids", type_=ARRAY(Uuid)),
-    bindparam("emails", type_=ARRAY(String)),
-    bindparam("user_ids", type_=ARRAY(Uuid)),
-    bindparam("invitation_ids", type_=ARRAY(BigInteger)),
-    bindparam("details", type_=ARRAY(JSONB)),
-)
-POST_TO_HOLDER = text(f"""
+""")  # noqa: S608  # of a constant
+POST_TO_HOLDER = Prepared(f"""
     WITH posted AS (
         INSERT INTO outbox (id, kind, email, user_id, language)
-        SELECT :id, :kind, email, id, :language FROM "user"
+        SELECT CAST(:id AS uuid), :kind, email, id, :language FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
     )
     SELECT pg_notify('{CHANNEL}', '')
-""").bindparams(  # noqa: S608  # of constants
-    bindparam("id", type_=Uuid), bindparam("kind", type_=String), bindparam("language", type_=String)
-)
+""")  # noqa: S608  # of constants
 
 
 async def post(session: Session, kind: MailKind, letters: Sequence[Letter]) -> None:
@@ -70,9 +65,9 @@ async def post(session: Session, kind: MailKind, letters: Sequence[Letter]) -> N
         "emails": [each.email for each in letters],
         "user_ids": [each.user_id for each in letters],
         "invitation_ids": [each.invitation_id for each in letters],
-        "details": [each.detail for each in letters],
+        "details": [json.dumps(each.detail) for each in letters],
     }
-    await (await session.connection()).execute(POST, values)
+    await POST.run(session, **values)
 
 
 async def post_to(session: Session, kind: MailKind, user: User, **detail: Any) -> None:
@@ -83,7 +78,7 @@ async def post_to(session: Session, kind: MailKind, user: User, **detail: Any) -
 async def post_to_holder(session: Session, kind: MailKind, email: str) -> None:
     """Post a letter to the active user who has an address, if there is one; it is one statement either way."""
     values = {"id": uuid7(), "kind": kind, "language": language_of(session), "email": email}
-    await (await session.connection()).execute(POST_TO_HOLDER, values)
+    await POST_TO_HOLDER.run(session, **values)
 
 
 def language_of(session: Session) -> str:

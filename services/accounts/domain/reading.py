@@ -11,35 +11,18 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import DateTime, Interval, Select, Text, Uuid, bindparam, cast, func, literal_column, select
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlmodel import col
 
 from accounts.database import Connect, Sessionmaker, transaction
 from accounts.domain.keys import Claims
+from accounts.domain.prepared import Prepared
 from accounts.domain.refresh import Token
 from accounts.domain.sessions import SessionManager, live
 from accounts.models import User, UserSession
 from accounts.schemas.user import UserRead
 from accounts.settings import Settings
 
-DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 INSTANT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, as everywhere else; connections are in UTC
-
-
-class Prepared:
-    """A statement whose parameters are ``bindparam``s, compiled once for all requests."""
-
-    def __init__(self, statement: Any) -> None:
-        compiled = statement.compile(dialect=DIALECT)
-        self._text = str(compiled)
-        self._values = dict(compiled.params)
-        self._names = tuple(compiled.positiontup)
-
-    async def fetch(self, connection: asyncpg.Connection, **values: Any) -> list[Any]:
-        """Run it. What is named in ``values`` beyond its parameters is ignored."""
-        known = self._values | values
-        rows: list[Any] = await connection.fetch(self._text, *[known[name] for name in self._names])
-        return rows
 
 
 class JsonRows(Prepared):

@@ -11,15 +11,10 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Interval,
-    LargeBinary,
-    String,
-    Uuid,
     bindparam,
     delete,
     func,
-    text,
     update,
 )
 from sqlmodel import col, select
@@ -30,6 +25,7 @@ from accounts.domain import errors, outbox
 from accounts.domain.attempts import network
 from accounts.domain.audit import Action, of_client, record
 from accounts.domain.keys import Claims
+from accounts.domain.prepared import Prepared
 from accounts.domain.refresh import SECRET_BYTES, Token
 from accounts.models import MailKind, SessionKind, User, UserSession
 from accounts.models.session import ADDRESS_LENGTH, USER_AGENT_LENGTH
@@ -40,32 +36,22 @@ SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are n
 FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
 
 VERSIONS = re.compile(r"[\d._]+")
-# Text, since the ORM takes several times as long. The user is locked, so that the others are all there are. What it
-# selects is whether the user has signed in before, and never from this device: a statement sees what was before it.
-START = text("""
+# The user is locked, so that the others are all there are. What it selects is whether the user has signed in before,
+# and never from this device: a statement sees what was before it.
+START = Prepared("""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
     ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
     started AS (
         INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address)
-        VALUES (:id, :user_id, :kind, :token_hash, now() + :lifetime, :user_agent, :address)
+        VALUES (:id, :user_id, :kind, :token_hash, now() + CAST(:lifetime AS interval), :user_agent, :address)
     ), seen AS (
         INSERT INTO known_device (user_id, fingerprint) VALUES (:user_id, :fingerprint)
         ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = now()
         WHERE known_device.seen_at < now() - interval '1 day'
     )
     SELECT bool_and(fingerprint <> :fingerprint) IS TRUE FROM known_device WHERE user_id = :user_id
-""").bindparams(
-    bindparam("id", type_=Uuid),
-    bindparam("user_id", type_=Uuid),
-    bindparam("kind", type_=String),
-    bindparam("token_hash", type_=LargeBinary),
-    bindparam("lifetime", type_=Interval),
-    bindparam("user_agent", type_=String),
-    bindparam("address", type_=String),
-    bindparam("others", type_=Integer),
-    bindparam("fingerprint", type_=LargeBinary),
-)
+""")
 
 
 def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
@@ -100,9 +86,7 @@ USE = (
     .returning(UserSession)
 )
 # Sign-ins of one user wait for each other here, and for a change of the password that would end them.
-AS_SEEN = text(
-    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
-).bindparams(bindparam("id", type_=Uuid), bindparam("seen", type_=String))
+AS_SEEN = Prepared('SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE')
 
 
 async def revoke_others(session: Session, user: User, keep: uuid.UUID | None) -> int:
@@ -145,7 +129,7 @@ class SessionManager:
             "others": self.settings.sessions_per_user - 1,
         }
         values["fingerprint"] = _fingerprint(values["address"], values["user_agent"])
-        unfamiliar = await (await self.session.connection()).scalar(START, values)
+        ((unfamiliar,),) = await START.run(self.session, **values)
         await record(self.session, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
         if unfamiliar:
             where = {"device": values["user_agent"], "address": values["address"]}
@@ -153,8 +137,7 @@ class SessionManager:
         return token
 
     async def _lock(self, user: User) -> None:
-        values = {"id": user.id, "seen": user.hashed_password}
-        if await (await self.session.connection()).scalar(AS_SEEN, values) is None:
+        if not await AS_SEEN.run(self.session, id=user.id, seen=user.hashed_password):
             raise errors.LoginBadCredentials
 
     async def refresh(self, token: Token | None) -> tuple[UserSession, Token]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
-from sqlalchemy import Interval, String, bindparam, delete, func, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import delete, func
 from sqlmodel import col
 
 from accounts.database import Session
 from accounts.domain.errors import TooManyAttempts
+from accounts.domain.prepared import Prepared
 from accounts.models import Throttle
 
 
@@ -50,11 +50,13 @@ class Allowance:
     reset_seconds: int
 
 
-# Run by the driver itself, since each attempt at anything begins with it. In the order of the keys, so that no two wait
-# for one another; and by clock_timestamp(), since now() is older than a wait for a row.
-COUNT = """
+# In the order of the keys, so that no two wait for one another; and by clock_timestamp(), since now() is older than a
+# wait for a row.
+COUNT = Prepared("""
     WITH wanted AS (
-        SELECT * FROM unnest($1::text[], $2::interval[], $3::interval[]) AS given (key, emission, period) ORDER BY key
+        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]))
+            AS given (key, emission, period)
+        ORDER BY key
     )
     INSERT INTO throttle (key, arrival_at)
     SELECT key, clock_timestamp() + emission FROM wanted
@@ -65,8 +67,8 @@ COUNT = """
         + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
         <= clock_timestamp() + (SELECT period FROM wanted WHERE wanted.key = throttle.key)
     RETURNING key, arrival_at, clock_timestamp()
-"""
-SEEN = "SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY($1::text[])"
+""")
+SEEN = Prepared("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)")
 
 
 async def attempt(
@@ -89,10 +91,13 @@ async def attempt(
         limits = {**limits, **(strangers or {})}
     if refusal := _refusal(limits, seen):
         raise refusal
-    emissions = [limit.emission for limit in limits.values()]
-    periods = [limit.period for limit in limits.values()]
+    values = {
+        "keys": list(limits),
+        "emissions": [limit.emission for limit in limits.values()],
+        "periods": [limit.period for limit in limits.values()],
+    }
     async with connection.transaction():
-        counted = await connection.fetch(COUNT, list(limits), emissions, periods)
+        counted = await COUNT.fetch(connection, **values)
         if beaten := limits.keys() - {key for key, _, _ in counted}:  # others were faster
             one = limits[min(beaten)]
             raise _refusal(limits, await _seen(connection, [*limits])) or TooManyAttempts(1, one.attempts, one.seconds)
@@ -102,7 +107,7 @@ async def attempt(
 
 async def _seen(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
     """Look up for how many seconds from now on keys are busy, or remembered."""
-    rows = await connection.fetch(SEEN, keys)
+    rows = await SEEN.fetch(connection, keys=keys)
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
@@ -120,23 +125,17 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
     return Allowance(limit, (limit.period - backlog) // limit.emission, math.ceil(backlog.total_seconds()))
 
 
-# Text, because SQLAlchemy would compile an ON CONFLICT anew each time, for longer than it takes to run.
-FORGET_AND_REMEMBER = text("""
+FORGET_AND_REMEMBER = Prepared("""
     WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:forgotten) ORDER BY key FOR UPDATE),
     forgotten AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)
     INSERT INTO throttle (key, arrival_at) VALUES (:remembered, clock_timestamp() + :duration)
     ON CONFLICT (key) DO UPDATE SET arrival_at = excluded.arrival_at
-""").bindparams(
-    bindparam("forgotten", type_=ARRAY(String)),
-    bindparam("remembered", type_=String),
-    bindparam("duration", type_=Interval),
-)
+""")
 
 
 async def forget(session: Session, keys: Collection[str], remembered: str, duration: timedelta) -> None:
     """Give each key its whole limit back, and remember another one for as long as ``duration``, from the commit on."""
-    values = {"forgotten": list(keys), "remembered": remembered, "duration": duration}
-    await (await session.connection()).execute(FORGET_AND_REMEMBER, values)
+    await FORGET_AND_REMEMBER.run(session, forgotten=list(keys), remembered=remembered, duration=duration)
 
 
 async def prune(session: Session) -> int:

@@ -13,17 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
-    Interval,
-    LargeBinary,
-    String,
-    Uuid,
-    bindparam,
     delete,
     func,
     or_,
-    text,
     update,
 )
 from sqlmodel import col, select
@@ -31,6 +24,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.database import Session
 from accounts.domain.outbox import CHANNEL, language_of
+from accounts.domain.prepared import Prepared
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.user import COLLATION
 
@@ -40,16 +34,9 @@ LIFETIME = {
     Purpose.CONFIRM_EMAIL: timedelta(hours=24),
     Purpose.UNDO_EMAIL: timedelta(days=7),
 }
-TYPED = (
-    bindparam("purpose", type_=String),
-    bindparam("email", type_=String),
-    bindparam("token_hash", type_=LargeBinary),
-    bindparam("lifetime", type_=Interval),
-)
 NO_WAIT = select(func.set_config("synchronous_commit", "off", True))
-# Text, because SQLAlchemy would compile an ON CONFLICT anew each time. The user is locked, so as not to be deleted
-# before the token is there.
-ISSUE = text(f"""
+# The user is locked, so as not to be deleted before the token is there.
+ISSUE = Prepared(f"""
     WITH needs AS (
         SELECT id, email FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
@@ -57,23 +44,23 @@ ISSUE = text(f"""
         FOR KEY SHARE
     ), issued AS (
         INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
-        SELECT id, :purpose, email, :token_hash, now() + :lifetime FROM needs
+        SELECT id, :purpose, email, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval) FROM needs
         ON CONFLICT (user_id, purpose) DO UPDATE
         SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
     ), posted AS (
         INSERT INTO outbox (id, kind, email, user_id, language)
-        SELECT :mail_id, :purpose, email, id, :language FROM needs
+        SELECT CAST(:mail_id AS uuid), :purpose, email, id, :language FROM needs
     )
     SELECT pg_notify('{CHANNEL}', '')
-""").bindparams(*TYPED, bindparam("mail_id", type_=Uuid), bindparam("language", type_=String))  # noqa: S608  # of constants
-STORE = text("""
+""")  # noqa: S608  # of constants
+STORE = Prepared("""
     INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
-    VALUES (:user_id, :purpose, :email, :token_hash, now() + :lifetime)
+    VALUES (:user_id, :purpose, :email, :token_hash, now() + CAST(:lifetime AS interval))
     ON CONFLICT (user_id, purpose) DO UPDATE
     SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
-    WHERE :supersede OR one_time_token.expires_at <= now()
+    WHERE CAST(:supersede AS boolean) OR one_time_token.expires_at <= now()
     RETURNING user_id
-""").bindparams(*TYPED, bindparam("user_id", type_=Uuid), bindparam("supersede", type_=Boolean))
+""")
 
 
 def derive(key: str, mail_id: uuid.UUID) -> str:
@@ -101,7 +88,7 @@ async def issue(session: Session, key: str, email: str, purpose: Purpose) -> Non
         "mail_id": mail_id,
         "language": language_of(session),
     }
-    await (await session.connection()).execute(ISSUE, values)
+    await ISSUE.run(session, **values)
 
 
 async def store(
@@ -119,7 +106,7 @@ async def store(
         "lifetime": LIFETIME[purpose],
         "supersede": supersede,
     }
-    return (await (await session.connection()).execute(STORE, values)).first() is not None
+    return bool(await STORE.run(session, **values))
 
 
 def candidates(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:
