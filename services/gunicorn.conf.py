@@ -4,6 +4,7 @@ With METRICS_PORT, another child of the master serves what the workers count: ea
 """
 
 import asyncio
+import atexit
 import gc
 import os
 import shutil
@@ -60,9 +61,17 @@ worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True
 
 
+def _clear(directory: Path, master: int) -> None:
+    """Delete the files at the end of the master, and not of its forks."""
+    if os.getpid() == master:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 # Before anything that counts is imported; a reload finds it imported, and goes on with the same files.
 if settings.metrics_port and "accounts.metrics" not in sys.modules:
-    shared_counts.share(Path(tempfile.mkdtemp(prefix="accounts-metrics-", dir=worker_tmp_dir)))
+    shared = Path(tempfile.mkdtemp(prefix="accounts-metrics-", dir=worker_tmp_dir))
+    shared_counts.share(shared)
+    atexit.register(_clear, shared, os.getpid())
 
 
 def on_starting(server: Any) -> None:
@@ -102,7 +111,6 @@ def on_exit(server: Any) -> None:
         with suppress(ProcessLookupError, ChildProcessError):
             os.kill(server.exporter, signal.SIGTERM)
             os.waitpid(server.exporter, 0)
-        shutil.rmtree(os.environ[shared_counts.DIRECTORY], ignore_errors=True)
 
 
 def _alive(process: int) -> bool:
