@@ -34,6 +34,10 @@ class Session(AsyncSession):
         """Refuse: a commit in the middle would tear a unit of work in two."""
         raise TypeError("commit() belongs to accounts.database.transaction: use flush(), or release()")
 
+    async def look(self) -> None:
+        """Begin with statements that stand by themselves, without BEGIN and COMMIT around them, up to ``release``."""
+        await self.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+
     async def release(self) -> None:
         """Give the connection back before slow work that needs none. Call it before anything is written.
 

@@ -101,12 +101,19 @@ async def engine(worker_database: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+class Joined(Session):
+    """A session inside of the transaction that is rolled back after the test."""
+
+    async def look(self) -> None:
+        """Begin as ever: on this connection nothing stands by itself."""
+
+
 @pytest.fixture
 async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
     """Sessions whose commits end savepoints of one transaction, which is rolled back after the test."""
     async with engine.connect() as connection, connection.begin() as outer:
         yield async_sessionmaker(
-            connection, class_=Session, expire_on_commit=False, join_transaction_mode="create_savepoint"
+            connection, class_=Joined, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         await outer.rollback()
 
