@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Never
+from typing import Any, Never, override
 
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, MissingGreenlet, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from accounts import metrics
 from accounts.settings import Settings
 
 CONNECT_SECONDS = 5
@@ -71,10 +73,25 @@ async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterat
         await AsyncSession.commit(session)
 
 
+class Pool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's, counting who has waited in vain."""
+
+    __module__ = AsyncAdaptedQueuePool.__module__  # by which its logger is named
+
+    @override
+    def connect(self) -> PoolProxiedConnection:
+        try:
+            return super().connect()
+        except PoolTimeoutError:
+            metrics.POOL_TIMEOUTS.inc()
+            raise
+
+
 def create_engine(settings: Settings, name: str) -> AsyncEngine:
     """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``."""
     engine = create_async_engine(
         settings.database,
+        poolclass=Pool,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
@@ -92,6 +109,15 @@ def _refuse_closed(connection: Any, *_: object) -> None:
     # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+def observed(engine: AsyncEngine) -> AsyncEngine:
+    """Show how many connections of the engine's pool are in use; a process has one such engine."""
+    pool: Any = engine.sync_engine.pool
+    metrics.CONNECTIONS_LIMIT.set(pool.size())
+    event.listen(pool, "checkout", lambda *_: metrics.CONNECTIONS.set(pool.checkedout()))
+    event.listen(pool, "checkin", lambda *_: metrics.CONNECTIONS.set(pool.checkedout() - 1))  # it is still counted
+    return engine
 
 
 def read_only(engine: AsyncEngine) -> AsyncEngine:

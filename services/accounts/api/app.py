@@ -39,7 +39,7 @@ from accounts.api.requests import RequestLog
 from accounts.api.site.pages import PATH as SITE
 from accounts.api.site.pages import also_as_page
 from accounts.api.site.router import router as site
-from accounts.database import DriverConnection, create_engine, create_sessionmaker, read_only
+from accounts.database import DriverConnection, create_engine, create_sessionmaker, observed, read_only
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
 from accounts.settings import get_settings
@@ -73,7 +73,7 @@ BODY_SECONDS = 30
 async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
-    engine = create_engine(settings, "api")
+    engine = observed(create_engine(settings, "api"))
     passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
         yield {

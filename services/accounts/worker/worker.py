@@ -4,7 +4,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from accounts.database import DATABASE_ERRORS, DriverConnection, create_engine, create_sessionmaker, transaction
+from accounts.database import (
+    DATABASE_ERRORS,
+    DriverConnection,
+    create_engine,
+    create_sessionmaker,
+    observed,
+    transaction,
+)
 from accounts.domain import pruning, readiness
 from accounts.domain.errors import NotReady
 from accounts.domain.outbox import CHANNEL
@@ -26,7 +33,8 @@ class Worker:
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
         self.settings = settings
-        self.engine = create_engine(settings.model_copy(update={"database_pool_size": CONNECTIONS}), "worker")
+        sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
+        self.engine = observed(create_engine(sized, "worker"))
         self.sessionmaker = create_sessionmaker(self.engine)
         self.postman = Postman(self.sessionmaker, transport, settings)
         self._posted = asyncio.Event()
