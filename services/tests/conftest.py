@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from starlette.types import Receive, Scope, Send
 
 from accounts import database
+from accounts.api import deadline
 from accounts.api.app import create_app, lifespan
 from accounts.database import (
     Connect,
@@ -181,7 +182,8 @@ def fresh_settings(fresh_database: str) -> Settings:
 @pytest.fixture
 async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world of real connections and real commits: for what happens at the same instant."""
-    monkeypatch.setattr(database, "POOL_SECONDS", 60)  # how busy the machine is decides about no test
+    for module, name in ((database, "POOL_SECONDS"), (deadline, "SECONDS")):
+        monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
     reader, connect = create_sessionmaker(read_only(engine)), partial(DriverConnection, engine)
     async with world_of(create_sessionmaker(engine), reader, connect) as world:
