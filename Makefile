@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench check fmt lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults check fmt lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -75,6 +75,9 @@ mail: $(VENV)/.synced ## Write every letter in every language, to look at
 
 bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m bench $(ARGS)
+
+faults: $(VENV)/.synced ## Let a database of its own have bad days, and show what clients see; ARGS="swallowed slow"
+	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults $(ARGS)
 
 check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from daemon import Daemon, locked, tail
 from postgres_host import PORT, PostgresError, owner, program, run, server_environment, sockets, unprivileged
 
-__all__ = ["NAME", "Cluster", "PostgresError", "throwaway"]
+__all__ = ["DURABLE", "NAME", "Cluster", "PostgresError", "throwaway"]
 
 NAME = "accounts"
 PATIENCE = 60.0
@@ -40,6 +40,7 @@ VOLATILE = LASTING | {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
+DURABLE = VOLATILE | {"synchronous_commit": "on"}  # what was committed outlives the server's crash, not the machine's
 # Reads until its owner ends, in whatever way; then stops the server that $1 names and removes the other arguments.
 WATCHDOG = """
 file=$1; shift; read -r _
@@ -141,10 +142,10 @@ class Cluster:
 
 
 @contextmanager
-def throwaway() -> Iterator[Cluster]:
+def throwaway(settings: Mapping[str, str] = VOLATILE) -> Iterator[Cluster]:
     """A cluster for tests: fast, not durable, and gone however this process ends."""
     home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
-    cluster = Cluster(home, VOLATILE)
+    cluster = Cluster(home, settings)
     watched = ["sh", "-c", WATCHDOG, "sh", *map(str, (cluster.data / "postmaster.pid", home, cluster.sockets))]
     with subprocess.Popen(watched, stdin=subprocess.PIPE, start_new_session=True, cwd="/"):
         try:

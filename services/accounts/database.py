@@ -1,11 +1,12 @@
 """Connections to PostgreSQL, and the transaction: the only place that commits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Never, override
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import ExceptionContext, event
 from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, MissingGreenlet, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -18,8 +19,10 @@ from accounts.settings import Settings
 
 CONNECT_SECONDS = 5
 POOL_SECONDS = 3
+# Patience nests: a server gives a statement up before its client takes it for dead, and that is before a request's end.
+COMMAND_SECONDS = 7
 SERVER_SETTINGS = {
-    "statement_timeout": "10s",
+    "statement_timeout": "6s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
@@ -35,6 +38,10 @@ class Session(AsyncSession):
     async def commit(self) -> Never:
         """Refuse: a commit in the middle would tear a unit of work in two."""
         raise TypeError("commit() belongs to accounts.database.transaction: use flush(), or release()")
+
+    async def look(self) -> None:
+        """Begin with statements that stand by themselves, without BEGIN and COMMIT around them, up to ``release``."""
+        await self.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
     async def release(self) -> None:
         """Give the connection back before slow work that needs none. Call it before anything is written.
@@ -83,21 +90,28 @@ class Pool(AsyncAdaptedQueuePool):
             raise
 
 
-def create_engine(settings: Settings, name: str) -> AsyncEngine:
-    """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``."""
+def create_engine(settings: Settings, name: str, command_seconds: float | None = None) -> AsyncEngine:
+    """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``.
+
+    A server that says nothing for ``command_seconds`` is taken for dead, where nothing is asked that takes longer.
+    """
     engine = create_async_engine(
         settings.database,
         poolclass=Pool,
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        pool_use_lifo=True,  # so that one that was found dead is come across next, and condemns the others
         skip_autocommit_rollback=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
+            "command_timeout": command_seconds,
             "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    event.listen(engine.sync_engine, "handle_error", _give_up)
+    event.listen(engine.sync_engine, "close", _hang_up)
     return engine
 
 
@@ -105,6 +119,18 @@ def _refuse_closed(connection: Any, *_: object) -> None:
     # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+def _give_up(context: ExceptionContext) -> None:
+    # A server that says nothing, has said goodbye, or only reads since a failover: no connection to it is of use.
+    error = context.original_exception
+    if isinstance(error.__cause__ or error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY:
+        context.is_disconnect = context.invalidate_pool_on_disconnect = True
+
+
+def _hang_up(connection: Any, _: object) -> None:
+    # Saying goodbye waits for an answer, which does not come where the network is gone.
+    connection.driver_connection.terminate()
 
 
 def observed(engine: AsyncEngine) -> AsyncEngine:
@@ -138,9 +164,11 @@ class DriverConnection:
             self._taken = await greenlet_spawn(self._take)
         return self._taken.driver_connection
 
-    async def __aexit__(self, *_: object) -> None:
-        """Give it back, unless a transaction was left open, as where its end got lost."""
-        if (connection := self._taken.driver_connection) and connection.is_in_transaction():
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Give it back, but dead where an answer is outstanding, or a transaction was left open: its end got lost."""
+        connection = self._taken.driver_connection
+        lost = kind is not None and issubclass(kind, (*DESYNCHRONISED, asyncio.CancelledError))
+        if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
             connection.terminate()
         self._taken.close()
 
@@ -155,11 +183,15 @@ def violated(error: IntegrityError) -> str | None:
     return getattr(error.orig and error.orig.__cause__, "constraint_name", None)
 
 
+# Behind these, what comes next on a connection is no answer to what is asked next. The latter is how asyncpg finds that
+# a server said goodbye between two statements.
+DESYNCHRONISED = (TimeoutError, asyncpg.InternalClientError)
 # Whatever a statement, or the wait for a connection, can raise.
-DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 # Classes and codes of PostgreSQL's appendix A that say "not now": connection, resources, operator intervention,
 # read-only, serialization failure, deadlock, lock not available.
-NOT_NOW = ("08", "53", "57", "25006", "40001", "40P01", "55P03")
+READ_ONLY = "25006"
+NOT_NOW = ("08", "53", "57", READ_ONLY, "40001", "40P01", "55P03")
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -169,6 +201,8 @@ def sqlstate(error: BaseException) -> str | None:
 
 def is_unavailable(error: BaseException) -> bool:
     """Tell an outage or an overload, which passes, from a mistake in a statement, which does not."""
-    if isinstance(error, (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError)):
+    if isinstance(
+        error, (OSError, PoolTimeoutError, InterfaceError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+    ):
         return True
     return (sqlstate(error) or "").startswith(NOT_NOW) or getattr(error, "connection_invalidated", False)

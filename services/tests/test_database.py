@@ -1,6 +1,7 @@
 """The transaction, and what errors of the database mean."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from accounts.database import (
     Session,
     Sessionmaker,
     create_engine,
+    create_sessionmaker,
     is_unavailable,
     sqlstate,
     transaction,
@@ -89,6 +91,65 @@ async def test_a_transaction_that_was_left_open_is_nobody_elses(fresh_settings: 
     await engine.dispose()
 
 
+class TestSilence:
+    """A server that does not answer in time."""
+
+    @pytest.fixture
+    async def engine(self, fresh_settings: Settings) -> AsyncIterator[AsyncEngine]:
+        engine = create_engine(fresh_settings, "test", 0.2)
+        yield engine
+        await engine.dispose()
+
+    async def test_ends_the_connection_and_its_like(self, engine: AsyncEngine) -> None:
+        others = [DriverConnection(engine) for _ in range(2)]
+        pids = {(await each.__aenter__()).get_server_pid() for each in others}
+        for each in others:
+            await each.__aexit__(None)
+
+        with pytest.raises(TimeoutError) as silence:
+            await self.sleep(create_sessionmaker(engine))
+
+        assert is_unavailable(silence.value)
+        async with DriverConnection(engine) as one, DriverConnection(engine) as another:
+            assert not pids & {await each.fetchval("SELECT pg_backend_pid()") for each in (one, another)}
+
+    async def sleep(self, sessionmaker: Sessionmaker) -> None:
+        async with transaction(sessionmaker) as session:
+            await session.exec(select(func.pg_sleep(5)))
+
+    @pytest.mark.parametrize("cancelled", [True, False])
+    async def test_leaves_no_answer_behind_on_a_connection_without_a_session(
+        self,
+        engine: AsyncEngine,
+        cancelled: bool,  # noqa: FBT001
+    ) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1 if cancelled else None), DriverConnection(engine) as connection:
+                await connection.execute("SELECT pg_sleep(5)")
+
+        assert connection.is_closed()
+        async with DriverConnection(engine) as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+
+
+async def test_a_server_that_only_reads_any_more_is_left(fresh_settings: Settings) -> None:
+    engine = create_engine(fresh_settings, "test")
+    async with DriverConnection(engine) as connection:
+        await connection.execute("SET default_transaction_read_only = on")
+
+    with pytest.raises(DBAPIError, match="read-only transaction") as refusal:
+        await add_group(create_sessionmaker(engine))
+
+    assert is_unavailable(refusal.value)
+    await add_group(create_sessionmaker(engine))  # on a connection that is new
+    await engine.dispose()
+
+
+async def add_group(sessionmaker: Sessionmaker) -> None:
+    async with transaction(sessionmaker) as session:
+        session.add(UserGroup(name="Round Table"))
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("code", "passes"),
@@ -101,3 +162,8 @@ class TestErrors:
         assert (sqlstate(original), sqlstate(wrapped)) == (code, code)
         assert is_unavailable(original) is passes
         assert is_unavailable(wrapped) is passes
+
+    def test_what_a_driver_finds_of_a_server_that_has_said_goodbye_is_an_outage(self) -> None:
+        assert is_unavailable(
+            asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        )

@@ -29,6 +29,7 @@ from accounts.api import (
 )
 from accounts.api.authentication import COOKIE
 from accounts.api.cross_site import CrossSiteGuard
+from accounts.api.deadline import Deadline
 from accounts.api.dependencies import State
 from accounts.api.docs import add_docs
 from accounts.api.errors import add_handlers
@@ -40,7 +41,14 @@ from accounts.api.requests import RequestLog
 from accounts.api.site.pages import PATH as SITE
 from accounts.api.site.pages import also_as_page
 from accounts.api.site.router import router as site
-from accounts.database import DriverConnection, create_engine, create_sessionmaker, observed, read_only
+from accounts.database import (
+    COMMAND_SECONDS,
+    DriverConnection,
+    create_engine,
+    create_sessionmaker,
+    observed,
+    read_only,
+)
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
 from accounts.settings import Settings, get_settings
@@ -77,7 +85,7 @@ BODY_SECONDS = 30
 async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
-    engine = observed(create_engine(settings, "api"))
+    engine = observed(create_engine(settings, "api", COMMAND_SECONDS))
     tracing: Tracing | None = app.state.tracing
     if tracing:
         tracing.start(engine)
@@ -122,6 +130,7 @@ def create_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.tracing = tracing
+    app.add_middleware(Deadline, unlimited=bulk.LARGER)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=bulk.LARGER)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
     app.add_middleware(Cors)

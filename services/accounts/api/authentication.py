@@ -11,6 +11,7 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
 from accounts.database import Session
+from accounts.domain.keys import Claims
 from accounts.domain.refresh import Token, parse
 from accounts.domain.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
@@ -35,7 +36,10 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
         found = await self._find(token or "")
         if found is None:
             return None
-        user, self.request.state.current_session = found
+        user, session = found
+        self.request.state.current_session = session
+        # For the log: a row that a rollback has expired cannot be read any more.
+        self.request.state.claims = Claims(user.id, session.id)
         self.session.info["actor_id"] = user.id
         return user
 

@@ -63,5 +63,4 @@ def _about(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
 
 
 def _user_id(state: dict[str, object]) -> str | None:
-    found = state.get("current_session") or state.get("claims")
-    return str(getattr(found, "user_id", "")) or None
+    return str(getattr(state.get("claims"), "user_id", "")) or None

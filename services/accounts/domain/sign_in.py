@@ -49,6 +49,7 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
             Busy: too many sign-ins are waiting.
 
         """
+        await self.session.look()
         user = await self.user_db.get_by_email(credentials.username)
         await self.session.release()
         seen = user.hashed_password if user else None

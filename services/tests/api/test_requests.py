@@ -42,6 +42,16 @@ async def test_tells_who_asked_for_which_route_and_how_it_ended(world: World, li
     assert vars(lines.records[-1])["ms"] > 0
 
 
+async def test_tells_it_also_of_what_was_rolled_back(world: World, lines: pytest.LogCaptureFixture) -> None:
+    arthur = await world.user("arthur")
+    headers = await world.sign_in(arthur)
+
+    for _ in range(2):
+        await world.client.post("/user-groups", json={"name": "Knights", "visibility": "public"}, headers=headers)
+
+    assert line(lines) == {"method": "POST", "route": "/user-groups", "status": 409, "user_id": str(arthur.id)}
+
+
 async def test_is_one_for_each_whatever_comes(
     world: World, lines: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,25 @@
+"""``make faults``: what clients see when the database has a bad day, as Markdown; the names of some faults, or all."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from faults.catalogue import FAULTS, away
+from faults.run import HEAD, outcomes
+
+
+async def table(names: Sequence[str]) -> int:
+    """Print the table, and count the promises that were broken."""
+    faults = [fault for fault in FAULTS if not names or fault is away or fault.__name__ in names]
+    print(HEAD)
+    broken = []
+    async for outcome in outcomes(faults):
+        print(outcome.row, flush=True)
+        broken += [outcome.broken] if outcome.broken else []
+    for each in broken:
+        print(f"broken: {each}", file=sys.stderr)
+    return len(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(table(sys.argv[1:])))

@@ -1,0 +1,135 @@
+"""The service as in production, with a network to PostgreSQL that can go wrong."""
+
+import asyncio
+import secrets
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import asyncpg
+from httpx2 import AsyncClient, HTTPError, Limits
+from sqlalchemy import make_url
+
+from accounts.migrations.roles import ROLE
+from bench.servers import environment, free_port
+from faults.proxy import Proxy
+from postgres import DURABLE, Cluster, throwaway
+from postgres_host import PORT
+
+PATIENCE = 30.0
+POLL = 0.05
+WORKERS = 2
+POOL = 5
+SECRET = secrets.token_urlsafe(48)
+
+
+class Api:
+    """gunicorn with two workers, which knows the database by the proxy's address."""
+
+    def __init__(self, settings: Mapping[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        self._settings = {**settings, "API_PORT": str(self.port), "WEB_CONCURRENCY": str(WORKERS)}
+        self.process: Process
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, seconds: float = PATIENCE) -> AsyncClient:
+        """A client as patient as that; what takes longer is a hang."""
+        return AsyncClient(base_url=self.url, timeout=seconds, limits=Limits(max_connections=None), trust_env=False)
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gunicorn"), env=self._settings, stdout=log, stderr=log
+            )
+
+    async def answers(self, path: str, status: int = 200) -> float:
+        """Wait until it answers so, and tell for how many seconds."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        async with self.client() as client:
+            while loop.time() < begun + PATIENCE:
+                try:
+                    if (await client.get(path)).status_code == status:
+                        return loop.time() - begun
+                except HTTPError:
+                    pass
+                await asyncio.sleep(POLL)
+        raise TimeoutError(f"{path} does not answer {status}; {self.log.read_text()[-2000:]}")
+
+    async def stop(self) -> int:
+        """Stop it as an orchestrator does, and tell its status."""
+        if self.process.returncode is None:
+            self.process.send_signal(SIGTERM)
+        try:
+            return await asyncio.wait_for(self.process.wait(), PATIENCE)
+        except TimeoutError:
+            self.process.send_signal(SIGKILL)
+            raise
+
+
+class Stack:
+    """A database, the proxy before it, and the API behind that; and the whole cluster, where it is nobody else's."""
+
+    def __init__(self, url: str, proxy: Proxy, home: Path, cluster: Cluster | None) -> None:
+        self.proxy = proxy
+        self._url = url
+        self._home = home
+        self._cluster = cluster
+        self.api = self.another_api()
+
+    @property
+    def cluster(self) -> Cluster:
+        """PostgreSQL itself, to be stopped and started."""
+        assert self._cluster, "this is not the only database of its cluster"
+        return self._cluster
+
+    def another_api(self) -> Api:
+        """One more, with the same database and the same secret."""
+        url = f"postgresql://{ROLE}@127.0.0.1:{self.proxy.port}/{make_url(self._url).database}"
+        more = {"DATABASE_POOL_SIZE": str(POOL), "SESSIONS_PER_USER": "1000000", "LOG_LEVEL": "info"}
+        return Api(environment(url, SECRET, **more), self._home / "api.log")
+
+    async def database(self) -> asyncpg.Connection:
+        """A connection that goes past the proxy, as the owner of the schema."""
+        return await asyncpg.connect(self._url, server_settings={"default_transaction_read_only": "off"})
+
+    async def fetch(self, query: str) -> list[asyncpg.Record]:
+        """Ask PostgreSQL itself."""
+        connection = await self.database()
+        try:
+            rows: list[asyncpg.Record] = await connection.fetch(query)
+            return rows
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def stack(url: str | None = None) -> AsyncIterator[Stack]:
+    """A stack whose API is not started yet; ``url`` is a migrated database's, for its owner, or it gets a cluster."""
+    async with AsyncExitStack() as exits:
+        home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
+        cluster = None
+        if url is None:
+            throwaway_cluster = throwaway(DURABLE)
+            cluster = await asyncio.to_thread(throwaway_cluster.__enter__)
+            exits.callback(throwaway_cluster.__exit__, None, None, None)
+            url = cluster.url()
+            await migrate(url)
+        folder = make_url(url).query["host"]
+        proxy = await exits.enter_async_context(Proxy(Path(str(folder)) / f".s.PGSQL.{PORT}"))
+        yield Stack(url, proxy, home, cluster)
+
+
+async def migrate(url: str) -> None:
+    """Bring the schema up to date."""
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    process = await asyncio.create_subprocess_exec(*command, env=environment(url, SECRET))
+    assert await process.wait() == 0
