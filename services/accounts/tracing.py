@@ -4,6 +4,7 @@ FastAPI makes those of requests. Of what a span knows only ``SHOWN`` leaves the 
 an error, which may quote what somebody wrote. Of a statement that is its text, whose values are parameters.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, override
@@ -24,7 +25,7 @@ from accounts.settings import Settings
 
 NAME = "accounts"
 PROBES = "/health/"  # asked for every few seconds, by nobody
-SECONDS = 3  # for the collector to answer: a stop waits for it
+SECONDS = 3  # for the collector to answer; a stop waits for twice as long at the most
 SHOWN = frozenset({
     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
     "network.protocol.version", "code.function.name", "db.system", "db.name", "db.statement",
@@ -45,8 +46,8 @@ class Tracing:
 
     def start(self, engine: AsyncEngine) -> None:
         """Begin to send, in the process that serves, and with what runs on the engine's connections."""
-        exporter = Discreet(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
-        self.provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._exporter = Discreet(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
+        self.provider.add_span_processor(BatchSpanProcessor(self._exporter))
         usage = metrics.NoOpMeter(NAME).create_up_down_counter(NAME)
         EngineTracer(self._tracer, engine.sync_engine, usage)  # type: ignore[no-untyped-call]  # its own
         # What is handed to the driver directly. It does not tell of what SQLAlchemy has prepared.
@@ -56,6 +57,7 @@ class Tracing:
     def stop(self) -> None:
         """Send what is left, for some seconds at the most."""
         logs.context = dict
+        self._exporter.until = time.monotonic() + SECONDS
         self.provider.shutdown()
 
     def _ran(self, query: Any) -> None:
@@ -79,13 +81,16 @@ def ids() -> dict[str, str]:
 
 
 class Discreet(SpanExporter):
-    """Hands on what may be shown of each span."""
+    """Hands on what may be shown of each span, until a time by ``time.monotonic``."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
+        self.until = math.inf
 
     @override
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if time.monotonic() > self.until:
+            return SpanExportResult.FAILURE
         return self._exporter.export([_discreet(span) for span in spans])
 
     @override
