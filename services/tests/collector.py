@@ -1,12 +1,18 @@
 """A collector of the tests' own: takes traces by OTLP over HTTP, and keeps their spans."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+from httpx2 import ASGITransport, AsyncClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.types import Receive, Scope, Send
+
+from accounts.api import app as application
+from accounts.settings import Settings
 
 
 class Collector(ThreadingHTTPServer):
@@ -63,3 +69,17 @@ def collecting() -> Iterator[Collector]:
 def attributes(span: Any) -> dict[str, Any]:
     """Give a span's attributes, as text."""
     return {each.key: each.value.string_value for each in span.attributes}
+
+
+@asynccontextmanager
+async def traced(settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str) -> AsyncIterator[AsyncClient]:
+    """Serve the API with traces; they have been sent when the block has ended."""
+    here = settings.model_copy(update={"otel_exporter_otlp_endpoint": url})
+    monkeypatch.setattr(application, "get_settings", lambda: here)
+    app = application.create_app()
+    async with application.lifespan(app) as state:
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": dict(state)}, receive, send)
+
+        yield AsyncClient(transport=ASGITransport(asgi), base_url="http://testserver")
