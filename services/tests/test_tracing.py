@@ -101,6 +101,7 @@ async def test_a_statement_that_fails_on_the_driver_is_an_error(
             await asyncio.to_thread(execute, gone, str(fresh_settings.database.database))
             with pytest.raises(UndefinedTableError):
                 await client.get("/users/me", headers={"Authorization": f"Bearer {secret}"})
+            await asyncio.sleep(0)  # the driver tells of it by the loop
 
     [failed] = collector.below(collector.named("GET /users/me")[0])
     assert failed.status.code == failed.status.STATUS_CODE_ERROR
