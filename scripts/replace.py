@@ -1,7 +1,8 @@
 """Replaces the API containers behind the proxy one by one, so that no request fails: compose.proxy.yaml.
 
 Each time a new one is started and is ready before an old one gets no more requests, finishes those it has, and ends.
-Those that are as they should be stay. Runs on whatever ``python3`` a machine has (3.9 or later).
+Those that are as they should be stay, unless --all is said, as after a change in a file of secrets.
+Runs on whatever ``python3`` a machine has (3.9 or later).
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def main() -> None:
     image = run("docker", "image", "inspect", "--format", "{{.Id}}", wanted["image"])
     config = compose("config", "--hash", "api").split()[-1]
     there = compose("ps", "--quiet", "api").split()
-    old = [container for container in there if stale(container, image, config)]
+    old = [container for container in there if "--all" in sys.argv or stale(container, image, config)]
     for number, container in enumerate(old, 1):
         start(max(count, len(there)) + 1)
         for fresh in set(compose("ps", "--quiet", "api").split()) - set(there):

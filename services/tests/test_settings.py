@@ -140,6 +140,25 @@ def test_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: 
     assert found.database.password == GOOD["POSTGRES_PASSWORD"]  # a variable wins
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe", "SECRET_KEY: its file in .* cannot be read: it is no text in UTF-8"),
+        (b"\n", "SECRET_KEY is empty, or has a comma too many"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named(
+    environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "secret_key").write_bytes(content)
+    environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
+    environment.delenv("SECRET_KEY")
+    environment.setenv("ENVIRONMENT", "development")
+
+    with pytest.raises(SettingsError, match=f"^accounts: {complaint}$"):
+        settings.get_settings()
+
+
 @pytest.mark.usefixtures("environment")
 def test_secrets_do_not_show() -> None:
     shown = repr(settings.get_settings())
