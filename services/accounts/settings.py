@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^?#\s]+)?$")] = ""
     web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from accounts import exporter, shared_counts
 from accounts.settings import Settings
-from test_exporter import free_port
+from served import free_port
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from httpx2 import Client, TransportError
 
 from accounts.settings import Settings
 from accounts.worker import __main__ as process_of_worker
-from test_exporter import free_port
+from served import free_port
 
 PATIENCE = 20.0
 
