@@ -19,8 +19,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
-from accounts.database import DATABASE_ERRORS, Sessionmaker, create_engine, create_sessionmaker
+from accounts.database import DATABASE_ERRORS, Sessionmaker, create_sessionmaker
 from accounts.domain.dispatch import Backlog, backlog
+from accounts.pool import create_engine
 from accounts.settings import Settings
 
 SECONDS = 2

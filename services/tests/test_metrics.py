@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from accounts import database
-from accounts.database import create_engine, observed
+from accounts import pool
 from accounts.domain.errors import Busy
 from accounts.domain.passwords import WAITING_PER_THREAD, Passwords
+from accounts.pool import create_engine, observed
 from accounts.settings import Settings
 from accounts.worker.postman import Postman
 from accounts.worker.smtp import Smtp
@@ -103,7 +103,7 @@ async def test_hashes_that_wait_and_hashes_that_are_refused(counts: Counts) -> N
 async def test_connections_in_use_and_waits_in_vain(
     fresh_settings: Settings, counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "POOL_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "POOL_SECONDS", 0.1)
     settings = fresh_settings.model_copy(update={"database_pool_size": 1})
     engine = observed(create_engine(settings, "test"))
 

@@ -41,16 +41,10 @@ from accounts.api.requests import RequestLog
 from accounts.api.site.pages import PATH as SITE
 from accounts.api.site.pages import also_as_page
 from accounts.api.site.router import router as site
-from accounts.database import (
-    COMMAND_SECONDS,
-    DriverConnection,
-    create_engine,
-    create_sessionmaker,
-    observed,
-    read_only,
-)
+from accounts.database import create_sessionmaker
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
+from accounts.pool import COMMAND_SECONDS, DriverConnection, create_engine, observed, read_only
 from accounts.settings import Settings, get_settings
 
 if TYPE_CHECKING:

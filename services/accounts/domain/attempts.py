@@ -22,10 +22,11 @@ from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from accounts import metrics
-from accounts.database import Connect, Session
+from accounts.database import Session
 from accounts.domain import throttle
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.throttle import Allowance, Limit
+from accounts.pool import Connect
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 KNOWN = timedelta(days=30)

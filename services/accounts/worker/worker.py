@@ -4,17 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from accounts.database import (
-    DATABASE_ERRORS,
-    DriverConnection,
-    create_engine,
-    create_sessionmaker,
-    observed,
-    transaction,
-)
+from accounts.database import DATABASE_ERRORS, create_sessionmaker, transaction
 from accounts.domain import pruning, readiness
 from accounts.domain.errors import NotReady
 from accounts.domain.outbox import CHANNEL
+from accounts.pool import DriverConnection, create_engine, observed
 from accounts.settings import Settings
 from accounts.worker.postman import Postman
 from accounts.worker.transports import Transport
