@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -78,6 +78,9 @@ bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="co
 
 faults: $(VENV)/.synced ## Let a database of its own have bad days, and show what clients see; ARGS="swallowed slow"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults $(ARGS)
+
+soak: $(VENV)/.synced ## Serve people for ten minutes, or MINUTES=…, and see that nothing grows and nothing fails
+	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.soak $(or $(MINUTES),10)
 
 check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check

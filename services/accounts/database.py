@@ -70,10 +70,10 @@ def violated(error: IntegrityError) -> str | None:
 DESYNCHRONISED = (TimeoutError, asyncpg.InternalClientError)
 # Whatever a statement, or the wait for a connection, can raise.
 DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-# Classes and codes of PostgreSQL's appendix A that say "not now": connection, resources, operator intervention,
-# read-only, serialization failure, deadlock, lock not available.
+# Classes and codes of PostgreSQL's appendix A that say "not now": connection, credentials, no such database, resources,
+# operator intervention, read-only, serialization failure, deadlock, lock not available.
 READ_ONLY = "25006"
-NOT_NOW = ("08", "53", "57", READ_ONLY, "40001", "40P01", "55P03")
+NOT_NOW = ("08", "28", "3D", "53", "57", READ_ONLY, "40001", "40P01", "55P03")
 
 
 def sqlstate(error: BaseException) -> str | None:

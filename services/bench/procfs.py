@@ -39,3 +39,8 @@ def private_bytes(pid: int) -> int:
     """Measure the memory that would come back if ``pid`` ended: what it shares with no other process."""
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+
+
+def descriptors(pid: int) -> int:
+    """Count what ``pid`` has open."""
+    return len(list((PROC / str(pid) / "fd").iterdir()))

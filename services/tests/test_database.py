@@ -145,7 +145,16 @@ async def add_group(sessionmaker: Sessionmaker) -> None:
 class TestErrors:
     @pytest.mark.parametrize(
         ("code", "passes"),
-        [("57P01", True), ("53300", True), ("40P01", True), ("08006", True), ("42P01", False), ("22003", False)],
+        [
+            ("57P01", True),
+            ("53300", True),
+            ("40P01", True),
+            ("08006", True),
+            ("28P01", True),
+            ("3D000", True),
+            ("42P01", False),
+            ("22003", False),
+        ],
     )
     def test_are_outages_or_mistakes_by_their_code(self, code: str, passes: bool) -> None:  # noqa: FBT001
         original = asyncpg.PostgresError.new({"C": code, "M": "", "S": "ERROR"})

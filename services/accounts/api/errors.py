@@ -202,7 +202,8 @@ async def unavailable(_: Request, error: Exception) -> JSONResponse:
     """Answer an outage of the database with 503; let a mistake in a statement be the 500 that it is."""
     if not is_unavailable(error):
         raise error
-    log.warning("database unavailable: %s", type(getattr(error, "orig", error)).__name__)
+    wrapped = getattr(error, "orig", None)
+    log.warning("database unavailable: %s", type(wrapped.__cause__ or wrapped if wrapped else error).__name__)
     return problem(HTTPStatus.SERVICE_UNAVAILABLE)
 
 

@@ -3,17 +3,19 @@
 import asyncio
 import random
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import pytest
 from httpx2 import Response
+from sqlalchemy import text
 from sqlmodel import col, func, select
 
 from accounts.database import transaction
 from accounts.domain.users import UserManager
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.user import SuperuserUpdate
-from people import World
+from people import OWNER, World
 
 ROUNDS = 10
 
@@ -60,6 +62,35 @@ async def owners(court: Court, group: UserGroup) -> int:
 
 def member(group: UserGroup, user: User) -> str:
     return f"/user-groups/{group.id}/users/{user.id}"
+
+
+async def waits(court: Court) -> bool:
+    """Whether somebody waits for a lock."""
+    async with transaction(court.world.sessionmaker) as session:
+        connection = await session.connection()
+        here = "wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await connection.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {here}")))  # noqa: S608  # of a constant
+
+
+async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> None:
+    """The service itself locks in one order; somebody at a prompt may not. One is sent away, with nothing changed."""
+    group = await court.group()
+    async with transaction(court.world.sessionmaker) as stranger:
+        connection = await stranger.connection()
+        for each in (f"SET ROLE {OWNER}", "SET LOCAL deadlock_timeout = '9s'", "RESET ROLE"):
+            await connection.execute(text(each))
+        await stranger.exec(select(UserGroup).where(UserGroup.id == group.id).with_for_update())
+        change = partial(
+            court.client.patch, member(group, court.guinevere), json={"role": "admin"}, headers=court.as_arthur
+        )
+        first = asyncio.create_task(change())
+        async with asyncio.timeout(20):
+            while not await waits(court):  # noqa: ASYNC110  # PostgreSQL tells nobody
+                await asyncio.sleep(0.01)
+        await stranger.exec(select(User).where(col(User.id) == court.guinevere.id).with_for_update())
+
+    assert ((await first).status_code, (await first).headers["Retry-After"]) == (503, "2")
+    assert (await change()).json()["role"] == "admin"
 
 
 async def test_of_two_owners_who_leave_one_stays(court: Court) -> None:

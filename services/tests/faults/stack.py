@@ -23,7 +23,7 @@ from postgres_host import PORT
 PATIENCE = 30.0
 POLL = 0.05
 WORKERS = 2
-POOL = 5
+POOL = 8
 SECRET = secrets.token_urlsafe(48)
 
 

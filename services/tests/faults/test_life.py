@@ -1,0 +1,113 @@
+"""The service as those who run it treat it: stopped while it is busy, and killed in part."""
+
+import asyncio
+import os
+from asyncio import StreamWriter
+from collections.abc import Awaitable, Callable
+from signal import SIGKILL
+
+from bench import procfs
+from faults.clients import Clients
+from faults.run import BOUND
+from faults.stack import PATIENCE, POLL, Api, Stack, stack
+
+STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
+LOGINS = 8
+IDLE = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+HALF_A_HEAD = b"GET /user-groups HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+HALF_A_BODY = (
+    b"POST /auth/register HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"
+)
+WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+async def test_stops_in_time_whatever_is_open(databases: list[str]) -> None:
+    await asyncio.gather(stops_behind_people(databases[0]), stops_behind_a_black_hole(databases[1]))
+
+
+async def stops_behind_people(url: str) -> None:
+    """Eight sign in, some keep a connection, and some have sent half of a request."""
+    async with stack(url) as made, made.api.client() as client:
+        clients = await begun(made, Clients(client))
+        kept = [await opened(made.api, request) for request in (IDLE, HALF_A_HEAD, HALF_A_BODY)]
+        holder = await made.database()
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE user_session IN SHARE MODE")  # nobody begins a session meanwhile
+            logins = [asyncio.create_task(clients.note(clients.login)) for _ in range(LOGINS)]
+            await until(lambda: all_wait(made))
+            stopping = asyncio.create_task(stopped(made.api))
+            await until(lambda: refuses(made.api))
+        await holder.close()
+
+        assert await asyncio.gather(*logins) == ["200"] * LOGINS
+        assert await stopping < STOP_SECONDS
+        for writer in kept:
+            writer.close()
+
+
+async def stops_behind_a_black_hole(url: str) -> None:
+    """Requests wait for a database that nobody will hear of any more."""
+    async with stack(url) as made, made.api.client() as client:
+        clients = await begun(made, Clients(client))
+        made.proxy.swallow()
+        requests = [asyncio.create_task(clients.do(number)) for number in range(LOGINS)]
+        await asyncio.sleep(0.5)
+
+        assert await stopped(made.api) < STOP_SECONDS
+        assert set(await asyncio.gather(*requests)) == {"503"}
+
+
+async def test_a_worker_that_is_killed_is_replaced_while_others_serve(owned_database: str) -> None:
+    async with stack(owned_database) as made:
+        await made.api.start()
+        await made.api.answers("/health/ready")
+        killed, *others = before = set(procfs.children(made.api.process.pid))
+
+        os.kill(killed, SIGKILL)
+        async with asyncio.timeout(BOUND):
+            while len(after := set(procfs.children(made.api.process.pid)) - {killed}) < len(before):
+                async with made.api.client() as client:
+                    assert (await client.get("/user-groups")).status_code == 200
+                await asyncio.sleep(POLL)
+
+        assert after >= set(others)
+        assert await made.api.stop() == 0
+
+
+async def begun(made: Stack, clients: Clients) -> Clients:
+    await made.api.start()
+    await made.api.answers("/health/ready")
+    await clients.begin()
+    return clients
+
+
+async def opened(api: Api, request: bytes) -> StreamWriter:
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(request)
+    return writer
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not await true():  # noqa: ASYNC110  # another process is asked
+            await asyncio.sleep(POLL)
+
+
+async def all_wait(made: Stack) -> bool:
+    return len(await made.fetch(WAITING)) == LOGINS
+
+
+async def refuses(api: Api) -> bool:
+    try:
+        (await opened(api, b"")).close()
+    except ConnectionError:
+        return True
+    return False
+
+
+async def stopped(api: Api) -> float:
+    """Stop it, and tell for how many seconds it went on."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    assert await api.stop() == 0
+    return loop.time() - begun
