@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -88,6 +88,12 @@ check: $(VENV)/.synced ## Format, lint, types and contracts
 fmt: $(VENV)/.synced ## Format, and mend what can be mended
 	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts
 	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts
+
+audit: $(VENV)/.synced ## Ask PyPI whether a locked version has a known flaw
+	scripts/audit
+
+sbom: $(VENV)/.synced ## Write what is locked as a bill of materials: .local/sbom.json
+	cd services && ../$(VENV)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o ../.local/sbom.json requirements.lock
 
 lock: ## Resolve the dependencies anew; ARGS=--upgrade for newer ones
 	scripts/bootstrap lock $(ARGS)

@@ -83,7 +83,7 @@ def check() -> None:
         with FILE.open("a", encoding="utf-8") as file:
             file.write(f"\n{name}={_secret()}\n")
         _say(f"{name} was missing and has got a random value")
-    for name in [name for name in given if name not in known]:
+    for name in [name for name in given if name not in known and not name.startswith("COMPOSE_")]:
         close = get_close_matches(name, known, n=1)
         _say(f"{name} is no variable of .env.example" + (f", did you mean {close[0]}?" if close else ""))
     for number, line in enumerate(FILE.read_text(encoding="utf-8").splitlines(), 1):

@@ -122,7 +122,11 @@ class Server:
         """Start what sends mail, if it does not run."""
         if not self._worker.running():
             work = [sys.executable, "-m", "accounts.worker"]
-            self._worker.start(work, cwd=SERVICES, environment=self._environment | owner)
+            self._worker.start(work, cwd=SERVICES, environment=self._environment | owner | self._next_port())
+
+    def _next_port(self) -> dict[str, str]:
+        port = self._environment.get("METRICS_PORT", "")  # which the API has; containers have addresses of their own
+        return {"METRICS_PORT": str(int(port) + 1)} if port.isascii() and port.isdecimal() and int(port) else {}
 
     def stop(self) -> None:
         """Stop when the requests in progress are served, and the mails in progress are sent."""

@@ -9,9 +9,10 @@ from typing import NoReturn
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
-from accounts.database import Sessionmaker, create_engine, create_sessionmaker
+from accounts.database import Sessionmaker, create_sessionmaker
 from accounts.domain import readiness
 from accounts.domain.errors import Refusal
+from accounts.pool import create_engine
 from accounts.settings import get_settings
 
 INTERRUPTED = 128 + 2  # as a shell has it: 128 and the number of the signal

@@ -1,33 +1,14 @@
-"""Connections to PostgreSQL, and the transaction: the only place that commits."""
+"""The transaction: the only place that commits; and what errors of the database mean."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Never
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Never
 
 import asyncpg
-from sqlalchemy import ExceptionContext, event
-from sqlalchemy.exc import IntegrityError, InterfaceError, InvalidatePoolError, MissingGreenlet, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
-
-from accounts.settings import Settings
-
-CONNECT_SECONDS = 5
-POOL_SECONDS = 3
-# Patience nests: a server gives a statement up before its client takes it for dead, and that is before a request's end.
-COMMAND_SECONDS = 7
-SERVER_SETTINGS = {
-    "statement_timeout": "6s",
-    "lock_timeout": "5s",
-    "idle_in_transaction_session_timeout": "30s",
-    "timezone": "UTC",
-    "jit": "off",
-    # It makes room for every row that there might be, of which a page's LIMIT leaves fifty: milliseconds for nothing.
-    "enable_memoize": "off",
-}
 
 
 class Session(AsyncSession):
@@ -36,6 +17,10 @@ class Session(AsyncSession):
     async def commit(self) -> Never:
         """Refuse: a commit in the middle would tear a unit of work in two."""
         raise TypeError("commit() belongs to accounts.database.transaction: use flush(), or release()")
+
+    async def look(self) -> None:
+        """Begin with statements that stand by themselves, without BEGIN and COMMIT around them, up to ``release``."""
+        await self.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
     async def release(self) -> None:
         """Give the connection back before slow work that needs none. Call it before anything is written.
@@ -68,79 +53,6 @@ async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterat
             await AsyncSession.commit(session)
             raise
         await AsyncSession.commit(session)
-
-
-def create_engine(settings: Settings, name: str, command_seconds: float | None = None) -> AsyncEngine:
-    """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``.
-
-    A server that says nothing for ``command_seconds`` is taken for dead, where nothing is asked that takes longer.
-    """
-    engine = create_async_engine(
-        settings.database,
-        pool_size=settings.database_pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_SECONDS,
-        pool_use_lifo=True,  # so that one that was found dead is come across next, and condemns the others
-        skip_autocommit_rollback=True,
-        connect_args={
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": command_seconds,
-            "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
-        },
-    )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "handle_error", _give_up)
-    event.listen(engine.sync_engine, "close", _hang_up)
-    return engine
-
-
-def _refuse_closed(connection: Any, *_: object) -> None:
-    # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
-
-
-def _give_up(context: ExceptionContext) -> None:
-    # A server that says nothing, has said goodbye, or only reads since a failover: no connection to it is of use.
-    error = context.original_exception
-    if isinstance(error.__cause__ or error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY:
-        context.is_disconnect = context.invalidate_pool_on_disconnect = True
-
-
-def _hang_up(connection: Any, _: object) -> None:
-    # Saying goodbye waits for an answer, which does not come where the network is gone.
-    connection.driver_connection.terminate()
-
-
-def read_only(engine: AsyncEngine) -> AsyncEngine:
-    """Give the same pool for requests that only read: each statement by itself, without BEGIN and COMMIT around it."""
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
-
-
-Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
-
-
-class DriverConnection:
-    """Take asyncpg's own connection out of the pool, for statements that SQLAlchemy has compiled and does not run."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._take = engine.sync_engine.raw_connection
-
-    async def __aenter__(self) -> asyncpg.Connection:
-        """Take one; there is a greenlet, which costs more than the rest, only where something is waited for."""
-        try:
-            self._taken = self._take()
-        except MissingGreenlet:
-            self._taken = await greenlet_spawn(self._take)
-        return self._taken.driver_connection
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Give it back, but dead where an answer is outstanding, or a transaction was left open: its end got lost."""
-        connection = self._taken.driver_connection
-        lost = kind is not None and issubclass(kind, (*DESYNCHRONISED, asyncio.CancelledError))
-        if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
-            connection.terminate()
-        self._taken.close()
 
 
 def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:

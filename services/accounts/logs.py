@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ HIDDEN = "…"
 REQUESTS = "accounts.requests"
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "ms", "user_id")
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
+context: Callable[[], dict[str, str]] = dict  # what else each line has: accounts.tracing names the trace
 LOGGERS = ("accounts", "gunicorn.error", "uvicorn", "uvicorn.error")
 
 
@@ -69,12 +71,14 @@ class RequestLine(logging.Formatter):
         return self.encode(
             {"event": record.msg, **{name: about[name] for name in REQUEST_FIELDS}, "level": "info"}
             | {"logger": record.name, "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat()[:-6] + "Z"}
+            | context()
         )
 
 
 def _with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
     if request_id := REQUEST_ID.get(None):
         event["request_id"] = request_id
+    event.update(context())
     return event
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -92,6 +93,9 @@ class Settings(BaseSettings):
     mail_folder: Path | None = None
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^?#\s]+)?$")] = ""
     web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -162,6 +166,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _secrets_are_secret(self) -> Self:
+        if not all(self.secret_keys):
+            raise ValueError("SECRET_KEY is empty, or has a comma too many")
         if self.development:
             return self
         api = self.postgres_api_password or SecretStr("")
@@ -194,6 +200,9 @@ def get_settings() -> Settings:
     secrets = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
     try:
         return Settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # without pydantic's plugin mypy sees the fields only
+    except SourceError as error:
+        name, why = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is no text in UTF-8")
+        raise SettingsError(f"accounts: {name}: its file in {secrets} cannot be read: {why}") from None
     except ValidationError as error:
         raise SettingsError("accounts: " + "; ".join(_line(each) for each in error.errors(include_url=False))) from None
 

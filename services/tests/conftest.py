@@ -19,20 +19,13 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from starlette.types import Receive, Scope, Send
 
-from accounts import database
+from accounts import pool
 from accounts.api import deadline
 from accounts.api.app import create_app, lifespan
-from accounts.database import (
-    Connect,
-    DriverConnection,
-    Session,
-    Sessionmaker,
-    create_engine,
-    create_sessionmaker,
-    read_only,
-)
+from accounts.database import Session, Sessionmaker, create_sessionmaker
 from accounts.domain import passwords
 from accounts.migrations.roles import ROLE
+from accounts.pool import Connect, DriverConnection, create_engine, read_only
 from accounts.settings import Settings, get_settings
 from people import OWNER, World
 from postgres import throwaway
@@ -102,12 +95,19 @@ async def engine(worker_database: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
+class Joined(Session):
+    """A session inside of the transaction that is rolled back after the test."""
+
+    async def look(self) -> None:
+        """Begin as ever: on this connection nothing stands by itself."""
+
+
 @pytest.fixture
 async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
     """Sessions whose commits end savepoints of one transaction, which is rolled back after the test."""
     async with engine.connect() as connection, connection.begin() as outer:
         yield async_sessionmaker(
-            connection, class_=Session, expire_on_commit=False, join_transaction_mode="create_savepoint"
+            connection, class_=Joined, expire_on_commit=False, join_transaction_mode="create_savepoint"
         )
         await outer.rollback()
 
@@ -175,7 +175,7 @@ def fresh_settings(fresh_database: str) -> Settings:
 @pytest.fixture
 async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world of real connections and real commits: for what happens at the same instant."""
-    for module, name in ((database, "POOL_SECONDS"), (deadline, "SECONDS")):
+    for module, name in ((pool, "POOL_SECONDS"), (deadline, "SECONDS")):
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
     reader, connect = create_sessionmaker(read_only(engine)), partial(DriverConnection, engine)

@@ -8,12 +8,13 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from accounts.database import Connect, Sessionmaker, transaction
+from accounts.database import Sessionmaker, transaction
 from accounts.domain.members import add
 from accounts.domain.passwords import Passwords
 from accounts.domain.tokens import derive
 from accounts.domain.users import UserManager
 from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
+from accounts.pool import Connect
 from accounts.schemas.user import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"

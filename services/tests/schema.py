@@ -9,7 +9,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 
-from accounts.database import Connect, Session, Sessionmaker, transaction
+from accounts.database import Session, Sessionmaker, transaction
+from accounts.pool import Connect
 
 VERSIONS = Path(__file__).parents[1] / "accounts" / "migrations" / "versions"
 Alembic = Callable[..., Any]

@@ -9,17 +9,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import func, select
 
-from accounts.database import (
-    DriverConnection,
-    Session,
-    Sessionmaker,
-    create_engine,
-    create_sessionmaker,
-    is_unavailable,
-    sqlstate,
-    transaction,
-)
+from accounts.database import Session, Sessionmaker, create_sessionmaker, is_unavailable, sqlstate, transaction
 from accounts.models import User, UserGroup
+from accounts.pool import DriverConnection, create_engine
 from accounts.settings import Settings
 
 

@@ -35,3 +35,11 @@ def test_nothing_is_made_up_where_there_is_no_key(file: Path) -> None:
         environment.rotate()
 
     assert not file.exists()
+
+
+def test_what_nothing_reads_is_named_but_for_what_compose_reads(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(environment.EXAMPLE.read_text() + "COMPOSE_FILE=compose.yaml\nAPI_PROT=8001\n")
+
+    environment.check()
+
+    assert capsys.readouterr().err == ".env: API_PROT is no variable of .env.example, did you mean API_PORT?\n"

@@ -140,6 +140,25 @@ def test_secrets_may_come_from_files(environment: pytest.MonkeyPatch, tmp_path: 
     assert found.database.password == GOOD["POSTGRES_PASSWORD"]  # a variable wins
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe", "SECRET_KEY: its file in .* cannot be read: it is no text in UTF-8"),
+        (b"\n", "SECRET_KEY is empty, or has a comma too many"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_named(
+    environment: pytest.MonkeyPatch, tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "secret_key").write_bytes(content)
+    environment.setattr(settings, "SECRETS_DIRECTORY", tmp_path)
+    environment.delenv("SECRET_KEY")
+    environment.setenv("ENVIRONMENT", "development")
+
+    with pytest.raises(SettingsError, match=f"^accounts: {complaint}$"):
+        settings.get_settings()
+
+
 @pytest.mark.usefixtures("environment")
 def test_secrets_do_not_show() -> None:
     shown = repr(settings.get_settings())
@@ -155,14 +174,15 @@ def test_the_example_names_every_variable_once_with_its_comment() -> None:
     named = re.findall(r"^([A-Z_]+)=", example, re.MULTILINE)
 
     engines_own = {"DATABASE_URL"}  # each engine knows where its server is
-    assert sorted(named) == sorted({name.upper() for name in Settings.model_fields} - engines_own)
-    assert set(documented) >= set(named) - {"API_PORT"}
+    composes_own = {"API_REPLICAS", "PROXY_NETWORK"}  # about containers, and not about what is in them
+    assert sorted(named) == sorted({name.upper() for name in Settings.model_fields} - engines_own | composes_own)
+    assert set(documented) >= set(named) - {"API_PORT", "METRICS_PORT"}
 
 
 def test_containers_are_handed_every_variable() -> None:
     handed_on = set(re.findall(r"^ {4,6}([A-Z_]+):", (ROOT / "compose.yaml").read_text(), re.MULTILINE))
 
-    decided_by_the_image = {"API_HOST", "API_PORT"}
+    decided_by_the_image = {"API_HOST", "API_PORT", "METRICS_HOST"}
     assert handed_on >= {name.upper() for name in Settings.model_fields} - decided_by_the_image
 
 

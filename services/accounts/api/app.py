@@ -1,9 +1,10 @@
 """The application, assembled; nothing happens before ``create_app`` is called."""
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import override
+from typing import TYPE_CHECKING, override
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -40,10 +41,14 @@ from accounts.api.requests import RequestLog
 from accounts.api.site.pages import PATH as SITE
 from accounts.api.site.pages import also_as_page
 from accounts.api.site.router import router as site
-from accounts.database import COMMAND_SECONDS, DriverConnection, create_engine, create_sessionmaker, read_only
+from accounts.database import create_sessionmaker
 from accounts.domain.keys import key_ring
 from accounts.domain.passwords import Passwords, threads_per_worker
-from accounts.settings import get_settings
+from accounts.pool import COMMAND_SECONDS, DriverConnection, create_engine, observed, read_only
+from accounts.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from accounts.tracing import Tracing
 
 DESCRIPTION = """Users and groups for your services.
 
@@ -71,10 +76,13 @@ BODY_SECONDS = 30
 
 
 @asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
-    engine = create_engine(settings, "api", COMMAND_SECONDS)
+    engine = observed(create_engine(settings, "api", COMMAND_SECONDS))
+    tracing: Tracing | None = app.state.tracing
+    if tracing:
+        tracing.start(engine)
     passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
         yield {
@@ -88,6 +96,8 @@ async def lifespan(_: FastAPI) -> AsyncIterator[State]:
     finally:
         passwords.close()
         await engine.dispose()
+        if tracing:
+            await to_thread(tracing.stop)
 
 
 class Api(FastAPI):
@@ -100,18 +110,20 @@ class Api(FastAPI):
 
 def create_app() -> FastAPI:
     """Make the application."""
+    tracing = _tracing(get_settings())
     app = Api(
         title="accounts",
         version="0.1.0",
         description=DESCRIPTION,
         openapi_tags=tags_of(*MODULES),
-        telemetry=UNTRACED,
+        telemetry=tracing.telemetry if tracing else UNTRACED,
         lifespan=lifespan,
         docs_url=None,  # add_docs serves it
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
         generate_unique_id_function=operation_id,
     )
+    app.state.tracing = tracing
     app.add_middleware(Deadline, unlimited=bulk.LARGER)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=bulk.LARGER)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
@@ -126,6 +138,14 @@ def create_app() -> FastAPI:
     add_docs(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    from accounts.tracing import Tracing  # noqa: PLC0415  # it costs memory, and time at the start
+
+    return Tracing(settings)
 
 
 def operation_id(route: APIRoute) -> str:

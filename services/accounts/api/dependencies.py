@@ -10,7 +10,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 
 from accounts.api.cross_site import SAFE_METHODS
-from accounts.database import Connect, Session, Sessionmaker, transaction
+from accounts.database import Session, Sessionmaker, transaction
 from accounts.domain.answers import AnswerManager
 from accounts.domain.groups import GroupManager
 from accounts.domain.inviting import InvitationManager
@@ -19,6 +19,7 @@ from accounts.domain.members import MemberManager
 from accounts.domain.passwords import Passwords
 from accounts.domain.sessions import SessionManager
 from accounts.domain.users import UserManager
+from accounts.pool import Connect
 from accounts.settings import Settings
 
 

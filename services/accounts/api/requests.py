@@ -4,9 +4,11 @@ import logging
 import re
 import time
 import uuid
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from accounts import metrics
 from accounts.logs import REQUEST_ID, REQUESTS
 
 log = logging.getLogger(REQUESTS)
@@ -42,12 +44,14 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            about = _about(scope, status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            about = _about(scope, status, seconds)
+            metrics.request(scope["method"], about["route"], status, seconds)
             log.info("request", extra={"request_id": request_id} | about)
             REQUEST_ID.reset(before)
 
 
-def _about(scope: Scope, status: int, seconds: float) -> dict[str, object]:
+def _about(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
     # The template of the path, and not the path: that may hold what somebody else wrote. Status 0 is no answer.
     return {
         "method": scope["method"] if scope["method"].isalpha() else UNKNOWN,

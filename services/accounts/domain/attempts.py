@@ -21,9 +21,12 @@ from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-from accounts.database import Connect, Session
+from accounts import metrics
+from accounts.database import Session
 from accounts.domain import throttle
+from accounts.domain.errors import TooManyAttempts
 from accounts.domain.throttle import Allowance, Limit
+from accounts.pool import Connect
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 KNOWN = timedelta(days=30)
@@ -75,6 +78,8 @@ RULES = {
     Attempt.IMPORT: Rule(client=(Limit(30, HOUR), Limit(100, DAY))),
 }
 
+REFUSALS = metrics.rules(RULES)
+
 
 async def admit(connect: Connect, attempt: Attempt, client: str, address: str = "", *, scale: float = 1) -> Allowance:
     """Count an attempt, on a connection of its own: it counts whatever becomes of the caller's transaction.
@@ -90,8 +95,12 @@ async def admit(connect: Connect, attempt: Attempt, client: str, address: str = 
     limits |= _counters(f"{attempt}-pair", rule.pair, address, its)
     strangers = _counters(f"{attempt}-address", rule.address, address)
     known = _known(client, address) if rule.pair else ""
-    async with connect() as connection:
-        return await throttle.attempt(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
+    try:
+        async with connect() as connection:
+            return await throttle.attempt(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
+    except TooManyAttempts:
+        REFUSALS[attempt].inc()
+        raise
 
 
 async def welcome(session: Session, client: str, address: str) -> None:

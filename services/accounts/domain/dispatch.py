@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Interval, bindparam, delete, func, text, update
 from sqlmodel import col, select
 
+from accounts import metrics
 from accounts.database import Session
 from accounts.models import OutboxMail
 from accounts.models.outbox import ERROR_LENGTH
@@ -61,11 +62,13 @@ async def postpone(session: Session, mail: OutboxMail, reason: str) -> None:
         await park(session, mail, reason)
     else:
         await _change(session, mail, reason, next_at=func.now() + wait_after(mail.attempts))
+        metrics.mail(mail.kind, "postponed")
 
 
 async def park(session: Session, mail: OutboxMail, reason: str) -> None:
     """Give a mail up, and keep it to be looked at."""
     await _change(session, mail, reason, parked_at=func.now())
+    metrics.mail(mail.kind, "parked")
 
 
 def wait_after(attempts: int) -> timedelta:

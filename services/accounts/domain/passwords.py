@@ -19,6 +19,7 @@ from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from accounts import metrics
 from accounts.domain.errors import Busy
 
 # OWASP's Password Storage Cheat Sheet, Argon2id: 19 MiB and two passes on one lane, some 40 ms of a core.
@@ -84,16 +85,23 @@ class Passwords:
 
     async def _run[Result](self, work: Callable[[], Result]) -> Result:
         if self._places == 0:
+            metrics.HASHES_REFUSED.inc()
             raise Busy
         self._places -= 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            with metrics.HASHES_PENDING.track_inprogress():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
         finally:
             self._places += 1
 
     def close(self) -> None:
         """Let what has begun end, and drop what waits."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def _timed[Result](work: Callable[[], Result]) -> Result:
+    with metrics.HASH_SECONDS.time():
+        return work()
 
 
 def threads_per_worker(workers: int) -> int:

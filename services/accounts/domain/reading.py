@@ -13,12 +13,13 @@ import asyncpg
 from sqlalchemy import DateTime, Interval, Select, Text, Uuid, bindparam, cast, func, literal_column, select
 from sqlmodel import col
 
-from accounts.database import Connect, Sessionmaker, transaction
+from accounts.database import Sessionmaker, transaction
 from accounts.domain.keys import Claims
 from accounts.domain.prepared import Prepared
 from accounts.domain.refresh import Token
 from accounts.domain.sessions import SessionManager, live
 from accounts.models import User, UserSession
+from accounts.pool import Connect
 from accounts.schemas.user import UserRead
 from accounts.settings import Settings
 

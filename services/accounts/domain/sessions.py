@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
+from accounts import metrics
 from accounts.database import Session
 from accounts.domain import errors, outbox
 from accounts.domain.attempts import network
@@ -173,6 +174,7 @@ class SessionManager:
         for successor in map(token.successor, self.settings.secret_keys):  # it may be older than the newest key
             if recent and hmac.compare_digest(found.token_hash, successor.hash):
                 return found, successor
+        metrics.REFRESH_REUSED.inc()
         await self.session.delete(found)
         await record(self.session, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
         raise errors.RefreshTokenReused

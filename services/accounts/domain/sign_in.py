@@ -8,6 +8,7 @@ from fastapi_users import BaseUserManager
 from sqlalchemy import update
 from sqlmodel import col
 
+from accounts import metrics
 from accounts.database import Session
 from accounts.domain import errors
 from accounts.domain.audit import record_refusal
@@ -34,8 +35,10 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
         if user is None:
             raise errors.LoginBadCredentials
         if not user.is_active:
+            metrics.INACTIVE.inc()
             await record_refusal(self.session, user.email, user)
             raise errors.LoginBadCredentials
+        metrics.SIGNED_IN.inc()
         return user
 
     @override
@@ -46,11 +49,13 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
             Busy: too many sign-ins are waiting.
 
         """
+        await self.session.look()
         user = await self.user_db.get_by_email(credentials.username)
         await self.session.release()
         seen = user.hashed_password if user else None
         agrees, rehashed = await self.passwords.verify(credentials.password, seen)
         if user is None or not agrees:
+            (metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS).inc()
             await record_refusal(self.session, credentials.username, user)
             return None
         if rehashed:  # unless the password was changed meanwhile

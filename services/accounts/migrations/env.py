@@ -18,6 +18,7 @@ from accounts.settings import get_settings
 LOCK_KEY = 0x6163636F756E7473  # "accounts" in ASCII: one migration at a time on a database
 TURN_TIMEOUT = "60s"  # how long to wait for another migration to end
 LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table, with everybody else queuing behind it
+STATEMENT_TIMEOUT = "10min"  # how long a statement may take, with what it has locked
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -42,9 +43,19 @@ def migrate(connection: Connection) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
         context.run_migrations()
         password = get_settings().postgres_api_password
         roles.provide(connection, password.get_secret_value() if password else None)
+
+
+def write() -> None:
+    """Print the SQL of the migrations (``--sql``), for people and tools to read. Roles need a database to look into."""
+    context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
+    with context.begin_transaction():
+        context.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        context.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'")
+        context.run_migrations()
 
 
 async def main() -> None:
@@ -62,4 +73,7 @@ async def main() -> None:
         await engine.dispose()
 
 
-asyncio.run(main())
+if context.is_offline_mode():
+    write()
+else:
+    asyncio.run(main())

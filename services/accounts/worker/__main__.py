@@ -2,11 +2,15 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging.config import dictConfig
 
+from prometheus_client import start_http_server
+
 from accounts import logs
-from accounts.cli import one_line
-from accounts.settings import get_settings
+from accounts.cli import fail, one_line
+from accounts.settings import Settings, get_settings
 from accounts.worker.transports import transport
 from accounts.worker.worker import Worker
 
@@ -26,8 +30,25 @@ def main() -> None:
     settings = get_settings()
     way = transport(settings)
     dictConfig(logs.config(settings))
-    with one_line(NAME):
+    with one_line(NAME), _metrics(settings):
         asyncio.run(_run(Worker(settings, way)))
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Iterator[None]:
+    host, port = settings.metrics_host, settings.metrics_port
+    if not port:
+        yield
+        return
+    try:
+        server, _ = start_http_server(port, host)  # on a thread
+    except OSError as error:
+        fail(NAME, f"METRICS_PORT={port} of {host}: {error.strerror}")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 async def _run(worker: Worker) -> None:

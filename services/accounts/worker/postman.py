@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from accounts import metrics
 from accounts.database import DATABASE_ERRORS, Session, Sessionmaker, transaction
 from accounts.domain import dispatch
 from accounts.domain.facts import facts
@@ -62,9 +63,11 @@ class Postman:
             told = await facts(session, mail, self.settings)
         if told is None:
             log.info("mail %s (%s) has become pointless", mail.id, mail.kind)
+            metrics.mail(mail.kind, "pointless")
             return
         await self.transport.send(self._written(mail, told))
         log.info("mail %s (%s) is sent", mail.id, mail.kind)
+        metrics.mail(mail.kind, "sent")
 
     def _written(self, mail: OutboxMail, told: dict[str, Any]) -> Any:
         try:

@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from accounts.database import DATABASE_ERRORS, DriverConnection, create_engine, create_sessionmaker, transaction
+from accounts.database import DATABASE_ERRORS, create_sessionmaker, transaction
 from accounts.domain import pruning, readiness
 from accounts.domain.errors import NotReady
 from accounts.domain.outbox import CHANNEL
+from accounts.pool import DriverConnection, create_engine, observed
 from accounts.settings import Settings
 from accounts.worker.postman import Postman
 from accounts.worker.transports import Transport
@@ -26,7 +27,8 @@ class Worker:
 
     def __init__(self, settings: Settings, transport: Transport) -> None:
         self.settings = settings
-        self.engine = create_engine(settings.model_copy(update={"database_pool_size": CONNECTIONS}), "worker")
+        sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
+        self.engine = observed(create_engine(sized, "worker"))
         self.sessionmaker = create_sessionmaker(self.engine)
         self.postman = Postman(self.sessionmaker, transport, settings)
         self._posted = asyncio.Event()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from accounts.database import create_engine, create_sessionmaker
+from accounts.database import create_sessionmaker
+from accounts.pool import create_engine
 from accounts.settings import Settings
 from conftest import world_of
 from people import World

@@ -216,10 +216,10 @@ async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> Non
 
 
 async def waiting(world: World) -> None:
-    """Return when somebody waits for a lock."""
+    """Return when somebody waits for a lock in this database; other tests have theirs."""
     async with transaction(world.sessionmaker) as session:
         connection = await session.connection()
-        query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         while not (await connection.exec_driver_sql(query)).scalar():  # noqa: ASYNC110  # PostgreSQL tells nobody
             await asyncio.sleep(0)  # lets it come so far
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from accounts.database import Connect, transaction
+from accounts.database import transaction
 from accounts.domain import throttle
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.throttle import Limit
 from accounts.models import Throttle
+from accounts.pool import Connect
 from people import World
 
 FIVE = Limit(5, 60)

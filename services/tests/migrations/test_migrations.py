@@ -1,6 +1,7 @@
 """The schema's history: up and down, in turn and at once, and what happens when it cannot."""
 
 import asyncio
+import io
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from alembic import command
+from alembic.config import Config
 from fastapi_users_db_sqlalchemy.generics import GUID
 from sqlalchemy import Column, Table
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
@@ -42,6 +45,16 @@ def test_goes_down_and_up_and_leaves_no_drift(owned_database: str, alembic: Alem
     alembic("upgrade", "head")
     assert tables(owned_database) == before
     alembic("check")  # raises when the models and the schema differ
+
+
+def test_the_sql_can_be_read_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    written = io.StringIO()
+
+    command.upgrade(Config(toml_file="pyproject.toml", output_buffer=written), "head", sql=True)
+
+    assert "CREATE TABLE user_group" in written.getvalue()
+    assert "SET LOCAL lock_timeout" in written.getvalue()
 
 
 def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None:

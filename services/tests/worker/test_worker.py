@@ -19,9 +19,10 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
-from accounts.database import create_engine, create_sessionmaker, transaction
+from accounts.database import create_sessionmaker, transaction
 from accounts.domain.outbox import Letter, post
 from accounts.models import MailKind, OutboxMail
+from accounts.pool import create_engine
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker.postman import Postman

@@ -1,0 +1,52 @@
+"""The process shows what it has counted, while it works."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from httpx2 import Client, TransportError
+
+from accounts.settings import Settings
+from accounts.worker import __main__ as process_of_worker
+from served import free_port
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def settings(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    settings = fresh_settings.model_copy(update={"mail_folder": tmp_path, "metrics_port": free_port()})
+    monkeypatch.setattr(process_of_worker, "get_settings", lambda: settings)
+    monkeypatch.setattr(process_of_worker, "dictConfig", lambda _: None)  # the tests have their own logs
+    return settings
+
+
+def test_has_metrics_of_its_own(settings: Settings) -> None:
+    found: list[str] = []
+
+    def scrape() -> None:
+        deadline = time.monotonic() + PATIENCE
+        with Client(base_url=f"http://127.0.0.1:{settings.metrics_port}") as client:
+            while not found and time.monotonic() < deadline:
+                try:
+                    found.append(client.get("/metrics").text)
+                except TransportError:
+                    time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=scrape).start()
+    process_of_worker.main()
+
+    assert "accounts_database_connections_limit 6.0" in found[0]
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(settings: Settings) -> None:
+    with (
+        socket.create_server(("127.0.0.1", settings.metrics_port)),
+        pytest.raises(SystemExit, match=r"^worker: METRICS_PORT=\d+ of 127\.0\.0\.1: Address already in use$"),
+    ):
+        process_of_worker.main()
