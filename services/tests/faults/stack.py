@@ -20,8 +20,9 @@ from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
 from postgres_host import PORT
 
-PATIENCE = 30.0
+PATIENCE = 60.0  # until something begins; how busy the machine is decides about no test
 POLL = 0.05
+STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 WORKERS = 2
 POOL = 8
 SECRET = secrets.token_urlsafe(48)
@@ -40,9 +41,9 @@ class Api:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self, seconds: float = PATIENCE) -> AsyncClient:
-        """A client as patient as that; what takes longer is a hang."""
-        return AsyncClient(base_url=self.url, timeout=seconds, limits=Limits(max_connections=None), trust_env=False)
+    def client(self) -> AsyncClient:
+        """A client who is patient enough to see how long an answer takes."""
+        return AsyncClient(base_url=self.url, timeout=PATIENCE, limits=Limits(max_connections=None), trust_env=False)
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
@@ -69,7 +70,7 @@ class Api:
         if self.process.returncode is None:
             self.process.send_signal(SIGTERM)
         try:
-            return await asyncio.wait_for(self.process.wait(), PATIENCE)
+            return await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
         except TimeoutError:
             self.process.send_signal(SIGKILL)
             raise

@@ -11,8 +11,9 @@ async def lane(faults: tuple[Fault, ...], url: str | None) -> list[Outcome]:
 
 
 async def test_every_fault_is_borne(databases: list[str]) -> None:
-    lanes = await asyncio.gather(*map(lane, LANES, [None, *databases]))
+    async with asyncio.TaskGroup() as group:
+        lanes = [group.create_task(lane(*each)) for each in zip(LANES, [None, *databases], strict=True)]
 
-    found = [outcome for outcomes in lanes for outcome in outcomes]
+    found = [outcome for each in lanes for outcome in each.result()]
     assert {outcome.fault for outcome in found} == set(FAULTS)
     assert [outcome.broken for outcome in found if outcome.broken] == []
