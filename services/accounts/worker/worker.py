@@ -8,7 +8,7 @@ from accounts.database import DATABASE_ERRORS, create_sessionmaker, transaction
 from accounts.domain import pruning, readiness
 from accounts.domain.errors import NotReady
 from accounts.domain.outbox import CHANNEL
-from accounts.pool import DriverConnection, create_engine, observed
+from accounts.pool import COMMAND_SECONDS, DriverConnection, create_engine, observed
 from accounts.settings import Settings
 from accounts.worker.postman import Postman
 from accounts.worker.transports import Transport
@@ -16,7 +16,7 @@ from accounts.worker.undelivered import Unreachable
 
 log = logging.getLogger("accounts.worker")
 POSTMEN = 4
-CONNECTIONS = POSTMEN + 2  # one listens, one prunes
+CONNECTIONS = POSTMEN + 1  # which listens
 POLL_SECONDS = 10.0  # for what is due again, and should a notification be lost
 PRUNE_SECONDS = 3600.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -28,7 +28,8 @@ class Worker:
     def __init__(self, settings: Settings, transport: Transport) -> None:
         self.settings = settings
         sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
-        self.engine = observed(create_engine(sized, "worker"))
+        self.engine = observed(create_engine(sized, "worker", COMMAND_SECONDS))
+        self.pruning = create_engine(settings, "worker")  # there may be years of it, in one statement
         self.sessionmaker = create_sessionmaker(self.engine)
         self.postman = Postman(self.sessionmaker, transport, settings)
         self._posted = asyncio.Event()
@@ -46,6 +47,7 @@ class Worker:
                     group.create_task(self._again(job))
         finally:
             await self.engine.dispose()
+            await self.pruning.dispose()
 
     async def _again(self, job: Callable[[], Awaitable[None]]) -> None:
         """Do a job over and over; after an outage pause, each time for twice as long, until it succeeds."""
@@ -71,13 +73,13 @@ class Worker:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._wake)
             await self._wait(lost)
-            await connection.close()  # so that nobody else gets a connection that listens
+            connection.terminate()  # so that nobody else gets a connection that listens
 
     def _wake(self, *_: object) -> None:
         self._posted.set()
 
     async def _prune(self) -> None:
-        async with transaction(self.sessionmaker) as session:
+        async with transaction(create_sessionmaker(self.pruning)) as session:
             deleted = await pruning.prune(session, self.settings)
         log.info(
             "pruned: %s", ", ".join(f"{count} of {table}" for table, count in deleted.items() if count) or "nothing"

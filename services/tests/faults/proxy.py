@@ -5,8 +5,11 @@ import socket
 import struct
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
-from pathlib import Path
 from typing import Self
+
+from sqlalchemy import make_url
+
+from postgres_host import PORT
 
 CHUNK = 64 * 1024
 COMMITTED = b"C\x00\x00\x00\x0bCOMMIT\x00"  # CommandComplete, as PostgreSQL's protocol 3 has it
@@ -20,8 +23,8 @@ class Proxy:
     it has committed, before anybody learns of it.
     """
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
         self.port = 0
         self.delay = 0.0
         self.lose_commit = False
@@ -30,6 +33,10 @@ class Proxy:
         self._open: set[StreamWriter] = set()
         self._dead: set[StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def url(self, role: str) -> str:
+        """Where clients of the same database connect through it."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{self._url.database}"
 
     async def __aenter__(self) -> Self:
         await self.accept()
@@ -82,7 +89,7 @@ class Proxy:
             while await reader.read(CHUNK):
                 pass
             return
-        answers, questions = await asyncio.open_unix_connection(self.target)
+        answers, questions = await asyncio.open_unix_connection(f"{self._url.query['host']}/.s.PGSQL.{PORT}")
         try:
             done, rest = await asyncio.wait(
                 [

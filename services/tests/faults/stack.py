@@ -12,13 +12,11 @@ from signal import SIGKILL, SIGTERM
 
 import asyncpg
 from httpx2 import AsyncClient, HTTPError, Limits
-from sqlalchemy import make_url
 
 from accounts.migrations.roles import ROLE
 from bench.servers import environment, free_port
 from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
-from postgres_host import PORT
 
 PATIENCE = 60.0  # until something begins; how busy the machine is decides about no test
 POLL = 0.05
@@ -94,9 +92,8 @@ class Stack:
 
     def another_api(self) -> Api:
         """One more, with the same database and the same secret."""
-        url = f"postgresql://{ROLE}@127.0.0.1:{self.proxy.port}/{make_url(self._url).database}"
         more = {"DATABASE_POOL_SIZE": str(POOL), "SESSIONS_PER_USER": "1000000", "LOG_LEVEL": "info"}
-        return Api(environment(url, SECRET, **more), self._home / "api.log")
+        return Api(environment(self.proxy.url(ROLE), SECRET, **more), self._home / "api.log")
 
     async def database(self) -> asyncpg.Connection:
         """A connection that goes past the proxy, as the owner of the schema."""
@@ -124,8 +121,7 @@ async def stack(url: str | None = None) -> AsyncIterator[Stack]:
             exits.callback(throwaway_cluster.__exit__, None, None, None)
             url = cluster.url()
             await migrate(url)
-        folder = make_url(url).query["host"]
-        proxy = await exits.enter_async_context(Proxy(Path(str(folder)) / f".s.PGSQL.{PORT}"))
+        proxy = await exits.enter_async_context(Proxy(url))
         yield Stack(url, proxy, home, cluster)
 
 

@@ -25,11 +25,13 @@ from accounts.models import MailKind, OutboxMail
 from accounts.pool import create_engine
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
+from accounts.worker import worker as worker_module
 from accounts.worker.postman import Postman
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
 from conftest import execute
-from people import World
+from faults.proxy import Proxy
+from people import OWNER, World
 from postbox import Mailbox, server
 from postgres import throwaway
 
@@ -229,6 +231,31 @@ async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None
     ids = mailbox.ids()
     assert ids.keys() == sent
     assert ids.total() - len(sent) <= 4
+
+
+async def test_a_black_hole_ends_neither_its_work_nor_its_stopping(
+    fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 0.5}.items():
+        monkeypatch.setattr(worker_module, name, seconds)
+    async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
+        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(OWNER))})
+        worker = Worker(settings, Folder(tmp_path))
+        running = asyncio.create_task(worker.run())
+        await posts.post(1)
+        await until(posts.none_left)
+
+        proxy.swallow()
+        await posts.post(1)
+        await asyncio.sleep(1)
+        proxy.heal()
+        await until(posts.none_left)
+
+        proxy.swallow()
+        worker.stop()
+        await asyncio.wait_for(running, 10)
+
+    assert len(names(tmp_path)) == 2
 
 
 def test_without_anywhere_to_send_it_ends_with_one_line() -> None:
