@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from accounts.database import create_engine, create_sessionmaker
+from accounts.database import create_sessionmaker
+from accounts.pool import create_engine
 from accounts.settings import Settings
 from bench.servers import environment
 from conftest import world_of
