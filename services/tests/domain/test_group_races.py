@@ -64,14 +64,6 @@ def member(group: UserGroup, user: User) -> str:
     return f"/user-groups/{group.id}/users/{user.id}"
 
 
-async def waits(court: Court) -> bool:
-    """Whether somebody waits for a lock."""
-    async with transaction(court.world.sessionmaker) as session:
-        connection = await session.connection()
-        here = "wait_event_type = 'Lock' AND datname = current_database()"
-        return bool(await connection.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {here}")))  # noqa: S608  # of a constant
-
-
 async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> None:
     """The service itself locks in one order; somebody at a prompt may not. One is sent away, with nothing changed."""
     group = await court.group()
@@ -84,9 +76,7 @@ async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> 
             court.client.patch, member(group, court.guinevere), json={"role": "admin"}, headers=court.as_arthur
         )
         first = asyncio.create_task(change())
-        async with asyncio.timeout(20):
-            while not await waits(court):  # noqa: ASYNC110  # PostgreSQL tells nobody
-                await asyncio.sleep(0.01)
+        await waiting(court.world)
         await stranger.exec(select(User).where(col(User.id) == court.guinevere.id).with_for_update())
 
     assert ((await first).status_code, (await first).headers["Retry-After"]) == (503, "2")
