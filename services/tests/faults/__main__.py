@@ -15,7 +15,7 @@ async def table(names: Sequence[str]) -> int:
     broken = []
     async for outcome in outcomes(faults):
         print(outcome.row, flush=True)
-        broken += [outcome.broken] if outcome.broken else []
+        broken += [outcome.broken()] if outcome.broken() else []
     for each in broken:
         print(f"broken: {each}", file=sys.stderr)
     return len(broken)

@@ -29,11 +29,10 @@ class Outcome:
         answers = ", ".join(f"{number} of {kind}" for kind, number in sorted(self.seen.answers.items()))
         return f"| {what} | {answers} | {self.seen.longest:.1f} s | {self.recovered:.1f} s | {self.lost or 'nothing'} |"
 
-    @property
-    def broken(self) -> str | None:
-        """Which promise was broken, if any."""
+    def broken(self, bound: float = BOUND) -> str | None:
+        """Which promise was broken, if any; ``bound`` is what an answer and the recovery may take."""
         unexpected = self.seen.answers.keys() - EXPECTED - self.seen.expected
-        if unexpected or self.seen.longest > BOUND or self.recovered > BOUND or self.lost:
+        if unexpected or self.seen.longest > bound or self.recovered > bound or self.lost:
             return f"{self.row} {self.seen.other}"
         return None
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from faults.catalogue import FAULTS, LANES, Fault
-from faults.run import Outcome, outcomes
+from faults.run import BOUND, Outcome, outcomes
 
 
 async def lane(faults: tuple[Fault, ...], url: str | None) -> list[Outcome]:
@@ -16,4 +16,5 @@ async def test_every_fault_is_borne(databases: list[str]) -> None:
 
     found = [outcome for each in lanes for outcome in each.result()]
     assert {outcome.fault for outcome in found} == set(FAULTS)
-    assert [outcome.broken for outcome in found if outcome.broken] == []
+    patient = 2 * BOUND  # `make faults` is exact; how busy the machine is decides about no test
+    assert [broken for outcome in found if (broken := outcome.broken(patient))] == []
