@@ -12,6 +12,7 @@ from httpx2 import Client, TransportError
 
 from accounts.settings import Settings
 from accounts.worker import __main__ as process_of_worker
+from accounts.worker.worker import CONNECTIONS
 from served import free_port
 
 PATIENCE = 20.0
@@ -41,7 +42,7 @@ def test_has_metrics_of_its_own(settings: Settings) -> None:
     threading.Thread(target=scrape).start()
     process_of_worker.main()
 
-    assert "accounts_database_connections_limit 6.0" in found[0]
+    assert f"accounts_database_connections_limit {CONNECTIONS}.0" in found[0]
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(settings: Settings) -> None:
