@@ -120,10 +120,11 @@ class DriverConnection:
             self._taken = await greenlet_spawn(self._take)
         return self._taken.driver_connection
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Give it back, but dead where an answer is outstanding, or a transaction was left open: its end got lost."""
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Give it back, but dead where it is of no use: an answer is due, a transaction open, the server only reads."""
         connection = self._taken.driver_connection
-        lost = kind is not None and issubclass(kind, (*DESYNCHRONISED, asyncio.CancelledError))
+        lost = isinstance(error, (*DESYNCHRONISED, asyncio.CancelledError))
+        lost = lost or (error is not None and sqlstate(error) == READ_ONLY)
         if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
             connection.terminate()
         self._taken.close()

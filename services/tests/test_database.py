@@ -83,6 +83,24 @@ async def test_a_transaction_that_was_left_open_is_nobody_elses(fresh_settings: 
     await engine.dispose()
 
 
+async def test_a_server_that_only_reads_is_left_by_whatever_finds_out(fresh_settings: Settings) -> None:
+    engine = create_engine(fresh_settings, "test")
+    pids = []
+
+    async def write() -> None:
+        async with DriverConnection(engine) as standby:
+            pids.append(standby.get_server_pid())
+            await standby.execute("SET default_transaction_read_only = on")
+            await standby.execute("DELETE FROM throttle")
+
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+        await write()
+
+    async with DriverConnection(engine) as fresh:
+        assert fresh.get_server_pid() not in pids
+    await engine.dispose()
+
+
 class TestSilence:
     """A server that does not answer in time."""
 
@@ -96,7 +114,7 @@ class TestSilence:
         others = [DriverConnection(engine) for _ in range(2)]
         pids = {(await each.__aenter__()).get_server_pid() for each in others}
         for each in others:
-            await each.__aexit__(None)
+            await each.__aexit__(None, None, None)
 
         with pytest.raises(TimeoutError) as silence:
             await self.sleep(create_sessionmaker(engine))
