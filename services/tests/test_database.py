@@ -133,6 +133,9 @@ class TestSilence:
         engine: AsyncEngine,
         cancelled: bool,  # noqa: FBT001
     ) -> None:
+        async with DriverConnection(engine) as connection:
+            pass  # to connect takes its time
+
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1 if cancelled else None), DriverConnection(engine) as connection:
                 await connection.execute("SELECT pg_sleep(5)")
