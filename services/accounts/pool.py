@@ -77,10 +77,14 @@ def _refuse_closed(connection: Any, *_: object) -> None:
         raise InvalidatePoolError
 
 
+def _lost(error: BaseException | None) -> bool:
+    """Tell of the driver's error that the server says nothing, has said goodbye, or only reads since a failover."""
+    return error is not None and (isinstance(error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY)
+
+
 def _give_up(context: ExceptionContext) -> None:
-    # A server that says nothing, has said goodbye, or only reads since a failover: no connection to it is of use.
     error = context.original_exception
-    if isinstance(error.__cause__ or error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY:
+    if _lost(error.__cause__ or error):
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 
@@ -123,8 +127,7 @@ class DriverConnection:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Give it back, but dead where it is of no use: an answer is due, a transaction open, the server only reads."""
         connection = self._taken.driver_connection
-        lost = isinstance(error, (*DESYNCHRONISED, asyncio.CancelledError))
-        lost = lost or (error is not None and sqlstate(error) == READ_ONLY)
+        lost = _lost(error) or isinstance(error, asyncio.CancelledError)
         if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
             connection.terminate()
         self._taken.close()
