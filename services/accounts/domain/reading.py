@@ -10,15 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from sqlalchemy import DateTime, Interval, Select, Text, Uuid, bindparam, cast, func, literal_column, select
-from sqlmodel import col
+from sqlalchemy import DateTime, Select, Text, cast, func, literal_column, select
 
 from accounts.database import Sessionmaker, transaction
 from accounts.domain.keys import Claims
 from accounts.domain.prepared import Prepared
 from accounts.domain.refresh import Token
-from accounts.domain.sessions import SessionManager, live
-from accounts.models import User, UserSession
+from accounts.domain.sessions import BY_TOKEN, SessionManager
+from accounts.models import User
 from accounts.pool import Connect
 from accounts.schemas.user import UserRead
 from accounts.settings import Settings
@@ -45,11 +44,7 @@ def _shown(column: Any) -> Any:
 
 def caller(*columns: Any) -> Any:
     """Select columns of whoever has the live session that ``Reading.parameters`` names: no row, or one."""
-    return select(*columns).where(
-        col(UserSession.id) == bindparam("session_id", type_=Uuid),
-        col(User.id) == bindparam("caller_id", type_=Uuid),
-        *live(bindparam("idle", type_=Interval)),
-    )
+    return select(*columns).where(*BY_TOKEN)
 
 
 @dataclass(slots=True)

@@ -67,16 +67,16 @@ def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
 
 # Made once: to put a statement together takes as long as to run it.
 LIVE = live(bindparam("idle", type_=Interval))
-ID = col(UserSession.id) == bindparam("session_id")
-FOUND = select(User, UserSession).where(ID, *LIVE)
-BY_CLAIMS = FOUND.where(col(User.id) == bindparam("user_id"))
-BY_COOKIE = FOUND.where(
-    col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE
+BY_ID = col(UserSession.id) == bindparam("session_id")
+BY_TOKEN = (BY_ID, col(User.id) == bindparam("caller_id"), *LIVE)  # which access tokens name
+BY_CLAIMS = select(User, UserSession).where(*BY_TOKEN)
+BY_COOKIE = select(User, UserSession).where(
+    BY_ID, col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE, *LIVE
 )
 USE = (
     update(UserSession)
     .where(
-        ID, col(UserSession.token_hash) == bindparam("used_hash"), col(UserSession.kind) == SessionKind.BEARER, *LIVE
+        BY_ID, col(UserSession.token_hash) == bindparam("used_hash"), col(UserSession.kind) == SessionKind.BEARER, *LIVE
     )
     .values(
         token_hash=bindparam("next_hash"),
@@ -181,7 +181,7 @@ class SessionManager:
 
     async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
         """Find the user and the live session that an access token names, by one statement."""
-        values = {"session_id": claims.session_id, "user_id": claims.user_id, "idle": self.idle}
+        values = {"session_id": claims.session_id, "caller_id": claims.user_id, "idle": self.idle}
         return (await self.session.exec(BY_CLAIMS, params=values)).first()
 
     async def by_cookie(self, token: Token) -> tuple[User, UserSession] | None:
