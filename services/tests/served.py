@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from httpx2 import Client, TransportError
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.settings import get_settings
+from bench.servers import free_port
 
 PATIENCE = 20.0
 WORKERS = 2
@@ -56,12 +56,6 @@ class Served(NamedTuple):
         """List what the master has forked."""
         path = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
         return set(map(int, path.read_text().split()))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(true: Callable[[], bool]) -> None:

@@ -12,8 +12,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from accounts import tracing
 from accounts.settings import Settings
+from bench.servers import free_port
 from collector import collecting, traced
-from served import free_port, gunicorn
+from served import gunicorn
 
 OFF = "import sys; from accounts.api.app import create_app; create_app(); print(*sys.modules)"
 

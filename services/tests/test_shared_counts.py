@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from accounts import exporter, shared_counts
 from accounts.settings import Settings
-from served import free_port
+from bench.servers import free_port
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 from httpx2 import Client, TransportError
 
-from accounts.settings import get_settings
 from people import PASSWORD
+from served import environment
 
 PATIENCE = 20.0
 MORGANA = "morgana@camelot.example.com"
@@ -24,17 +23,10 @@ DELIBERATE = "positive_data_acceptance"
 
 @contextmanager
 def gunicorn(database: str) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    secret = get_settings().secret_key.get_secret_value()
-    environment = os.environ | {
-        "DATABASE_URL": database, "API_PORT": str(port), "ENVIRONMENT": "production", "SECRET_KEY": secret,
-        "WEB_CONCURRENCY": "1",
-    }  # fmt: skip
+    variables = environment(database, WEB_CONCURRENCY="1", METRICS_PORT="0")
     with (
-        subprocess.Popen([sys.executable, "-m", "gunicorn"], env=environment) as server,
-        Client(base_url=f"http://127.0.0.1:{port}") as client,
+        subprocess.Popen([sys.executable, "-m", "gunicorn"], env=variables) as server,
+        Client(base_url=f"http://127.0.0.1:{variables['API_PORT']}") as client,
     ):
         try:
             wait_until_ready(client)
