@@ -74,7 +74,7 @@ mail: $(VENV)/.synced ## Write every letter in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
 
 bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
-	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m bench $(ARGS)
+	cd services && PYTHONPATH=.:..:../scripts:tests ../$(VENV)/bin/python -m benchmarks $(ARGS)
 
 faults: $(VENV)/.synced ## Let a database of its own have bad days, and show what clients see; ARGS="swallowed slow"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults $(ARGS)
@@ -86,8 +86,8 @@ check: $(VENV)/.synced ## Format, lint, types and contracts
 	scripts/check
 
 fmt: $(VENV)/.synced ## Format, and mend what can be mended
-	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts
-	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts
+	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts ../benchmarks ../deploy
+	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts ../benchmarks ../deploy
 
 audit: $(VENV)/.synced ## Ask PyPI whether a locked version has a known flaw
 	scripts/audit

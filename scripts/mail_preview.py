@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from accounts.domain.languages import languages
-from accounts.models.outbox import MailKind
-from accounts.worker.letters import compose
+from accounts.domain.mail.languages import languages
+from accounts.models.mail import MailKind
+from accounts.worker.message import compose
 from environment import ROOT
 
 FOLDER = ROOT / ".local" / "mail-preview"

@@ -72,13 +72,13 @@ class Native:
         if not email:
             sys.exit("accounts: EMAIL is not given, as in: make superuser EMAIL=me@example.com")
         self.migrate()
-        self._run("accounts.superuser", email)
+        self._run("accounts.commands.superuser", email)
 
     def admin(self) -> None:
         """Administer as ARGS says."""
         arguments = shlex.split(self.environment.get("ARGS", ""))
         self.migrate()
-        self._run("accounts.admin", *(arguments or ["--help"]), owner=True)
+        self._run("accounts.commands.admin", *(arguments or ["--help"]), owner=True)
 
     def dev(self) -> None:
         """Serve in the foreground, and again at each change of the code."""

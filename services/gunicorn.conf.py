@@ -19,8 +19,8 @@ from typing import Any
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn_worker import UvicornWorker
 
-from accounts import logs, shared_counts
-from accounts.api.server import Protocol
+from accounts.api.http_protocol import Protocol
+from accounts.observability import logs, metrics_files
 from accounts.settings import get_settings
 
 settings = get_settings()
@@ -68,9 +68,9 @@ def _clear(directory: Path, master: int) -> None:
 
 
 # Before anything that counts is imported; a reload finds it imported, and goes on with the same files.
-if settings.metrics_port and "accounts.metrics" not in sys.modules:
+if settings.metrics_port and "accounts.observability.metrics" not in sys.modules:
     shared = Path(tempfile.mkdtemp(prefix="accounts-metrics-", dir=worker_tmp_dir))
-    shared_counts.share(shared)
+    metrics_files.share(shared)
     atexit.register(_clear, shared, os.getpid())
 
 
@@ -78,9 +78,9 @@ def on_starting(server: Any) -> None:
     """Take the port of the metrics, so that one that is taken ends the start."""
     server.exporter_socket, server.exporter = None, 0
     if settings.metrics_port:
-        from accounts import exporter  # noqa: PLC0415  # it imports what counts
+        from accounts import metrics_server  # noqa: PLC0415  # it imports what counts
 
-        server.exporter_socket = exporter.listen(settings)
+        server.exporter_socket = metrics_server.listen(settings)
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -94,7 +94,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Count in the worker's place."""
-    shared_counts.take(worker.place)
+    metrics_files.take(worker.place)
     if server.exporter_socket:
         server.exporter_socket.close()
 
@@ -123,11 +123,11 @@ def _alive(process: int) -> bool:
 
 def _export(server: Any) -> int:
     """Be the exporter, in the child, for as long as the master lives; nothing else of the master's happens here."""
-    from accounts import exporter  # noqa: PLC0415  # as above
+    from accounts import metrics_server  # noqa: PLC0415  # as above
 
     for listener in server.LISTENERS:
         listener.close()
-    directory = Path(os.environ[shared_counts.DIRECTORY])
+    directory = Path(os.environ[metrics_files.DIRECTORY])
 
     master: int = server.pid
 
@@ -135,7 +135,7 @@ def _export(server: Any) -> int:
         return os.getppid() != master
 
     try:
-        asyncio.run(exporter.serve(settings, server.exporter_socket, directory, orphaned))
+        asyncio.run(metrics_server.serve(settings, server.exporter_socket, directory, orphaned))
     finally:
         if orphaned():
             shutil.rmtree(directory, ignore_errors=True)

@@ -19,17 +19,17 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from starlette.types import Receive, Scope, Send
 
-from accounts import pool
-from accounts.api import deadline
 from accounts.api.app import create_app, lifespan
-from accounts.database import Session, Sessionmaker, create_sessionmaker
-from accounts.domain import passwords
+from accounts.api.middleware import timeout
+from accounts.db import engine as engine_module
+from accounts.db.engine import Connect, DriverConnection, create_engine, read_only
+from accounts.db.session import Session, Sessionmaker, create_sessionmaker
+from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
-from accounts.pool import Connect, DriverConnection, create_engine, read_only
 from accounts.settings import Settings, get_settings
-from people import OWNER, World
 from postgres import throwaway
-from schema import same_connection
+from support.people import OWNER, World
+from support.schema import same_connection
 
 TEMPLATE = "accounts"
 CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
@@ -80,7 +80,7 @@ def anyio_backend() -> str:
 def _cheap_hashes() -> None:
     """Keep the algorithm and drop its cost, which is not what the tests are about."""
     cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    passwords.HASHES = PasswordHash((cheap, *passwords.HASHES.hashers[1:]))
+    password_hashing.HASHES = PasswordHash((cheap, *password_hashing.HASHES.hashers[1:]))
 
 
 @pytest.fixture(scope="session")
@@ -175,7 +175,7 @@ def fresh_settings(fresh_database: str) -> Settings:
 @pytest.fixture
 async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """A world of real connections and real commits: for what happens at the same instant."""
-    for module, name in ((pool, "POOL_SECONDS"), (deadline, "SECONDS")):
+    for module, name in ((engine_module, "POOL_SECONDS"), (timeout, "SECONDS")):
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
     reader, connect = create_sessionmaker(read_only(engine)), partial(DriverConnection, engine)

@@ -11,44 +11,33 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 
-from accounts.api import (
-    admin,
-    answers,
-    audit,
-    auth,
-    bulk,
-    docs,
-    groups,
-    health,
-    invitations,
-    keys,
-    members,
-    personal_data,
-    sessions,
-    users,
-)
+from accounts.api.account_pages.render import PATH as SITE
+from accounts.api.account_pages.render import also_as_page
+from accounts.api.account_pages.router import router as site
 from accounts.api.authentication import COOKIE
-from accounts.api.cross_site import CrossSiteGuard
-from accounts.api.deadline import Deadline
 from accounts.api.dependencies import State
-from accounts.api.docs import add_docs
-from accounts.api.errors import add_handlers
-from accounts.api.headers import SecurityHeaders
-from accounts.api.limits import BodyLimit
+from accounts.api.middleware.access_log import RequestLog
+from accounts.api.middleware.body_limit import BodyLimit
+from accounts.api.middleware.csrf import CrossSiteGuard
+from accounts.api.middleware.hosts import Cors, TrustedHosts
+from accounts.api.middleware.security_headers import SecurityHeaders
+from accounts.api.middleware.timeout import Deadline
 from accounts.api.openapi import describe, tags_of
-from accounts.api.origins import Cors, TrustedHosts
-from accounts.api.requests import RequestLog
-from accounts.api.site.pages import PATH as SITE
-from accounts.api.site.pages import also_as_page
-from accounts.api.site.router import router as site
-from accounts.database import create_sessionmaker
-from accounts.domain.keys import key_ring
-from accounts.domain.passwords import Passwords, threads_per_worker
-from accounts.pool import COMMAND_SECONDS, DriverConnection, create_engine, observed, read_only
+from accounts.api.problems import add_handlers
+from accounts.api.routes import audit, docs, health, personal_data
+from accounts.api.routes.docs import add_docs
+from accounts.api.routes.groups import groups, member_files, members
+from accounts.api.routes.identity import auth, users, users_admin
+from accounts.api.routes.invitations import answering, sending
+from accounts.api.routes.sessions import jwks, sessions
+from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, observed, read_only
+from accounts.db.session import create_sessionmaker
+from accounts.domain.identity.password_hashing import Passwords, threads_per_worker
+from accounts.domain.sessions.access_tokens import key_ring
 from accounts.settings import Settings, get_settings
 
 if TYPE_CHECKING:
-    from accounts.tracing import Tracing
+    from accounts.observability.tracing import Tracing
 
 DESCRIPTION = """Users and groups for your services.
 
@@ -60,14 +49,14 @@ MODULES = (
     sessions,
     users,
     personal_data,
-    admin,
+    users_admin,
     groups,
     members,
-    bulk,
-    invitations,
-    answers,
+    member_files,
+    sending,
+    answering,
     audit,
-    keys,
+    jwks,
     health,
 )
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # else looked for at each request
@@ -124,8 +113,8 @@ def create_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.tracing = tracing
-    app.add_middleware(Deadline, unlimited=bulk.LARGER)
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=bulk.LARGER)
+    app.add_middleware(Deadline, unlimited=member_files.LARGER)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGER)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
     app.add_middleware(Cors)
     app.add_middleware(TrustedHosts)
@@ -143,7 +132,7 @@ def create_app() -> FastAPI:
 def _tracing(settings: Settings) -> "Tracing | None":
     if not settings.otel_exporter_otlp_endpoint:
         return None
-    from accounts.tracing import Tracing  # noqa: PLC0415  # it costs memory, and time at the start
+    from accounts.observability.tracing import Tracing  # noqa: PLC0415  # it costs memory, and time at the start
 
     return Tracing(settings)
 

@@ -10,10 +10,10 @@ from fastapi_users import BaseUserManager, FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 
 from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
-from accounts.database import Session
-from accounts.domain.keys import Claims
-from accounts.domain.refresh import Token, parse
-from accounts.domain.sessions import SessionManager
+from accounts.db.session import Session
+from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.session_token import Token, parse
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
 
 # The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).

@@ -9,17 +9,17 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
-from accounts.api.cross_site import SAFE_METHODS
-from accounts.database import Session, Sessionmaker, transaction
-from accounts.domain.answers import AnswerManager
-from accounts.domain.groups import GroupManager
-from accounts.domain.inviting import InvitationManager
-from accounts.domain.keys import KeyRing
-from accounts.domain.members import MemberManager
-from accounts.domain.passwords import Passwords
-from accounts.domain.sessions import SessionManager
-from accounts.domain.users import UserManager
-from accounts.pool import Connect
+from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.db.engine import Connect
+from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups.members import MemberManager
+from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.users import UserManager
+from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.sessions.access_tokens import KeyRing
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.settings import Settings
 
 

@@ -4,8 +4,8 @@ from logging.config import dictConfig
 
 from fastapi import FastAPI
 
-from accounts import logs
 from accounts.api import app
+from accounts.observability import logs
 from accounts.settings import get_settings
 
 

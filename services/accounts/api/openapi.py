@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import Field
 
-from accounts.api.errors import PROBLEM, STATUS, Problem
-from accounts.api.oauth import JSON, TOKEN_ENDPOINTS, error_of
+from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, error_of
+from accounts.api.problems import PROBLEM, STATUS, Problem
 from accounts.domain.errors import Refusal
 
 

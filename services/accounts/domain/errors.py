@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from accounts.database import Recorded
+from accounts.db.session import Recorded
 from accounts.models import UserGroup
-from accounts.schemas.bulk import Fault
+from accounts.schemas.member_files import Fault
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule

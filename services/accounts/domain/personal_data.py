@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal
 from sqlmodel import col, select
 
-from accounts.database import Session
-from accounts.domain import audit
-from accounts.domain.pages import Keyset
+from accounts.db.session import Session
+from accounts.domain.audit import history
+from accounts.domain.keyset import Keyset
 from accounts.models import Invitation, KnownDevice, Membership, OneTimeToken, OutboxMail, User, UserGroup, UserSession
-from accounts.models.user import folded
-from accounts.schemas.page import Page, PageQuery
+from accounts.models.identity import folded
+from accounts.schemas.identity.users import UserRead
+from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
     Held,
     InvitationForMe,
@@ -26,7 +27,6 @@ from accounts.schemas.personal_data import (
     PersonalSession,
     PersonalToken,
 )
-from accounts.schemas.user import UserRead
 
 NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
 TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
@@ -61,7 +61,7 @@ def parts(user: User) -> dict[str, Read]:
             group_name=col(UserGroup.name),
         ),
         "invitations_by_me": _part(PersonalInvitation, col(Invitation.id), col(Invitation.inviter_id) == user.id),
-        "events": partial(audit.activity, user=user),
+        "events": partial(history.activity, user=user),
     }
 
 

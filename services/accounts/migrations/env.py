@@ -10,7 +10,7 @@ from sqlalchemy import Connection, NullPool, TypeDecorator, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from accounts.cli import fail, reason
+from accounts.commands.run import fail, reason
 from accounts.migrations import roles
 from accounts.models import Base
 from accounts.settings import get_settings

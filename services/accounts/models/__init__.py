@@ -2,14 +2,12 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
-from accounts.models.device import KnownDevice
-from accounts.models.group import Membership, Role, UserGroup, Visibility
-from accounts.models.invitation import Invitation
-from accounts.models.outbox import MailKind, OutboxMail
-from accounts.models.session import SessionKind, UserSession
-from accounts.models.throttle import Throttle
-from accounts.models.token import OneTimeToken, Purpose
-from accounts.models.user import User
+from accounts.models.groups import Membership, Role, UserGroup, Visibility
+from accounts.models.identity import OneTimeToken, Purpose, User
+from accounts.models.invitations import Invitation
+from accounts.models.mail import MailKind, OutboxMail
+from accounts.models.rate_limits import Throttle
+from accounts.models.sessions import KnownDevice, SessionKind, UserSession
 
 __all__ = [
     "AuditEvent",

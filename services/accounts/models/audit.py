@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from accounts.models.base import Entity
-from accounts.models.session import ADDRESS_LENGTH
+from accounts.models.sessions import ADDRESS_LENGTH
 
 ACTION_LENGTH = 50
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from accounts.models.audit import ACTION_LENGTH
-from accounts.schemas.page import PageQuery
+from accounts.schemas.pagination import PageQuery
 
 
 def _in_utc(instant: datetime) -> datetime:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from accounts.models.group import Role
-from accounts.models.outbox import MailKind
-from accounts.models.session import SessionKind
-from accounts.models.token import Purpose
+from accounts.models.groups import Role
+from accounts.models.identity import Purpose
+from accounts.models.mail import MailKind
+from accounts.models.sessions import SessionKind
 from accounts.schemas.audit import PersonalEvent
-from accounts.schemas.user import UserRead
+from accounts.schemas.identity.users import UserRead
 
 GroupId = Annotated[int, Field(examples=[1])]
 GroupName = Annotated[str, Field(examples=["Round Table"])]

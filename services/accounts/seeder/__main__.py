@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import func
 from sqlmodel import select
 
-from accounts.cli import fail, one_line, run
-from accounts.database import Session, Sessionmaker, transaction
-from accounts.domain.passwords import Passwords
+from accounts.commands.run import fail, one_line, run
+from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.domain.identity.password_hashing import Passwords
 from accounts.seeder import sample, volume
 from accounts.seeder.batch import SEED_MAX, USERS_MAX, Batch
 from accounts.settings import get_settings

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
 
-from accounts.database import Session
-from accounts.domain import members
-from accounts.domain.groups import GroupManager
-from accounts.domain.passwords import Passwords
-from accounts.domain.users import UserManager
+from accounts.db.session import Session
+from accounts.domain.groups import members
+from accounts.domain.groups.groups import GroupManager
+from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.users import UserManager
 from accounts.models import Role, User, UserGroup, Visibility
-from accounts.schemas.group import GroupCreate
-from accounts.schemas.user import SuperuserCreate
+from accounts.schemas.groups import GroupCreate
+from accounts.schemas.identity.users import SuperuserCreate
 from accounts.settings import get_settings
 
 PASSWORD = "correct-horse-battery"  # noqa: S105  # known to everybody: the seeder refuses to run in production

@@ -9,8 +9,8 @@ from sqlalchemy import func
 from sqlmodel import select
 from tqdm import tqdm
 
-from accounts.database import Session
-from accounts.domain import passwords
+from accounts.db.session import Session
+from accounts.domain.identity import password_hashing
 from accounts.models import UserGroup
 from accounts.seeder.batch import Batch
 from accounts.seeder.sample import NEXT_ID, PASSWORD
@@ -37,7 +37,7 @@ async def make(session: Session, batch: Batch) -> bool:
         return False
     group_ids = (await session.exec(NEXT_ID.select_from(func.generate_series(0, batch.groups)))).all()
     # The salt is the batch's, and so is the hash: the same in every run. The password is no secret.
-    hashed = passwords.HASHES.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
+    hashed = password_hashing.HASHES.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
     await copy(session, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
     await copy(session, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
     connection = await session.connection()

@@ -8,8 +8,8 @@ from logging.config import dictConfig
 
 from prometheus_client import start_http_server
 
-from accounts import logs
-from accounts.cli import fail, one_line
+from accounts.commands.run import fail, one_line
+from accounts.observability import logs
 from accounts.settings import Settings, get_settings
 from accounts.worker.transports import transport
 from accounts.worker.worker import Worker

@@ -18,7 +18,7 @@ from aiosmtplib import (
 )
 
 from accounts.settings import SmtpSecurity
-from accounts.worker.undelivered import Permanent, Temporary, Undelivered, Unreachable, clean
+from accounts.worker.delivery_errors import Permanent, Temporary, Undelivered, Unreachable, clean
 
 SECONDS = 30
 PERMANENT = 500  # RFC 5321, 4.2.1: replies from here on

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from accounts.settings import Settings, SettingsError
-from accounts.worker.letters import KIND_HEADER
+from accounts.worker.delivery_errors import Temporary
+from accounts.worker.message import KIND_HEADER
 from accounts.worker.smtp import Smtp
-from accounts.worker.undelivered import Temporary
 
 UNSAFE = re.compile(r"[^a-z0-9@+-]+")  # a dot as well: what follows one is what a file is opened by
 NAME_LENGTH = 80

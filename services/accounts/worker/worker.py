@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from accounts.database import DATABASE_ERRORS, create_sessionmaker, transaction
-from accounts.domain import pruning, readiness
+from accounts import readiness
+from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, observed
+from accounts.db.errors import DATABASE_ERRORS
+from accounts.db.session import create_sessionmaker, transaction
+from accounts.domain import retention
 from accounts.domain.errors import NotReady
-from accounts.domain.outbox import CHANNEL
-from accounts.pool import COMMAND_SECONDS, DriverConnection, create_engine, observed
+from accounts.domain.mail.outbox import CHANNEL
 from accounts.settings import Settings
-from accounts.worker.postman import Postman
+from accounts.worker.delivery import Postman
+from accounts.worker.delivery_errors import Unreachable
 from accounts.worker.transports import Transport
-from accounts.worker.undelivered import Unreachable
 
 log = logging.getLogger("accounts.worker")
 POSTMEN = 4
@@ -80,7 +82,7 @@ class Worker:
 
     async def _prune(self) -> None:
         async with transaction(create_sessionmaker(self.pruning)) as session:
-            deleted = await pruning.prune(session, self.settings)
+            deleted = await retention.prune(session, self.settings)
         log.info(
             "pruned: %s", ", ".join(f"{count} of {table}" for table, count in deleted.items() if count) or "nothing"
         )

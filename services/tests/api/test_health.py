@@ -2,11 +2,11 @@
 
 import pytest
 
-from accounts.database import create_sessionmaker
-from accounts.pool import create_engine
+from accounts.db.engine import create_engine
+from accounts.db.session import create_sessionmaker
 from accounts.settings import Settings
 from conftest import world_of
-from people import World
+from support.people import World
 
 
 async def test_lives_and_serves(world: World) -> None:

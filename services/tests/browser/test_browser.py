@@ -18,9 +18,9 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
-from accounts.worker.postman import Postman
+from accounts.worker.delivery import Postman
 from accounts.worker.transports import Folder
-from people import PASSWORD, World
+from support.people import PASSWORD, World
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [

@@ -10,7 +10,7 @@ from typing import Any
 
 from httpx2 import AsyncClient, HTTPError, Response
 
-from people import PASSWORD
+from support.people import PASSWORD
 
 EMAIL = "morgana@camelot.example.com"
 GOOD = {"200", "201"}

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.migrations.roles import ROLE
 from conftest import copy_of_template, execute
-from people import OWNER
+from support.people import OWNER
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench import procfs
+from benchmarks import procfs
 from faults.clients import GOOD, Clients
 from faults.stack import Stack, stack
 

@@ -14,7 +14,7 @@ import asyncpg
 from httpx2 import AsyncClient, HTTPError, Limits
 
 from accounts.migrations.roles import ROLE
-from bench.servers import environment, free_port
+from benchmarks.servers import environment, free_port
 from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
 

@@ -6,7 +6,7 @@ from asyncio import StreamWriter
 from collections.abc import Awaitable, Callable
 from signal import SIGKILL
 
-from bench import procfs
+from benchmarks import procfs
 from faults.clients import Clients
 from faults.run import BOUND
 from faults.stack import PATIENCE, POLL, Api, Stack, stack

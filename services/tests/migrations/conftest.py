@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from accounts.settings import get_settings
-from schema import Alembic
+from support.schema import Alembic
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from schema import Alembic
+from support.schema import Alembic
 
 BEFORE = "39676ef42942"  # nobody counted yet
 PEOPLE = """

@@ -17,7 +17,7 @@ from sqlalchemy import Column, Table
 from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from accounts.models import Base
-from schema import VERSIONS, Alembic, fetch, with_versions_in
+from support.schema import VERSIONS, Alembic, fetch, with_versions_in
 
 BROKEN = """
 from alembic import op

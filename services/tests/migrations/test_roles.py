@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from accounts.migrations import roles
 from accounts.settings import get_settings
 from conftest import execute, url_of
-from people import OWNER
-from schema import Alembic, fetch, with_versions_in
+from support.people import OWNER
+from support.schema import Alembic, fetch, with_versions_in
 
 BADGES = """
 from alembic import op

@@ -9,9 +9,9 @@ from sqlalchemy.orm import configure_mappers, selectinload
 from sqlmodel import SQLModel, select
 
 from accounts import models
-from accounts.database import Sessionmaker, transaction
+from accounts.db.session import Sessionmaker, transaction
 from accounts.models import Base, Entity, Membership, Role, User, UserGroup
-from people import World
+from support.people import World
 
 FOLDER = Path(models.__file__).parent
 

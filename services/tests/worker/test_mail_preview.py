@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from accounts.domain.languages import languages
-from accounts.models.outbox import MailKind
+from accounts.domain.mail.languages import languages
+from accounts.models.mail import MailKind
 from mail_preview import SAMPLES, write
 
 

@@ -13,7 +13,7 @@ from httpx2 import Client, TransportError
 from accounts.settings import Settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker.worker import CONNECTIONS
-from bench.servers import free_port
+from benchmarks.servers import free_port
 
 PATIENCE = 20.0
 

@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from accounts.models.outbox import MailKind
-from accounts.worker.letters import compose
+from accounts.models.mail import MailKind
+from accounts.worker.delivery_errors import Permanent, Temporary, Undelivered, Unreachable
+from accounts.worker.message import compose
 from accounts.worker.smtp import Smtp
-from accounts.worker.undelivered import Permanent, Temporary, Undelivered, Unreachable
 from mail_preview import LINK, SAMPLES
-from mail_server import PASSWORD, USERNAME, Mailroom, authority, listening, scripted, serving
+from support.smtp import PASSWORD, USERNAME, Mailroom, authority, listening, scripted, serving
 
 GREETING = ("220 mail.test", "250 mail.test")
 SIGNED_IN: dict[str, Any] = {"username": USERNAME, "password": PASSWORD}

@@ -10,12 +10,12 @@ import pytest
 from anyio import run
 from pydantic import SecretStr
 
-from accounts.models.outbox import MailKind
+from accounts.models.mail import MailKind
 from accounts.settings import Environment, Settings, SettingsError, get_settings
-from accounts.worker.letters import compose
+from accounts.worker.delivery_errors import Temporary
+from accounts.worker.message import compose
 from accounts.worker.smtp import Smtp
 from accounts.worker.transports import Folder, transport
-from accounts.worker.undelivered import Temporary
 from mail_preview import LINK, SAMPLES
 
 

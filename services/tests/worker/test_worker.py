@@ -19,21 +19,21 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
-from accounts.database import create_sessionmaker, transaction
-from accounts.domain.outbox import Letter, post
+from accounts.db.engine import create_engine
+from accounts.db.session import create_sessionmaker, transaction
+from accounts.domain.mail.outbox import Letter, post
 from accounts.models import MailKind, OutboxMail
-from accounts.pool import create_engine
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker import worker as worker_module
-from accounts.worker.postman import Postman
+from accounts.worker.delivery import Postman
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
-from people import OWNER, World
-from postbox import Mailbox, server
 from postgres import throwaway
+from support.mailbox import Mailbox, server
+from support.people import OWNER, World
 
 PATIENCE = 30.0
 

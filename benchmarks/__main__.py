@@ -1,0 +1,21 @@
+"""Run every benchmark, or the one that is named: make bench, make bench ARGS="compare --users 1000000"."""
+
+import signal
+import sys
+
+from benchmarks import compare, lists, login_storm
+
+# Whoever ends this ends its servers too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+match sys.argv[1:]:
+    case []:
+        login_storm.run()
+        compare.run()
+    case ["login_storm"]:
+        login_storm.run()
+    case ["compare", *arguments]:
+        compare.run(arguments)
+    case ["lists"]:
+        lists.run()
+    case _:
+        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | lists]")

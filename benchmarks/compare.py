@@ -1,0 +1,51 @@
+"""The project beside what the documentation has one write, and beside the least that Python and PostgreSQL can do."""
+
+import argparse
+from collections.abc import Sequence
+
+from benchmarks import data, report, statements
+from benchmarks.driver import driver
+from benchmarks.findings import Findings
+from benchmarks.rounds import Study
+from postgres import throwaway
+
+
+def run(arguments: Sequence[str] = ()) -> None:
+    """Measure, print, and keep what was found."""
+    options = parse(arguments)
+    findings = measure(options)
+    report.publish(findings, {"rounds": options.rounds, "seconds": options.seconds, "users": options.users})
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; by default the run takes three to five minutes."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks compare", description="Compare the project with others."
+    )
+    parser.add_argument("--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="sizes of the data")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="workers of each server")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often everything is measured")
+    parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="how long each time")
+    parser.add_argument("--every", action="store_true", help="everything at every size")
+    return parser.parse_args(arguments)
+
+
+def measure(options: argparse.Namespace) -> Findings:
+    """Make the data and measure everything on one PostgreSQL."""
+    findings = Findings()
+    with throwaway() as cluster:
+        statements.prepare(cluster)
+        data.migrate(cluster)
+        sizes = [data.seed(cluster, users) for users in sorted(options.users)]
+        findings.seeding = {each.users: each.seeding for each in sizes}
+        findings.copying = {each.users: each.copying for each in sizes}
+        postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+        with driver(postmaster) as load:
+            study = Study(cluster, load, findings, options.rounds, options.seconds)
+            for each in sizes:
+                whole = options.every or each is sizes[0]
+                for workers in options.workers if whole else options.workers[:1]:
+                    study.compare(each, workers, hashing=whole)
+            study.flat(sizes)
+        study.storm(sizes[0])
+    return findings

@@ -1,0 +1,107 @@
+"""The measuring: all servers run at once, and are asked by turns, so that what else the machine does hits all alike."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from accounts.seeder.sample import PASSWORD
+from benchmarks import ceiling, login_storm, statements
+from benchmarks.api import Api
+from benchmarks.data import Data
+from benchmarks.driver import Driver, Result
+from benchmarks.findings import Findings
+from benchmarks.servers import COMMANDS, Server, environment, server
+from benchmarks.workloads import HASHED, HASHING_SECONDS, READS, SERVERS, Target
+from postgres import Cluster
+
+TEXTBOOK_MEMBERS = 100_000  # it loads them all: a million would take gigabytes
+COUNTED_SECONDS = 0.2
+FLAT_TURNS = 4  # shorter and more often: what is compared is milliseconds
+Started = dict[str, tuple[Server, Target]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is measured in how many rounds of how many seconds for each workload, and where the findings go."""
+
+    cluster: Cluster
+    driver: Driver
+    findings: Findings
+    rounds: int
+    seconds: float
+
+    def compare(self, data: Data, workers: int, *, hashing: bool) -> None:
+        """Ask all servers for everything, round by round; with ``hashing`` also for what the size matters little to."""
+        with self._started(tuple(COMMANDS), data, workers) as started:
+            if not self.findings.statements:
+                self._count(started, data)
+            for _ in range(self.rounds):
+                for workload, name in _asked(data, hashing=hashing):
+                    result = self._measure(*started[name], workload)
+                    self.findings.results.setdefault((data.users, workers, workload, name), []).append(result)
+                    if (workload, name) == ("login", "project"):
+                        self._add(data, workers, workload, "argon2 alone", ceiling.hashes(HASHING_SECONDS))
+            token = Api(started["project"][0].port).tokens(data.emails[0], PASSWORD)["access_token"]
+            for workload, rate in ceiling.pgbench(data, token).items():
+                self._add(data, workers, workload, "pgbench", rate)
+            for name, (each, _) in started.items():
+                self.findings.memory.setdefault(name, []).append(each.megabytes())
+
+    def flat(self, all_data: Sequence[Data]) -> None:
+        """Ask the project at every size for the same pages, one request at a time."""
+        with ExitStack() as stack:
+            each_size = [stack.enter_context(self._started(("project",), data, 1))["project"] for data in all_data]
+            for turn in range(1 + FLAT_TURNS * self.rounds):
+                for workload in READS:
+                    for each, target in each_size:
+                        job = target.job(workload, self.seconds / FLAT_TURNS, 1)
+                        found = self.findings.flat.setdefault(workload, {}).setdefault(target.data.users, [])
+                        p50 = self.driver.measure(each, job).p50
+                        if turn:  # the first one finds everything cold
+                            found.append(p50)
+
+    def storm(self, data: Data) -> None:
+        """See what a storm of sign-ins does to cheap requests."""
+        with self._started(("project",), data, 2) as started:
+            idle, stormy, _ = login_storm.measure(started["project"][0].port)
+            for path in login_storm.PATHS:
+                self.findings.storm[path] = (
+                    login_storm.percentiles(stormy[path])[1] / login_storm.percentiles(idle[path])[1]
+                )
+
+    @contextmanager
+    def _started(self, names: Sequence[str], data: Data, workers: int) -> Iterator[Started]:
+        """Start servers that take one another's tokens."""
+        settings = environment(data.url, secrets.token_urlsafe(48))
+        with ExitStack() as stack:
+            running = {name: stack.enter_context(server(name, workers, settings)) for name in names}
+            for name, each in running.items():
+                self.findings.ready.setdefault(name, []).append(each.ready)
+            ports = {name: each.port for name, each in running.items()}
+            issuers = ports | ({"floor": ports["project"]} if "floor" in ports else {})
+            yield {name: (each, Target(name, each.port, issuers[name], data)) for name, each in running.items()}
+
+    def _measure(self, each: Server, target: Target, workload: str) -> Result:
+        return self.driver.measure(each, target.job(workload, self.seconds))
+
+    def _count(self, started: Started, data: Data) -> None:
+        for workload, name in _asked(data, hashing=True):
+            first, job = (started[name][1].job(workload, COUNTED_SECONDS, 1) for _ in range(2))
+            self.driver.perform(first)  # what is asked of PostgreSQL once a connection is no part of it
+            with statements.counting(self.cluster) as calls:
+                answers = self.driver.perform(job)["answers"]
+                self.findings.statements[workload, name] = calls() / answers
+
+    def _add(self, data: Data, workers: int, workload: str, name: str, rate: float) -> None:
+        key = data.users, workers, workload, name
+        self.findings.results.setdefault(key, []).append(Result(rate, *[float("nan")] * 5))
+
+
+def _asked(data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:
+    for workload, names in SERVERS.items():
+        if workload in HASHED and not hashing:
+            continue
+        for name in names:
+            if name != "textbook" or "members" not in workload or data.users <= TEXTBOOK_MEMBERS:
+                yield workload, name

@@ -1,0 +1,92 @@
+"""The servers that are measured: each is gunicorn with its workers, on a port of its own, until the block ends."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import procfs
+from benchmarks.api import Api
+
+PATIENCE = 60
+POLL = 0.02
+GUNICORN = (sys.executable, "-m", "gunicorn")
+PLAIN = (*GUNICORN, "--config", "python:benchmarks.plain")
+# The project writes a line for each request, and so does what the documentation has; the floor writes none.
+COMMANDS = {
+    "project": GUNICORN,
+    "textbook": (*PLAIN, "--access-logfile", "-", "benchmarks.textbook:app"),
+    "floor": (*PLAIN, "benchmarks.floor:app"),
+}
+READY = {"project": "/health/ready"}  # the others have none: whatever they answer, they serve
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers, and the seconds that it took until then."""
+
+    name: str
+    port: int
+    pid: int
+    ready: float
+
+    def cpu_seconds(self) -> float:
+        """The processor time that all its processes have had."""
+        return procfs.cpu_seconds(self.pid)
+
+    def megabytes(self) -> float:
+        """The private memory of its largest worker."""
+        return max(map(procfs.private_bytes, procfs.children(self.pid))) / 1e6
+
+
+def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
+    """The environment of production, but for limits on attempts that no load reaches."""
+    settings = {
+        "ENVIRONMENT": "production",
+        "DATABASE_URL": database_url,
+        "POSTGRES_PASSWORD": "",
+        "SECRET_KEY": secret,
+        "THROTTLE_SCALE": "1000000",
+    }
+    return os.environ | settings | more
+
+
+@contextmanager
+def server(name: str, workers: int, settings: Mapping[str, str]) -> Iterator[Server]:
+    """Start a server and wait until it answers; it ends with the block, and with this process."""
+    port = free_port()
+    settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
+    begun = time.perf_counter()
+    quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(COMMANDS[name], env=settings, **quiet) as process:
+        try:
+            _wait(process, port, READY.get(name, "/"))
+            yield Server(name, port, process.pid, time.perf_counter() - begun)
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    """Find a port of this machine that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, path: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if Api(port).request("GET", path)[0] == http.client.OK or path == "/":
+                return
+        except OSError:
+            pass
+        time.sleep(POLL)
+    raise TimeoutError("gunicorn does not serve")

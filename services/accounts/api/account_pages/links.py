@@ -1,0 +1,90 @@
+"""What a mailed link opens: a page that does nothing, since programs follow links too, and a button that does."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, READ, moved, page
+from accounts.api.dependencies import UserManagerDep
+from accounts.api.rate_limits import WelcomeDep, by_address_form, by_client
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.models import Purpose
+from accounts.schemas.identity.auth import EmailInput, ResetInput, TokenInput
+
+router = APIRouter(prefix=PATH)
+DONE = {
+    "registered": ("Look into your mailbox", "We have sent you a mail. Its link confirms your e-mail address."),
+    "joined": ("Welcome", "Your account is made, and you belong to the group. Sign in to go on."),
+    "verified": ("Thank you", "Your e-mail address is confirmed."),
+    "email-confirmed": ("Thank you", "Your account has its new e-mail address. Sign in with it from now on."),
+    "email-undone": (
+        "It is taken back",
+        "Your account has its old e-mail address. Look into your mailbox for the next step.",
+    ),
+    "sent": ("Look into your mailbox", "If an account needs it, we have sent a mail with a link."),
+    "reset": ("Your password is set", "You are signed out everywhere. Sign in with the new password."),
+    "accepted": ("Welcome", "You belong to the group now."),
+    "declined": ("Declined", "The invitation is over. Nobody is told."),
+    "signed-out": ("Signed out", "You are signed out."),
+}
+
+
+@router.api_route("/verify", methods=READ)
+@router.api_route("/confirm-email", methods=READ)
+@router.api_route("/undo-email", methods=READ)
+@router.api_route("/reset-password", methods=READ)
+@router.api_route("/forgot-password", methods=READ)
+async def form_page(request: Request) -> Response:
+    """Show the form that the path names."""
+    return page(request, request.scope["path"].rpartition("/")[2])
+
+
+@router.api_route("/done/{what}", methods=READ)
+async def done_page(request: Request, what: str) -> Response:
+    """Say what was done.
+
+    Raises:
+        HTTPException: 404.
+
+    """
+    if what not in DONE:
+        raise HTTPException(404)
+    title, message = DONE[what]
+    return page(request, "done", title=title, message=message)
+
+
+@router.post("/verify", dependencies=[by_client(Attempt.VERIFY)])
+async def verify(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+    """Mark the address as verified."""
+    await users.verify(form.token)
+    return moved("/done/verified")
+
+
+@router.post("/confirm-email", dependencies=[by_client(Attempt.VERIFY)])
+async def confirm_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+    """Change the address."""
+    await users.confirm_email(form.token)
+    return moved("/done/email-confirmed")
+
+
+@router.post("/undo-email", dependencies=[by_client(Attempt.VERIFY)])
+async def undo_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+    """Change the address back."""
+    await users.undo_email(form.token)
+    return moved("/done/email-undone")
+
+
+@router.post("/forgot-password", dependencies=[by_address_form(Attempt.FORGOT_PASSWORD)])
+async def forgot_password(form: Annotated[EmailInput, Form()], users: UserManagerDep) -> Response:
+    """Mail a link, if somebody has the address; the next page is the same."""
+    await users.request(Purpose.RESET, form.email)
+    return moved("/done/sent")
+
+
+@router.post("/reset-password", dependencies=[by_client(Attempt.RESET_PASSWORD)])
+async def reset_password(form: Annotated[ResetInput, Form()], users: UserManagerDep, welcome: WelcomeDep) -> Response:
+    """Set a new password."""
+    user = await users.reset_password(form.token, form.password)
+    await welcome(user.email)
+    return moved("/done/reset")

@@ -1,0 +1,120 @@
+"""How a page is made, also of an error; nothing on it comes from elsewhere, and nothing of it is stored."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from accounts.api.account_pages.messages import faults_of, message_of
+
+PATH = "/account"
+READ = ["GET", "HEAD"]  # programs that look at links ask for heads, too
+# What is shown again, when it was refused.
+FORMS = {
+    "sign-in",
+    "register",
+    "verify",
+    "confirm-email",
+    "undo-email",
+    "forgot-password",
+    "reset-password",
+    "invitation",
+}
+Handler = Callable[[Request, Any], Awaitable[Any]]
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    # With no-referrer, forms would name no Origin, by which the guard knows this site. No path, and no token, is sent.
+    "Referrer-Policy": "strict-origin",
+}
+SECRET = "password"  # noqa: S105  # what the names of fields that are not shown again contain
+TEMPLATES = Environment(
+    autoescape=True,
+    loader=PackageLoader("accounts.api.account_pages"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a form was refused: in a sentence, and what is wrong with which field."""
+
+    message: str
+    fields: Mapping[str, str]
+
+
+def page(
+    request: Request, name: str, status: int = HTTPStatus.OK, *, failure: Failure | None = None, **values: Any
+) -> HTMLResponse:
+    """Render a template with what the request brought, but for passwords, and ``values``."""
+    brought = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
+    given = brought | dict(request.query_params) | getattr(request.state, "form", {})
+    service = request.state.settings.service
+    text = TEMPLATES.get_template(f"{name}.html").render(
+        given=given, failure=failure, service=service, path=PATH, **values
+    )
+    return HTMLResponse(text, status, HEADERS)
+
+
+def moved(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
+    """Send the browser to another page with GET (RFC 9110, 15.4.4), with the cookie that another answer sets."""
+    url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
+    answer = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
+    if like is not None:
+        answer.headers["Set-Cookie"] = like.headers["Set-Cookie"]
+    return answer
+
+
+def is_page(request: Request) -> bool:
+    """Tell whether a request is for a page, and pages are served here."""
+    path = request.scope["path"]
+    return not request.state.settings.pages_url and (path == PATH or path.startswith(f"{PATH}/"))
+
+
+def also_as_page(handler: Handler) -> Handler:
+    """Let what a handler answers for a page be a page: the form again, with what is wrong, or one that says it."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        answer = await handler(request, error)
+        return await _page_of(request, answer) if is_page(request) else answer
+
+    return handle
+
+
+async def _page_of(request: Request, answer: Response) -> Response:
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        return moved("/sign-in")
+    problem = json.loads(bytes(answer.body))
+    form = request.scope["path"].removeprefix(f"{PATH}/")
+    if request.method == "POST" and form in FORMS and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # The route has read the body, and the request remembers it.
+        sent = await request.form()
+        request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
+        made = page(request, form, answer.status_code, failure=Failure(message_of(problem), faults_of(problem)))
+    else:
+        made = page(request, "problem", answer.status_code, message=message_of(problem), title=problem["title"])
+    for name in ("retry-after", "allow"):
+        if name in answer.headers:
+            made.headers[name] = answer.headers[name]
+    return made
+
+
+async def served_here(request: Request) -> None:
+    """Let there be no pages where PAGES_URL names others.
+
+    Raises:
+        HTTPException: 404.
+
+    """
+    if request.state.settings.pages_url:
+        raise HTTPException(HTTPStatus.NOT_FOUND)

@@ -1,0 +1,20 @@
+"""All pages under one path, and their style."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import FileResponse
+
+from accounts.api.account_pages import links, sign_in, sign_up
+from accounts.api.account_pages.render import PATH, served_here
+
+STYLE = Path(__file__).parent / "static" / "site.css"
+router = APIRouter(dependencies=[Depends(served_here)], include_in_schema=False)
+for module in (sign_in, sign_up, links):
+    router.include_router(module.router)
+
+
+@router.get(f"{PATH}/static/site.css")
+async def style() -> FileResponse:
+    """Serve the style of all pages."""
+    return FileResponse(STYLE, headers={"Cache-Control": "max-age=3600"})

@@ -1,0 +1,90 @@
+"""Signing in and out in a browser, and where one is signed in."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, READ, moved, page
+from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
+from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
+from accounts.api.rate_limits import CountMail, Login, count_verification
+from accounts.domain.sessions.sessions import revoke_others
+from accounts.domain.sessions.user_agent import device
+from accounts.models import Purpose
+from accounts.schemas.fields import Opaque
+
+router = APIRouter(prefix=PATH)
+
+
+class EndForm(BaseModel):
+    """Which session to end, or all others."""
+
+    session: uuid.UUID | None = None
+    others: bool = False
+
+
+@router.api_route("", methods=READ)
+async def account(request: Request, user: CurrentUser) -> Response:
+    """Show whose account it is."""
+    return page(request, "account", user=user)
+
+
+@router.api_route("/sign-in", methods=READ)
+async def sign_in_page(request: Request, viewer: Viewer) -> Response:
+    """Ask who it is, unless that is known; who comes from an invitation may be somebody else, too."""
+    return moved("") if viewer and "invitation" not in request.query_params else page(request, "sign-in")
+
+
+@router.post("/sign-in")
+async def sign_in(
+    form: Login,
+    users: UserManagerDep,
+    strategy: CookieStrategyDep,
+    invitation: Annotated[Opaque | None, Form()] = None,
+) -> Response:
+    """Begin a session, and go on with the invitation, if there is one."""
+    answer = await cookie.login(strategy, await users.sign_in(form))
+    return moved("/invitation", answer, token=invitation) if invitation else moved("", answer)
+
+
+@router.post("/sign-out")
+async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
+    """End the session."""
+    return moved("/done/signed-out", await cookie.logout(strategy, user, ""))
+
+
+@router.api_route("/sessions", methods=READ)
+async def sessions_page(
+    request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
+) -> Response:
+    """Show where one is signed in."""
+    return page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
+
+
+@router.post("/sessions")
+async def end_sessions(
+    form: Annotated[EndForm, Form()],
+    user: CurrentUser,
+    current: CurrentSession,
+    sessions: SessionManagerDep,
+    session: SessionDep,
+) -> Response:
+    """End one session, or all others."""
+    if form.others:
+        await revoke_others(session, user, current.id)
+    elif form.session:
+        await sessions.end(user, form.session)
+    return moved("/sessions")
+
+
+@router.post("/request-verify")
+async def request_verify(
+    user: CurrentUser, users: UserManagerDep, count: Annotated[CountMail, count_verification]
+) -> Response:
+    """Mail the token once more that verifies one's address."""
+    await count(user.email)
+    await users.request(Purpose.VERIFY, user.email)
+    return moved("/done/sent")

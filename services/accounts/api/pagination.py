@@ -1,0 +1,42 @@
+"""How a page names its neighbours: a Link header (RFC 8288), relative, so that no proxy can make it wrong."""
+
+from typing import Any
+
+from fastapi import Request, Response
+
+from accounts.api.openapi import Responses
+from accounts.schemas.pagination import Page
+
+PAGED: Responses = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'Other pages, as `<…>; rel="next"`, with `prev`, `first` and `last`; absent where all '
+                "there is is on this page.",
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+
+
+def json_page(request: Request, page: Page[str]) -> Response:
+    """Answer with rows that are the text of JSON already."""
+    response = Response(f"[{','.join(page.rows)}]", media_type="application/json")
+    add_link(request, response, page)
+    return response
+
+
+def add_link(request: Request, response: Response, page: Page[Any]) -> None:
+    """Name the other pages, if there are any, by this request's own path and query with another cursor."""
+    if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
+        return
+    path = request.scope["raw_path"].decode()
+    kept = [part for part in request.url.query.split("&") if part and not part.startswith("cursor=")]
+    urls = {"first": "&".join(kept)}
+    for relation, cursor in (("prev", page.prev), ("next", page.next), ("last", page.last)):
+        if cursor:
+            urls[relation] = "&".join([*kept, f"cursor={cursor}"])
+    response.headers["Link"] = ", ".join(
+        f'<{path}{"?" if query else ""}{query}>; rel="{relation}"' for relation, query in urls.items()
+    )

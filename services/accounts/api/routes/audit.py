@@ -1,0 +1,53 @@
+"""What happened: to everybody, for superusers; to oneself, for everybody."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from accounts.api.authentication import CurrentUser, current_superuser
+from accounts.api.dependencies import SessionDep
+from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
+from accounts.api.pagination import PAGED, add_link
+from accounts.domain import errors
+from accounts.domain.audit import history
+from accounts.models import AuditEvent
+from accounts.schemas.audit import ActivityRead, AuditQuery, AuditRead
+from accounts.schemas.pagination import PageQuery
+
+router = APIRouter(tags=["audit"])
+
+
+@router.get(
+    "/audit",
+    summary="List what happened",
+    response_model=list[AuditRead],
+    dependencies=[Depends(current_superuser)],
+    responses=PAGED | problems(*SUPERUSER, errors.BadCursor),
+)
+async def list_events(
+    request: Request, response: Response, session: SessionDep, query: Annotated[AuditQuery, Query()]
+) -> Sequence[AuditEvent]:
+    """For superusers: the newest first."""
+    page = await history.events(session, query)
+    add_link(request, response, page)
+    return page.rows
+
+
+@router.get(
+    "/users/me/activity",
+    summary="List one's own activity",
+    response_model=list[ActivityRead],
+    responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor),
+)
+async def list_activity(
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    session: SessionDep,
+    query: Annotated[PageQuery, Query()],
+) -> Sequence[ActivityRead]:
+    """What one did, and what was done to one's account: the newest first."""
+    page = await history.activity(session, query, user)
+    add_link(request, response, page)
+    return page.rows

@@ -1,0 +1,89 @@
+"""The life of groups, as far as the caller may see them."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from accounts.api.authentication import CurrentUser, Viewer
+from accounts.api.dependencies import GroupManagerDep
+from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.pagination import PAGED, add_link
+from accounts.domain import errors
+from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
+
+router = APIRouter(tags=["groups"])
+
+GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
+ACTING = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
+
+
+@router.get("/user-groups", summary="List groups", responses=PAGED | problems(errors.BadCursor))
+async def list_groups(
+    request: Request,
+    response: Response,
+    viewer: Viewer,
+    groups: GroupManagerDep,
+    query: Annotated[GroupQuery, Query()],
+) -> Sequence[GroupRead]:
+    """The public groups, and with a token one's own, by name."""
+    page = await groups.list(viewer, query)
+    add_link(request, response, page)
+    return page.rows
+
+
+@router.get(
+    "/users/me/groups", summary="List one's own groups", responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor)
+)
+async def list_my_groups(
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    groups: GroupManagerDep,
+    query: Annotated[OwnGroupQuery, Query()],
+) -> Sequence[GroupRead]:
+    """The groups that one belongs to, with one's role, the oldest group first."""
+    page = await groups.of_user(user, query)
+    add_link(request, response, page)
+    return page.rows
+
+
+@router.post(
+    "/user-groups",
+    summary="Make a group",
+    status_code=HTTPStatus.CREATED,
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.GroupNameTaken),
+)
+async def create_group(
+    group_create: GroupCreate, user: CurrentUser, groups: GroupManagerDep, response: Response
+) -> GroupRead:
+    """Make a group and own it. Names of public groups are unique, whatever the letter case."""
+    group = await groups.create(group_create, user)
+    response.headers["Location"] = f"/user-groups/{group.id}"
+    return group
+
+
+@router.get("/user-groups/{group_id}", summary="Read a group", responses=problems(errors.GroupNotFound))
+async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep) -> GroupRead:
+    """A private group exists for its members and for superusers only."""
+    return await groups.get(group_id, viewer)
+
+
+@router.patch("/user-groups/{group_id}", summary="Change a group", responses=problems(*ACTING, errors.GroupNameTaken))
+async def update_group(
+    group_id: GroupId, group_update: GroupUpdate, user: CurrentUser, groups: GroupManagerDep
+) -> GroupRead:
+    """Change what the body names: for admins; the visibility for owners."""
+    return await groups.update(group_id, group_update, user)
+
+
+@router.delete(
+    "/user-groups/{group_id}",
+    summary="Delete a group",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(*ACTING),
+)
+async def delete_group(group_id: GroupId, user: CurrentUser, groups: GroupManagerDep) -> None:
+    """Delete a group with its memberships and invitations: for owners."""
+    await groups.delete(group_id, user)

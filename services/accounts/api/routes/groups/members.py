@@ -1,0 +1,98 @@
+"""Who belongs to a group, and as what."""
+
+import uuid
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from accounts.api.authentication import CurrentUser
+from accounts.api.dependencies import MemberManagerDep
+from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
+from accounts.api.openapi import problems
+from accounts.api.pagination import PAGED, json_page
+from accounts.api.routes.groups.groups import ACTING, GroupId
+from accounts.domain import errors
+from accounts.domain.groups import member_list
+from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
+
+router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
+reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"], route_class=ReadRoute)
+KEPT = (errors.LastOwner, errors.UserInactive)
+
+
+@reads.get(
+    "/users",
+    summary="List a group's members",
+    response_model=list[MemberRead],
+    openapi_extra=SECURITY,
+    response_model_exclude_none=True,
+    responses=PAGED | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
+)
+async def list_members(
+    group_id: GroupId, request: Request, reading: ReadingDep, query: Annotated[MemberQuery, Query()]
+) -> Response:
+    """The members of a group that the caller may see; their addresses are for fellow members and superusers."""
+    return json_page(request, await member_list.members(reading, group_id, query))
+
+
+@router.put(
+    "/users/{user_id:uuid}",
+    summary="Add a member, or set a role",
+    response_model_exclude_none=True,
+    responses=problems(*ACTING, errors.UserNotFound, *KEPT)
+    | {HTTPStatus.CREATED: {"model": MemberRead, "description": "The user was no member before."}},
+)
+async def put_member(
+    group_id: GroupId,
+    user_id: uuid.UUID,
+    body: RoleInput,
+    user: CurrentUser,
+    members: MemberManagerDep,
+    response: Response,
+) -> MemberRead:
+    """Let somebody have a role in a group: for admins; for owners where the role is or becomes `owner`.
+
+    Whoever shares a group with the caller can be added; others are invited, and superusers add anybody.
+    """
+    member, added = await members.put(group_id, user_id, body.role, user)
+    if added:
+        response.status_code = HTTPStatus.CREATED
+    return member
+
+
+@router.patch(
+    "/users/{user_id:uuid}",
+    summary="Change a member's role",
+    response_model_exclude_none=True,
+    responses=problems(*ACTING, errors.MemberNotFound, *KEPT),
+)
+async def update_member(
+    group_id: GroupId, user_id: uuid.UUID, body: RoleInput, user: CurrentUser, members: MemberManagerDep
+) -> MemberRead:
+    """Give a member another role: for admins; for owners where the role is or becomes `owner`."""
+    return await members.change(group_id, user_id, body.role, user)
+
+
+@router.delete(
+    "/users/{user_id:uuid}",
+    summary="Remove a member, or leave",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(*ACTING, errors.MemberNotFound, errors.LastOwner),
+)
+async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep) -> None:
+    """Leave a group, or, for admins, remove somebody; owners are removed by owners only."""
+    await members.remove(group_id, user_id, user)
+
+
+@router.post(
+    "/transfer",
+    summary="Hand ownership over",
+    response_model_exclude_none=True,
+    responses=problems(*ACTING, errors.MemberNotFound, *KEPT),
+)
+async def transfer_group(
+    group_id: GroupId, body: TransferInput, user: CurrentUser, members: MemberManagerDep
+) -> MemberRead:
+    """Make a member an owner in place of oneself, who becomes an admin: for owners."""
+    return await members.transfer(group_id, body.user_id, user)

@@ -1,0 +1,1 @@
+"""Routes for users, sign-up, sign-in and account recovery."""

@@ -1,0 +1,89 @@
+"""Answers to invitations: by their tokens, and, for a verified address, without."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from accounts.api.authentication import CurrentUser
+from accounts.api.dependencies import AnswerManagerDep
+from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.pagination import PAGED, add_link
+from accounts.api.rate_limits import THROTTLED, by_client
+from accounts.api.routes.invitations.sending import InvitationId
+from accounts.domain import errors
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.groups import GroupRead
+from accounts.schemas.identity.auth import TokenInput
+from accounts.schemas.invitations import OwnInvitationRead
+from accounts.schemas.pagination import PageQuery
+
+router = APIRouter(tags=["invitations"])
+
+
+@router.get(
+    "/users/me/invitations",
+    summary="List one's own invitations",
+    responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor),
+)
+async def list_my_invitations(
+    request: Request,
+    response: Response,
+    user: CurrentUser,
+    answers: AnswerManagerDep,
+    query: Annotated[PageQuery, Query()],
+) -> Sequence[OwnInvitationRead]:
+    """The open invitations of one's address, the oldest first; none as long as the address is not verified."""
+    page = await answers.list(user, query)
+    add_link(request, response, page)
+    return page.rows
+
+
+@router.post(
+    "/users/me/invitations/{invitation_id}/accept",
+    summary="Accept one of one's own invitations",
+    responses=problems(*AUTHENTICATED, errors.InvitationNotFound, errors.UserNotFound),
+)
+async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+    """Join the group. Whoever belongs to it already stays what they are."""
+    return await answers.accept(invitation_id, user)
+
+
+@router.delete(
+    "/users/me/invitations/{invitation_id}",
+    summary="Decline one of one's own invitations",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(*AUTHENTICATED, errors.InvitationNotFound),
+)
+async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> None:
+    """End the invitation. Nobody is told."""
+    await answers.decline(invitation_id, user)
+
+
+@router.post(
+    "/invitations/accept",
+    summary="Accept an invitation by its token",
+    dependencies=[by_client(Attempt.INVITATION)],
+    responses=problems(
+        *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *THROTTLED
+    ),
+)
+async def accept_invitation(body: TokenInput, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+    """Join the group. The token was sent to the address, which is verified by it.
+
+    Whoever belongs to the group already stays what they are. Without an account, sign up with the token instead.
+    """
+    return await answers.accept_token(body.token, user)
+
+
+@router.post(
+    "/invitations/decline",
+    summary="Decline an invitation by its token",
+    status_code=HTTPStatus.NO_CONTENT,
+    dependencies=[by_client(Attempt.INVITATION)],
+    responses=problems(errors.InvitationBadToken, *THROTTLED),
+)
+async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:
+    """End the invitation; it takes no account."""
+    await answers.decline_token(body.token)

@@ -1,0 +1,1 @@
+"""Routes for sessions and public keys."""

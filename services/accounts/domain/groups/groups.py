@@ -1,0 +1,159 @@
+"""The life of groups: made, found, changed and deleted."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, union_all
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from accounts.db.errors import violated
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.audit.log import Action, record
+from accounts.domain.groups import members
+from accounts.domain.groups.access import find, hold, lock
+from accounts.domain.groups.permissions import Act, allows, standing_of
+from accounts.domain.keyset import Keyset, identity, place_of
+from accounts.domain.prefix_search import begins
+from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.models.groups import NAME_INDEX
+from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
+from accounts.schemas.pagination import Page
+
+
+def _by_name(text: str) -> tuple[Any, ...]:
+    group_id, _, name = text.partition(" ")
+    return name, identity(group_id)
+
+
+BY_NAME = Keyset(
+    (func.lower(UserGroup.name), col(UserGroup.id)), text=lambda row: f"{row[0].id} {row[0].name}", parse=_by_name
+)
+BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (identity(text),))
+
+
+class GroupManager:
+    """Rules about groups. Every method runs in the session's transaction, which somebody else ends."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    async def create(self, group_create: GroupCreate, owner: User, group_id: int | None = None) -> GroupRead:
+        """Make a group that ``owner`` owns; ``group_id`` is for an id that the identity will not hand out.
+
+        Raises:
+            GroupNameTaken: another public group has the name; also when two callers race for it.
+            UserNotFound: the owner was deleted or deactivated meanwhile.
+
+        """
+        await lock(self.session, owner)
+        group = UserGroup(**group_create.model_dump())
+        if group_id is not None:
+            group.id = group_id
+        self.session.add(group)
+        await self._flush()
+        await record(self.session, Action.GROUP_CREATED, group_id=group.id)
+        await members.add(self.session, group.id, owner.id, Role.OWNER)
+        await self.session.refresh(group, ["member_count"])
+        return _read(group, Role.OWNER)
+
+    async def get(self, group_id: int, viewer: User | None) -> GroupRead:
+        """Find a group.
+
+        Raises:
+            GroupNotFound: there is none that the viewer may see.
+
+        """
+        access = await find(self.session, group_id, viewer)
+        return _read(access.group, access.role)
+
+    async def update(self, group_id: int, group_update: GroupUpdate, actor: User) -> GroupRead:
+        """Change what ``group_update`` names.
+
+        Raises:
+            GroupNotFound: there is none that the actor may see.
+            GroupForbidden: it takes more than the actor is.
+            GroupNameTaken: another public group has the name.
+
+        """
+        access = await hold(self.session, group_id, actor, Act.CHANGE)
+        values = group_update.model_dump(exclude_unset=True)
+        changed = {name: value for name, value in values.items() if getattr(access.group, name) != value}
+        if "visibility" in changed:
+            access.require(Act.SET_VISIBILITY)
+        for name, value in changed.items():
+            setattr(access.group, name, value)
+        await self._flush()
+        if changed:
+            shown = {"visibility": changed["visibility"]} if "visibility" in changed else {}
+            await record(self.session, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **shown)
+        return _read(access.group, access.role)
+
+    async def delete(self, group_id: int, actor: User) -> None:
+        """Delete a group with its memberships and invitations.
+
+        Raises:
+            GroupNotFound: there is none that the actor may see.
+            GroupForbidden: it takes more than the actor is.
+
+        """
+        access = await hold(self.session, group_id, actor, Act.DELETE)
+        await record(self.session, Action.GROUP_DELETED, group_id=group_id)
+        await self.session.delete(access.group)
+        await self.session.flush()
+
+    async def list(self, viewer: User | None, query: GroupQuery) -> Page[GroupRead]:
+        """List the groups that the viewer may see, by name.
+
+        Raises:
+            BadCursor: the cursor is none of this list's.
+
+        """
+        mine = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
+        # Each part follows an index to its page's end; a condition with OR would read all groups by name.
+        parts = [BY_NAME.window(part, place_of(query)) for part in _visible(viewer, query)]
+        statement = (
+            select(UserGroup, Membership.role)
+            .outerjoin(Membership, mine)
+            .where(col(UserGroup.id).in_(union_all(*parts)))
+        )
+        return _read_all(await BY_NAME.page(self.session, statement, query))
+
+    async def of_user(self, user: User, query: OwnGroupQuery) -> Page[GroupRead]:
+        """List the groups that a user belongs to, by id.
+
+        Raises:
+            BadCursor: the cursor is none of this list's.
+
+        """
+        statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)
+        if query.role:
+            statement = statement.where(col(Membership.role) == query.role)
+        return _read_all(await BY_ID.page(self.session, statement, query))
+
+    async def _flush(self) -> None:
+        try:
+            await self.session.flush()
+        except IntegrityError as error:
+            if violated(error) == NAME_INDEX.name:
+                raise errors.GroupNameTaken from error
+            raise
+
+
+def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
+    """Select the ids of what the viewer may see: of each visibility all groups, or those that they belong to."""
+    for visibility in [query.visibility] if query.visibility else Visibility:
+        ids = select(UserGroup.id).where(col(UserGroup.visibility) == visibility, *begins(UserGroup.name, query.name))
+        if not allows(Act.SEE, standing_of(viewer, None), visibility):
+            ids = ids.join(Membership).where(col(Membership.user_id) == (viewer and viewer.id))
+        yield ids
+
+
+def _read(group: UserGroup, role: Role | None) -> GroupRead:
+    return GroupRead(**group.model_dump(), my_role=role)
+
+
+def _read_all(page: Page[Any]) -> Page[GroupRead]:
+    return replace(page, rows=[_read(group, role) for group, role in page.rows])

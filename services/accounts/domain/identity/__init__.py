@@ -1,0 +1,1 @@
+"""Users: sign-in, passwords, e-mail addresses and one-time tokens."""

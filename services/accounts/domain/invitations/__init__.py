@@ -1,0 +1,1 @@
+"""Invitations to groups, one at a time or from a CSV file."""

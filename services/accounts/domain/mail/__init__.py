@@ -1,0 +1,1 @@
+"""Mail: the outbox, the queue and the languages."""

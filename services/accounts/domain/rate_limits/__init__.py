@@ -1,0 +1,1 @@
+"""Rate limits: the rules, and the algorithm that counts."""

@@ -1,0 +1,1 @@
+"""Sessions: access tokens, refresh tokens and cookies."""

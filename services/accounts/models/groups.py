@@ -1,0 +1,96 @@
+"""Groups and who belongs to them: SQLModel entities, the pattern for every further one."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, String, func, text
+from sqlalchemy.orm import Mapped
+from sqlmodel import Field, Relationship
+
+from accounts.models.base import Entity, Timestamps, one_of
+from accounts.models.identity import COLLATION
+
+if TYPE_CHECKING:
+    from accounts.models.identity import User
+
+GROUP_NAME_LENGTH = 100
+DESCRIPTION_LENGTH = 1000
+
+
+class Visibility(StrEnum):
+    """Who may see a group: anybody, or its members only."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class Role(StrEnum):
+    """What a member is in a group."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+
+
+class Membership(Entity, table=True):
+    """That a user belongs to a group, and as what. Its primary key serves the list of a group's members."""
+
+    __table_args__: ClassVar[Any] = (
+        Index(None, "user_id", "group_id"),
+        Index(None, "group_id", "role", "user_id"),
+    )
+
+    group_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="user_group.id", ondelete="CASCADE")
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
+    role: Role = Field(default=Role.MEMBER, sa_type=one_of(Role), sa_column_kwargs={"server_default": Role.MEMBER})
+    joined_at: datetime = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+        nullable=False,
+        sa_column_kwargs={"server_default": func.now()},
+    )
+
+    user: Mapped["User"] = Relationship(back_populates="memberships", sa_relationship_kwargs={"lazy": "raise"})
+    group: Mapped["UserGroup"] = Relationship(back_populates="memberships", sa_relationship_kwargs={"lazy": "raise"})
+
+
+class UserGroup(Timestamps, Entity, table=True):
+    """A named set of users. ``member_count`` is the database's to set: a trigger of ``membership`` counts."""
+
+    __tablename__ = "user_group"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("name <> ''", name="name_not_empty"),
+        # For the lists of groups by name, which go through one visibility after the other.
+        Index("ix_user_group_visibility_name_lower_id", "visibility", text("lower(name)"), "id"),
+    )
+
+    id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
+    name: str = Field(sa_type=String(GROUP_NAME_LENGTH, COLLATION))
+    description: str = Field(default="", max_length=DESCRIPTION_LENGTH, sa_column_kwargs={"server_default": ""})
+    visibility: Visibility = Field(
+        default=Visibility.PRIVATE,
+        sa_type=one_of(Visibility),
+        sa_column_kwargs={"server_default": Visibility.PRIVATE},
+    )
+    member_count: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+
+    memberships: Mapped[list["Membership"]] = Relationship(
+        back_populates="group", cascade_delete=True, passive_deletes=True, sa_relationship_kwargs={"lazy": "raise"}
+    )
+    users: Mapped[list["User"]] = Relationship(
+        back_populates="groups",
+        link_model=Membership,
+        sa_relationship_kwargs={"viewonly": True, "lazy": "raise"},
+    )
+
+
+# Two names that differ only in letter case would pass for one another. Only public names are unique: who is refused a
+# name would learn by it of a private group.
+NAME_INDEX = Index(
+    "uq_user_group_public_name_lower",
+    func.lower(UserGroup.name),
+    unique=True,
+    postgresql_where=text("visibility = 'public'"),
+)

@@ -1,0 +1,97 @@
+"""The user: declarative, because FastAPI Users brings its columns as a declarative mixin."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
+from sqlalchemy import (
+    BindParameter,
+    CheckConstraint,
+    ColumnElement,
+    DateTime,
+    Index,
+    String,
+    Uuid,
+    collate,
+    func,
+    literal,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from accounts.models.base import Base, DeclarativeTimestamps, Entity, one_of
+
+if TYPE_CHECKING:
+    from accounts.models.groups import Membership, UserGroup
+
+# RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them its angle brackets.
+EMAIL_LENGTH = 254
+DISPLAY_NAME_LENGTH = 100
+# One order on every server, in which texts that begin alike are neighbours.
+COLLATION = "pg_c_utf8"
+
+
+class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
+    """A person, or a program, that can sign in. ``id`` is a UUIDv7 (RFC 9562): it sorts by the time of its making."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        CheckConstraint("email <> ''", name="email_not_empty"),
+        # For how a name begins; EMAIL_INDEX is for how an address does.
+        Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
+        # The few that somebody is after who filters.
+        Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
+        Index("ix_user_inactive", "id", postgresql_where=text("NOT is_active")),
+    )
+
+    if TYPE_CHECKING:
+        id: uuid.UUID
+        email: str
+    else:
+        id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
+        email: Mapped[str] = mapped_column(String(EMAIL_LENGTH, COLLATION))
+    display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
+
+    memberships: Mapped[list["Membership"]] = relationship(
+        back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
+    groups: Mapped[list["UserGroup"]] = relationship(
+        secondary="membership", back_populates="users", lazy="raise", viewonly=True
+    )
+
+
+def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
+    """Fold the letter case of what is compared with a folded address or name, by the same rules wherever it runs."""
+    return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))
+
+
+# FastAPI Users looks addresses up by lower(email): this serves the look-up and allows one account an address.
+EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)
+
+
+class Purpose(StrEnum):
+    """The one thing that a token is good for."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+    CONFIRM_EMAIL = "confirm_email"
+    UNDO_EMAIL = "undo_email"
+
+
+class OneTimeToken(Entity, table=True):
+    """The hash of a token and the address that it was sent to.
+
+    The primary key allows one a user and purpose: a newer one takes the older one's place.
+    """
+
+    __tablename__ = "one_time_token"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
+    purpose: Purpose = Field(primary_key=True, sa_type=one_of(Purpose))
+    email: str = Field(max_length=EMAIL_LENGTH)
+    token_hash: bytes = Field(unique=True)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))

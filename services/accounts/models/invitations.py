@@ -1,0 +1,50 @@
+"""Invitations into groups, which wait for whoever has an address: with an account, or not yet."""
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Optional
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, String, func, text
+from sqlalchemy.orm import Mapped
+from sqlmodel import Field, Relationship
+
+from accounts.models.base import Entity, Timestamps, one_of
+from accounts.models.groups import Role
+from accounts.models.identity import COLLATION, EMAIL_LENGTH
+
+if TYPE_CHECKING:
+    from accounts.models.groups import UserGroup
+    from accounts.models.identity import User
+
+NOTE_LENGTH = 500
+
+
+class Invitation(Timestamps, Entity, table=True):
+    """That an address is invited into a group, and as what; the row ends with the invitation.
+
+    The token that was sent is stored as a hash. ``inviter`` is None once their account is deleted.
+    """
+
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("email <> ''", name="email_not_empty"),
+        Index("ix_invitation_email_lower_id", text("lower(email)"), "id"),
+        Index(None, "group_id", "id"),
+    )
+
+    id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
+    group_id: int = Field(sa_type=BigInteger, foreign_key="user_group.id", ondelete="CASCADE")
+    email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
+    role: Role = Field(default=Role.MEMBER, sa_type=one_of(Role), sa_column_kwargs={"server_default": Role.MEMBER})
+    note: str = Field(default="", max_length=NOTE_LENGTH, sa_column_kwargs={"server_default": ""})
+    inviter_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="SET NULL", index=True)
+    token_hash: bytes = Field(unique=True)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+    group: Mapped["UserGroup"] = Relationship(sa_relationship_kwargs={"lazy": "raise"})
+    inviter: Mapped[Optional["User"]] = Relationship(sa_relationship_kwargs={"lazy": "raise"})
+
+
+# One open invitation a group and address.
+INVITATION_INDEX = Index(
+    "uq_invitation_group_id_email_lower", text("group_id"), func.lower(Invitation.email), unique=True
+)

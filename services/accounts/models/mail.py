@@ -1,0 +1,65 @@
+"""Mail that is to be sent: a row is stored by the transaction that causes it, and ends when a server has taken it."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, String, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from accounts.models.base import Entity, one_of
+from accounts.models.identity import COLLATION, EMAIL_LENGTH
+
+ERROR_LENGTH = 300
+LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
+
+
+class MailKind(StrEnum):
+    """What a mail is about."""
+
+    VERIFY = "verify"
+    RESET = "reset"
+    CONFIRM_EMAIL = "confirm_email"
+    EMAIL_CHANGED = "email_changed"
+    ACCOUNT_EXISTS = "account_exists"
+    INVITATION = "invitation"
+    NEW_SIGN_IN = "new_sign_in"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a name
+    ROLE_CHANGED = "role_changed"
+    SUPERUSER_CHANGED = "superuser_changed"
+
+
+class OutboxMail(Entity, table=True):
+    """What to say to whom, in ``detail``, and never a token: that follows from ``id`` and a key of the settings.
+
+    ``id`` is a UUIDv7 and names the mail to mail servers, too. ``next_at`` is when it may be tried next, ``parked_at``
+    when it was given up, and ``error`` what went wrong lately.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__: ClassVar[Any] = (
+        CheckConstraint("email <> ''", name="email_not_empty"),
+        Index("ix_outbox_next_at", "next_at", postgresql_where=text("parked_at IS NULL")),
+    )
+
+    id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)
+    kind: MailKind = Field(sa_type=one_of(MailKind))
+    email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
+    user_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE", index=True)
+    invitation_id: int | None = Field(
+        default=None, sa_type=BigInteger, foreign_key="invitation.id", ondelete="CASCADE", index=True
+    )
+    language: str = Field(default="en", max_length=LANGUAGE_LENGTH, sa_column_kwargs={"server_default": "en"})
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
+    created_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    next_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    parked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    error: str = Field(default="", max_length=ERROR_LENGTH, sa_column_kwargs={"server_default": ""})

@@ -1,0 +1,64 @@
+"""Sign-ins: each is a row, and a token is good for as long as its row is there."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import DateTime, Index, func
+from sqlmodel import Field
+from uuid_utils.compat import uuid7
+
+from accounts.models.base import Entity, one_of
+
+USER_AGENT_LENGTH = 300
+ADDRESS_LENGTH = 45  # the longest way to write an IPv6 address
+
+
+class SessionKind(StrEnum):
+    """How a session's tokens travel: as bearer tokens that are refreshed, or in a browser's cookie."""
+
+    BEARER = "bearer"
+    COOKIE = "cookie"
+
+
+class UserSession(Entity, table=True):
+    """A sign-in that has not ended: signing out, revoking and outliving a limit delete the row."""
+
+    __tablename__ = "user_session"
+    __table_args__: ClassVar[Any] = (Index(None, "user_id", "created_at"), Index(None, "expires_at"))
+
+    id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)
+    user_id: uuid.UUID = Field(foreign_key="user.id", ondelete="CASCADE")
+    kind: SessionKind = Field(sa_type=one_of(SessionKind, "kind"))
+    # Of the one refresh token, or cookie, that is good now. The tokens before it are known by not being it.
+    token_hash: bytes
+    created_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    authenticated_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    last_seen_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
+    rotated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    user_agent: str = Field(default="", max_length=USER_AGENT_LENGTH, sa_column_kwargs={"server_default": ""})
+    address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})
+
+
+class KnownDevice(Entity, table=True):
+    """That a user has signed in by a browser in a network; of both there is a hash only."""
+
+    __tablename__ = "known_device"
+
+    user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
+    fingerprint: bytes = Field(primary_key=True)
+    seen_at: datetime = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+        nullable=False,
+        index=True,
+        sa_column_kwargs={"server_default": func.now()},
+    )

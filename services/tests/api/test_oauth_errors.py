@@ -1,0 +1,120 @@
+"""The token endpoints, as OAuth 2.0's clients read them (RFC 6749, 5.1 and 5.2) and as FastAPI Users' do."""
+
+import re
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient, Response
+
+from accounts.domain.errors import LoginBadCredentials
+from support.people import PASSWORD, World
+
+LOGIN, REFRESH = "/auth/jwt/login", "/auth/jwt/refresh"
+DESCRIPTION = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]+")
+EMAIL = "arthur@camelot.example.com"
+
+
+def assert_error(response: Response, status: int, detail: str, error: str) -> None:
+    body = response.json()
+    assert (response.status_code, body["status"]) == (status, status)
+    assert (body["detail"], body["error"]) == (detail, error)
+    assert DESCRIPTION.fullmatch(body["error_description"])
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_both_ways_to_tokens_end_in_the_same_answer(client: AsyncClient, world: World) -> None:
+    await world.user("arthur")
+    form = {"grant_type": "password", "username": EMAIL, "password": PASSWORD, "client_id": "any", "scope": ""}
+
+    first = await client.post(LOGIN, data=form)
+    second = await client.post(
+        REFRESH, data={"grant_type": "refresh_token", "refresh_token": first.json()["refresh_token"]}
+    )
+
+    for response in (first, second):
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Content-Type"] == "application/json"
+        assert {name: type(value) for name, value in response.json().items()} == {
+            "access_token": str, "token_type": str, "expires_in": int, "refresh_token": str,
+        }  # fmt: skip
+
+
+async def test_a_wrong_password_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
+    await world.user("arthur")
+
+    response = await client.post(LOGIN, data={"username": EMAIL, "password": "not-the-password"})
+
+    assert_error(response, 400, "LOGIN_BAD_CREDENTIALS", "invalid_grant")
+    assert response.json()["error_description"] == (LoginBadCredentials.__doc__ or "").splitlines()[0]
+
+
+async def test_a_wrong_refresh_token_is_an_invalid_grant(client: AsyncClient) -> None:
+    response = await client.post(REFRESH, data={"refresh_token": "nonsense"})
+
+    assert_error(response, 400, "REFRESH_BAD_TOKEN", "invalid_grant")
+
+
+async def test_a_stolen_refresh_token_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
+    token = (await world.login(await world.user("arthur"))).json()["refresh_token"]
+    await client.post(REFRESH, data={"refresh_token": token})
+    await world.sql("UPDATE user_session SET rotated_at = now() - interval '1 minute'")
+
+    response = await client.post(REFRESH, data={"refresh_token": token})
+
+    assert_error(response, 400, "REFRESH_TOKEN_REUSED", "invalid_grant")
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "error", "named"),
+    [
+        (LOGIN, {}, "invalid_request", "username, password"),
+        (LOGIN, {"username": EMAIL}, "invalid_request", "password"),
+        (LOGIN, {"username": EMAIL, "password": "x" * 129}, "invalid_request", "password"),
+        (REFRESH, {}, "invalid_request", "refresh_token"),
+        (LOGIN, {"grant_type": "client_credentials"}, "unsupported_grant_type", "username, password, grant_type"),
+        (REFRESH, {"grant_type": "password", "refresh_token": "x"}, "unsupported_grant_type", "grant_type"),
+    ],
+)
+async def test_a_malformed_request_is_an_invalid_one_and_names_the_parameters_once(
+    client: AsyncClient, path: str, form: dict[str, str], error: str, named: str
+) -> None:
+    response = await client.post(path, data=form)
+
+    assert_error(response, 422, "REQUEST_INVALID", error)
+    assert response.json()["error_description"] == f"Missing or invalid: {named}"
+    assert [each["loc"][-1] for each in response.json()["errors"]] == named.split(", ")
+
+
+async def test_too_many_attempts_and_too_many_at_once_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as busy:
+        busy.setattr(world.passwords, "_places", 0)
+        full = await world.login(EMAIL)
+    world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 0.001})
+    await world.login("merlin@camelot.example.com")
+    limited = await world.login("merlin@camelot.example.com")
+
+    assert_error(full, 503, "BUSY", "temporarily_unavailable")
+    assert_error(limited, 429, "TOO_MANY_ATTEMPTS", "temporarily_unavailable")
+    assert (full.headers["Retry-After"], "RateLimit" in limited.headers) == ("2", True)
+
+
+async def test_a_bug_is_the_servers_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def break_down(*_: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(world.passwords, "verify", break_down)
+
+    assert_error(await world.login(EMAIL), 500, "INTERNAL_SERVER_ERROR", "server_error")
+
+
+async def test_other_errors_stay_what_they_are(client: AsyncClient) -> None:
+    answers = [
+        await client.get("/users/me"),
+        await client.post("/auth/register", json={}),
+        await client.post("/auth/cookie/login", data={}),
+    ]
+
+    assert {answer.headers["Content-Type"] for answer in answers} == {"application/problem+json"}
+    assert not any("error" in answer.json() for answer in answers)

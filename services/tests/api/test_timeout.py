@@ -1,0 +1,71 @@
+"""Nobody is left waiting, and nobody is cut short who only takes their time to send or to read."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from sqlmodel import select
+
+from accounts.api.downloads import CHUNK_BYTES, Download
+from accounts.api.middleware import timeout
+from accounts.api.middleware.timeout import Deadline
+from accounts.db.session import transaction
+from accounts.models import Role, User
+from support.people import World
+
+SECONDS = 0.5
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeout, "SECONDS", SECONDS)
+
+
+async def test_who_waits_too_long_is_told_to_come_back_and_nothing_is_changed(
+    busy_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = await busy_world.sign_in(await busy_world.user("arthur"))
+    monkeypatch.setattr(timeout, "SECONDS", SECONDS)
+    async with transaction(busy_world.sessionmaker) as session:
+        await session.exec(select(User).with_for_update())
+        late = await busy_world.client.patch("/users/me", json={"display_name": "Rex"}, headers=headers)
+
+    assert (late.status_code, late.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
+    assert "Retry-After" in late.headers
+    assert (await busy_world.client.get("/users/me", headers=headers)).json()["display_name"] == "Arthur"
+
+
+async def slowly(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        await asyncio.sleep(SECONDS * 0.7)
+        yield piece
+
+
+async def test_a_body_may_take_longer(world: World) -> None:
+    body = slowly(b'{"email": "arthur@camelot.example.com",', b'"password": "guinevere', b'-and-lancelot"}')
+
+    answer = await world.client.post("/auth/register", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 201
+
+
+async def test_a_download_may_take_longer() -> None:
+    pieces = [b"x" * CHUNK_BYTES] * 3
+    transport = ASGITransport(Deadline(Download(slowly(*pieces), "text/plain", "x.txt"), ()))
+
+    async with AsyncClient(transport=transport, base_url="http://testserver") as client:
+        assert (await client.get("/")).content == b"".join(pieces)
+
+
+async def test_an_import_may_take_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    arthur = await world.user("arthur")
+    group = await world.group("Round Table", members={arthur: Role.OWNER})
+    headers = await world.sign_in(arthur) | {"Content-Type": "text/csv"}
+    monkeypatch.setattr(timeout, "SECONDS", 0)
+
+    path = f"/user-groups/{group.id}/users/import"
+    imported = await world.client.post(path, content=b"email\r\nbors@example.com\r\n", headers=headers)
+    listed = await world.client.get(f"/user-groups/{group.id}/users", headers=headers)
+
+    assert (imported.status_code, listed.status_code) == (200, 503)

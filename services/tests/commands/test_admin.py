@@ -1,0 +1,163 @@
+"""Administration from the command line, by the rules of HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlmodel import col, func, select
+
+from accounts.commands import admin, run
+from accounts.db.session import transaction
+from accounts.models import AuditEvent, Invitation, OneTimeToken, Throttle, UserSession
+from accounts.settings import Settings
+from support.people import World
+
+Main = Callable[..., Awaitable[None]]
+SESSION = (
+    "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, last_seen_at)"
+    " SELECT gen_random_uuid(), id, 'bearer', '', now() + interval '{}', now() + interval '{}' FROM \"user\""
+)
+TOKEN = (
+    "INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)"
+    " SELECT id, '{0}', 'arthur', '{0}', now() + interval '{1}' FROM \"user\""
+)
+EVENT = "INSERT INTO audit_event (action, at) VALUES ('old', now() + interval '{}')"
+INVITATION = (
+    "WITH made AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
+    " INSERT INTO invitation (group_id, email, token_hash, expires_at)"
+    " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM made"
+)
+LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_database: str) -> Main:
+    """The command, on the database of ``busy_world``, as its owner."""
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database), "audit_days": 10})
+    for module in (run, admin):
+        monkeypatch.setattr(module, "get_settings", lambda: settings)
+    return lambda *argv: asyncio.to_thread(admin.main, argv)
+
+
+async def count(world: World, entity: Any) -> int:
+    async with transaction(world.sessionmaker) as session:
+        return (await session.exec(select(func.count()).select_from(entity))).one()
+
+
+async def events(world: World) -> list[tuple[Any, ...]]:
+    async with transaction(world.sessionmaker) as session:
+        found = (await session.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
+    return [(each.action, each.actor_id, each.user_id, each.address) for each in found]
+
+
+async def test_deactivates(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    arthur = await busy_world.user("arthur")
+    headers = await busy_world.sign_in(arthur)
+
+    await main("deactivate", f" {arthur.email.upper()}")
+
+    assert capsys.readouterr().out == f"{arthur.email} is inactive, and signed out everywhere\n"
+    assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
+    assert (await busy_world.login(arthur)).status_code == 400
+    assert ("user.changed", None, arthur.id, "") in await events(busy_world)
+
+
+async def test_signs_out(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    arthur = await busy_world.user("arthur")
+    headers = await busy_world.sign_in(arthur)
+
+    await main("revoke-sessions", arthur.email)
+
+    assert capsys.readouterr().out == f"{arthur.email} is signed out everywhere; sessions ended: 1\n"
+    assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
+    assert ("sessions.revoked", None, arthur.id, "") in await events(busy_world)
+    await busy_world.sign_in(arthur)
+
+
+async def test_the_last_superuser_stays(busy_world: World, main: Main) -> None:
+    morgana = await busy_world.user("morgana", superuser=True)
+
+    with pytest.raises(SystemExit, match=r"^admin: The last active superuser cannot be deleted"):
+        await main("deactivate", morgana.email)
+
+    await busy_world.sign_in(morgana)
+
+
+async def test_of_two_superusers_who_are_deactivated_at_once_one_stays(busy_world: World, main: Main) -> None:
+    people = [await busy_world.user(name, superuser=True) for name in ("morgana", "merlin")]
+
+    async def refused(email: str) -> bool:
+        try:
+            await main("deactivate", email)
+        except SystemExit:
+            return True
+        return False
+
+    assert sorted(await asyncio.gather(*(refused(each.email) for each in people))) == [False, True]
+    assert sorted([(await busy_world.login(each)).status_code for each in people]) == [200, 400]
+
+
+@pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
+@pytest.mark.usefixtures("busy_world")
+async def test_says_that_nobody_has_an_address(main: Main, command: str) -> None:
+    with pytest.raises(SystemExit, match=r"^admin: There is no such user\.$"):
+        await main(command, "nobody@example.com")
+
+
+async def test_prunes_what_has_had_its_time(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    await busy_world.user("arthur")
+    for statement in (
+        *(SESSION.format(*each) for each in (("1 h", "0"), ("-1 h", "0"), ("1 h", "-15 days"))),
+        *(TOKEN.format(*each) for each in (("reset", "-1 h"), ("verify", "1 h"))),
+        *(EVENT.format(each) for each in ("-11 days", "-9 days")),
+        *(INVITATION.format(each) for each in ("-1 h", "1 h")),
+        *(LIMIT.format(each) for each in ("-1 h", "-2 h", "1 h")),
+    ):
+        await busy_world.sql(statement)
+
+    await main("prune")
+
+    assert capsys.readouterr().out == (
+        "Deleted: 2 of user_session, 1 of one_time_token, 1 of invitation, 0 of known_device, 0 of outbox, "
+        "2 of throttle, 1 of audit_event\n"
+    )
+    assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
+    assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
+
+    await main("prune")
+    assert (
+        "0 of user_session, 0 of one_time_token, 0 of invitation, "
+        "0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
+    )
+    assert len(await events(busy_world)) == 3
+
+
+async def test_pruning_waits_for_nobody(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody tries again at this very instant: a wait could become a deadlock."""
+    await busy_world.sql(LIMIT.format("-1 h"))
+    await busy_world.sql(LIMIT.format("-2 h"))
+    async with transaction(busy_world.sessionmaker) as session:
+        await session.exec(select(Throttle).where(Throttle.key == "-1 h").with_for_update())
+        await asyncio.wait_for(main("prune"), 5)
+
+    assert "1 of throttle" in capsys.readouterr().out
+
+
+async def test_prunes_as_the_owner_alone(
+    busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings
+) -> None:
+    monkeypatch.setattr(run, "get_settings", lambda: fresh_settings)
+
+    with pytest.raises(SystemExit, match=r"^admin: permission denied for table audit_event$"):
+        await main("prune")
+
+    assert await events(busy_world) == []
+
+
+@pytest.mark.parametrize("argv", [(), ("deactivate",), ("forgive", "arthur"), ("prune", "all"), ("deactivate", "\0")])
+def test_refuses_other_commands(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        admin.parse(argv)
+    assert "usage: python -m accounts.commands.admin" in capsys.readouterr().err

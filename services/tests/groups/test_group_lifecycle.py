@@ -1,0 +1,198 @@
+"""Groups are made, changed, listed and deleted."""
+
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import func, select
+
+from accounts.db.session import transaction
+from accounts.models import Invitation, Membership, Role, UserGroup, Visibility
+from support.people import World
+
+INVITATION = (
+    "INSERT INTO invitation (group_id, email, token_hash, expires_at)"
+    " SELECT id, 'bors@example.com', 'x', now() FROM user_group"
+)
+
+
+@pytest.fixture
+async def arthur(world: World) -> dict[str, str]:
+    return await world.sign_in(await world.user("arthur"))
+
+
+async def make(client: AsyncClient, headers: dict[str, str], **body: Any) -> dict[str, Any]:
+    answer = await client.post("/user-groups", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+class TestCreation:
+    async def test_makes_its_maker_the_owner(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        answer = await client.post("/user-groups", json={"name": " Round Table "}, headers=arthur)
+
+        made = answer.json()
+        assert answer.status_code == 201
+        assert answer.headers["Location"] == f"/user-groups/{made['id']}"
+        assert (made["name"], made["description"], made["visibility"]) == ("Round Table", "", "private")
+        assert (made["member_count"], made["my_role"]) == (1, "owner")
+        assert (await client.get(answer.headers["Location"], headers=arthur)).json() == made
+
+    async def test_takes_all_that_can_be_said(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        body = {"name": "Table", "description": "Round,\nand of oak", "visibility": "public"}
+
+        assert body.items() <= (await make(client, arthur, **body)).items()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"name": ""}, {"name": " "}, {"name": "a\nb"}, {"name": "x" * 101}, {"name": "\0"}, {"name": None},
+            {"description": "x" * 1001}, {"description": None}, {"description": "\x1b"},
+            {"visibility": "secret"}, {"visibility": None}, {"name": 1},
+        ],
+        ids=lambda change: str(change)[:30].replace("\\", ""),
+    )  # fmt: skip
+    async def test_and_change_refuse_the_same(
+        self, client: AsyncClient, arthur: dict[str, str], change: dict[str, Any]
+    ) -> None:
+        made = await make(client, arthur, name="Table")
+        path = f"/user-groups/{made['id']}"
+
+        assert (await client.post("/user-groups", json={"name": "a"} | change, headers=arthur)).status_code == 422
+        assert (await client.patch(path, json=change, headers=arthur)).status_code == 422
+        assert (await client.get(path, headers=arthur)).json() == made
+
+
+class TestChange:
+    async def test_is_of_what_is_named(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        made = await make(client, arthur, name="Table")
+        path = f"/user-groups/{made['id']}"
+        told = made
+        for change in ({"name": "TABLE"}, {"description": "Of oak"}, {"visibility": "public"}, {"description": ""}):
+            answer = await client.patch(path, json=change, headers=arthur)
+            assert answer.status_code == 200
+            told = told | change | {"updated_at": answer.json()["updated_at"]}
+            assert answer.json() == told == (await client.get(path, headers=arthur)).json()
+
+    async def test_of_nothing_changes_nothing(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        made = await make(client, arthur, name="Table")
+
+        for body in ({}, {"name": "Table", "visibility": "private"}):
+            answer = await client.patch(f"/user-groups/{made['id']}", json=body, headers=arthur)
+            assert answer.json() == made
+
+    async def test_of_the_visibility_shows_and_hides(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        path = f"/user-groups/{(await make(client, arthur, name='Table'))['id']}"
+        for visibility, status in (("public", 200), ("private", 404)):
+            await client.patch(path, json={"visibility": visibility}, headers=arthur)
+            assert (await client.get(path)).status_code == status
+
+
+async def test_deletion_takes_memberships_and_invitations_along(
+    client: AsyncClient, world: World, arthur: dict[str, str]
+) -> None:
+    made = await make(client, arthur, name="Table")
+    await world.join(made["id"], await world.user("bors"), Role.MEMBER)
+    await world.sql(INVITATION)
+
+    assert (await client.delete(f"/user-groups/{made['id']}", headers=arthur)).status_code == 204
+
+    assert (await client.get(f"/user-groups/{made['id']}", headers=arthur)).status_code == 404
+    assert (await client.get("/users/me/groups", headers=arthur)).json() == []
+    async with transaction(world.sessionmaker) as session:
+        for entity in (UserGroup, Membership, Invitation):
+            assert (await session.exec(select(func.count()).select_from(entity))).one() == 0
+
+
+@pytest.fixture
+async def many(world: World) -> None:
+    """Public and private groups, of Arthur and of others."""
+    arthur, mordred = await world.user("arthur"), await world.user("mordred")
+    await world.user("morgana", superuser=True)
+    for name, visibility, members in (
+        ("Alpha", Visibility.PUBLIC, {}),
+        ("alphabet", Visibility.PRIVATE, {arthur: Role.OWNER, mordred: Role.MEMBER}),
+        ("ALPHA", Visibility.PRIVATE, {mordred: Role.OWNER}),
+        ("beta", Visibility.PUBLIC, {arthur: Role.MEMBER}),
+        ("Al%", Visibility.PUBLIC, {mordred: Role.OWNER}),
+        ("Gamma", Visibility.PRIVATE, {arthur: Role.ADMIN}),
+    ):
+        await world.group(name, visibility, members=members)
+
+
+@pytest.mark.usefixtures("many")
+class TestLists:
+    @pytest.mark.parametrize(
+        ("who", "query", "expected"),
+        [
+            ("", "", ["Al%", "Alpha", "beta"]),
+            ("", "name=ALPHA", ["Alpha"]),
+            ("", "name=al%25", ["Al%"]),
+            ("", "name=%25", []),
+            ("", "visibility=private", []),
+            ("", "visibility=public&name=b", ["beta"]),
+            ("arthur", "", ["Al%", "Alpha", "alphabet", "beta", "Gamma"]),
+            ("arthur", "name=al", ["Al%", "Alpha", "alphabet"]),
+            ("arthur", "visibility=private", ["alphabet", "Gamma"]),
+            ("arthur", "visibility=public", ["Al%", "Alpha", "beta"]),
+            ("mordred", "name=alpha", ["Alpha", "ALPHA", "alphabet"]),
+            ("morgana", "", ["Al%", "Alpha", "ALPHA", "alphabet", "beta", "Gamma"]),
+            ("morgana", "visibility=private&name=g", ["Gamma"]),
+        ],
+        ids=str,
+    )
+    async def test_show_what_is_looked_for_and_may_be_seen(
+        self, client: AsyncClient, world: World, who: str, query: str, expected: list[str]
+    ) -> None:
+        headers = await world.sign_in(f"{who}@camelot.example.com") if who else {}
+
+        found = (await client.get(f"/user-groups?{query}", headers=headers)).json()
+
+        assert [group["name"] for group in found] == expected
+
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("", {"alphabet": "owner", "beta": "member", "Gamma": "admin"}),
+            ("role=owner", {"alphabet": "owner"}),
+            ("role=admin", {"Gamma": "admin"}),
+            ("role=member", {"beta": "member"}),
+        ],
+    )
+    async def test_of_ones_own_groups_tell_the_role(
+        self, client: AsyncClient, world: World, query: str, expected: dict[str, str]
+    ) -> None:
+        headers = await world.sign_in("arthur@camelot.example.com")
+
+        found = (await client.get(f"/users/me/groups?{query}", headers=headers)).json()
+
+        assert {group["name"]: group["my_role"] for group in found} == expected
+        assert [group["id"] for group in found] == sorted(group["id"] for group in found)
+
+    @pytest.mark.parametrize("query", ["visibility=secret", "name=", "name=%00", "role=king", f"name={'x' * 101}"])
+    async def test_refuse_what_is_no_query(self, client: AsyncClient, world: World, query: str) -> None:
+        headers = await world.sign_in("arthur@camelot.example.com")
+        path = "/users/me/groups" if query.startswith("role") else "/user-groups"
+
+        assert (await client.get(f"{path}?{query}", headers=headers)).status_code == 422
+
+    @pytest.mark.parametrize("path", ["/user-groups", "/users/me/groups", "/user-groups/{}"])
+    async def test_count_nobody(self, client: AsyncClient, world: World, engine: AsyncEngine, path: str) -> None:
+        """The number of members is stored: reading it costs the same for a million."""
+        headers = await world.sign_in("arthur@camelot.example.com")
+        (group, *_) = (await client.get("/users/me/groups", headers=headers)).json()
+        run: list[str] = []
+        note = lambda *args: run.append(args[2])  # noqa: E731  # to be removed again
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+
+        answer = await client.get(path.format(group["id"]), headers=headers)
+
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        assert answer.status_code == 200
+        assert not any("count(" in statement for statement in run)
+
+    async def test_are_for_those_who_are_signed_in_where_they_are_their_own(self, client: AsyncClient) -> None:
+        assert (await client.get("/users/me/groups")).status_code == 401

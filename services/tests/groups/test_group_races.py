@@ -1,0 +1,267 @@
+"""What several people do to a group at the same instant, on real connections: a group always keeps an owner."""
+
+import asyncio
+import random
+from collections.abc import Awaitable
+from functools import partial
+from typing import Any
+
+import pytest
+from httpx2 import Response
+from sqlalchemy import text
+from sqlmodel import col, func, select
+
+from accounts.db.session import transaction
+from accounts.domain.identity.users import UserManager
+from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.schemas.identity.users import SuperuserUpdate
+from support.people import OWNER, World
+
+ROUNDS = 10
+
+
+class Court:
+    """Two who own groups, a superuser, and what each of them sends along to be known."""
+
+    def __init__(self, world: World, people: list[User], tickets: list[dict[str, str]]) -> None:
+        self.world, self.client = world, world.client
+        self.arthur, self.guinevere, self.morgana = people
+        self.as_arthur, self.as_guinevere, self.as_morgana = tickets
+
+    async def group(self, members: dict[User, Role] | None = None) -> UserGroup:
+        """A new group of Arthur and others, by default of a second owner."""
+        others = members or {self.guinevere: Role.OWNER}
+        return await self.world.group("Shared", Visibility.PRIVATE, members={self.arthur: Role.OWNER, **others})
+
+    async def extra(self) -> tuple[User, dict[str, str]]:
+        """Somebody new, who may be deactivated or deleted."""
+        user = await self.world.user(f"extra-{random.getrandbits(64)}")
+        return user, await self.world.sign_in(user)
+
+    async def drop(self, group: UserGroup) -> None:
+        await self.client.delete(f"/user-groups/{group.id}", headers=self.as_morgana)
+
+
+@pytest.fixture
+async def court(busy_world: World) -> Court:
+    people = [await busy_world.user(name, superuser=name == "morgana") for name in ("arthur", "guinevere", "morgana")]
+    return Court(busy_world, people, [await busy_world.sign_in(each) for each in people])
+
+
+async def at_once(*requests: Awaitable[Response]) -> list[int]:
+    return [answer.status_code for answer in await asyncio.gather(*requests)]
+
+
+async def owners(court: Court, group: UserGroup) -> int:
+    """Count those who can sign in."""
+    async with transaction(court.world.sessionmaker) as session:
+        statement = select(func.count()).select_from(Membership).join(User)
+        theirs = (col(Membership.group_id) == group.id, Membership.role == Role.OWNER, col(User.is_active))
+        return (await session.exec(statement.where(*theirs))).one()
+
+
+def member(group: UserGroup, user: User) -> str:
+    return f"/user-groups/{group.id}/users/{user.id}"
+
+
+async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> None:
+    """The service itself locks in one order; somebody at a prompt may not. One is sent away, with nothing changed."""
+    group = await court.group()
+    async with transaction(court.world.sessionmaker) as stranger:
+        connection = await stranger.connection()
+        for each in (f"SET ROLE {OWNER}", "SET LOCAL deadlock_timeout = '9s'", "RESET ROLE"):
+            await connection.execute(text(each))
+        await stranger.exec(select(UserGroup).where(UserGroup.id == group.id).with_for_update())
+        change = partial(
+            court.client.patch, member(group, court.guinevere), json={"role": "admin"}, headers=court.as_arthur
+        )
+        first = asyncio.create_task(change())
+        await waiting(court.world)
+        await stranger.exec(select(User).where(col(User.id) == court.guinevere.id).with_for_update())
+
+    assert ((await first).status_code, (await first).headers["Retry-After"]) == (503, "2")
+    assert (await change()).json()["role"] == "admin"
+
+
+async def test_of_two_owners_who_leave_one_stays(court: Court) -> None:
+    for _ in range(ROUNDS):
+        group = await court.group()
+
+        statuses = await at_once(
+            court.client.delete(member(group, court.arthur), headers=court.as_arthur),
+            court.client.delete(member(group, court.guinevere), headers=court.as_guinevere),
+        )
+
+        assert sorted(statuses) == [204, 409]
+        assert await owners(court, group) == 1
+        await court.drop(group)
+
+
+async def test_of_two_owners_who_demote_each_other_one_stays(court: Court) -> None:
+    for _ in range(ROUNDS):
+        group, body = await court.group(), {"role": "member"}
+
+        statuses = await at_once(
+            court.client.patch(member(group, court.guinevere), json=body, headers=court.as_arthur),
+            court.client.patch(member(group, court.arthur), json=body, headers=court.as_guinevere),
+        )
+
+        assert sorted(statuses) == [200, 403]  # whoever comes second is no owner any more
+        assert await owners(court, group) == 1
+        await court.drop(group)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"], ids=["deactivated", "deleted"])
+async def test_an_owner_leaves_while_the_other_is(court: Court, method: str) -> None:
+    for _ in range(ROUNDS):
+        other, _ = await court.extra()
+        group = await court.group({other: Role.OWNER})
+        body = {"is_active": False} if method == "PATCH" else None
+
+        statuses = await at_once(
+            court.client.delete(member(group, court.arthur), headers=court.as_arthur),
+            court.client.request(method, f"/users/{other.id}", json=body, headers=court.as_morgana),
+        )
+
+        assert statuses in ([204, 409], [409, 200], [409, 204])
+        assert await owners(court, group) == 1
+        await court.drop(group)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"], ids=["deactivated", "deleted"])
+async def test_ownership_is_handed_to_somebody_who_is(court: Court, method: str) -> None:
+    for _ in range(ROUNDS):
+        heir, _ = await court.extra()
+        group = await court.group({heir: Role.MEMBER})
+        body, to = {"is_active": False} if method == "PATCH" else None, {"user_id": str(heir.id)}
+
+        statuses = await at_once(
+            court.client.post(f"/user-groups/{group.id}/transfer", json=to, headers=court.as_arthur),
+            court.client.request(method, f"/users/{heir.id}", json=body, headers=court.as_morgana),
+        )
+
+        assert statuses in ([200, 409], [409, 200], [404, 204])
+        assert await owners(court, group) == 1
+        await court.drop(group)
+
+
+async def test_somebody_is_removed_while_promoted(court: Court) -> None:
+    """An admin removes no owner: either the removal comes first, or it is refused."""
+    admin, as_admin = await court.extra()
+    for _ in range(ROUNDS):
+        group = await court.group({admin: Role.ADMIN, court.guinevere: Role.ADMIN})
+        path = member(group, court.guinevere)
+
+        statuses = await at_once(
+            court.client.delete(path, headers=as_admin),
+            court.client.patch(path, json={"role": "owner"}, headers=court.as_arthur),
+        )
+
+        assert statuses in ([204, 404], [403, 200])
+        assert await owners(court, group) == {204: 1, 403: 2}[statuses[0]]
+        await court.drop(group)
+
+
+async def test_somebody_is_added_while_deleted(court: Court) -> None:
+    for _ in range(ROUNDS):
+        group, (user, _) = await court.group(), await court.extra()
+
+        statuses = await at_once(
+            court.client.put(member(group, user), json={"role": "member"}, headers=court.as_morgana),
+            court.client.delete(f"/users/{user.id}", headers=court.as_morgana),
+        )
+
+        assert statuses in ([201, 204], [404, 204])
+        await court.drop(group)
+
+
+async def test_a_group_is_deleted_while_somebody_is_added(court: Court) -> None:
+    for _ in range(ROUNDS):
+        group = await court.group()
+
+        statuses = await at_once(
+            court.client.put(member(group, court.morgana), json={"role": "member"}, headers=court.as_morgana),
+            court.client.delete(f"/user-groups/{group.id}", headers=court.as_arthur),
+        )
+
+        assert statuses in ([201, 204], [404, 204])
+
+
+@pytest.mark.parametrize("act", ["deactivated", "deleted"])
+async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> None:
+    """The other's transaction is under way, so that the request that makes the group has to wait for it."""
+    user, headers = await court.extra()
+    async with transaction(court.world.sessionmaker) as session:
+        manager = UserManager(session, court.world.passwords, court.world.key)
+        found = await manager.by_id(user.id)
+        if act == "deactivated":
+            await manager.update(SuperuserUpdate(is_active=False), found)
+        else:
+            await manager.delete(found)
+        making = asyncio.ensure_future(court.client.post("/user-groups", json={"name": "Mine"}, headers=headers))
+        await waiting(court.world)
+    answer = await making
+
+    assert (answer.status_code, answer.json()["detail"]) == (404, "USER_NOT_FOUND")
+
+
+async def waiting(world: World) -> None:
+    """Return when somebody waits for a lock in this database; other tests have theirs."""
+    async with transaction(world.sessionmaker) as session:
+        connection = await session.connection()
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        while not (await connection.exec_driver_sql(query)).scalar():  # noqa: ASYNC110  # PostgreSQL tells nobody
+            await asyncio.sleep(0)  # lets it come so far
+
+
+async def test_two_are_deleted_while_their_roles_change(court: Court) -> None:
+    """They share two groups, which each change locks: always in the same order, so nobody waits in a circle."""
+    for _ in range(ROUNDS):
+        (one, as_one), (two, as_two) = await court.extra(), await court.extra()
+        first, second = [await court.group({one: Role.ADMIN, two: Role.ADMIN}) for _ in range(2)]
+        body = {"role": "member"}
+
+        statuses = await at_once(
+            court.client.delete(f"/users/{one.id}", headers=court.as_morgana),
+            court.client.delete(f"/users/{two.id}", headers=court.as_morgana),
+            court.client.patch(member(first, one), json=body, headers=as_two),
+            court.client.patch(member(second, two), json=body, headers=as_one),
+            court.client.patch(member(second, one), json={"role": "owner"}, headers=court.as_arthur),
+            court.client.delete(member(first, two), headers=court.as_arthur),
+        )
+
+        assert set(statuses) <= {200, 204, 401, 403, 404}
+        assert statuses[:2] == [204, 204]
+
+
+async def test_members_are_counted_through_a_storm(court: Court) -> None:
+    users = [(await court.extra())[0] for _ in range(6)]
+    groups = [await court.group() for _ in range(3)]
+    draw = random.Random(1)  # noqa: S311  # to be repeatable
+
+    def change() -> Any:
+        path = member(draw.choice(groups), draw.choice(users))
+        method = draw.choice(["PUT", "PUT", "PATCH", "DELETE"])
+        body = None if method == "DELETE" else {"role": draw.choice(["member", "admin"])}
+        return court.client.request(method, path, json=body, headers=court.as_morgana)
+
+    statuses = []
+    for _ in range(10):
+        statuses += await at_once(*(change() for _ in range(20)), leave(court))
+
+    assert set(statuses) == {200, 201, 204, 404}
+    async with transaction(court.world.sessionmaker) as session:
+        counted = select(func.count()).where(col(Membership.group_id) == UserGroup.id).scalar_subquery()
+        found = (await session.exec(select(UserGroup.member_count, counted))).all()
+    assert len(found) == 3
+    assert all(told == true for told, true in found)
+
+
+async def leave(court: Court) -> Response:
+    """Somebody new joins all groups and is deleted, which counts in all of them at once."""
+    user = await court.world.user(f"guest-{random.getrandbits(64)}")
+    groups = (await court.client.get("/user-groups?limit=3", headers=court.as_morgana)).json()
+    for group in groups:
+        path = f"/user-groups/{group['id']}/users/{user.id}"
+        await court.client.put(path, json={"role": "member"}, headers=court.as_morgana)
+    return await court.client.delete(f"/users/{user.id}", headers=court.as_morgana)

@@ -1,0 +1,149 @@
+"""A group keeps an owner who can sign in, whatever becomes of the last one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient, Response
+from pydantic import SecretStr
+
+from accounts.commands import admin, run
+from accounts.models import Role, User, Visibility
+from accounts.settings import Settings
+from support.people import World
+
+WAYS = (
+    "leaves",
+    "is removed",
+    "is demoted",
+    "steps down",
+    "puts another role",
+    "is deactivated",
+    "is deleted",
+    "deletes",
+)
+
+
+class Kingdom:
+    """Arthur owns two groups alone, and shares a third one with Guinevere."""
+
+    def __init__(self, world: World, people: list[User], ids: list[int], tickets: list[dict[str, str]]) -> None:
+        self.world, self.client, self.ids = world, world.client, ids
+        self.arthur, self.guinevere, self.morgana = people
+        self.own, self.hers, self.admin = tickets
+
+    async def end(self, way: str, group: int) -> Response:
+        """Let Arthur's ownership end in some way."""
+        user, member = f"/users/{self.arthur.id}", f"/user-groups/{group}/users/{self.arthur.id}"
+        method, path, body, headers = {
+            "leaves": ("DELETE", member, None, self.own),
+            "is removed": ("DELETE", member, None, self.admin),
+            "is demoted": ("PATCH", member, {"role": "admin"}, self.admin),
+            "steps down": ("PATCH", member, {"role": "member"}, self.own),
+            "puts another role": ("PUT", member, {"role": "admin"}, self.own),
+            "is deactivated": ("PATCH", user, {"is_active": False}, self.admin),
+            "is deleted": ("DELETE", user, None, self.admin),
+            "deletes": ("DELETE", "/users/me", None, self.own),
+        }[way]
+        return await self.client.request(method, path, json=body, headers=headers)
+
+    async def role(self, group: int) -> str | None:
+        members = (await self.client.get(f"/user-groups/{group}/users", headers=self.admin)).json()
+        return next((each["role"] for each in members if each["id"] == str(self.arthur.id)), None)
+
+
+@pytest.fixture
+async def kingdom(world: World) -> Kingdom:
+    people = [await world.user(name, superuser=name == "morgana") for name in ("arthur", "guinevere", "morgana")]
+    alone, shared = {people[0]: Role.OWNER, people[1]: Role.ADMIN}, dict.fromkeys(people[:2], Role.OWNER)
+    groups = [
+        await world.group("Zeal", members=alone),
+        await world.group("Army", Visibility.PRIVATE, members=alone),
+        await world.group("Bed", Visibility.PRIVATE, members=shared),
+    ]
+    return Kingdom(world, people, [group.id for group in groups], [await world.sign_in(each) for each in people])
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_last_one_stays(kingdom: Kingdom, way: str) -> None:
+    zeal, army, _ = kingdom.ids
+
+    answer = await kingdom.end(way, zeal)
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
+    both = [{"id": army, "name": "Army"}, {"id": zeal, "name": "Zeal"}]
+    assert answer.json()["groups"] == (both if way in {"is deactivated", "is deleted", "deletes"} else both[1:])
+    assert await kingdom.role(zeal) == "owner"
+    assert (await kingdom.client.get("/users/me", headers=kingdom.own)).status_code == 200
+
+
+@pytest.mark.parametrize("way", WAYS[:5])
+async def test_one_of_two_may_go(kingdom: Kingdom, way: str) -> None:
+    *_, bed = kingdom.ids
+
+    assert (await kingdom.end(way, bed)).is_success
+    assert await kingdom.role(bed) != "owner"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_inactive_one_does_not_count(kingdom: Kingdom, way: str) -> None:
+    *_, bed = kingdom.ids
+    await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
+
+    answer = await kingdom.end(way, bed)
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
+    assert {"id": bed, "name": "Bed"} in answer.json()["groups"]
+
+
+async def test_ownership_is_not_handed_to_an_inactive_owner(kingdom: Kingdom) -> None:
+    *_, bed = kingdom.ids
+    await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
+
+    body = {"user_id": str(kingdom.guinevere.id)}
+    answer = await kingdom.client.post(f"/user-groups/{bed}/transfer", json=body, headers=kingdom.own)
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
+    assert await kingdom.role(bed) == "owner"
+
+
+@pytest.mark.parametrize("way", ["is deactivated", "is deleted", "deletes"])
+async def test_who_leaves_the_groups_in_good_hands_may_go(kingdom: Kingdom, way: str) -> None:
+    zeal, army, bed = kingdom.ids
+    body = {"user_id": str(kingdom.guinevere.id)}
+    assert (await kingdom.client.post(f"/user-groups/{zeal}/transfer", json=body, headers=kingdom.own)).is_success
+    assert (await kingdom.client.delete(f"/user-groups/{army}", headers=kingdom.own)).is_success
+
+    assert (await kingdom.end(way, zeal)).is_success
+
+    counts = [
+        (await kingdom.client.get(f"/user-groups/{each}", headers=kingdom.admin)).json()["member_count"]
+        for each in (zeal, bed)
+    ]
+    assert counts == ([2, 2] if way == "is deactivated" else [1, 1])
+
+
+async def test_the_command_names_the_groups_too(
+    busy_world: World, monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_database: str
+) -> None:
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database)})
+    for module in (run, admin):
+        monkeypatch.setattr(module, "get_settings", lambda: settings)
+    arthur = await busy_world.user("arthur")
+    group = await busy_world.group("Round Table", members={arthur: Role.OWNER})
+
+    with pytest.raises(SystemExit, match=rf"^admin: Nobody else .*: Round Table \({group.id}\)"):
+        await asyncio.to_thread(admin.main, ["deactivate", arthur.email])
+
+    await busy_world.sign_in(arthur)
+
+
+async def test_hundreds_are_not_all_named(client: AsyncClient, world: World) -> None:
+    arthur = await world.user("arthur")
+    headers = await world.sign_in(arthur)
+    await world.sql("INSERT INTO user_group (name) SELECT 'Group ' || i FROM generate_series(1, 101) i")
+    await world.sql("INSERT INTO membership SELECT g.id, u.id, 'owner' FROM user_group g, \"user\" u")
+
+    answer: dict[str, Any] = (await client.delete("/users/me", headers=headers)).json()
+
+    assert len(answer["groups"]) == 100

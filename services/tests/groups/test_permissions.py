@@ -1,0 +1,168 @@
+"""Who may do what in a group, as HTTP answers: the table is written by hand, and knows nothing of the domain's."""
+
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from accounts.domain.groups.permissions import Act
+from accounts.models import Role, User, UserGroup, Visibility
+from support.people import World
+
+CALLERS = ("anonymous", "outsider", "member", "admin", "owner", "superuser")
+CODES = {
+    "401": "UNAUTHORIZED",
+    "403": "GROUP_FORBIDDEN",
+    "404": "GROUP_NOT_FOUND",
+    "404m": "MEMBER_NOT_FOUND",
+    "404u": "USER_NOT_FOUND",
+}
+# What it is, which line of the domain's table it is about, and the answers to each caller in turn; "+" is an answer
+# that shows addresses.
+TABLE = """
+                                                  in a public group              | in a private one
+                                                  anon  outs memb admn ownr supr | anon  outs memb admn ownr supr
+
+read the group                     SEE              200  200  200  200  200  200 |  404  404  200  200  200  200
+list the members                   LIST_MEMBERS     200  200  200  200  200  200 |  404  404  200  200  200  200
+see their addresses                SEE_ADDRESSES    200  200  200+ 200+ 200+ 200+|  404  404  200+ 200+ 200+ 200+
+search them by address             SEE_ADDRESSES    403  403  200  200  200  200 |  404  404  200  200  200  200
+leave                              LEAVE            401  403  204  204  204  404m|  401  404  204  204  204  404m
+
+rename                             CHANGE           401  403  403  200  200  200 |  401  404  403  200  200  200
+describe                           CHANGE           401  403  403  200  200  200 |  401  404  403  200  200  200
+set the visibility                 SET_VISIBILITY   401  403  403  403  200  200 |  401  404  403  403  200  200
+delete                             DELETE           401  403  403  403  204  204 |  401  404  403  403  204  204
+
+add an acquaintance                ADD_MEMBERS      401  403  403  201  201  201 |  401  404  403  201  201  201
+add an acquaintance as an admin    ADD_MEMBERS      401  403  403  201  201  201 |  401  404  403  201  201  201
+add an acquaintance as an owner    HANDLE_OWNERS    401  403  403  403  201  201 |  401  404  403  403  201  201
+add a stranger                     ADD_STRANGERS    401  403  403  404u 404u 201 |  401  404  403  404u 404u 201
+add nobody                         ADD_STRANGERS    401  403  403  404u 404u 404u|  401  404  403  404u 404u 404u
+make oneself an owner              HANDLE_OWNERS    401  403  403  403  200  201 |  401  404  403  403  200  201
+
+make a member an admin             CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
+demote an admin                    CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
+make a member an owner             HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+make an admin an owner             HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+demote an owner                    HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+change the role of a stranger      CHANGE_ROLES     401  403  403  404m 404m 404m|  401  404  403  404m 404m 404m
+put a member as an admin           CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
+put a member as what it is         CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
+put a member as an owner           HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+put an owner as a member           HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+
+remove a member                    REMOVE_MEMBERS   401  403  403  204  204  204 |  401  404  403  204  204  204
+remove an admin                    REMOVE_MEMBERS   401  403  403  204  204  204 |  401  404  403  204  204  204
+remove an owner                    HANDLE_OWNERS    401  403  403  403  204  204 |  401  404  403  403  204  204
+remove a stranger                  REMOVE_MEMBERS   401  403  403  404m 404m 404m|  401  404  403  404m 404m 404m
+transfer to a member               TRANSFER         401  403  403  403  200  200 |  401  404  403  403  200  200
+transfer to a stranger             TRANSFER         401  403  403  403  404m 404m|  401  404  403  403  404m 404m
+"""
+# Lines of the domain's table that other files test.
+ELSEWHERE = {"EXPORT": "test_bulk.py", "IMPORT": "test_bulk.py", "INVITE": "test_invitations.py"}
+ROWS = [(line[:35].strip(), line[35:50].strip(), line[50:].split("|")) for line in TABLE.splitlines()[4:] if line]
+# Users are named by what they are; "self" is the caller.
+ACTIONS: dict[str, tuple[str, str, Any]] = {
+    "read the group": ("GET", "", None),
+    "list the members": ("GET", "/users", None),
+    "see their addresses": ("GET", "/users", None),
+    "search them by address": ("GET", "/users?email=a", None),
+    "leave": ("DELETE", "/users/self", None),
+    "rename": ("PATCH", "", {"name": "Square Table"}),
+    "describe": ("PATCH", "", {"description": "It has corners"}),
+    "set the visibility": ("PATCH", "", None),
+    "delete": ("DELETE", "", None),
+    "add an acquaintance": ("PUT", "/users/acquaintance", {"role": "member"}),
+    "add an acquaintance as an admin": ("PUT", "/users/acquaintance", {"role": "admin"}),
+    "add an acquaintance as an owner": ("PUT", "/users/acquaintance", {"role": "owner"}),
+    "add a stranger": ("PUT", "/users/stranger", {"role": "member"}),
+    "add nobody": ("PUT", "/users/nobody", {"role": "member"}),
+    "make oneself an owner": ("PUT", "/users/self", {"role": "owner"}),
+    "make a member an admin": ("PATCH", "/users/a-member", {"role": "admin"}),
+    "demote an admin": ("PATCH", "/users/an-admin", {"role": "member"}),
+    "make a member an owner": ("PATCH", "/users/a-member", {"role": "owner"}),
+    "make an admin an owner": ("PATCH", "/users/an-admin", {"role": "owner"}),
+    "demote an owner": ("PATCH", "/users/an-owner", {"role": "admin"}),
+    "change the role of a stranger": ("PATCH", "/users/stranger", {"role": "admin"}),
+    "put a member as an admin": ("PUT", "/users/a-member", {"role": "admin"}),
+    "put a member as what it is": ("PUT", "/users/a-member", {"role": "member"}),
+    "put a member as an owner": ("PUT", "/users/a-member", {"role": "owner"}),
+    "put an owner as a member": ("PUT", "/users/an-owner", {"role": "member"}),
+    "remove a member": ("DELETE", "/users/a-member", None),
+    "remove an admin": ("DELETE", "/users/an-admin", None),
+    "remove an owner": ("DELETE", "/users/an-owner", None),
+    "remove a stranger": ("DELETE", "/users/stranger", None),
+    "transfer to a member": ("POST", "/transfer", {"user_id": "a-member"}),
+    "transfer to a stranger": ("POST", "/transfer", {"user_id": "stranger"}),
+}
+ROLES = {
+    "member": Role.MEMBER, "admin": Role.ADMIN, "owner": Role.OWNER,
+    "a-member": Role.MEMBER, "an-admin": Role.ADMIN, "an-owner": Role.OWNER,
+}  # fmt: skip
+NOBODY = "01999999-9999-7999-8999-999999999999"
+
+
+class Scene:
+    """A group, somebody of every standing, and whoever things are done to."""
+
+    def __init__(self, world: World, caller: str, group: UserGroup, people: dict[str, User]) -> None:
+        self.world, self.caller, self.group, self.people = world, caller, group, people
+        self.ids = {name: str(user.id) for name, user in people.items()} | {"nobody": NOBODY}
+        self.ids["self"] = self.ids.get(caller, NOBODY)
+        self.headers: dict[str, str] = {}
+
+    async def ask(self, action: str) -> str:
+        """Do it, say how it was answered, and undo it."""
+        method, path, body = ACTIONS[action]
+        before, _, name = path.rpartition("/")
+        path = f"{before}/{self.ids.get(name, name)}" if name else path
+        if action == "set the visibility":
+            body = {"visibility": "private" if self.group.visibility == "public" else "public"}
+        elif method == "POST":
+            body = {"user_id": self.ids[body["user_id"]]}
+        undone = await self.world.sessionmaker.kw["bind"].begin_nested()
+        url = f"/user-groups/{self.group.id}{path}"
+        answer = await self.world.client.request(method, url, json=body, headers=self.headers)
+        await undone.rollback()
+        return told(answer, action)
+
+
+def told(answer: Response, action: str) -> str:
+    if answer.is_success:
+        shows = action == "see their addresses" and all("email" in member for member in answer.json())
+        return f"{answer.status_code}{'+' if shows else ''}"
+    code = answer.json()["detail"]
+    return next((cell for cell, each in CODES.items() if (cell[:3], each) == (str(answer.status_code), code)), code)
+
+
+@pytest.fixture
+async def scene(world: World, caller: str, visibility: Visibility) -> Scene:
+    people = {name: await world.user(name) for name in (*ROLES, "outsider", "acquaintance", "stranger")}
+    people["superuser"] = await world.user("superuser", superuser=True)
+    group = await world.group("Round Table", visibility, members={people[name]: ROLES[name] for name in ROLES})
+    known = (*ROLES, "outsider", "acquaintance")
+    await world.group("Hunt", Visibility.PRIVATE, members={people[name]: Role.MEMBER for name in known})
+    scene = Scene(world, caller, group, people)
+    if caller in people:
+        scene.headers = await world.sign_in(people[caller])
+    return scene
+
+
+@pytest.mark.parametrize("visibility", list(Visibility), ids=str)
+@pytest.mark.parametrize("caller", CALLERS)
+async def test_the_answers_are_those_of_the_table(scene: Scene, caller: str, visibility: Visibility) -> None:
+    side, column = list(Visibility).index(visibility), CALLERS.index(caller)
+    # A row may stand close to the line between the two: "200+|" is two words.
+    expected = {action: sides[side].split()[column] for action, _, sides in ROWS}
+
+    assert {action: await scene.ask(action) for action in expected} == expected
+
+
+def test_every_action_is_in_the_table() -> None:
+    assert [action for action, *_ in ROWS] == list(ACTIONS)
+    assert {len(side.split()) for _, _, sides in ROWS for side in sides} == {len(CALLERS)}
+
+
+def test_every_line_of_the_domain_is_tested() -> None:
+    assert {act for _, act, _ in ROWS} | ELSEWHERE.keys() == set(Act.__members__)

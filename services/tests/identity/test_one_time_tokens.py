@@ -1,0 +1,51 @@
+"""One-time tokens, where routes cannot look."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+from accounts.db.session import transaction
+from accounts.domain.identity.users import UserManager
+from accounts.models import Purpose, User
+from support.people import World
+
+
+async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> None:
+    arthur = await world.user("arthur")
+
+    async with transaction(world.sessionmaker) as session:
+        manager = UserManager(session, world.passwords, world.key)
+        await manager.forgot_password(arthur)
+        await manager.request_verify(arthur)
+
+    assert [(purpose, email) for purpose, email, _ in (await world.tokens())] == [
+        (Purpose.RESET, arthur.email),
+        (Purpose.VERIFY, arthur.email),
+    ]
+
+
+@pytest.mark.parametrize("email", ["arthur@camelot.example.com", "nobody@camelot.example.com"])
+async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -> None:
+    await world.user("arthur")
+
+    async with transaction(world.sessionmaker) as session:
+        await (await session.connection()).execute(text("SET LOCAL synchronous_commit = on"))
+        await UserManager(session, world.passwords, world.key).request(Purpose.RESET, email)
+        setting = await (await session.connection()).scalar(text("SHOW synchronous_commit"))
+
+    assert setting == "off"
+
+
+async def test_nobody_gets_a_token_who_is_deleted_at_the_same_instant(busy_world: World) -> None:
+    arthur = await busy_world.user("arthur")
+
+    async with transaction(busy_world.sessionmaker) as session:
+        await session.delete(await session.get_one(User, arthur.id))
+        await session.flush()
+        asking = asyncio.create_task(busy_world.client.post("/auth/forgot-password", json={"email": arthur.email}))
+        await asyncio.sleep(0.3)
+        assert not asking.done()
+
+    assert (await asking).status_code == 202
+    assert (await busy_world.tokens()) == []

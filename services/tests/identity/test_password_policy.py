@@ -1,0 +1,117 @@
+"""Passwords that guessers try first, and those that they don't."""
+
+import secrets
+import string
+import time
+
+import pytest
+
+from accounts.domain.identity.password_policy import objection
+from accounts.seeder.sample import PASSWORD as SAMPLE_PASSWORD
+
+ABOUT = ("king.arthur@camelot.example.com", "Arthur Pendragon")
+FULL_WIDTH = "".join(chr(ord(each) + 0xFEE0) for each in "arthurpendragon")
+SIGNS = "@({[<!|$+%#&"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",
+        "P@ssw0rd2024!",
+        "p@$$w0rd-2024",
+        "passwordpassword",
+        "Administrator",
+        "letmeinletmein",
+        "iloveyouforever",
+        "dragon123456",
+        "Summer2024!!!",
+        "123456789012",
+        "12 34 56 78 90",
+        "aaaaaaaaaaaa",
+        "😀" * 12,
+        "abcdefghijkl",
+        "qwertyuiop[]",
+        "1qaz2wsx3edc",
+        "1q2w3e4r5t6y",
+        "!@#$%^&*()_+",
+        "01/01/1990 01",
+        "-" * 12,
+        "password" * 16,
+        "1990" * 32,
+    ],
+)
+def test_what_is_guessed_early_is_refused(password: str) -> None:
+    assert "first passwords to be guessed" in (objection(password, 12, ABOUT) or "")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "king.arthur@camelot.example.com",
+        "KING.ARTHUR2026",
+        "1king-arthur1",
+        "Arthur Pendragon",
+        "42arthurpendragon42",
+        FULL_WIDTH,
+        "arthur12345678",
+        "camelot.example.com",
+        "accounts-2026",
+        "Accounts 12345",
+    ],
+)
+def test_what_belongs_to_its_user_or_the_service_is_refused(password: str) -> None:
+    assert "a name or an address" in (objection(password, 12, ABOUT) or "")
+
+
+@pytest.mark.parametrize("password", ["accounts-accounts", "arthurarthur", "@rthur-P3ndr@gon"])
+def test_a_name_in_disguise_is_refused(password: str) -> None:
+    assert objection(password, 12, ABOUT)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        SAMPLE_PASSWORD,
+        "guinevere-and-lancelot",
+        "a-sword-in-a-stone",
+        "my cat likes fish",
+        "i-like-trains",
+        "Zażółć gęślą jaźń",
+        "王様の剣は石に刺さっている",
+        "kx8#Lq2!vTz9",
+        "a" * 64 + "-guinevere-and-lancelot",
+        "the king's sword is in a stone " * 4,
+    ],
+)
+def test_others_are_accepted_whatever_they_are_composed_of(password: str) -> None:
+    assert objection(password, 12, ABOUT) is None
+
+
+def test_what_a_password_manager_makes_is_accepted() -> None:
+    made = ["".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16)) for _ in range(100)]
+
+    assert [each for each in made if objection(each, 12, ABOUT)] == []
+
+
+@pytest.mark.parametrize(("shortest", "length", "accepted"), [(12, 11, False), (12, 12, True), (15, 12, False)])
+def test_length_counts_in_characters(shortest: int, length: int, *, accepted: bool) -> None:
+    assert (objection("gęślą-trzcina"[:length], shortest, ABOUT) is None) is accepted
+
+
+def test_the_longest_password_has_128_characters() -> None:
+    assert objection("guinevere and " * 9 + "xy", 12) is None
+    assert "12 to 128" in (objection("guinevere and " * 9 + "xyz", 12) or "")
+
+
+@pytest.mark.parametrize("alphabet", [SIGNS, string.punctuation, string.digits, "1734680952abcegilostz", "17"])
+def test_no_password_takes_long(alphabet: str) -> None:
+    """What zxcvbn would chew on for seconds, with the interpreter's lock held."""
+    objection("the first call reads the lists", 12)
+    passwords = ["".join(secrets.choice(alphabet) for _ in range(128)) for _ in range(20)]
+    before = time.thread_time()
+
+    for password in passwords:
+        objection(password, 12, ABOUT)
+
+    assert (time.thread_time() - before) / len(passwords) < 0.05

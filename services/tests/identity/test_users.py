@@ -1,0 +1,211 @@
+"""Users: oneself, and, for superusers, everybody."""
+
+import asyncio
+import uuid
+
+import pytest
+from httpx2 import AsyncClient
+
+from accounts.models import Role
+from support.people import PASSWORD, World
+
+NOBODY = uuid.UUID("01999999-9999-7999-8999-999999999999")
+NEW_PASSWORD = "a-sword-in-a-stone"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/authenticated-route"),
+        ("GET", "/users/me"),
+        ("PATCH", "/users/me"),
+        ("GET", f"/users/{NOBODY}"),
+        ("PATCH", f"/users/{NOBODY}"),
+        ("DELETE", f"/users/{NOBODY}"),
+    ],
+)
+class TestWhoMay:
+    async def test_not_strangers(self, client: AsyncClient, method: str, path: str) -> None:
+        response = await client.request(method, path, json={} if method == "PATCH" else None)
+
+        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+    async def test_not_the_inactive(self, client: AsyncClient, world: World, method: str, path: str) -> None:
+        arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
+        headers, admin = await world.sign_in(arthur), await world.sign_in(morgana)
+        await client.patch(f"/users/{arthur.id}", json={"is_active": False}, headers=admin)
+
+        response = await client.request(method, path, json={} if method == "PATCH" else None, headers=headers)
+
+        assert response.status_code == 401
+
+    async def test_others_only_superusers(self, client: AsyncClient, world: World, method: str, path: str) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+
+        response = await client.request(method, path, json={} if method == "PATCH" else None, headers=headers)
+
+        assert response.status_code == (403 if str(NOBODY) in path else 200)
+
+
+class TestMe:
+    async def test_reads_oneself(self, client: AsyncClient, world: World) -> None:
+        arthur = await world.user("arthur")
+        headers = await world.sign_in(arthur)
+
+        me = (await client.get("/users/me", headers=headers)).json()
+        greeting = (await client.get("/authenticated-route", headers=headers)).json()
+
+        assert (me["id"], me["email"], me["display_name"]) == (str(arthur.id), arthur.email, "Arthur")
+        assert greeting == {"message": f"Hello {arthur.email}!"}
+
+    async def test_changes_what_is_named_and_nothing_else(self, client: AsyncClient, world: World) -> None:
+        headers = await world.sign_in(await world.user("arthur", is_verified=True))
+        before = (await client.get("/users/me", headers=headers)).json()
+
+        response = await client.patch("/users/me", json={"display_name": " Arthur, King "}, headers=headers)
+
+        assert response.status_code == 200
+        after = response.json()
+        assert after == before | {"display_name": "Arthur, King", "updated_at": after["updated_at"]}
+        assert (await client.get("/users/me", headers=headers)).json() == after
+
+    async def test_an_empty_change_changes_nothing(self, client: AsyncClient, world: World) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+        before = (await client.get("/users/me", headers=headers)).json()
+
+        assert (await client.patch("/users/me", json={}, headers=headers)).json() == before
+
+    async def test_cannot_promote_oneself(self, client: AsyncClient, world: World) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+
+        response = await client.patch("/users/me", json={"is_superuser": True, "is_verified": True}, headers=headers)
+
+        assert (response.json()["is_superuser"], response.json()["is_verified"]) == (False, False)
+
+    @pytest.mark.parametrize("field", ["email", "password", "display_name"])
+    async def test_null_is_not_a_value(self, client: AsyncClient, world: World, field: str) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+
+        response = await client.patch("/users/me", json={field: None}, headers=headers)
+
+        assert response.status_code == 422
+
+    async def test_a_new_password_takes_the_old_ones_place(self, client: AsyncClient, world: World) -> None:
+        arthur = await world.user("arthur")
+        headers = await world.sign_in(arthur)
+
+        weak = await client.patch("/users/me", json={"password": "short"}, headers=headers)
+        good = await client.patch("/users/me", json={"password": NEW_PASSWORD}, headers=headers)
+
+        assert (weak.status_code, weak.json()["detail"]) == (400, "UPDATE_USER_INVALID_PASSWORD")
+        assert good.status_code == 200
+        assert (await world.login(arthur, PASSWORD)).status_code == 400
+        assert (await world.login(arthur, NEW_PASSWORD)).status_code == 200
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"password": "password1234"},
+            {"password": "arthur12345678"},
+            {"password": "percival-percival", "email": "percival@camelot.example.com"},
+            {"password": "sir.percival1234", "display_name": "Sir Percival"},
+        ],
+    )
+    async def test_a_new_password_is_not_one_that_is_guessed_early(
+        self, client: AsyncClient, world: World, change: dict[str, str]
+    ) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+
+        response = await client.patch("/users/me", json=change, headers=headers)
+
+        assert (response.status_code, response.json()["detail"]) == (400, "UPDATE_USER_INVALID_PASSWORD")
+
+
+class TestOthers:
+    async def test_superusers_read_change_and_delete(self, client: AsyncClient, world: World) -> None:
+        arthur = await world.user("arthur")
+        admin = await world.sign_in(await world.user("morgana", superuser=True))
+        path = f"/users/{arthur.id}"
+
+        assert (await client.get(path, headers=admin)).json()["email"] == arthur.email
+        changed = await client.patch(path, json={"is_verified": True, "is_superuser": True}, headers=admin)
+        assert (changed.json()["is_verified"], changed.json()["is_superuser"]) == (True, True)
+        assert (await client.delete(path, headers=admin)).status_code == 204
+        assert (await client.get(path, headers=admin)).status_code == 404
+
+    @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+    async def test_nobody_is_not_found(self, client: AsyncClient, world: World, method: str) -> None:
+        admin = await world.sign_in(await world.user("morgana", superuser=True))
+
+        response = await client.request(
+            method, f"/users/{NOBODY}", json={} if method == "PATCH" else None, headers=admin
+        )
+
+        assert (response.status_code, response.json()["detail"]) == (404, "USER_NOT_FOUND")
+
+    @pytest.mark.parametrize("value", [None, 0, "false"])
+    async def test_a_flag_is_true_or_false(self, client: AsyncClient, world: World, value: object) -> None:
+        morgana = await world.user("morgana", superuser=True)
+
+        response = await client.patch(
+            f"/users/{morgana.id}", json={"is_verified": value}, headers=await world.sign_in(morgana)
+        )
+
+        assert response.status_code == 422
+
+    async def test_deleting_a_user_ends_the_memberships_and_keeps_the_group(
+        self, client: AsyncClient, world: World
+    ) -> None:
+        arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
+        group = await world.group("Round Table", members={arthur: Role.ADMIN})
+        admin = await world.sign_in(morgana)
+
+        assert (await client.delete(f"/users/{arthur.id}", headers=admin)).status_code == 204
+
+        assert (await client.get(f"/user-groups/{group.id}/users")).json() == []
+
+    async def test_deleting_somebody_ends_their_sign_in(self, client: AsyncClient, world: World) -> None:
+        arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
+        headers = await world.sign_in(arthur)
+
+        await client.delete(f"/users/{arthur.id}", headers=await world.sign_in(morgana))
+
+        assert (await client.get("/users/me", headers=headers)).status_code == 401
+
+
+class TestLastSuperuser:
+    @pytest.mark.parametrize("change", [{"is_superuser": False}, {"is_active": False}, None])
+    async def test_stays(self, client: AsyncClient, world: World, change: dict[str, bool] | None) -> None:
+        morgana = await world.user("morgana", superuser=True)
+        await world.user("merlin", superuser=True, is_active=False)
+        admin = await world.sign_in(morgana)
+        path = f"/users/{morgana.id}"
+
+        response = await (
+            client.patch(path, json=change, headers=admin) if change else client.delete(path, headers=admin)
+        )
+
+        assert (response.status_code, response.json()["detail"]) == (409, "LAST_SUPERUSER")
+
+    async def test_stays_when_two_demote_each_other_at_once(self, busy_world: World) -> None:
+        morgana, merlin = [await busy_world.user(name, superuser=True) for name in ("morgana", "merlin")]
+        tickets = [(merlin, await busy_world.sign_in(morgana)), (morgana, await busy_world.sign_in(merlin))]
+
+        responses = await asyncio.gather(
+            *(
+                busy_world.client.patch(f"/users/{other.id}", json={"is_superuser": False}, headers=headers)
+                for other, headers in tickets
+            )
+        )
+
+        assert sorted(response.status_code for response in responses) in ([200, 403], [200, 409])
+
+    async def test_two_deletions_of_one_user_at_once_are_one(self, busy_world: World) -> None:
+        arthur = await busy_world.user("arthur")
+        admin = await busy_world.sign_in(await busy_world.user("morgana", superuser=True))
+
+        responses = await asyncio.gather(
+            *(busy_world.client.delete(f"/users/{arthur.id}", headers=admin) for _ in range(5))
+        )
+
+        assert sorted(response.status_code for response in responses) == [204] + [404] * 4

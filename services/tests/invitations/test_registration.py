@@ -1,0 +1,119 @@
+"""Invitations of people without an account, from the mail to the membership; and what is recorded of them all."""
+
+import pytest
+
+from accounts.models import MailKind, Role
+from support.invitations import GALAHAD, Table, accept, me, own, register, table_of, told
+from support.people import PASSWORD, World
+
+BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
+OTHER_ADDRESS = (403, "INVITATION_OTHER_ADDRESS")
+
+
+@pytest.fixture
+async def table(world: World) -> Table:
+    return await table_of(world)
+
+
+@pytest.fixture
+async def galahad(world: World) -> dict[str, str]:
+    """Galahad's headers; his address is verified, and he belongs to no group."""
+    return await world.sign_in(await world.user("galahad", is_verified=True))
+
+
+class TestSomebodyNew:
+    async def test_signs_up_with_the_token_and_is_a_verified_member(self, world: World, table: Table) -> None:
+        token = await table.token(GALAHAD, role=Role.ADMIN)
+
+        answer = await register(world, GALAHAD.upper(), token)
+
+        assert answer.status_code == 201
+        assert answer.json()["is_verified"] is True
+        assert token not in answer.text
+        assert (await table.roles())["GALAHAD"] == "admin"
+        assert told(await accept(world, token, await world.sign_in(GALAHAD))) == BAD_TOKEN
+
+    async def test_has_no_account_if_the_token_is_no_good(self, world: World, table: Table) -> None:
+        token = await table.token(GALAHAD)
+
+        assert told(await register(world, GALAHAD, "x" * 43)) == BAD_TOKEN
+        assert told(await register(world, "mordred@camelot.example.com", token)) == OTHER_ADDRESS
+        assert told(await register(world, GALAHAD, token, "short")) == (400, "REGISTER_INVALID_PASSWORD")
+
+        assert [(await world.login(f"{name}@camelot.example.com")).status_code for name in ("galahad", "mordred")] == [
+            400,
+            400,
+        ]
+        assert (await register(world, GALAHAD, token)).status_code == 201
+
+    async def test_is_not_told_that_an_address_is_taken_whatever_the_token(self, world: World, table: Table) -> None:
+        token = await table.token(GALAHAD)
+        await world.user("galahad")
+
+        answers = [await register(world, GALAHAD, each) for each in (token, "x" * 43)]
+        stranger = await register(world, "nobody@x.org", token)
+
+        assert [each.status_code for each in answers] == [201, 400]
+        assert answers[0].json()["is_verified"] is True  # as of somebody new
+        assert told(answers[1]) == (400, "INVITATION_BAD_TOKEN")
+        assert told(stranger) == (403, "INVITATION_OTHER_ADDRESS")
+        assert "galahad" not in await table.roles()
+        assert [mail.email for mail in await world.mails(MailKind.ACCOUNT_EXISTS)] == [GALAHAD]
+
+    async def test_finds_the_invitation_after_verifying(self, world: World, table: Table) -> None:
+        await table.token(GALAHAD)
+        await world.client.post("/auth/register", json={"email": GALAHAD, "password": PASSWORD})
+        headers = await world.sign_in(GALAHAD)
+        assert await own(world, headers) == []
+
+        await world.client.post("/auth/request-verify-token", json={"email": GALAHAD})
+        await world.client.post("/auth/verify", json={"token": (await world.token())})
+
+        assert [each["group"]["name"] for each in await own(world, headers)] == ["Round Table"]
+
+    async def test_is_not_made_with_a_token_by_a_superuser(self, world: World, table: Table) -> None:
+        token = await table.token(GALAHAD)
+        morgana = await world.sign_in(await world.user("morgana", superuser=True))
+        body = {"email": GALAHAD, "password": PASSWORD, "invitation": token}
+
+        assert (await world.client.post("/users", json=body, headers=morgana)).json()["is_verified"] is False
+        assert "galahad" not in await table.roles()
+
+
+async def test_what_happens_is_recorded_without_addresses_and_tokens(
+    world: World, table: Table, galahad: dict[str, str]
+) -> None:
+    morgana = await world.sign_in(await world.user("morgana", superuser=True))
+    guinevere, galahads = [(await me(world, headers))["id"] for headers in (table.admin, galahad)]
+    one = f"{table.path}/{(await table.invite(GALAHAD)).json()['id']}"
+    await world.client.post(f"{one}/resend", headers=table.admin)
+    await world.client.delete(one, headers=table.admin)
+    for answer in ("decline", "accept"):
+        await world.client.post(f"/invitations/{answer}", json={"token": await table.token(GALAHAD)}, headers=galahad)
+    kays = (await register(world, "kay@x.example.com", await table.token("kay@x.example.com"))).json()["id"]
+
+    events = (await world.client.get("/audit?limit=200", headers=morgana)).json()
+
+    told = [
+        (each["action"].removeprefix("invitation."), each["actor_id"], each["user_id"])
+        for each in reversed(events)
+        if each["action"].startswith("invitation.")
+    ]
+    assert told == [
+        ("created", guinevere, None), ("resent", guinevere, None), ("revoked", guinevere, None),
+        ("created", guinevere, None), ("declined", None, None),
+        ("created", guinevere, None), ("accepted", galahads, galahads),
+        ("created", guinevere, None), ("accepted", kays, kays),
+    ]  # fmt: skip
+    kays_own = [(each["action"], each["actor_id"]) for each in reversed(events) if each["user_id"] == kays]
+    assert kays_own == [
+        (action, kays)
+        for action in ("user.created", "membership.created", "invitation.accepted", "user.changed")
+    ]  # fmt: skip
+    assert all(
+        (each["group_id"], each["detail"]) == (table.group.id, {"role": "member"})
+        for each in events
+        if each["action"].startswith("invitation.")
+    )
+    assert "@" not in str([each["detail"] for each in events])
+    assert not any(token in str(events) for _, _, token in (await world.tokens()))

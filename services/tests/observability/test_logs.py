@@ -1,0 +1,71 @@
+"""Lines of the log: for programs in production, for people in development, and without what is nobody's business."""
+
+import io
+import json
+import logging
+from logging.config import dictConfig
+from typing import Any
+
+import pytest
+
+from accounts.observability import logs
+from accounts.settings import Environment, get_settings
+
+TOKEN = "vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"
+
+
+@pytest.fixture(params=[Environment.PRODUCTION, Environment.DEVELOPMENT])
+def environment(request: pytest.FixtureRequest) -> Environment:
+    return Environment(request.param)
+
+
+def logged(environment: Environment, message: str, *arguments: object, **more: Any) -> str:
+    """Log by a logger of its own, with the project's formatter."""
+    config = logs.config(get_settings().model_copy(update={"environment": environment}))
+    stream = io.StringIO()
+    config["handlers"]["stderr"]["stream"] = stream
+    config["loggers"] = {"a test": {"handlers": ["stderr"], "level": "INFO", "propagate": False}}
+    del config["root"]
+    dictConfig(config)
+    logging.getLogger("a test").error(message, *arguments, **more)
+    return stream.getvalue()
+
+
+def test_is_json_in_production() -> None:
+    before = logs.REQUEST_ID.set("abc")
+    line = json.loads(logged(Environment.PRODUCTION, "hello %s", "world", extra={"status": 200}))
+    logs.REQUEST_ID.reset(before)
+
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "hello world", "level": "error", "logger": "a test", "request_id": "abc", "status": 200}
+
+
+def test_a_request_is_json_too() -> None:
+    about = dict.fromkeys(logs.REQUEST_FIELDS) | {"request_id": "abc", "status": 200}
+    record = logging.makeLogRecord({"name": logs.REQUESTS, "msg": "request"} | about)
+
+    line = json.loads(logs.RequestLine().format(record))
+
+    assert line.pop("timestamp").endswith("Z")
+    assert line == about | {"event": "request", "level": "info", "logger": "accounts.requests"}
+
+
+def test_is_to_be_read_in_development() -> None:
+    line = logged(Environment.DEVELOPMENT, "hello", extra={"status": 200})
+
+    assert "hello" in line
+    assert "status=200" in line
+
+
+def test_tells_no_address_and_no_token(environment: Environment) -> None:
+    error = ValueError(f"Key (lower(email))=(arthur@camelot.example.com) exists, token={TOKEN}")
+    text = logged(environment, "to <arthur@camelot.example.com>: %s", TOKEN, exc_info=error)
+
+    assert "ValueError" in text
+    assert "Key (lower(email))=(…) exists, token=…" in text
+    assert "arthur" not in text
+    assert TOKEN not in text
+
+
+def test_cannot_be_forged_in_production() -> None:
+    assert logged(Environment.PRODUCTION, "%s", 'x"}\n{"event": "forged"}').count("\n") == 1

@@ -1,0 +1,66 @@
+"""How traces are sent: by each worker, in nobody's way, and not at all where nobody wants them."""
+
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from accounts.observability import tracing
+from accounts.settings import Settings
+from benchmarks.servers import free_port
+from support.gunicorn import gunicorn
+from support.otlp import collecting, traced
+
+OFF = "import sys; from accounts.api.app import create_app; create_app(); print(*sys.modules)"
+
+
+@pytest.mark.parametrize("listens", [False, True])
+async def test_a_collector_that_does_not_answer_hinders_nobody(
+    fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, *, listens: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if listens else free_port()
+        async with traced(fresh_settings, monkeypatch, f"http://127.0.0.1:{port}") as client:
+            for _ in range(20):
+                assert (await client.get("/user-groups")).status_code == 200
+            begun = time.monotonic()
+
+        assert time.monotonic() - begun < 2 * tracing.SECONDS + 2
+
+
+def test_what_is_left_beyond_the_time_of_a_stop_is_dropped() -> None:
+    collected = InMemorySpanExporter()
+    exporter = tracing.Discreet(collected)
+    span = TracerProvider().get_tracer("a test").start_span("a test")
+    assert isinstance(span, ReadableSpan)
+
+    assert exporter.export([span]) is SpanExportResult.SUCCESS
+    exporter.until = 0
+    assert exporter.export([span]) is SpanExportResult.FAILURE
+    assert len(collected.get_finished_spans()) == 1
+
+
+def test_each_worker_sends_its_own(fresh_database: str) -> None:
+    with collecting() as collector:
+        with gunicorn(fresh_database, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as served:
+            served.ask("/user-groups", times=10)
+            served.master.terminate()
+            assert served.master.wait(20) == 0
+
+        assert len({span.trace_id for span in collector.named("GET /user-groups")}) == 10
+
+
+def test_nothing_of_it_is_imported_when_it_is_off() -> None:
+    found = subprocess.run([sys.executable, "-c", OFF], capture_output=True, text=True, check=True).stdout.split()
+
+    assert "opentelemetry.trace" in found  # of FastAPI's own
+    assert not [
+        name
+        for name in found
+        if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.instr"))
+    ]

@@ -1,0 +1,251 @@
+"""Attempts are limited, exactly; nobody locks out somebody else; and no answer tells who has an account."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+from starlette.types import Receive, Scope, Send
+
+from accounts.api.app import create_app
+from accounts.models import Purpose
+from support.people import PASSWORD, World
+
+NEW_PASSWORD = "a-sword-in-a-stone"
+MY_OWN = "/users/me/invitations/{invitation_id}/accept"  # takes no token, and sends none
+IMPORT = "/user-groups/{group_id}/users/import"
+HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
+
+
+@pytest.fixture
+def limit(world: World) -> Callable[[float], None]:
+    """Sets the limits, which the tests' settings make generous."""
+    return lambda scale: scale_limits(world, scale)
+
+
+def scale_limits(world: World, scale: float) -> None:
+    world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": scale})
+
+
+def client_at(world: World, address: str | None) -> AsyncClient:
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        client = address and (address, 50_000)
+        await world.app({**scope, "client": client, "state": dict(world.state)}, receive, send)
+
+    return AsyncClient(transport=ASGITransport(asgi, raise_app_exceptions=False), base_url="http://testserver")
+
+
+async def login(world: World, client: str | None, email: str, password: str = PASSWORD) -> Response:
+    form = {"username": email, "password": password}
+    return await client_at(world, client).post("/auth/jwt/login", data=form)
+
+
+async def statuses(world: World, times: int, client: str, email: str) -> list[int]:
+    return [(await login(world, client, email, "wrong")).status_code for _ in range(times)]
+
+
+class TestLogin:
+    async def test_evaluates_five_of_sixty_wrong_passwords_at_once(
+        self, busy_world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        arthur = await busy_world.user("arthur")
+        scale_limits(busy_world, 1)
+        verify, evaluated = busy_world.passwords.verify, []
+
+        async def spy(password: str, hashed: str | None) -> tuple[bool, str | None]:
+            evaluated.append(password)
+            answer: tuple[bool, str | None] = await verify(password, hashed)
+            return answer
+
+        monkeypatch.setattr(busy_world.passwords, "verify", spy)
+
+        answers = await asyncio.gather(*(login(busy_world, HOME, arthur.email, f"wrong {n}") for n in range(60)))
+
+        assert sorted(answer.status_code for answer in answers) == [400] * 5 + [429] * 55
+        assert len(evaluated) == 5
+
+    async def test_says_when_to_try_again(self, world: World, limit: Callable[[float], None]) -> None:
+        limit(1)
+        allowed = await login(world, HOME, "nobody@camelot.example.com")
+        await statuses(world, 4, HOME, "nobody@camelot.example.com")
+
+        refused = await login(world, HOME, "nobody@camelot.example.com")
+
+        assert allowed.status_code == 400
+        assert refused.status_code == 429
+        seconds = refused.headers["Retry-After"]
+        assert 1 <= int(seconds) <= 12
+        assert refused.headers["RateLimit"] == f'"default";r=0;t={seconds}'
+        assert refused.headers["RateLimit-Policy"] == '"default";q=5;w=60'
+        assert refused.headers["Content-Type"] == "application/json"
+        assert refused.json() == {
+            "title": "Too Many Requests", "status": 429, "detail": "TOO_MANY_ATTEMPTS",
+            "reason": f"Try again in {seconds} seconds.",
+            "error": "temporarily_unavailable", "error_description": f"Try again in {seconds} seconds.",
+        }  # fmt: skip
+
+    async def test_says_what_is_left(self, world: World, limit: Callable[[float], None]) -> None:
+        arthur = await world.user("arthur")
+        limit(1)
+
+        answer = await login(world, HOME, arthur.email)
+
+        assert answer.headers["RateLimit"] == '"default";r=4;t=12'
+
+    async def test_answers_alike_for_somebody_and_for_nobody(
+        self, world: World, limit: Callable[[float], None]
+    ) -> None:
+        arthur = await world.user("arthur")
+        limit(1)
+        somebody = [await login(world, HOME, arthur.email, "wrong") for _ in range(7)]
+        nobody = [await login(world, ELSEWHERE, "nobody@camelot.example.com", "wrong") for _ in range(7)]
+
+        assert [each.status_code for each in somebody] == [each.status_code for each in nobody]
+        assert [each.json()["detail"] for each in somebody] == [each.json()["detail"] for each in nobody]
+        assert [each.headers.keys() for each in somebody] == [each.headers.keys() for each in nobody]
+        assert somebody[-1].status_code == 429
+
+    async def test_keeps_no_owner_out_who_is_elsewhere(self, world: World, limit: Callable[[float], None]) -> None:
+        arthur = await world.user("arthur")
+        limit(1)
+
+        assert await statuses(world, 30, ELSEWHERE, arthur.email) == [400] * 5 + [429] * 25
+
+        assert (await login(world, HOME, arthur.email)).status_code == 200
+
+    async def test_starts_anew_after_a_success(self, world: World, limit: Callable[[float], None]) -> None:
+        arthur = await world.user("arthur")
+        limit(1)
+        await statuses(world, 4, HOME, arthur.email)
+
+        assert (await login(world, HOME, arthur.email)).status_code == 200
+
+        assert await statuses(world, 6, HOME, arthur.email) == [400] * 5 + [429]
+
+    async def test_limits_guessing_by_many_and_lets_those_in_who_are_known(
+        self, world: World, limit: Callable[[float], None]
+    ) -> None:
+        arthur = await world.user("arthur")
+        limit(0.1)  # ten an hour for an address, and one a minute for an address and a network
+        assert (await login(world, HOME, arthur.email)).status_code == 200
+
+        guesses = [(await login(world, f"198.51.100.{n}", arthur.email, "wrong")).status_code for n in range(12)]
+
+        assert guesses == [400] * 9 + [429] * 3  # the first sign-in was a stranger's, too
+        assert (await login(world, ELSEWHERE, arthur.email)).status_code == 429
+        assert (await login(world, HOME, arthur.email)).status_code == 200
+
+    async def test_knows_whoever_resets_the_password(self, world: World, limit: Callable[[float], None]) -> None:
+        arthur = await world.user("arthur")
+        limit(0.1)
+        for number in range(10):
+            await login(world, f"198.51.100.{number}", arthur.email, "wrong")
+        owner = client_at(world, HOME)
+        assert (await login(world, HOME, arthur.email)).status_code == 429
+
+        await owner.post("/auth/forgot-password", json={"email": arthur.email})
+        body = {"token": (await world.token()), "password": NEW_PASSWORD}
+        assert (await owner.post("/auth/reset-password", json=body)).status_code == 200
+
+        assert (await login(world, HOME, arthur.email, NEW_PASSWORD)).status_code == 200
+
+    async def test_limits_a_client_whatever_the_address(self, world: World, limit: Callable[[float], None]) -> None:
+        limit(0.1)  # six a minute
+
+        answers = [await login(world, HOME, f"{number}@camelot.example.com") for number in range(8)]
+        other = await login(world, ELSEWHERE, "0@camelot.example.com")
+
+        assert [answer.status_code for answer in answers] == [400] * 6 + [429] * 2
+        assert other.status_code == 400
+
+    async def test_counts_those_without_an_address_together(self, world: World, limit: Callable[[float], None]) -> None:
+        limit(0.1)
+
+        answers = [await login(world, None, f"{number}@camelot.example.com") for number in range(7)]
+
+        assert [answer.status_code for answer in answers] == [400] * 6 + [429]
+
+
+class TestMail:
+    @pytest.mark.parametrize(
+        ("path", "purpose"),
+        [("/auth/forgot-password", Purpose.RESET), ("/auth/request-verify-token", Purpose.VERIFY)],
+    )
+    async def test_reaches_a_mailbox_five_times_an_hour(
+        self, world: World, limit: Callable[[float], None], path: str, purpose: Purpose
+    ) -> None:
+        arthur = await world.user("arthur")
+        limit(1)
+
+        async def ask(email: str) -> list[tuple[int, int]]:
+            answers = [await client_at(world, f"192.0.2.{n}").post(path, json={"email": email}) for n in range(8)]
+            return [(answer.status_code, len(answer.headers)) for answer in answers]
+
+        assert await ask(arthur.email) == await ask("nobody@camelot.example.com")
+        assert [sent[:2] for sent in (await world.tokens())] == [(purpose, arthur.email)] * 5
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/auth/register", {"email": "{}@camelot.example.com", "password": PASSWORD}),
+        ("/auth/forgot-password", {"email": "{}@camelot.example.com"}),
+        ("/auth/request-verify-token", {"email": "{}@camelot.example.com"}),
+        ("/auth/reset-password", {"token": "{}", "password": PASSWORD}),
+        ("/auth/verify", {"token": "{}"}),
+        ("/auth/jwt/refresh", {"refresh_token": "{}", "grant_type": "refresh_token"}),
+    ],
+)
+async def test_a_client_is_limited(
+    world: World, limit: Callable[[float], None], path: str, body: dict[str, str]
+) -> None:
+    limit(0.01)
+
+    async def send(number: int) -> int:
+        values = {name: value.format(number) for name, value in body.items()}
+        form, json = (values, None) if "grant_type" in body else (None, values)
+        return (await client_at(world, HOME).post(path, data=form, json=json)).status_code
+
+    answers = [await send(number) for number in range(5)]
+
+    assert answers[0] != 429
+    assert answers[-1] == 429
+
+
+async def test_registering_counts_by_address(world: World, limit: Callable[[float], None]) -> None:
+    limit(0.2)  # one an hour
+    body = {"email": "king.arthur@camelot.example.com", "password": PASSWORD}
+
+    answers = [await client_at(world, f"192.0.2.{number}").post("/auth/register", json=body) for number in range(2)]
+
+    assert [answer.status_code for answer in answers] == [201, 429]
+
+
+@pytest.mark.parametrize("path", ["/auth/jwt/login", "/auth/cookie/login"])
+async def test_both_ways_to_sign_in_count_together(world: World, limit: Callable[[float], None], path: str) -> None:
+    arthur = await world.user("arthur")
+    limit(1)
+    form = {"username": arthur.email, "password": "wrong"}
+
+    answers = [await client_at(world, HOME).post(path, data=form) for _ in range(5)]
+
+    assert {answer.status_code for answer in answers} == {400}
+    assert (await login(world, HOME, arthur.email)).status_code == 429
+
+
+async def test_without_a_count_nothing_is_tried(world: World) -> None:
+    arthur = await world.user("arthur")
+    await world.sql("DROP TABLE throttle")
+
+    assert (await world.login(arthur)).status_code == 500
+
+
+def test_what_is_limited_says_so() -> None:
+    paths = create_app().openapi()["paths"]
+    limited = {
+        path for path, operations in paths.items() if "429" in operations.get("post", {"responses": ()})["responses"]
+    }
+    signing = {path for path in paths if path.startswith("/auth/") and "post" in paths[path]}
+
+    inviting = {path for path in paths if "/invitations" in path and "post" in paths[path]}
+    assert limited == {path for path in signing if not path.endswith("/logout")} | inviting - {MY_OWN} | {IMPORT}

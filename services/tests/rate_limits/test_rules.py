@@ -1,0 +1,87 @@
+"""Which attempts count together, and how long one waits."""
+
+from unicodedata import category
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import select
+
+from accounts.db.session import transaction
+from accounts.domain.errors import TooManyAttempts
+from accounts.domain.rate_limits import rules
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.models import Throttle
+from support.people import World
+
+ARTHUR = "king.arthur@camelot.example.com"
+MINUTES = 60
+
+
+async def wait(world: World, attempt: Attempt, client: str, address: str = "") -> int:
+    """The seconds that an attempt has to wait; none when it counts."""
+    try:
+        await rules.admit(world.connect, attempt, client, address)
+    except TooManyAttempts as refusal:
+        return refusal.seconds
+    return 0
+
+
+async def test_waits_grow_and_end(world: World) -> None:
+    """Somebody who never stops gets 50 attempts a day, and never waits for longer than half an hour."""
+    waits = []
+    for _ in range(120):
+        if seconds := await wait(world, Attempt.LOGIN, "192.0.2.1", ARTHUR):
+            waits.append(seconds)
+            await world.sql(f"UPDATE throttle SET arrival_at = arrival_at - interval '{seconds} s'")  # noqa: S608  # a number
+
+    assert [waits[0], waits[25], waits[-1]] == [pytest.approx(each, abs=2) for each in (12, 3 * MINUTES, 1728)]
+    assert max(waits) < 30 * MINUTES
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("unix", "", False),
+    ],
+)
+async def test_a_client_is_its_network(world: World, one: str, other: str, *, same: bool) -> None:
+    for _ in range(5):
+        assert not await wait(world, Attempt.LOGIN, one, ARTHUR)
+
+    assert bool(await wait(world, Attempt.LOGIN, other, ARTHUR)) is same
+
+
+@pytest.mark.parametrize(
+    ("spelling", "same"), [(ARTHUR.upper(), True), (ARTHUR.replace("i", "İ"), True), (f"{ARTHUR}x", False)]
+)
+async def test_spellings_of_one_address_count_together(world: World, spelling: str, *, same: bool) -> None:
+    for _ in range(5):
+        assert not await wait(world, Attempt.LOGIN, "192.0.2.1", ARTHUR)
+
+    assert bool(await wait(world, Attempt.LOGIN, "192.0.2.1", spelling)) is same
+
+
+async def test_letters_are_folded_as_users_are_found(world: World) -> None:
+    """Were the database's lower() to see one user where the count sees two, the limit would double with each letter."""
+    statement = "SELECT chr(n), lower(chr(n)) FROM generate_series(1, 131071) n WHERE n NOT BETWEEN 55296 AND 57343"
+    async with world.sessionmaker() as session:
+        letters = (await (await session.connection()).execute(text(statement))).all()
+
+    differing = [(letter, lower) for letter, lower in letters if rules._fold(letter) != rules._fold(lower)]
+    assert len(letters) > 100_000
+    assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
+
+
+async def test_stores_no_address_that_one_could_read(world: World) -> None:
+    for attempt in Attempt:
+        await rules.admit(world.connect, attempt, "192.0.2.1", ARTHUR)
+    async with transaction(world.sessionmaker) as session:
+        await rules.welcome(session, "192.0.2.1", ARTHUR)
+        keys = (await session.exec(select(Throttle.key))).all()
+
+    assert len(keys) > len(Attempt)
+    assert not [key for key in keys if "arthur" in key or "192.0.2" in key]

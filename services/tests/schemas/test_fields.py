@@ -1,0 +1,82 @@
+"""An address has many spellings and is one."""
+
+import asyncio
+
+import pytest
+from httpx2 import AsyncClient
+
+from accounts.models import MailKind
+from support.people import PASSWORD, World
+
+STORED = "Zoë@münchen.example.com"
+FULL_WIDTH = {ord("@"): "\uff20", ord("o"): "\uff4f", ord("."): "\uff0e"}
+SPELLINGS = [
+    STORED,
+    "  Zoë@münchen.example.com\t",
+    "ZOË@MÜNCHEN.EXAMPLE.COM",
+    "Zoe\u0308@mu\u0308nchen.example.com",
+    "Zoë@xn--mnchen-3ya.example.com",
+    "zoë@XN--MNCHEN-3YA.EXAMPLE.com",
+    STORED.translate(FULL_WIDTH),
+    "Zoë@münchen\u3002example\uff61com",
+]
+NO_ADDRESSES = [
+    "Zoë",
+    "@example.com",
+    "zoë@",
+    "zoë@xn--a.example.com",
+    "zoë@münchen..com",
+    "a b@example.com",
+    "\ufdfa@example.com",
+]
+
+
+async def register(client: AsyncClient, email: str) -> tuple[int, str]:
+    response = await client.post("/auth/register", json={"email": email, "password": PASSWORD})
+    return response.status_code, response.json().get("detail") or response.json()["email"]
+
+
+@pytest.mark.parametrize("email", SPELLINGS)
+async def test_every_spelling_signs_in_to_the_one_account(client: AsyncClient, world: World, email: str) -> None:
+    assert await register(client, STORED) == (201, STORED)
+
+    assert (await world.login(email)).status_code == 200
+    await register(client, email)
+    assert len(await world.mails(MailKind.ACCOUNT_EXISTS)) == 1
+
+
+@pytest.mark.parametrize("email", SPELLINGS)
+async def test_every_spelling_can_be_the_first(client: AsyncClient, world: World, email: str) -> None:
+    status, stored = await register(client, email)
+
+    assert (status, stored.lower(), stored.partition("@")[2]) == (201, STORED.lower(), "münchen.example.com")
+    assert (await world.login(STORED)).status_code == 200
+
+
+@pytest.mark.parametrize("email", SPELLINGS)
+async def test_every_spelling_gets_the_token(client: AsyncClient, world: World, email: str) -> None:
+    await register(client, STORED)
+
+    await client.post("/auth/forgot-password", json={"email": email})
+
+    assert {mail.email for mail in await world.mails()} == {STORED}  # never to what was typed
+
+
+async def test_one_account_comes_of_all_spellings_at_once(busy_world: World) -> None:
+    answers = await asyncio.gather(*(register(busy_world.client, email) for email in SPELLINGS))
+
+    assert {status for status, _ in answers} == {201}
+    assert len(await busy_world.mails(MailKind.VERIFY)) == 1
+    assert len(await busy_world.mails(MailKind.ACCOUNT_EXISTS)) == len(SPELLINGS) - 1
+
+
+async def test_addresses_that_differ_are_different(client: AsyncClient) -> None:
+    emails = ["zoe@example.com", "zoë@example.com", "zoe@fass.example.com", "zoe@faß.example.com", "z.oe@example.com"]
+
+    assert [await register(client, email) for email in emails] == [(201, email) for email in emails]
+
+
+@pytest.mark.parametrize("email", NO_ADDRESSES)
+async def test_what_is_no_address_is_refused_and_signs_nobody_in(client: AsyncClient, world: World, email: str) -> None:
+    assert await register(client, email) == (422, "REQUEST_INVALID")
+    assert (await world.login(email)).status_code == 400

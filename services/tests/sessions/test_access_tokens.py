@@ -1,0 +1,112 @@
+"""The key ring: rotation, algorithms, and what others can verify with."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import SecretStr
+
+from accounts.domain.sessions.access_tokens import AUDIENCE, KeyRing, key_ring
+from accounts.settings import get_settings
+from support.people import World
+
+USER, SESSION = uuid.uuid4(), uuid.uuid4()
+OLD, NEW = "the old secret which is long enough", "the new secret which is long enough"
+PAIRS: dict[str, Callable[[], Any]] = {
+    "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "RS256": lambda: rsa.generate_private_key(65537, 2048),
+}
+
+
+def pem(algorithm: str) -> str:
+    encoded: bytes = PAIRS[algorithm]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return encoded.decode()
+
+
+def ring(secret_key: str = OLD, signing_key: str = "", **changes: Any) -> KeyRing:
+    secrets = {"secret_key": SecretStr(secret_key), "signing_key": SecretStr(signing_key)}
+    return key_ring(get_settings().model_copy(update=secrets | changes))
+
+
+def test_what_is_signed_is_verified() -> None:
+    claims = ring().verify(ring().sign(USER, SESSION))
+
+    assert claims is not None
+    assert (claims.user_id, claims.session_id) == (USER, SESSION)
+
+
+def test_a_rotation_signs_nobody_out() -> None:
+    before, during, after = ring(OLD), ring(f"{NEW}, {OLD}"), ring(NEW)
+    old, new = before.sign(USER, SESSION), during.sign(USER, SESSION)
+
+    assert during.verify(old)
+    assert during.verify(new)
+    assert after.verify(new)
+    assert after.verify(old) is None
+
+
+def test_from_a_secret_to_a_pair_signs_nobody_out() -> None:
+    both = ring(OLD, pem("EdDSA"))
+
+    assert both.verify(ring(OLD).sign(USER, SESSION))
+    assert jwt.get_unverified_header(both.sign(USER, SESSION))["alg"] == "EdDSA"
+
+
+@pytest.mark.parametrize("algorithm", PAIRS)
+def test_others_verify_with_what_is_published(algorithm: str) -> None:
+    keys = ring(OLD, pem(algorithm) + pem("EdDSA"))
+    token = keys.sign(USER, SESSION)
+
+    published = jwt.PyJWKSet.from_dict(keys.jwks())
+    key = published[jwt.get_unverified_header(token)["kid"]]
+    claims = jwt.decode(token, key, audience=AUDIENCE, issuer="http://localhost:8000")
+
+    assert len(published.keys) == 2
+    assert key.algorithm_name == algorithm
+    assert claims["sub"] == str(USER)
+    assert not any(name in str(keys.jwks()) for name in ("'d'", "'k'", OLD))
+
+
+@pytest.mark.parametrize("algorithm", PAIRS)
+def test_a_public_key_is_no_secret_to_sign_with(algorithm: str) -> None:
+    keys = ring(OLD, pem(algorithm))
+    genuine = keys.sign(USER, SESSION)
+    header, claims = jwt.get_unverified_header(genuine), jwt.decode(genuine, options={"verify_signature": False})
+
+    for name in ("HS256", "none"):
+        secret = "" if name == "none" else str(keys.jwks()["keys"][0])
+        forged = jwt.encode(claims, secret, name, {"kid": header["kid"]})
+        assert keys.verify(forged) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"aud": "other"}, {"iss": "https://evil.example"}, {"exp": 1}, {"sid": "x"}, {"sub": "x"}, {"sid": None}]
+)
+def test_every_claim_counts(change: dict[str, Any]) -> None:
+    keys = ring()
+    genuine = keys.sign(USER, SESSION)
+    claims = jwt.decode(genuine, options={"verify_signature": False}) | change
+    changed = {name: value for name, value in claims.items() if value is not None}
+
+    assert keys.verify(jwt.encode(changed, OLD, "HS256", jwt.get_unverified_header(genuine))) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "a.b.c", "é", jwt.encode({}, OLD), jwt.encode({}, OLD, headers={"kid": "x"})]
+)
+def test_what_is_no_token_of_this_ring_is_nothing(token: str) -> None:
+    assert ring().verify(token) is None
+
+
+async def test_public_keys_are_published(world: World) -> None:
+    assert (await world.client.get("/.well-known/jwks.json")).json() == {"keys": []}
+
+    world.state["keys"] = ring(OLD, pem("EdDSA"))
+    (key,) = (await world.client.get("/.well-known/jwks.json")).json()["keys"]
+
+    assert (key["kty"], key["crv"], key["use"]) == ("OKP", "Ed25519", "sig")

@@ -1,0 +1,343 @@
+"""Sessions: what starts them, what ends them, and what is told of them."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from httpx2 import AsyncClient, Response
+from pydantic import SecretStr
+from sqlmodel import select
+
+from accounts.models import AuditEvent
+from support.people import PASSWORD, World
+
+NEW_PASSWORD = "a-sword-in-a-stone"
+ORIGIN = "http://testserver"
+
+
+async def refresh(world: World, token: str) -> Response:
+    return await world.client.post("/auth/jwt/refresh", data={"grant_type": "refresh_token", "refresh_token": token})
+
+
+async def tokens(world: World, name: str = "arthur") -> dict[str, Any]:
+    answer: dict[str, Any] = (await world.login(f"{name}@camelot.example.com")).json()
+    return answer
+
+
+def bearer(answer: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {answer['access_token']}"}
+
+
+async def me(world: World, headers: dict[str, str]) -> int:
+    return (await world.client.get("/users/me", headers=headers)).status_code
+
+
+class TestAccessToken:
+    async def test_names_its_session_and_its_times(self, world: World) -> None:
+        arthur = await world.user("arthur")
+
+        answer = await tokens(world)
+
+        claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
+        assert set(claims) == {"iss", "aud", "sub", "sid", "jti", "iat", "exp"}
+        assert (claims["sub"], claims["iss"], claims["aud"]) == (str(arthur.id), "http://localhost:8000", "accounts")
+        assert claims["exp"] - claims["iat"] == answer["expires_in"] == 900
+        assert jwt.get_unverified_header(answer["access_token"])["kid"]
+
+    async def test_is_worthless_once_its_session_has_expired(self, world: World) -> None:
+        await world.user("arthur")
+        answer = await tokens(world)
+
+        await world.sql("UPDATE user_session SET expires_at = now() - interval '1 second'")
+
+        assert await me(world, bearer(answer)) == 401
+        assert (await refresh(world, answer["refresh_token"])).status_code == 400
+
+    async def test_is_worthless_once_its_session_has_idled_out(self, world: World) -> None:
+        await world.user("arthur")
+        answer = await tokens(world)
+
+        await world.sql("UPDATE user_session SET last_seen_at = now() - interval '15 days'")
+
+        assert await me(world, bearer(answer)) == 401
+        assert (await refresh(world, answer["refresh_token"])).status_code == 400
+
+    async def test_of_one_user_does_not_fit_another_users_session(self, world: World) -> None:
+        await world.user("arthur")
+        mordred = await world.user("mordred")
+        session_id = jwt.decode((await tokens(world))["access_token"], options={"verify_signature": False})["sid"]
+
+        forged = world.state["keys"].sign(mordred.id, session_id)
+
+        assert await me(world, {"Authorization": f"Bearer {forged}"}) == 401
+
+
+class TestRefresh:
+    async def test_gives_new_tokens_that_are_not_to_be_stored(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+
+        response = await refresh(world, first["refresh_token"])
+
+        second = response.json()
+        assert response.status_code == 200
+        assert response.headers["Cache-Control"] == "no-store"
+        assert second["refresh_token"] != first["refresh_token"]
+        assert await me(world, bearer(second)) == 200
+
+    async def test_gives_a_second_tab_the_same_successor(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+
+        one, two = [(await refresh(world, first["refresh_token"])).json() for _ in range(2)]
+
+        assert one["refresh_token"] == two["refresh_token"]
+        assert await me(world, bearer(two)) == 200
+
+    async def test_gives_the_same_successor_across_a_rotation_of_keys(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+        one = (await refresh(world, first["refresh_token"])).json()
+
+        old = world.state["settings"].secret_key.get_secret_value()
+        keys = SecretStr(f"a newer secret of the tests which is long enough,{old}")
+        world.state["settings"] = world.state["settings"].model_copy(update={"secret_key": keys})
+        two = (await refresh(world, first["refresh_token"])).json()
+
+        assert one["refresh_token"] == two["refresh_token"]
+
+    async def test_gives_twenty_at_once_the_same_successor(self, busy_world: World) -> None:
+        await busy_world.user("arthur")
+        first = await tokens(busy_world)
+
+        answers = await asyncio.gather(*(refresh(busy_world, first["refresh_token"]) for _ in range(20)))
+
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+
+    async def test_of_a_stolen_token_ends_the_session(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+        second = (await refresh(world, first["refresh_token"])).json()
+        await world.sql("UPDATE user_session SET rotated_at = now() - interval '11 seconds'")
+
+        reused = await refresh(world, first["refresh_token"])
+
+        assert (reused.status_code, reused.json()["detail"]) == (400, "REFRESH_TOKEN_REUSED")
+        assert await me(world, bearer(second)) == 401
+        assert (await refresh(world, second["refresh_token"])).json()["detail"] == "REFRESH_BAD_TOKEN"
+        assert await actions(world) >= {"refresh.reused"}
+
+    async def test_of_the_token_before_last_is_reuse_even_at_once(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+        second = (await refresh(world, first["refresh_token"])).json()
+        await refresh(world, second["refresh_token"])
+
+        assert (await refresh(world, first["refresh_token"])).json()["detail"] == "REFRESH_TOKEN_REUSED"
+
+    @pytest.mark.parametrize("token", ["x", "A" * 64, "ü", "A" * 1001, "", "A" * 63 + "\n"])
+    async def test_refuses_what_nobody_made(self, world: World, token: str) -> None:
+        assert (await refresh(world, token)).status_code in {400, 422}
+
+    async def test_is_not_for_the_inactive(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+
+        await world.sql('UPDATE "user" SET is_active = false')
+
+        assert (await refresh(world, first["refresh_token"])).status_code == 400
+
+    async def test_is_not_for_an_access_token_or_a_cookie(self, world: World) -> None:
+        await world.user("arthur")
+        first = await tokens(world)
+        await cookie_login(world)
+        (cookie,) = world.client.cookies.values()
+        world.client.cookies.clear()
+
+        for token in (first["access_token"], cookie):
+            assert (await refresh(world, token)).status_code == 400
+        assert await me(world, {"Authorization": f"Bearer {first['refresh_token']}"}) == 401
+
+
+class TestEnding:
+    async def test_signing_out_ends_this_session_alone(self, world: World) -> None:
+        await world.user("arthur")
+        here, there = await tokens(world), await tokens(world)
+
+        assert (await world.client.post("/auth/jwt/logout", headers=bearer(here))).status_code == 204
+
+        assert await me(world, bearer(here)) == 401
+        assert (await refresh(world, here["refresh_token"])).status_code == 400
+        assert await me(world, bearer(there)) == 200
+
+    async def test_a_session_can_be_ended_from_another(self, world: World) -> None:
+        await world.user("arthur")
+        here, there = await tokens(world), await tokens(world)
+
+        listed = (await world.client.get("/auth/sessions", headers=bearer(here))).json()
+        (other,) = [each["id"] for each in listed if not each["current"]]
+        response = await world.client.delete(f"/auth/sessions/{other}", headers=bearer(here))
+
+        assert response.status_code == 204
+        assert (await me(world, bearer(here)), await me(world, bearer(there))) == (200, 401)
+
+    async def test_all_others_can_be_ended(self, world: World) -> None:
+        await world.user("arthur")
+        here, *others = [await tokens(world) for _ in range(3)]
+
+        assert (await world.client.delete("/auth/sessions", headers=bearer(here))).status_code == 204
+
+        assert await me(world, bearer(here)) == 200
+        assert [await me(world, bearer(other)) for other in others] == [401, 401]
+
+    async def test_nobody_ends_anothers(self, world: World) -> None:
+        await world.user("arthur")
+        await world.user("mordred")
+        arthur, mordred = await tokens(world), await tokens(world, "mordred")
+        (session,) = (await world.client.get("/auth/sessions", headers=bearer(arthur))).json()
+
+        response = await world.client.delete(f"/auth/sessions/{session['id']}", headers=bearer(mordred))
+
+        assert (response.status_code, response.json()["detail"]) == (404, "SESSION_NOT_FOUND")
+        assert await me(world, bearer(arthur)) == 200
+
+    async def test_the_longest_unseen_goes_when_there_are_too_many(self, world: World) -> None:
+        await world.user("arthur")
+        world.state["settings"] = world.state["settings"].model_copy(update={"sessions_per_user": 2})
+
+        first, second, third = [await tokens(world) for _ in range(3)]
+
+        assert [await me(world, bearer(each)) for each in (first, second, third)] == [401, 200, 200]
+
+    async def test_a_sign_in_does_not_outrun_a_change_of_the_password(
+        self, busy_world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The password is right when it is looked at, and wrong by the time that the session would begin."""
+        arthur = await busy_world.user("arthur")
+        verify = busy_world.passwords.verify
+
+        async def verify_while_it_changes(password: str, hashed: str | None) -> tuple[bool, str | None]:
+            verdict = await verify(password, hashed)
+            await busy_world.sql("UPDATE \"user\" SET hashed_password = 'another'")
+            return verdict
+
+        monkeypatch.setattr(busy_world.passwords, "verify", verify_while_it_changes)
+
+        assert (await busy_world.login(arthur)).json()["detail"] == "LOGIN_BAD_CREDENTIALS"
+
+
+class TestList:
+    async def test_tells_when_and_from_where(self, world: World) -> None:
+        await world.user("arthur")
+        world.client.headers["User-Agent"] = "Excalibur/1.0 \x7f" + "x" * 500
+        answer = await tokens(world)
+
+        (session,) = (await world.client.get("/auth/sessions", headers=bearer(answer))).json()
+
+        assert session["current"] is True
+        assert session["kind"] == "bearer"
+        assert session["user_agent"] == ("Excalibur/1.0 " + "x" * 500)[:300]
+        assert session["address"] == "127.0.0.1"
+        expiry = datetime.fromisoformat(session["expires_at"])
+        assert timedelta(days=89) < expiry - datetime.now(UTC) < timedelta(days=91)
+        assert set(session) == {
+            "id", "kind", "created_at", "last_seen_at", "expires_at", "user_agent", "address", "current",
+        }  # fmt: skip
+
+    async def test_is_for_somebody_who_is_signed_in(self, client: AsyncClient) -> None:
+        assert (await client.get("/auth/sessions")).status_code == 401
+
+
+async def cookie_login(world: World, **headers: str) -> Response:
+    form = {"username": "arthur@camelot.example.com", "password": PASSWORD}
+    return await world.client.post("/auth/cookie/login", data=form, headers=headers)
+
+
+class TestCookie:
+    @pytest.fixture
+    def client(self, world: World) -> AsyncClient:
+        world.client.base_url = "https://testserver"
+        return world.client
+
+    async def test_is_out_of_reach_of_scripts_and_of_other_hosts(self, client: AsyncClient, world: World) -> None:
+        await world.user("arthur")
+
+        response = await cookie_login(world)
+
+        cookie = response.headers["Set-Cookie"]
+        assert (response.status_code, response.headers["Cache-Control"]) == (204, "no-store")
+        assert cookie.startswith("__Host-accounts=")
+        assert {"HttpOnly", "Secure", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+        assert "Domain" not in cookie
+        assert (await client.get("/users/me")).status_code == 200
+
+    async def test_is_worthless_after_signing_out(self, client: AsyncClient, world: World) -> None:
+        await world.user("arthur")
+        await cookie_login(world)
+        (cookie,) = client.cookies.values()
+
+        response = await client.post("/auth/cookie/logout")
+
+        assert (response.status_code, response.headers["Set-Cookie"].split(";")[0]) == (204, '__Host-accounts=""')
+        assert (await client.get("/users/me", headers={"Cookie": f"__Host-accounts={cookie}"})).status_code == 401
+
+    @pytest.mark.parametrize("cookie", ["", "x", "A" * 64, "ü"])
+    async def test_cannot_be_made_up(self, client: AsyncClient, cookie: str) -> None:
+        headers = {b"Cookie": f"__Host-accounts={cookie}".encode()}
+
+        assert (await client.get("/users/me", headers=headers)).status_code == 401
+
+    async def test_is_seen_now_and_then(self, client: AsyncClient, world: World) -> None:
+        await world.user("arthur")
+        await cookie_login(world)
+        await world.sql("UPDATE user_session SET last_seen_at = now() - interval '2 days'")
+
+        await client.get("/users/me")
+        (session,) = (await client.get("/auth/sessions")).json()
+
+        assert datetime.now(UTC) - datetime.fromisoformat(session["last_seen_at"]) < timedelta(minutes=1)
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ({}, 200),
+            ({"Origin": "https://testserver"}, 200),
+            ({"Origin": "http://localhost:8000", "Sec-Fetch-Site": "cross-site"}, 200),
+            ({"Sec-Fetch-Site": "same-origin"}, 200),
+            ({"Sec-Fetch-Site": "none"}, 200),
+            ({"Sec-Fetch-Site": "same-site"}, 403),
+            ({"Sec-Fetch-Site": "cross-site"}, 403),
+            ({"Origin": "https://evil.example"}, 403),
+            ({"Origin": "null"}, 403),
+        ],
+    )
+    async def test_changes_nothing_for_other_sites_pages(
+        self, client: AsyncClient, world: World, headers: dict[str, str], status: int
+    ) -> None:
+        await world.user("arthur")
+        await cookie_login(world)
+
+        response = await client.patch("/users/me", json={"display_name": "Rex"}, headers=headers)
+
+        assert response.status_code == status
+        if status == 403:
+            assert response.json()["detail"] == "CROSS_SITE"
+
+    async def test_is_not_given_to_other_sites_pages(self, world: World) -> None:
+        await world.user("arthur")
+
+        assert (await cookie_login(world, **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
+
+    async def test_does_not_hinder_bearer_tokens(self, world: World) -> None:
+        await world.user("arthur")
+        headers = bearer(await tokens(world)) | {"Origin": "https://app.example"}
+
+        assert (await world.client.patch("/users/me", json={}, headers=headers)).status_code == 200
+
+
+async def actions(world: World) -> set[str]:
+    async with world.sessionmaker() as session:
+        return set((await session.exec(select(AuditEvent.action))).all())

@@ -1,0 +1,121 @@
+"""People with names, whom tests hire: stored through the domain, signed in through HTTP."""
+
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient, Response
+from sqlalchemy import text
+from sqlmodel import col, select
+
+from accounts.db.engine import Connect
+from accounts.db.session import Sessionmaker, transaction
+from accounts.domain.groups.members import add
+from accounts.domain.identity.one_time_tokens import derive
+from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.users import UserManager
+from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
+from accounts.schemas.identity.users import SuperuserCreate, UserCreate
+
+PASSWORD = "guinevere-and-lancelot"
+OWNER = "accounts"  # of the schema; tests speak to the database as the API does
+
+
+TOKENS = {MailKind.VERIFY, MailKind.RESET, MailKind.INVITATION, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED}
+
+
+class Mail(NamedTuple):
+    """What is in the outbox, with the token that the worker would write, where one is brought."""
+
+    kind: MailKind
+    email: str
+    token: str
+    detail: dict[str, Any]
+
+
+class World:
+    """A database and the API in front of it; arranges in transactions of its own."""
+
+    def __init__(self, app: FastAPI, state: dict[str, Any], client: AsyncClient) -> None:
+        self.app = app
+        self.state = state
+        self.sessionmaker: Sessionmaker = state["sessionmaker"]
+        self.connect: Connect = state["connect"]
+        self.passwords: Passwords = state["passwords"]
+        self.client = client
+        self.key: str = state["settings"].secret_keys[0]
+
+    async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
+        """Store the user NAME@camelot.example.com."""
+        schema = SuperuserCreate if superuser else UserCreate
+        async with transaction(self.sessionmaker) as session:
+            manager = UserManager(session, self.passwords, self.key)
+            email = f"{name}@camelot.example.com"
+            user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
+            for attribute, value in changes.items():
+                setattr(user, attribute, value)
+        return user
+
+    async def mails(self, *kinds: MailKind) -> list[Mail]:
+        """Look into the outbox, for all kinds or some."""
+        async with transaction(self.sessionmaker) as session:
+            rows = await session.exec(select(OutboxMail).order_by(col(OutboxMail.id)))
+            return [
+                Mail(row.kind, row.email, derive(self.key, row.id) if row.kind in TOKENS else "", row.detail)
+                for row in rows
+                if not kinds or row.kind in kinds
+            ]
+
+    async def tokens(self) -> list[tuple[str, str, str]]:
+        """The mails that bring a token: what for, to whom, and the token."""
+        return [mail[:3] for mail in await self.mails(*TOKENS)]
+
+    async def token(self) -> str:
+        """The token of the last mail that brings one."""
+        return (await self.tokens())[-1][2]
+
+    async def group(
+        self, name: str, visibility: Visibility = Visibility.PUBLIC, *, members: dict[User, Role] | None = None
+    ) -> UserGroup:
+        """Store a group with its members."""
+        async with transaction(self.sessionmaker) as session:
+            group = UserGroup(name=name, visibility=visibility)
+            session.add(group)
+            await session.flush()
+            for user, role in (members or {}).items():
+                session.add(Membership(group_id=group.id, user_id=user.id, role=role))
+        return group
+
+    async def join(self, group_id: int, user: User, role: Role) -> bool:
+        """Make a user a member, as the domain does it."""
+        async with transaction(self.sessionmaker) as session:
+            return await add(session, group_id, user.id, role)
+
+    async def login(self, user: User | str, password: str = PASSWORD) -> Response:
+        email = user if isinstance(user, str) else user.email
+        return await self.client.post("/auth/jwt/login", data={"username": email, "password": password})
+
+    async def sign_in(self, user: User | str, password: str = PASSWORD) -> dict[str, str]:
+        """Sign in for real and return the headers to send."""
+        response = await self.login(user, password)
+        assert response.status_code == 200, response.text
+        return {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    async def sql(self, statement: str) -> None:
+        """Run a statement that the domain has no word for, as the owner of the schema."""
+        async with transaction(self.sessionmaker) as session:
+            connection = await session.connection()
+            for each in (f"SET ROLE {OWNER}", statement, "RESET ROLE"):
+                await connection.execute(text(each))
+
+    def connections_held_at(self, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
+        """Note, at each call of a method of ``passwords``, how many connections are out of the pool."""
+        held: list[int] = []
+        original = getattr(self.passwords, name)
+
+        def noting(*args: Any) -> Any:
+            held.append(self.sessionmaker.kw["bind"].pool.checkedout())
+            return original(*args)
+
+        monkeypatch.setattr(self.passwords, name, noting)
+        return held

@@ -1,0 +1,59 @@
+"""Looks at the schema, adds to its history, and notes what is run on it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import event
+
+from accounts.db.engine import Connect
+from accounts.db.session import Session, Sessionmaker, transaction
+
+VERSIONS = Path(__file__).parents[2] / "accounts" / "migrations" / "versions"
+Alembic = Callable[..., Any]
+
+
+async def fetch(database: str, query: str) -> set[Any]:
+    connection = await asyncpg.connect(database)
+    rows = await connection.fetch(query)
+    await connection.close()
+    return {row[0] for row in rows}
+
+
+def with_versions_in(folder: Path) -> Path:
+    """Write a configuration that finds revisions in a folder, too."""
+    here = 'script_location = "accounts:migrations"'
+    more = f'version_locations = ["{VERSIONS}", "{folder}"]\npath_separator = "os"'
+    config = folder / "pyproject.toml"
+    config.write_text(Path("pyproject.toml").read_text().replace(here, f"{here}\n{more}"))
+    return config
+
+
+@asynccontextmanager
+async def noted(session: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
+    """Note the statements that run on a session's connection: through SQLAlchemy, or past it."""
+    run: list[tuple[str, tuple[Any, ...]]] = []
+    connection = await session.connection()
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert driver
+    noting = connection.sync_connection, "before_cursor_execute", lambda *given: run.append((given[2], given[3]))
+    event.listen(*noting)
+    with driver.query_logger(lambda logged: run.append((logged.query, tuple(logged.args)))):
+        yield run
+        await asyncio.sleep(0)  # the driver tells it in the loop's next turn
+    event.remove(*noting)
+    run[:] = [each for each in run if "SAVEPOINT" not in each[0]]
+
+
+def same_connection(sessionmaker: Sessionmaker) -> Connect:
+    """Let what goes past SQLAlchemy see what the test has not committed."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[asyncpg.Connection]:
+        async with transaction(sessionmaker) as session:
+            yield (await (await session.connection()).get_raw_connection()).driver_connection
+
+    return connect

@@ -1,0 +1,143 @@
+"""What each letter says, of what really happened: all kinds, from their causes in the API to a file."""
+
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.models import MailKind, Role, User, Visibility
+from accounts.worker.delivery import Postman
+from accounts.worker.transports import Folder
+from support.people import PASSWORD, World
+
+ARTHUR, NEW = "arthur@camelot.example.com", "rex@camelot.example.com"
+
+
+class Court:
+    """Arthur, an owner with a group, and a superuser; and a postman."""
+
+    def __init__(self, world: World, folder: Path) -> None:
+        self.world = world
+        self.folder = folder
+        self.postman = Postman(world.sessionmaker, Folder(folder), world.state["settings"])
+
+    async def letter(self, kind: MailKind) -> str:
+        """Deliver everything, and read the last letter of a kind."""
+        while await self.postman.deliver():
+            pass
+        last = max(self.folder.glob(f"*-{kind}-*.eml"), key=lambda file: file.name)
+        message: Any = message_from_bytes(last.read_bytes(), policy=policy.default)
+        text: str = message.get_body(("plain",)).get_content()
+        return f"To: {message['To']}\n{text}"
+
+
+@pytest.fixture
+def court(world: World, tmp_path: Path) -> Court:
+    return Court(world, tmp_path)
+
+
+@pytest.fixture
+async def arthur(world: World) -> User:
+    return await world.user("arthur")
+
+
+@pytest.mark.usefixtures("arthur")
+async def test_a_new_sign_in_names_the_device_unless_it_is_known(world: World, court: Court) -> None:
+    form = {"username": ARTHUR, "password": PASSWORD}
+    for agent in ("Firefox/140.0 Linux", "Firefox/141.0 Linux", "Mozilla/5.0 (iPhone) Version/18 Safari/604.1"):
+        await world.client.post("/auth/jwt/login", data=form, headers={"User-Agent": agent})
+
+    assert [mail.kind for mail in await world.mails()] == [MailKind.NEW_SIGN_IN]
+    letter = await court.letter(MailKind.NEW_SIGN_IN)
+    assert "Safari on iPhone" in letter
+    assert "http://localhost:8000/account/sessions" in letter
+
+
+async def test_a_new_password(world: World, court: Court, arthur: User) -> None:
+    headers = await world.sign_in(arthur)
+    await world.client.patch("/users/me", json={"password": "lancelot-and-elaine"}, headers=headers)
+
+    assert "http://localhost:8000/account/forgot-password" in await court.letter(MailKind.PASSWORD_CHANGED)
+
+
+async def test_a_new_address_is_hinted_at_and_can_be_taken_back_from_the_old_one(
+    world: World, court: Court, arthur: User
+) -> None:
+    headers = await world.sign_in(arthur)
+    await world.client.patch("/users/me", json={"email": NEW}, headers=headers)
+    confirm = await court.letter(MailKind.CONFIRM_EMAIL)
+    token = confirm.partition("confirm-email?token=")[2].split()[0]
+    assert (await world.client.post("/auth/confirm-email", json={"token": token})).status_code == 200
+
+    changed = await court.letter(MailKind.EMAIL_CHANGED)
+
+    assert confirm.startswith(f"To: {NEW}")
+    assert changed.startswith(f"To: {ARTHUR}")
+    assert "r…@" in changed
+    assert NEW not in changed
+    token = changed.partition("undo-email?token=")[2].split()[0]
+    assert (await world.client.post("/auth/undo-email", json={"token": token})).json()["email"] == ARTHUR
+
+
+async def test_a_superusers_change_has_no_way_back(world: World, court: Court, arthur: User) -> None:
+    admin = await world.sign_in(await world.user("merlin", superuser=True))
+    for body in ({"email": NEW}, {"is_superuser": True}):
+        await world.client.patch(f"/users/{arthur.id}", json=body, headers=admin)
+
+    assert "undo-email" not in await court.letter(MailKind.EMAIL_CHANGED)
+    assert (await court.letter(MailKind.SUPERUSER_CHANGED)).startswith(f"To: {NEW}")
+
+
+@pytest.mark.usefixtures("arthur")
+async def test_an_address_that_is_taken(world: World, court: Court) -> None:
+    await world.client.post("/auth/register", json={"email": ARTHUR, "password": PASSWORD})
+
+    assert "http://localhost:8000/account/sign-in" in await court.letter(MailKind.ACCOUNT_EXISTS)
+
+
+class TestGroups:
+    @pytest.fixture
+    async def path(self, world: World, arthur: User) -> str:
+        group = await world.group(
+            "Round Table", Visibility.PRIVATE, members={arthur: Role.MEMBER, await world.user("guinevere"): Role.OWNER}
+        )
+        return f"/user-groups/{group.id}"
+
+    async def test_tell_of_a_new_role_whom_somebody_else_gave_it(
+        self, world: World, court: Court, arthur: User, path: str
+    ) -> None:
+        headers = await world.sign_in("guinevere@camelot.example.com")
+        await world.client.patch(f"{path}/users/{arthur.id}", json={"role": "owner"}, headers=headers)
+        await world.client.patch(
+            f"{path}/users/{arthur.id}", json={"role": "admin"}, headers=await world.sign_in(arthur)
+        )
+
+        assert [mail.email for mail in await world.mails(MailKind.ROLE_CHANGED)] == [ARTHUR]
+        assert "Round Table" in await court.letter(MailKind.ROLE_CHANGED)
+
+    async def test_invite_with_a_note(self, world: World, court: Court, path: str) -> None:
+        headers = await world.sign_in("guinevere@camelot.example.com")
+        body = {"email": "elaine@x.org", "note": "There is a seat left."}
+        await world.client.post(f"{path}/invitations", json=body, headers=headers)
+
+        letter = await court.letter(MailKind.INVITATION)
+
+        assert "There is a seat left." in letter
+        assert "Guinevere" in letter
+        body = {"email": "elaine@x.org", "password": PASSWORD}
+        body["invitation"] = letter.partition("invitation?token=")[2].split()[0]
+        assert (await world.client.post("/auth/register", json=body)).json()["is_verified"] is True
+
+    async def test_invite_nobody_any_more_once_it_is_taken_back(self, world: World, court: Court, path: str) -> None:
+        headers = await world.sign_in("guinevere@camelot.example.com")
+        made = await world.client.post(f"{path}/invitations", json={"email": "elaine@x.org"}, headers=headers)
+        await world.client.post(f"{path}/invitations/{made.json()['id']}/resend", headers=headers)
+        while await court.postman.deliver():
+            pass
+        assert len(list(court.folder.glob("*.eml"))) == 1  # the first token is dead by now
+
+        made = await world.client.post(f"{path}/invitations", json={"email": "enid@x.org"}, headers=headers)
+        await world.client.delete(f"{path}/invitations/{made.json()['id']}", headers=headers)
+
+        assert not await court.postman.deliver()
