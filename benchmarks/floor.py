@@ -18,9 +18,9 @@ import asyncpg
 from benchmarks import sql
 
 SECRET = os.environ["SECRET_KEY"].encode()
-ME = sql.ME.format(session="$1", user="$2")
+ME = sql.ME.format(db="$1", user="$2")
 MEMBERS = sql.MEMBERS.format(group="$1", limit="$2")
-MEMBERS_SEEN = sql.MEMBERS_SEEN.format(session="$1", user="$2", group="$3", limit="$4")
+MEMBERS_SEEN = sql.MEMBERS_SEEN.format(db="$1", user="$2", group="$3", limit="$4")
 POOL: list[Any] = []
 
 

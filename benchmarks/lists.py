@@ -24,7 +24,7 @@ from accounts.schemas.groups import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.pagination import Page
 from accounts.settings import get_settings
 from postgres import throwaway
-from support.schema import noted, same_connection
+from support.schema import recorded_statements, same_connection
 
 USERS = int(os.environ.get("BENCH_USERS", "100000"))
 ROUNDS = 3
@@ -46,31 +46,31 @@ def run() -> None:
 
 async def _measure(url: str) -> None:
     engine = create_async_engine(url)
-    async with transaction(async_sessionmaker(engine, class_=Session)) as session:
+    async with transaction(async_sessionmaker(engine, class_=Session)) as db:
         print(f"{'list':38}{'page':8}{'ms':>8}  indexes")
-        for name, listing, query in await _lists(session):
-            first = await _explain(session, name, "first", listing, query)
+        for name, listing, query in await _lists(db):
+            first = await _explain(db, name, "first", listing, query)
             if first.next:
                 for page, cursor in (("second", first.next), ("last", first.last)):
-                    await _explain(session, name, page, listing, query.model_copy(update={"cursor": cursor}))
+                    await _explain(db, name, page, listing, query.model_copy(update={"cursor": cursor}))
     await engine.dispose()
 
 
-async def _lists(session: Session) -> list[tuple[str, List, Any]]:
-    everybody = (await session.exec(select(UserGroup).where(col(UserGroup.name).like("Everybody %")))).one()
+async def _lists(db: Session) -> list[tuple[str, List, Any]]:
+    everybody = (await db.exec(select(UserGroup).where(col(UserGroup.name).like("Everybody %")))).one()
     owners = select(User).join(Membership).where(col(Membership.role) == Role.OWNER)
-    user = (await session.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
-    superuser = (await session.exec(select(User).where(User.is_superuser))).one()
-    token = await SessionManager(session, get_settings()).start(superuser, SessionKind.BEARER)
+    user = (await db.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
+    superuser = (await db.exec(select(User).where(User.is_superuser))).one()
+    token = await SessionManager(db, get_settings()).start(superuser, SessionKind.BEARER)
     claims = Claims(superuser.id, token.session_id)
 
     def groups(viewer: User | None) -> List:
-        return lambda session, query: GroupManager(session).list(viewer, query)
+        return lambda db, query: GroupManager(db).list(viewer, query)
 
-    async def members(session: Session, query: MemberQuery) -> Any:
-        connection = await session.connection()
+    async def members(db: Session, query: MemberQuery) -> Any:
+        connection = await db.connection()
         same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-        return await member_list.members(
+        return await member_list.list_members(
             Reading(same_connection(same), same, get_settings(), claims, None), everybody.id, query
         )
 
@@ -79,7 +79,7 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
         ("groups, of a user", groups(user), GroupQuery()),
         ("groups, of a superuser", groups(superuser), GroupQuery()),
         ("groups, of a superuser, by name", groups(superuser), GroupQuery(name="s")),
-        ("own groups", lambda session, query: GroupManager(session).of_user(user, query), OwnGroupQuery()),
+        ("own groups", lambda db, query: GroupManager(db).of_user(user, query), OwnGroupQuery()),
         ("everybody", members, MemberQuery()),
         ("everybody, owners", members, MemberQuery(role=Role.OWNER)),
         ("everybody, members", members, MemberQuery(role=Role.MEMBER)),
@@ -89,10 +89,10 @@ async def _lists(session: Session) -> list[tuple[str, List, Any]]:
     ]
 
 
-async def _explain(session: Session, name: str, page: str, listing: List, query: Any) -> Page[Any]:
-    connection = await session.connection()
-    async with noted(session) as ran:
-        found = await listing(session, query)
+async def _explain(db: Session, name: str, page: str, listing: List, query: Any) -> Page[Any]:
+    connection = await db.connection()
+    async with recorded_statements(db) as ran:
+        found = await listing(db, query)
     times = []
     for _ in range(ROUNDS):
         plan = await _plan(connection, *ran[-1])

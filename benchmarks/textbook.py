@@ -67,16 +67,16 @@ async_session_maker = async_sessionmaker(engine, expire_on_commit=False)
 
 async def get_async_session() -> AsyncGenerator[AsyncSession]:
     """Open a session for a request."""
-    async with async_session_maker() as session:
-        yield session
+    async with async_session_maker() as db:
+        yield db
 
 
 SessionDep = Annotated[AsyncSession, Depends(get_async_session)]
 
 
-async def get_user_db(session: SessionDep) -> AsyncGenerator[SQLAlchemyUserDatabase[User, uuid.UUID]]:
+async def get_user_db(db: SessionDep) -> AsyncGenerator[SQLAlchemyUserDatabase[User, uuid.UUID]]:
     """Make the adapter."""
-    yield SQLAlchemyUserDatabase(session, User)
+    yield SQLAlchemyUserDatabase(db, User)
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
@@ -109,10 +109,10 @@ app.include_router(users.get_users_router(UserRead, schemas.BaseUserUpdate), pre
 
 
 @app.get("/user-groups/{group_id}/users", response_model=list[UserRead])
-async def read_users(group_id: int, session: SessionDep, _: Viewer, offset: int = 0, limit: int = 50) -> list[User]:
+async def read_users(group_id: int, db: SessionDep, _: Viewer, offset: int = 0, limit: int = 50) -> list[User]:
     """List a group's users."""
     statement = select(UserGroup).where(UserGroup.id == group_id).options(selectinload(UserGroup.users))  # type: ignore[arg-type]
-    group = (await session.execute(statement)).scalar_one_or_none()
+    group = (await db.execute(statement)).scalar_one_or_none()
     if group is None:
         raise HTTPException(404)
     shown: list[User] = group.users[offset : offset + limit]

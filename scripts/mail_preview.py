@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from accounts.domain.mail.languages import languages
+from accounts.domain.mail.languages import available_languages
 from accounts.models.mail import MailKind
-from accounts.worker.message import compose
+from accounts.worker.message import compose_message
 from environment import ROOT
 
 FOLDER = ROOT / ".local" / "mail-preview"
@@ -67,9 +67,9 @@ def write(folder: Path) -> Path:
 
 
 def _letters(folder: Path) -> Iterator[tuple[str, str]]:
-    for language in sorted(languages()):
+    for language in sorted(available_languages()):
         for number, (kind, facts) in enumerate(SAMPLES.items(), 1):
-            message = compose(
+            message = compose_message(
                 kind,
                 "arthur@example.com",
                 {"name": "Arthur Pendragon", **facts},

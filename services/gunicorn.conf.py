@@ -70,7 +70,7 @@ def _clear(directory: Path, master: int) -> None:
 # Before anything that counts is imported; a reload finds it imported, and goes on with the same files.
 if settings.metrics_port and "accounts.observability.metrics" not in sys.modules:
     shared = Path(tempfile.mkdtemp(prefix="accounts-metrics-", dir=worker_tmp_dir))
-    metrics_files.share(shared)
+    metrics_files.use_files(shared)
     atexit.register(_clear, shared, os.getpid())
 
 
@@ -94,7 +94,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     """Count in the worker's place."""
-    metrics_files.take(worker.place)
+    metrics_files.use_slot(worker.place)
     if server.exporter_socket:
         server.exporter_socket.close()
 

@@ -62,13 +62,13 @@ def application(sessionmaker: Sessionmaker, directory: Path) -> Starlette:
     async def metrics(_: Request) -> ASGIApp:
         registry = CollectorRegistry()
         registry.register(MultiProcessCollector(None, str(directory)))  # type: ignore[no-untyped-call]  # its own
-        registry.register(Asked(await _ask(sessionmaker)))
+        registry.register(DatabaseCollector(await _ask(sessionmaker)))
         return make_asgi_app(registry)
 
     return Starlette(routes=[Route("/metrics", metrics)])
 
 
-class Asked(Collector):
+class DatabaseCollector(Collector):
     """What the database has answered, or None where it has not."""
 
     def __init__(self, found: Backlog | None) -> None:
@@ -91,8 +91,8 @@ def _gauge(name: str, about: str, value: float) -> GaugeMetricFamily:
 
 async def _ask(sessionmaker: Sessionmaker) -> Backlog | None:
     with suppress(*DATABASE_ERRORS):
-        async with asyncio.timeout(SECONDS), sessionmaker() as session:
-            return await backlog(session)
+        async with asyncio.timeout(SECONDS), sessionmaker() as db:
+            return await backlog(db)
     return None
 
 

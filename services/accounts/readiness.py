@@ -18,7 +18,7 @@ SECONDS = 2
 UNDEFINED_TABLE = "42P01"
 
 
-async def check(sessionmaker: Sessionmaker) -> Backlog:
+async def check_readiness(sessionmaker: Sessionmaker) -> Backlog:
     """Ask the database for its revision, for two seconds at the most; return what waits in the outbox.
 
     Raises:
@@ -26,18 +26,20 @@ async def check(sessionmaker: Sessionmaker) -> Backlog:
 
     """
     try:
-        async with asyncio.timeout(SECONDS), sessionmaker() as session:
-            found = await _revisions(session)
-            if found == heads():
-                return await backlog(session)
+        async with asyncio.timeout(SECONDS), sessionmaker() as db:
+            found = await _revisions(db)
+            if found == expected_revisions():
+                return await backlog(db)
     except DATABASE_ERRORS as error:
         raise NotReady("The database does not answer.") from error
-    raise NotReady(f"The schema is at {_names(found)}, this code needs {_names(heads())}: run the migrations.")
+    raise NotReady(
+        f"The schema is at {_names(found)}, this code needs {_names(expected_revisions())}: run the migrations."
+    )
 
 
-async def _revisions(session: Session) -> set[str]:
+async def _revisions(db: Session) -> set[str]:
     try:
-        return set(await (await session.connection()).scalars(text("SELECT version_num FROM alembic_version")))
+        return set(await (await db.connection()).scalars(text("SELECT version_num FROM alembic_version")))
     except DBAPIError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise
@@ -45,7 +47,7 @@ async def _revisions(session: Session) -> set[str]:
 
 
 @cache
-def heads() -> set[str]:
+def expected_revisions() -> set[str]:
     """Read the newest revision of the migrations that this code came with."""
     return set(ScriptDirectory(str(MIGRATIONS)).get_heads())
 

@@ -22,13 +22,13 @@ from starlette.types import Receive, Scope, Send
 from accounts.api.app import create_app, lifespan
 from accounts.api.middleware import timeout
 from accounts.db import engine as engine_module
-from accounts.db.engine import Connect, DriverConnection, create_engine, read_only
+from accounts.db.engine import ConnectDriver, DriverConnection, autocommit_engine, create_engine
 from accounts.db.session import Session, Sessionmaker, create_sessionmaker
 from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
 from postgres import throwaway
-from support.people import OWNER, World
+from support.people import SCHEMA_OWNER, World
 from support.schema import same_connection
 
 TEMPLATE = "accounts"
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ |= {CLUSTER: cluster.url("{database}", role="{role}"), "DATABASE_URL": cluster.url(TEMPLATE)}
         command.upgrade(Config(toml_file="pyproject.toml"), "head")
         # Tests arrange some things that the API's role may not; it has to say so, and inherits nothing.
-        execute(f"GRANT {OWNER} TO {ROLE} WITH INHERIT FALSE, SET TRUE")
+        execute(f"GRANT {SCHEMA_OWNER} TO {ROLE} WITH INHERIT FALSE, SET TRUE")
         execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true ALLOW_CONNECTIONS false")
 
 
@@ -59,7 +59,7 @@ def url_of(database: str, role: str = ROLE) -> str:
 
 def execute(statement: str, database: str = "postgres") -> None:
     async def connect_and_execute() -> None:
-        connection = await asyncpg.connect(url_of(database, OWNER))
+        connection = await asyncpg.connect(url_of(database, SCHEMA_OWNER))
         await connection.execute(statement)
         await connection.close()
 
@@ -80,7 +80,7 @@ def anyio_backend() -> str:
 def _cheap_hashes() -> None:
     """Keep the algorithm and drop its cost, which is not what the tests are about."""
     cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
-    password_hashing.HASHES = PasswordHash((cheap, *password_hashing.HASHES.hashers[1:]))
+    password_hashing.PASSWORD_HASH = PasswordHash((cheap, *password_hashing.PASSWORD_HASH.hashers[1:]))
 
 
 @pytest.fixture(scope="session")
@@ -98,7 +98,7 @@ async def engine(worker_database: str) -> AsyncIterator[AsyncEngine]:
 class Joined(Session):
     """A session inside of the transaction that is rolled back after the test."""
 
-    async def look(self) -> None:
+    async def begin_autocommit(self) -> None:
         """Begin as ever: on this connection nothing stands by itself."""
 
 
@@ -120,7 +120,7 @@ def application() -> FastAPI:
 
 @asynccontextmanager
 async def world_of(
-    sessionmaker: Sessionmaker, reader: Sessionmaker | None = None, connect: Connect | None = None
+    sessionmaker: Sessionmaker, reader: Sessionmaker | None = None, connect: ConnectDriver | None = None
 ) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database."""
     app = application()
@@ -164,7 +164,7 @@ def fresh_database() -> Iterator[str]:
 @pytest.fixture
 def owned_database(fresh_database: str) -> str:
     """The URL of the same database, as the migrations connect."""
-    return fresh_database.replace(f"{ROLE}@", f"{OWNER}@")
+    return fresh_database.replace(f"{ROLE}@", f"{SCHEMA_OWNER}@")
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) 
     for module, name in ((engine_module, "POOL_SECONDS"), (timeout, "SECONDS")):
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
-    reader, connect = create_sessionmaker(read_only(engine)), partial(DriverConnection, engine)
+    reader, connect = create_sessionmaker(autocommit_engine(engine)), partial(DriverConnection, engine)
     async with world_of(create_sessionmaker(engine), reader, connect) as world:
         yield world
     await engine.dispose()

@@ -16,12 +16,12 @@ from accounts.api.account_pages.render import also_as_page
 from accounts.api.account_pages.router import router as site
 from accounts.api.authentication import COOKIE
 from accounts.api.dependencies import State
-from accounts.api.middleware.access_log import RequestLog
+from accounts.api.middleware.access_log import AccessLog
 from accounts.api.middleware.body_limit import BodyLimit
 from accounts.api.middleware.csrf import CrossSiteGuard
 from accounts.api.middleware.hosts import Cors, TrustedHosts
 from accounts.api.middleware.security_headers import SecurityHeaders
-from accounts.api.middleware.timeout import Deadline
+from accounts.api.middleware.timeout import RequestTimeout
 from accounts.api.openapi import describe, tags_of
 from accounts.api.problems import add_handlers
 from accounts.api.routes import audit, docs, health, personal_data
@@ -30,9 +30,15 @@ from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.sessions import jwks, sessions
-from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, observed, read_only
+from accounts.db.engine import (
+    COMMAND_SECONDS,
+    DriverConnection,
+    autocommit_engine,
+    create_engine,
+    with_connection_metrics,
+)
 from accounts.db.session import create_sessionmaker
-from accounts.domain.identity.password_hashing import Passwords, threads_per_worker
+from accounts.domain.identity.password_hashing import PasswordHasher, threads_per_worker
 from accounts.domain.sessions.access_tokens import key_ring
 from accounts.settings import Settings, get_settings
 
@@ -68,16 +74,16 @@ BODY_SECONDS = 30
 async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     """Make what every request uses, and end it with the process."""
     settings = get_settings()
-    engine = observed(create_engine(settings, "api", COMMAND_SECONDS))
+    engine = with_connection_metrics(create_engine(settings, "api", COMMAND_SECONDS))
     tracing: Tracing | None = app.state.tracing
     if tracing:
         tracing.start(engine)
-    passwords = Passwords(threads_per_worker(settings.web_concurrency), settings.password_min_length)
+    passwords = PasswordHasher(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
         yield {
             "settings": settings,
             "sessionmaker": create_sessionmaker(engine),
-            "reader": create_sessionmaker(read_only(engine)),
+            "reader": create_sessionmaker(autocommit_engine(engine)),
             "connect": partial(DriverConnection, engine),
             "passwords": passwords,
             "keys": key_ring(settings),
@@ -94,7 +100,7 @@ class Api(FastAPI):
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
-        return RequestLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
+        return AccessLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
 
 
 def create_app() -> FastAPI:
@@ -113,7 +119,7 @@ def create_app() -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.state.tracing = tracing
-    app.add_middleware(Deadline, unlimited=member_files.LARGER)
+    app.add_middleware(RequestTimeout, unlimited=member_files.LARGER)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGER)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
     app.add_middleware(Cors)

@@ -2,6 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, override
 
@@ -9,10 +10,10 @@ from fastapi import Depends, HTTPException, Request
 from fastapi_users import BaseUserManager, FastAPIUsers
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 
-from accounts.api.dependencies import SessionDep, SessionManagerDep, get_user_manager
-from accounts.db.session import Session
+from accounts.api.dependencies import DbDep, SessionManagerDep, get_user_manager
+from accounts.db.session import RequestContext, Session
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.session_token import Token, parse
+from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
 
@@ -26,9 +27,9 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     kind: SessionKind
 
-    def __init__(self, request: Request, session: Session, sessions: SessionManager) -> None:
+    def __init__(self, request: Request, db: Session, sessions: SessionManager) -> None:
         self.request = request
-        self.session = session
+        self.db = db
         self.sessions = sessions
 
     @override
@@ -40,7 +41,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
         self.request.state.current_session = session
         # For the log: a row that a rollback has expired cannot be read any more.
         self.request.state.claims = Claims(user.id, session.id)
-        self.session.info["actor_id"] = user.id
+        self.db.context = replace(self.db.context or RequestContext(), actor_id=user.id)
         return user
 
     @override
@@ -51,7 +52,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
     async def destroy_token(self, token: str, user: User) -> None:
         await self.sessions.end(user, self.request.state.current_session.id)
 
-    async def start(self, user: User) -> Token:
+    async def start(self, user: User) -> SessionToken:
         """Begin a session whose tokens travel this way."""
         return await self.sessions.start(user, self.kind)
 
@@ -78,18 +79,18 @@ class CookieStrategy(SessionStrategy):
 
     @override
     async def _find(self, token: str) -> tuple[User, UserSession] | None:
-        parsed = parse(token)
+        parsed = parse_session_token(token)
         return await self.sessions.by_cookie(parsed) if parsed else None
 
 
-async def get_bearer_strategy(request: Request, session: SessionDep, sessions: SessionManagerDep) -> BearerStrategy:
+async def get_bearer_strategy(request: Request, db: DbDep, sessions: SessionManagerDep) -> BearerStrategy:
     """Make what reads and writes access tokens for one request."""
-    return BearerStrategy(request, session, sessions)
+    return BearerStrategy(request, db, sessions)
 
 
-async def get_cookie_strategy(request: Request, session: SessionDep, sessions: SessionManagerDep) -> CookieStrategy:
+async def get_cookie_strategy(request: Request, db: DbDep, sessions: SessionManagerDep) -> CookieStrategy:
     """Make what reads and writes cookies for one request."""
-    return CookieStrategy(request, session, sessions)
+    return CookieStrategy(request, db, sessions)
 
 
 bearer = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), get_bearer_strategy)

@@ -10,16 +10,17 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 
 from accounts.api.middleware.csrf import SAFE_METHODS
-from accounts.db.engine import Connect
-from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.db.engine import ConnectDriver
+from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
 from accounts.domain.invitations.answering import AnswerManager
 from accounts.domain.invitations.sending import InvitationManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.models.sessions import ADDRESS_LENGTH, USER_AGENT_LENGTH
 from accounts.settings import Settings
 
 
@@ -29,57 +30,67 @@ class State(TypedDict):
     settings: Settings
     sessionmaker: Sessionmaker
     reader: Sessionmaker
-    connect: Connect
-    passwords: Passwords
+    connect: ConnectDriver
+    passwords: PasswordHasher
     keys: KeyRing
 
 
-async def get_session(request: Request) -> AsyncIterator[Session]:
-    """Open the request's one transaction. Only ``SessionDep`` may ask for it: another scope would open a second one.
+def request_context(request: Request) -> RequestContext:
+    """Read what sessions and events store about a client, without control characters and cut to the column."""
+    return RequestContext(
+        client_ip=_printable(request.client.host if request.client else "", ADDRESS_LENGTH),
+        user_agent=_printable(request.headers.get("user-agent", ""), USER_AGENT_LENGTH),
+        accept_language=request.headers.get("accept-language", ""),
+    )
 
-    A safe method (RFC 9110, 9.2.1) reads, and needs none: each of its statements stands by itself.
+
+def _printable(text: str, length: int) -> str:
+    return "".join(filter(str.isprintable, text))[:length]
+
+
+async def get_db(request: Request) -> AsyncIterator[Session]:
+    """Open the request's one transaction. Depend on ``DbDep`` only: with another scope there would be a second one.
+
+    Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is a transaction of its own.
     """
     sessionmaker = request.state.reader if request.method in SAFE_METHODS else request.state.sessionmaker
-    address = request.client.host if request.client else ""
-    user_agent = request.headers.get("user-agent", "")
-    languages = request.headers.get("accept-language", "")
-    async with transaction(sessionmaker, address=address, user_agent=user_agent, languages=languages) as session:
-        yield session
+    async with transaction(sessionmaker, request_context(request)) as db:
+        yield db
 
 
-SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+DbDep = Annotated[Session, Depends(get_db, scope="function")]
 
 
-async def get_user_manager(request: Request, session: SessionDep) -> UserManager:
+async def get_user_manager(request: Request, db: DbDep) -> UserManager:
     """Make the manager of users for one request."""
     settings: Settings = request.state.settings
     recent = timedelta(seconds=settings.recent_seconds)
-    return UserManager(session, request.state.passwords, settings.secret_keys[0], recent)
+    return UserManager(db, request.state.passwords, settings.secret_keys[0], recent)
 
 
-async def get_group_manager(session: SessionDep) -> GroupManager:
+async def get_group_manager(db: DbDep) -> GroupManager:
     """Make the manager of groups for one request."""
-    return GroupManager(session)
+    return GroupManager(db)
 
 
-async def get_member_manager(session: SessionDep) -> MemberManager:
+async def get_member_manager(db: DbDep) -> MemberManager:
     """Make the manager of memberships for one request."""
-    return MemberManager(session)
+    return MemberManager(db)
 
 
-async def get_invitation_manager(request: Request, session: SessionDep) -> InvitationManager:
+async def get_invitation_manager(request: Request, db: DbDep) -> InvitationManager:
     """Make the manager of invitations for one request."""
-    return InvitationManager(session, request.state.settings.secret_keys[0])
+    return InvitationManager(db, request.state.settings.secret_keys[0])
 
 
-async def get_answer_manager(session: SessionDep) -> AnswerManager:
+async def get_answer_manager(db: DbDep) -> AnswerManager:
     """Make the manager of answers to invitations for one request."""
-    return AnswerManager(session)
+    return AnswerManager(db)
 
 
-async def get_session_manager(request: Request, session: SessionDep) -> SessionManager:
+async def get_session_manager(request: Request, db: DbDep) -> SessionManager:
     """Make the manager of sessions for one request."""
-    return SessionManager(session, request.state.settings)
+    return SessionManager(db, request.state.settings)
 
 
 SessionManagerDep = Annotated[SessionManager, Depends(get_session_manager)]

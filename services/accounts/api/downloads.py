@@ -14,7 +14,7 @@ from accounts.schemas.pagination import Page, PageQuery
 
 BATCH_ROWS = 500
 CHUNK_BYTES = 64 * 1024
-DOWNLOADED: Responses = {
+CONTENT_DISPOSITION: Responses = {
     200: {
         "headers": {
             "Content-Disposition": {
@@ -36,8 +36,8 @@ async def every_page[Query: PageQuery, Row](
     """
     following: Query | None = query.model_copy(update={"limit": BATCH_ROWS})
     while following is not None:
-        async with transaction(sessionmaker) as session:
-            page = await read(session, following)
+        async with transaction(sessionmaker) as db:
+            page = await read(db, following)
         yield page.rows
         following = following.model_copy(update={"cursor": page.next}) if page.next else None
 

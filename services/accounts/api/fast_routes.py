@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from accounts.api.authentication import COOKIE
 from accounts.domain.sessions.caller import Reading
-from accounts.domain.sessions.session_token import parse
+from accounts.domain.sessions.session_token import parse_session_token
 
 SECURITY: dict[str, Any] = {"security": [{"OAuth2PasswordBearer": []}, {"APIKeyCookie": []}]}
 
@@ -32,7 +32,7 @@ def reading_of(request: Request) -> Reading:
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
     state.claims = claims  # for the log
-    cookie = None if claims else parse(request.cookies.get(COOKIE, ""))
+    cookie = None if claims else parse_session_token(request.cookies.get(COOKIE, ""))
     return Reading(state.connect, state.reader, state.settings, claims, cookie)
 
 

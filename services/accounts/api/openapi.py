@@ -58,7 +58,7 @@ def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
 
 
 # What a route answers that returns nothing; FastAPI would describe it as anything.
-NOTHING: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
+NO_BODY: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
 AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
 SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 

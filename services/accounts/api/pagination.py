@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from accounts.api.openapi import Responses
 from accounts.schemas.pagination import Page
 
-PAGED: Responses = {
+LINK_HEADER: Responses = {
     200: {
         "headers": {
             "Link": {
@@ -23,11 +23,11 @@ PAGED: Responses = {
 def json_page(request: Request, page: Page[str]) -> Response:
     """Answer with rows that are the text of JSON already."""
     response = Response(f"[{','.join(page.rows)}]", media_type="application/json")
-    add_link(request, response, page)
+    add_link_header(request, response, page)
     return response
 
 
-def add_link(request: Request, response: Response, page: Page[Any]) -> None:
+def add_link_header(request: Request, response: Response, page: Page[Any]) -> None:
     """Name the other pages, if there are any, by this request's own path and query with another cursor."""
     if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
         return

@@ -63,7 +63,7 @@ HEADERS = {
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
 }
 # What these say of the input comes from the schema alone. Every other message could repeat what was sent.
-QUOTABLE = frozenset(
+SAFE_ERROR_TYPES = frozenset(
     [
         "missing",
         "string_type",
@@ -93,7 +93,7 @@ class InvalidField(BaseModel):
     type: str = Field(examples=["email"])
 
 
-class GroupInTheWay(BaseModel):
+class BlockingGroup(BaseModel):
     """A group that nobody else owns."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -114,7 +114,7 @@ class Problem(BaseModel):
     errors: list[InvalidField] | Absent = Field(
         default_factory=lambda: None, description="With REQUEST_INVALID and IMPORT_INVALID."
     )
-    groups: list[GroupInTheWay] | Absent = Field(default_factory=lambda: None, description="With LAST_OWNER only.")
+    groups: list[BlockingGroup] | Absent = Field(default_factory=lambda: None, description="With LAST_OWNER only.")
 
 
 def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JSONResponse:
@@ -125,25 +125,25 @@ def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JS
     return JSONResponse(body, status, HEADERS.get(status), PROBLEM)
 
 
-async def refused(_: Request, error: errors.Refusal) -> JSONResponse:
+async def handle_refusal(_: Request, error: errors.Refusal) -> JSONResponse:
     """Answer a refusal of the domain with its code."""
     return problem(STATUS[type(error)], error.code, reason=error.reason)
 
 
-async def limited(request: Request, error: errors.TooManyAttempts) -> JSONResponse:
+async def handle_rate_limit(request: Request, error: errors.TooManyAttempts) -> JSONResponse:
     """Say when to come back: Retry-After (RFC 9110, 10.2.3), and the limit as draft-ietf-httpapi-ratelimit-headers."""
-    answer = await refused(request, error)
+    answer = await handle_refusal(request, error)
     answer.headers["Retry-After"] = str(error.seconds)
     answer.headers.update(rate_limit(error.attempts, error.period, remaining=0, seconds=error.seconds))
     return answer
 
 
-async def owning(_: Request, error: errors.LastOwner) -> JSONResponse:
+async def handle_last_owner(_: Request, error: errors.LastOwner) -> JSONResponse:
     """Name the groups that are in the way; whoever is told owns them, or is a superuser."""
     return problem(STATUS[type(error)], error.code, groups=error.groups)
 
 
-async def unreadable(_: Request, error: errors.ImportInvalid) -> JSONResponse:
+async def handle_import_errors(_: Request, error: errors.ImportInvalid) -> JSONResponse:
     """Say what is wrong with which lines of a file, in the form of ``invalid``, and never repeat a value."""
     fields = [
         {"loc": ["body", line, *([] if column is None else [column])], "msg": msg, "type": kind}
@@ -152,9 +152,9 @@ async def unreadable(_: Request, error: errors.ImportInvalid) -> JSONResponse:
     return problem(STATUS[type(error)], error.code, errors=fields)
 
 
-async def unproven(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
+async def handle_reauthentication(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
     """Ask for a sign-in as RFC 9470 does, but with 403: clients answer 401 by refreshing, which proves nothing."""
-    answer = await refused(request, error)
+    answer = await handle_refusal(request, error)
     answer.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
     return answer
 
@@ -167,7 +167,7 @@ def rate_limit(attempts: int, period: int, *, remaining: int, seconds: int) -> d
     }
 
 
-async def raised(request: Request, error: HTTPException) -> JSONResponse:
+async def handle_http_exception(request: Request, error: HTTPException) -> JSONResponse:
     """Answer FastAPI's and Starlette's own errors with the status's name."""
     status = HTTPStatus(error.status_code)
     answer = problem(status, reason=error.detail if error.detail != status.phrase else None)
@@ -187,10 +187,14 @@ def _allowed(request: Request) -> list[str]:
     ]
 
 
-async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+async def handle_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
     """Say what is wrong with which field, and never repeat a value."""
     fields = [
-        {"loc": each["loc"], "type": each["type"], "msg": each["msg"] if each["type"] in QUOTABLE else "Invalid input"}
+        {
+            "loc": each["loc"],
+            "type": each["type"],
+            "msg": each["msg"] if each["type"] in SAFE_ERROR_TYPES else "Invalid input",
+        }
         for each in error.errors()
     ]
     # What two dependencies read is complained of twice.
@@ -198,7 +202,7 @@ async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_CONTENT, "REQUEST_INVALID", errors=unique)
 
 
-async def unavailable(_: Request, error: Exception) -> JSONResponse:
+async def handle_database_error(_: Request, error: Exception) -> JSONResponse:
     """Answer an outage of the database with 503; let a mistake in a statement be the 500 that it is."""
     if not is_unavailable(error):
         raise error
@@ -207,7 +211,7 @@ async def unavailable(_: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-async def failed(_: Request, __: Exception) -> JSONResponse:
+async def handle_unexpected_error(_: Request, __: Exception) -> JSONResponse:
     """Tell nothing about a bug; the server logs the traceback."""
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 
@@ -215,15 +219,15 @@ async def failed(_: Request, __: Exception) -> JSONResponse:
 def add_handlers(app: FastAPI, otherwise: Callable[[Handler], Handler]) -> None:
     """Let every error of ``app`` answer with problem details, of which ``otherwise`` may make something else."""
     handlers: dict[type[Exception], Handler] = {
-        errors.TooManyAttempts: limited,
-        errors.ReauthenticationRequired: unproven,
-        errors.LastOwner: owning,
-        errors.ImportInvalid: unreadable,
-        errors.Refusal: refused,
-        HTTPException: raised,
-        RequestValidationError: invalid,
-        **dict.fromkeys(DATABASE_ERRORS, unavailable),
-        Exception: failed,
+        errors.TooManyAttempts: handle_rate_limit,
+        errors.ReauthenticationRequired: handle_reauthentication,
+        errors.LastOwner: handle_last_owner,
+        errors.ImportInvalid: handle_import_errors,
+        errors.Refusal: handle_refusal,
+        HTTPException: handle_http_exception,
+        RequestValidationError: handle_validation_error,
+        **dict.fromkeys(DATABASE_ERRORS, handle_database_error),
+        Exception: handle_unexpected_error,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, otherwise(also_for_oauth(handler)))

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
 
-from accounts.api.dependencies import SessionDep
+from accounts.api.dependencies import DbDep
 from accounts.api.problems import rate_limit
 from accounts.domain import errors
 from accounts.domain.rate_limits import rules
@@ -19,7 +19,7 @@ THROTTLED = (errors.TooManyAttempts,)
 
 
 async def _count(request: Request, response: Response, attempt: Attempt, address: str = "") -> None:
-    allowance = await rules.admit(
+    allowance = await rules.check_rate_limit(
         request.state.connect, attempt, _client(request), address, scale=request.state.settings.throttle_scale
     )
     limit, left = allowance.limit, allowance.remaining
@@ -30,7 +30,7 @@ def _client(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def by_client(attempt: Attempt) -> Dependency:
+def limit_by_client(attempt: Attempt) -> Dependency:
     """Limit how often a client tries something."""
 
     async def count(request: Request, response: Response) -> None:
@@ -39,7 +39,7 @@ def by_client(attempt: Attempt) -> Dependency:
     return _depends(count)
 
 
-def by_address(attempt: Attempt) -> Dependency:
+def limit_by_email(attempt: Attempt) -> Dependency:
     """Limit how often a client tries something, and how often it is tried for the address in the body."""
 
     async def count(request: Request, response: Response, body: EmailInput) -> None:
@@ -48,7 +48,7 @@ def by_address(attempt: Attempt) -> Dependency:
     return _depends(count)
 
 
-def by_address_form(attempt: Attempt) -> Dependency:
+def limit_by_email_form(attempt: Attempt) -> Dependency:
     """Do as ``by_address`` does, where a form brings the address."""
 
     async def count(request: Request, response: Response, form: Annotated[EmailInput, Form()]) -> None:
@@ -66,22 +66,22 @@ async def _registration_form(request: Request, response: Response, form: Annotat
 
 
 async def get_login(
-    request: Request, response: Response, form: Annotated[LoginForm, Form()], session: SessionDep
+    request: Request, response: Response, form: Annotated[LoginForm, Form()], db: DbDep
 ) -> AsyncIterator[LoginForm]:
     """Count an attempt to sign in before it is looked at; where it succeeds, let its owner start anew."""
     await _count(request, response, Attempt.LOGIN, form.username)
     yield form
-    await rules.welcome(session, _client(request), form.username)
+    await rules.reset_failed_attempts(db, _client(request), form.username)
 
 
-Welcome = Callable[[str], Awaitable[None]]
+ResetAttempts = Callable[[str], Awaitable[None]]
 
 
-async def get_welcome(request: Request, session: SessionDep) -> Welcome:
+async def get_reset_attempts(request: Request, db: DbDep) -> ResetAttempts:
     """Let whoever has proven an address otherwise than by signing in be as welcome to sign in, once this commits."""
 
     async def welcome(address: str) -> None:
-        await rules.welcome(session, _client(request), address)
+        await rules.reset_failed_attempts(db, _client(request), address)
 
     return welcome
 
@@ -92,9 +92,9 @@ CountMail = Callable[[str], Awaitable[None]]
 def _counting(attempt: Attempt) -> Dependency:
     """Let a client have mail sent, and an address be sent mail, no more often than is good for mailboxes."""
 
-    async def get_count(request: Request, response: Response, session: SessionDep) -> CountMail:
+    async def get_count(request: Request, response: Response, db: DbDep) -> CountMail:
         async def count(address: str) -> None:
-            await session.release()
+            await db.release_connection()
             await _count(request, response, attempt, address)
 
         return count
@@ -102,15 +102,15 @@ def _counting(attempt: Attempt) -> Dependency:
     return _depends(get_count)
 
 
-CountProof = Callable[[User, str | None], Awaitable[None]]
+CountPasswordCheck = Callable[[User, str | None], Awaitable[None]]
 
 
-async def get_count_proof(request: Request, response: Response, session: SessionDep) -> CountProof:
+async def get_count_password_check(request: Request, response: Response, db: DbDep) -> CountPasswordCheck:
     """Let a user's current password be tried no more often than in signing in."""
 
     async def count(user: User, password: str | None) -> None:
         if password is not None:
-            await session.release()
+            await db.release_connection()
             await _count(request, response, Attempt.LOGIN, user.email)
 
     return count
@@ -122,11 +122,11 @@ def _depends(count: Callable[..., object]) -> Dependency:
     return dependency
 
 
-by_registration = _depends(_registration)
-by_registration_form = _depends(_registration_form)
+limit_registration = _depends(_registration)
+limit_registration_form = _depends(_registration_form)
 count_verification = _counting(Attempt.REQUEST_VERIFY)
-Login = Annotated[LoginForm, _depends(get_login)]
+LoginFormDep = Annotated[LoginForm, _depends(get_login)]
 CountInvitationDep = Annotated[CountMail, _counting(Attempt.INVITE)]
-CountNewAddressDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]
-CountProofDep = Annotated[CountProof, Depends(get_count_proof)]
-WelcomeDep = Annotated[Welcome, Depends(get_welcome)]
+CountEmailChangeDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]
+CountPasswordCheckDep = Annotated[CountPasswordCheck, Depends(get_count_password_check)]
+ResetAttemptsDep = Annotated[ResetAttempts, Depends(get_reset_attempts)]

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from accounts.commands.run import one_line, run
+from accounts.commands.run import one_line_errors, run
 from accounts.db.session import Session, Sessionmaker, transaction
 from accounts.domain import retention
 from accounts.domain.errors import UserNotFound
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
-from accounts.domain.sessions.sessions import revoke_others
+from accounts.domain.sessions.sessions import revoke_sessions as revoke_all_sessions
 from accounts.models import User
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.users import SuperuserUpdate
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     """
     arguments = parse(argv)
-    with one_line(NAME):
+    with one_line_errors(NAME):
         print(run(NAME, lambda sessionmaker: act(sessionmaker, arguments)))
 
 
@@ -58,9 +58,9 @@ async def act(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> str:
         Refusal: a rule says no.
 
     """
-    async with transaction(sessionmaker) as session:
-        users = UserManager(session, Passwords(1), get_settings().secret_keys[0])
-        said: str = await arguments.work(session, users, arguments)
+    async with transaction(sessionmaker) as db:
+        users = UserManager(db, PasswordHasher(1), get_settings().secret_keys[0])
+        said: str = await arguments.work(db, users, arguments)
         return said
 
 
@@ -76,7 +76,7 @@ async def deactivate(_: Session, users: UserManager, arguments: argparse.Namespa
     return f"{user.email} is inactive, and signed out everywhere"
 
 
-async def revoke_sessions(session: Session, users: UserManager, arguments: argparse.Namespace) -> str:
+async def revoke_sessions(db: Session, users: UserManager, arguments: argparse.Namespace) -> str:
     """End all sessions of a user.
 
     Raises:
@@ -84,13 +84,13 @@ async def revoke_sessions(session: Session, users: UserManager, arguments: argpa
 
     """
     user = await _find(users, arguments.email)
-    ended = await revoke_others(session, user, keep=None)
+    ended = await revoke_all_sessions(db, user, keep=None)
     return f"{user.email} is signed out everywhere; sessions ended: {ended}"
 
 
-async def prune(session: Session, _: UserManager, __: argparse.Namespace) -> str:
+async def prune(db: Session, _: UserManager, __: argparse.Namespace) -> str:
     """Delete what has had its time."""
-    deleted = await retention.prune(session, get_settings())
+    deleted = await retention.delete_expired(db, get_settings())
     return "Deleted: " + ", ".join(f"{count:,} of {table}" for table, count in deleted.items())
 
 

@@ -32,14 +32,14 @@ async def _connected[Result](name: str, work: Callable[[Sessionmaker], Awaitable
     engine = create_engine(get_settings(), name)
     sessionmaker = create_sessionmaker(engine)
     try:
-        await readiness.check(sessionmaker)
+        await readiness.check_readiness(sessionmaker)
         return await work(sessionmaker)
     finally:
         await engine.dispose()
 
 
 @contextmanager
-def one_line(name: str) -> Iterator[None]:
+def one_line_errors(name: str) -> Iterator[None]:
     """Turn refusals, the database's errors and Ctrl-C into one line on standard error and a status; bugs stay loud.
 
     Raises:

@@ -10,11 +10,11 @@ from getpass import getpass
 
 from pydantic import ValidationError
 
-from accounts.commands.run import fail, one_line, run
+from accounts.commands.run import fail, one_line_errors, run
 from accounts.db.session import Sessionmaker, transaction
 from accounts.domain.errors import RegisterUserAlreadyExists
-from accounts.domain.identity.password_hashing import Passwords
-from accounts.domain.identity.user_adapter import UserDatabase
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.identity.users import UserManager
 from accounts.models import User
 from accounts.schemas.identity.users import SuperuserCreate
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     """
     arguments = parse(argv)
-    with one_line(NAME):
+    with one_line_errors(NAME):
         # All that can be refused without a password is, before somebody types one twice.
         wanted = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # as it says
         run(NAME, lambda sessionmaker: refuse_taken(sessionmaker, wanted.email))
@@ -74,8 +74,8 @@ async def refuse_taken(sessionmaker: Sessionmaker, email: str) -> None:
         RegisterUserAlreadyExists: there is.
 
     """
-    async with transaction(sessionmaker) as session:
-        if await UserDatabase(session, User).get_by_email(email):
+    async with transaction(sessionmaker) as db:
+        if await UserAdapter(db, User).get_by_email(email):
             raise RegisterUserAlreadyExists
 
 
@@ -88,10 +88,10 @@ async def make(sessionmaker: Sessionmaker, wanted: SuperuserCreate) -> User:
 
     """
     settings = get_settings()
-    passwords = Passwords(1, settings.password_min_length)
+    passwords = PasswordHasher(1, settings.password_min_length)
     try:
-        async with transaction(sessionmaker) as session:
-            return await UserManager(session, passwords, settings.secret_keys[0]).create(wanted)
+        async with transaction(sessionmaker) as db:
+            return await UserManager(db, passwords, settings.secret_keys[0]).create(wanted)
     finally:
         passwords.close()
 

@@ -65,35 +65,35 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
             "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
         },
     )
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
-    event.listen(engine.sync_engine, "handle_error", _give_up)
-    event.listen(engine.sync_engine, "close", _hang_up)
+    event.listen(engine.sync_engine, "checkout", _reject_closed_connection)
+    event.listen(engine.sync_engine, "handle_error", _mark_disconnect)
+    event.listen(engine.sync_engine, "close", _terminate)
     return engine
 
 
-def _refuse_closed(connection: Any, *_: object) -> None:
+def _reject_closed_connection(connection: Any, *_: object) -> None:
     # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
 
 
-def _lost(error: BaseException | None) -> bool:
+def _is_connection_useless(error: BaseException | None) -> bool:
     """Tell of the driver's error that the server says nothing, has said goodbye, or only reads since a failover."""
     return error is not None and (isinstance(error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY)
 
 
-def _give_up(context: ExceptionContext) -> None:
+def _mark_disconnect(context: ExceptionContext) -> None:
     error = context.original_exception
-    if _lost(error.__cause__ or error):
+    if _is_connection_useless(error.__cause__ or error):
         context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 
-def _hang_up(connection: Any, _: object) -> None:
+def _terminate(connection: Any, _: object) -> None:
     # Saying goodbye waits for an answer, which does not come where the network is gone.
     connection.driver_connection.terminate()
 
 
-def observed(engine: AsyncEngine) -> AsyncEngine:
+def with_connection_metrics(engine: AsyncEngine) -> AsyncEngine:
     """Show how many connections of the engine's pool are in use; a process has one such engine."""
     pool: Any = engine.sync_engine.pool
     metrics.CONNECTIONS_LIMIT.set(pool.size())
@@ -102,12 +102,12 @@ def observed(engine: AsyncEngine) -> AsyncEngine:
     return engine
 
 
-def read_only(engine: AsyncEngine) -> AsyncEngine:
+def autocommit_engine(engine: AsyncEngine) -> AsyncEngine:
     """Give the same pool for requests that only read: each statement by itself, without BEGIN and COMMIT around it."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-Connect = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
+ConnectDriver = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
 class DriverConnection:
@@ -127,7 +127,7 @@ class DriverConnection:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Give it back, but dead where it is of no use: an answer is due, a transaction open, the server only reads."""
         connection = self._taken.driver_connection
-        lost = _lost(error) or isinstance(error, asyncio.CancelledError)
+        lost = _is_connection_useless(error) or isinstance(error, asyncio.CancelledError)
         if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
             connection.terminate()
         self._taken.close()

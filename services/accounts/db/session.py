@@ -1,57 +1,80 @@
-"""The transaction: the only place that commits; and what errors of the database mean."""
+"""The transaction: one for each request or task, committed here and nowhere else."""
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Never
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Who sent the request that a transaction belongs to, for the audit log, mail and sessions.
+
+    ``actor_id`` is set once the caller is authenticated; the rest is what the client sent, and may be empty.
+    """
+
+    client_ip: str = ""
+    user_agent: str = ""
+    accept_language: str = ""
+    actor_id: uuid.UUID | None = None
+
+
 class Session(AsyncSession):
-    """SQLModel's session, whose transaction is ended by ``transaction`` and by nobody else."""
+    """SQLModel's session. Only ``transaction`` ends its transaction."""
+
+    context: RequestContext | None = None  # commands and workers have none
+
+    @property
+    def actor_id(self) -> uuid.UUID | None:
+        """The id of the authenticated caller, if there is one."""
+        return self.context.actor_id if self.context else None
 
     async def commit(self) -> Never:
-        """Refuse: a commit in the middle would tear a unit of work in two."""
-        raise TypeError("commit() belongs to accounts.database.transaction: use flush(), or release()")
+        """Raise TypeError: a commit inside a request would split its unit of work."""
+        raise TypeError("commit() belongs to accounts.db.session.transaction: use flush() or release_connection()")
 
-    async def look(self) -> None:
-        """Begin with statements that stand by themselves, without BEGIN and COMMIT around them, up to ``release``."""
+    async def begin_autocommit(self) -> None:
+        """Run the next statements without BEGIN and COMMIT, until ``release_connection``."""
         await self.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
-    async def release(self) -> None:
-        """Give the connection back before slow work that needs none. Call it before anything is written.
+    async def release_connection(self) -> None:
+        """Return the connection to the pool before slow work that does not need it, such as hashing a password.
 
-        What was read stays usable; the next statement begins a new transaction.
+        Objects stay readable; the next statement begins a new transaction.
+
+        Raises:
+            TypeError: there are unsaved changes, which would be committed alone.
+
         """
         if self.new or self.dirty or self.deleted:
-            raise TypeError("release() after a change would commit half of a unit of work")
+            raise TypeError("release_connection() after a change would commit half of a unit of work")
         await super().commit()
 
 
 Sessionmaker = async_sessionmaker[Session]
 
 
-class Recorded(Exception):  # noqa: N818  # what derives from it is named for its rule
-    """Something that is refused, and yet has changed what is stored: its transaction is committed."""
+class CommittedRefusal(Exception):  # noqa: N818  # subclasses are named for the rule that they state
+    """A refusal whose changes are kept: its transaction is committed, for example to record a failed sign-in."""
 
 
 @asynccontextmanager
-async def transaction(sessionmaker: Sessionmaker, **info: object) -> AsyncIterator[Session]:
-    """One unit of work: committed at the end of the block, rolled back when it raises anything but ``Recorded``.
-
-    ``info`` is what the session knows of its cause: ``actor_id``, and of the client ``address``, ``user_agent`` and
-    ``languages``.
-    """
-    async with sessionmaker(info=info) as session:
+async def transaction(sessionmaker: Sessionmaker, context: RequestContext | None = None) -> AsyncIterator[Session]:
+    """Open a unit of work: commit at the end of the block, roll back on any exception but ``CommittedRefusal``."""
+    async with sessionmaker() as db:
+        db.context = context
         try:
-            yield session
-        except Recorded:
-            await AsyncSession.commit(session)
+            yield db
+        except CommittedRefusal:
+            await AsyncSession.commit(db)
             raise
-        await AsyncSession.commit(session)
+        await AsyncSession.commit(db)
 
 
 def create_sessionmaker(engine: AsyncEngine) -> Sessionmaker:
-    """Make sessions whose objects stay readable after their transaction has ended."""
+    """Create a factory of sessions whose objects stay readable after the commit."""
     return async_sessionmaker(engine, class_=Session, expire_on_commit=False)

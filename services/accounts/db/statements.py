@@ -15,7 +15,7 @@ from accounts.db.session import Session
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
-class Prepared:
+class CompiledStatement:
     """A statement whose parameters are ``bindparam``s, or text that names them as ``:name``.
 
     Values are the driver's: a UUID, a timedelta, JSON as text. PostgreSQL tells a parameter's type by where it stands.
@@ -32,28 +32,28 @@ class Prepared:
         rows: list[Any] = await connection.fetch(self._text, *self._arguments(values))
         return rows
 
-    async def run(self, session: Session, **values: Any) -> list[Any]:
+    async def run(self, db: Session, **values: Any) -> list[Any]:
         """Run it in a session's transaction; nothing is flushed before."""
-        return await session.run_sync(self._run, self._arguments(values))
+        return await db.run_sync(self._run, self._arguments(values))
 
     def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
         known = self._values | values
         return tuple(known[name] for name in self._names)
 
-    def _run(self, session: SyncSession, arguments: tuple[Any, ...]) -> list[Any]:
-        result = session.connection().exec_driver_sql(self._text, arguments)
+    def _run(self, db: SyncSession, arguments: tuple[Any, ...]) -> list[Any]:
+        result = db.connection().exec_driver_sql(self._text, arguments)
         return list(result.all()) if result.returns_rows else []
 
 
 INSTANT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, as everywhere else; connections are in UTC
 
 
-class JsonRows(Prepared):
+class JsonRows(CompiledStatement):
     """The same for rows to show: each comes as the text of a JSON object, with the columns by their names."""
 
     def __init__(self, statement: Select[Any]) -> None:
         rows = statement.subquery("rows")
-        shown = select(*[_shown(column) for column in rows.columns]).subquery("shown")
+        shown = select(*[_json_column(column) for column in rows.columns]).subquery("shown")
         super().__init__(select(cast(func.row_to_json(literal_column("shown")), Text)).select_from(shown))
 
     async def texts(self, connection: asyncpg.Connection, **values: Any) -> list[str]:
@@ -61,5 +61,5 @@ class JsonRows(Prepared):
         return [text for (text,) in await self.fetch(connection, **values)]
 
 
-def _shown(column: Any) -> Any:
+def _json_column(column: Any) -> Any:
     return func.to_char(column, INSTANT).label(column.key) if isinstance(column.type, DateTime) else column

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from accounts.db.session import Recorded
+from accounts.db.session import CommittedRefusal
 from accounts.models import UserGroup
-from accounts.schemas.member_files import Fault
+from accounts.schemas.member_files import RowError
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
@@ -18,7 +18,7 @@ class Refusal(Exception):  # noqa: N818  # each is named for its rule
         self.reason = reason
 
 
-class LoginBadCredentials(Refusal, Recorded):
+class LoginBadCredentials(Refusal, CommittedRefusal):
     """The address or the password is wrong, or the user is inactive."""
 
     code = "LOGIN_BAD_CREDENTIALS"
@@ -185,7 +185,7 @@ class ImportInvalid(Refusal):
 
     code = "IMPORT_INVALID"
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[RowError]) -> None:
         super().__init__()
         self.faults = faults
 
@@ -229,7 +229,7 @@ class RefreshBadToken(Refusal):
     code = "REFRESH_BAD_TOKEN"
 
 
-class RefreshTokenReused(Refusal, Recorded):
+class RefreshTokenReused(Refusal, CommittedRefusal):
     """The refresh token was used before, so it may be stolen; its session is ended."""
 
     code = "REFRESH_TOKEN_REUSED"

@@ -16,7 +16,7 @@ from accounts.schemas.pagination import Page, PageQuery
 AFTER, BEFORE = ">", "<"
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """On which side of a key a page lies; of an end of the list, where there is no key."""
 
     side: str
@@ -36,25 +36,25 @@ class Keyset:
     parse: Callable[[str], tuple[Any, ...]]
     descending: bool = False
 
-    async def page(self, session: Session, statement: Any, query: PageQuery) -> Page[Any]:
+    async def page(self, db: Session, statement: Any, query: PageQuery) -> Page[Any]:
         """Run a statement for the page that is asked for.
 
         Raises:
             BadCursor: the cursor is none that this list has made.
 
         """
-        narrowed = self.window(statement, place_of(query))
-        found = (await session.exec(narrowed, params=self.values(query))).all()
+        narrowed = self.window(statement, requested_position(query))
+        found = (await db.exec(narrowed, params=self.values(query))).all()
         return self.cut(found, query)
 
-    def window(self, statement: Any, place: Place) -> Any:
+    def window(self, statement: Any, place: Position) -> Any:
         """Narrow a statement to the page at a place, in its direction, and one row more.
 
         Its parameters are those of ``values``.
         """
         falling = self.descending is not (place.side == BEFORE)
         if place.keyed:
-            marks = [_mark(column, f"key_{number}") for number, column in enumerate(self.columns)]
+            marks = [_cursor_parameter(column, f"key_{number}") for number, column in enumerate(self.columns)]
             mine, last = (tuple_(*self.columns), tuple_(*marks)) if len(marks) > 1 else (self.columns[0], marks[0])
             statement = statement.where(mine < last if falling else mine > last)
         # Row values are compared column by column, so that all of them go the same way.
@@ -91,7 +91,7 @@ class Keyset:
         )
 
 
-def place_of(query: PageQuery) -> Place:
+def requested_position(query: PageQuery) -> Position:
     """Tell where the page lies that is asked for.
 
     Raises:
@@ -99,16 +99,16 @@ def place_of(query: PageQuery) -> Place:
 
     """
     side, key = _decode(query.cursor)
-    return Place(side, bool(key))
+    return Position(side, bool(key))
 
 
-def _mark(column: Any, name: str) -> Any:
+def _cursor_parameter(column: Any, name: str) -> Any:
     if isinstance(column, FunctionElement):
         return folded(bindparam(name, type_=String))
     return bindparam(name, type_=column.type)
 
 
-def identity(text: str) -> int:
+def parse_row_id(text: str) -> int:
     """Read the key of a row that the database numbers.
 
     Raises:

@@ -7,35 +7,35 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.models import Membership, Role, User, UserGroup
 
-NAMED = 100  # how many of the groups that are in the way are told
+GROUPS_SHOWN = 100  # how many of the groups that are in the way are told
 
 
-async def refuse_last_owner(session: Session, user: User, group: UserGroup) -> None:
+async def require_other_owner(db: Session, user: User, group: UserGroup) -> None:
     """Keep an owner from ceasing to be one, while somebody holds the group, unless there is another.
 
     Raises:
         LastOwner: naming the group.
 
     """
-    if await _only_for(session, user, group):
+    if await _only_for(db, user, group):
         raise errors.LastOwner([group])
 
 
-async def let_go(session: Session, user: User) -> None:
+async def require_other_owners(db: Session, user: User) -> None:
     """Lock a user who is to be deactivated or deleted, and all their groups, until the transaction ends.
 
     Raises:
         LastOwner: naming the groups that nobody else owns.
 
     """
-    await session.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
+    await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
     theirs = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
-    await session.exec(theirs.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
-    if groups := await _only_for(session, user):
+    await db.exec(theirs.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
+    if groups := await _only_for(db, user):
         raise errors.LastOwner(groups)
 
 
-async def _only_for(session: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
+async def _only_for(db: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
     """Find groups whose only active owner is the user, the first by name."""
     other, others = aliased(Membership), aliased(User)
     another = exists().where(
@@ -52,4 +52,4 @@ async def _only_for(session: Session, user: User, group: UserGroup | None = None
     )
     if group:
         statement = statement.where(UserGroup.id == group.id)
-    return list((await session.exec(statement.order_by(UserGroup.name).limit(NAMED))).all())
+    return list((await db.exec(statement.order_by(UserGroup.name).limit(GROUPS_SHOWN))).all())

@@ -61,7 +61,7 @@ def parts(user: User) -> dict[str, Read]:
             group_name=col(UserGroup.name),
         ),
         "invitations_by_me": _part(PersonalInvitation, col(Invitation.id), col(Invitation.inviter_id) == user.id),
-        "events": partial(history.activity, user=user),
+        "events": partial(history.list_activity, user=user),
     }
 
 
@@ -77,8 +77,8 @@ def _part(schema: type[Held], key: Any, *where: ColumnElement[bool], **others: A
     write, parse = TEXTS.get(key.type.python_type, (str, key.type.python_type))
     order = Keyset((key,), text=lambda row: write(getattr(row, key.key)), parse=lambda text: (parse(text),))
 
-    async def read(session: Session, query: PageQuery) -> Page[Any]:
-        page = await order.page(session, statement, query)
+    async def read(db: Session, query: PageQuery) -> Page[Any]:
+        page = await order.page(db, statement, query)
         return replace(page, rows=[schema.model_validate(row) for row in page.rows])
 
     return read

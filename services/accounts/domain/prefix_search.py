@@ -8,28 +8,28 @@ from sqlmodel import and_
 
 from accounts.models.identity import folded
 
-LAST = "\U0010ffff"  # behind every other character
+LAST_CHARACTER = "\U0010ffff"  # behind every other character
 
 
-def by_name(text: str) -> tuple[Any, ...]:
+def parse_name_cursor(text: str) -> tuple[Any, ...]:
     """Make a key of a user's id and a name, which other users may have."""
     user_id, _, name = text.partition(" ")
     return name, uuid.UUID(user_id)
 
 
-def by_email(text: str) -> tuple[Any, ...]:
+def parse_email_cursor(text: str) -> tuple[Any, ...]:
     """Make a key of an address, which other lists' cursors never are."""
     if "@" not in text or " " in text:
         raise ValueError(text)
     return (text,)
 
 
-def begins(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], ...]:
+def starts_with(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], ...]:
     """Narrow to texts that begin with a prefix, whatever the letter case; to nothing narrower without one."""
-    return (between(column, prefix, prefix + LAST),) if prefix else ()
+    return (in_range(column, prefix, prefix + LAST_CHARACTER),) if prefix else ()
 
 
-def between(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
+def in_range(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
     """Narrow to a range of texts, which any plan can take from the index; of LIKE only one for this very prefix can."""
     key = func.lower(column)
     return and_(key >= folded(first), key < folded(last))

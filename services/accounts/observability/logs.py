@@ -15,8 +15,8 @@ from structlog.typing import EventDict
 from accounts.settings import Settings
 
 # Whatever lies around an @, and what is as long as a token; the text of an error may quote both.
-PRIVATE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
-HIDDEN = "…"
+SENSITIVE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
+REDACTED = "…"
 REQUESTS = "accounts.requests"
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "ms", "user_id")
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
@@ -83,4 +83,4 @@ def _with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def _line(render: Any, logger: Any, name: str, event: dict[str, Any]) -> str:
-    return PRIVATE.sub(HIDDEN, render(logger, name, event))
+    return SENSITIVE.sub(REDACTED, render(logger, name, event))

@@ -13,13 +13,13 @@ DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"  # where prometheus-client looks it up
 _place = "main"
 
 
-def share(directory: Path) -> None:
+def use_files(directory: Path) -> None:
     """Count in files from now on; it holds for what is made to count after this, and for all forks."""
     os.environ[DIRECTORY] = str(directory)
     values.ValueClass = values.MultiProcessValue(lambda: _place)  # type: ignore[no-untyped-call]  # its own
 
 
-def take(place: str) -> None:
+def use_slot(place: str) -> None:
     """Count as the process in this place, which no other that is alive has."""
     global _place  # noqa: PLW0603  # there is one for each process
     _place = place

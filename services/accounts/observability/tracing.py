@@ -26,7 +26,7 @@ from accounts.settings import Settings
 NAME = "accounts"
 PROBES = "/health/"  # asked for every few seconds, by nobody
 SECONDS = 3  # for the collector to answer; a stop waits for twice as long at the most
-SHOWN = frozenset({
+EXPORTED_ATTRIBUTES = frozenset({
     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
     "network.protocol.version", "code.function.name", "db.system", "db.name", "db.statement",
 })  # fmt: skip
@@ -46,13 +46,13 @@ class Tracing:
 
     def start(self, engine: AsyncEngine) -> None:
         """Begin to send, in the process that serves, and with what runs on the engine's connections."""
-        self._exporter = Discreet(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
+        self._exporter = RedactingExporter(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
         self.provider.add_span_processor(BatchSpanProcessor(self._exporter))
         usage = metrics.NoOpMeter(NAME).create_up_down_counter(NAME)
         EngineTracer(self._tracer, engine.sync_engine, usage)  # type: ignore[no-untyped-call]  # its own
         # What is handed to the driver directly. It does not tell of what SQLAlchemy has prepared.
         event.listen(engine.sync_engine, "connect", lambda made, _: made.driver_connection.add_query_logger(self._ran))
-        logs.context = ids
+        logs.context = trace_ids
 
     def stop(self) -> None:
         """Send what is left, for some seconds at the most."""
@@ -74,13 +74,13 @@ class Tracing:
         span.end(now)
 
 
-def ids() -> dict[str, str]:
+def trace_ids() -> dict[str, str]:
     """Name the trace that is under way, for the log."""
     found = trace.get_current_span().get_span_context()
     return {"trace_id": trace.format_trace_id(found.trace_id)} if found.is_valid else {}
 
 
-class Discreet(SpanExporter):
+class RedactingExporter(SpanExporter):
     """Hands on what may be shown of each span, until a time by ``time.monotonic``."""
 
     def __init__(self, exporter: SpanExporter) -> None:
@@ -104,7 +104,7 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
         context=span.context,
         parent=span.parent,
         resource=span.resource,
-        attributes={name: value for name, value in (span.attributes or {}).items() if name in SHOWN},
+        attributes={name: value for name, value in (span.attributes or {}).items() if name in EXPORTED_ATTRIBUTES},
         kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,

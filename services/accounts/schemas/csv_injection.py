@@ -7,11 +7,11 @@ import re
 _FORMULA = re.compile("'*[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-]")
 
 
-def guard(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Put an apostrophe before what would be a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def unguard(text: str) -> str:
+def unescape_formula(text: str) -> str:
     """Take away the apostrophe that ``guard`` put there."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text, 1) else text

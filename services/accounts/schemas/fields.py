@@ -46,16 +46,16 @@ def _username(value: str) -> str:
         return value  # nobody's, and so a wrong one like any other
 
 
-NORMALISED = BeforeValidator(_normalise)
-UNIFIED = BeforeValidator(_unify)
-_Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINE)]
-_Lines = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINES)]
+NFC = BeforeValidator(_normalise)
+NFKC = BeforeValidator(_unify)
+_SingleLine = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINE)]
+_MultiLine = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINES)]
 
 Email = Annotated[
-    _Line,
+    _SingleLine,
     StringConstraints(max_length=EMAIL_LENGTH),
     AfterValidator(_email),
-    UNIFIED,
+    NFKC,
     Field(json_schema_extra={"format": "email"}, examples=["king.arthur@camelot.example.com"]),
 ]
 # What somebody signs in with: an address, or whatever was taken for one.
@@ -63,28 +63,26 @@ Username = Annotated[
     str,
     StringConstraints(min_length=1, max_length=EMAIL_LENGTH, pattern=r"^[^\x00]*$"),
     AfterValidator(_username),
-    UNIFIED,
+    NFKC,
 ]
 DisplayName = Annotated[
-    _Line, StringConstraints(max_length=DISPLAY_NAME_LENGTH), NORMALISED, Field(examples=["Arthur Pendragon"])
+    _SingleLine, StringConstraints(max_length=DISPLAY_NAME_LENGTH), NFC, Field(examples=["Arthur Pendragon"])
 ]
 # How an address or a name begins that is looked for.
-Beginning = Annotated[_Line, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH)]
+Prefix = Annotated[_SingleLine, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH)]
 GroupName = Annotated[
-    _Line, StringConstraints(min_length=1, max_length=GROUP_NAME_LENGTH), NORMALISED, Field(examples=["Round Table"])
+    _SingleLine, StringConstraints(min_length=1, max_length=GROUP_NAME_LENGTH), NFC, Field(examples=["Round Table"])
 ]
 Description = Annotated[
-    _Lines, StringConstraints(max_length=DESCRIPTION_LENGTH), NORMALISED, Field(examples=["Knights of the Round Table"])
+    _MultiLine, StringConstraints(max_length=DESCRIPTION_LENGTH), NFC, Field(examples=["Knights of the Round Table"])
 ]
-Note = Annotated[
-    _Lines, StringConstraints(max_length=NOTE_LENGTH), NORMALISED, Field(examples=["There is a seat left."])
-]
+Note = Annotated[_MultiLine, StringConstraints(max_length=NOTE_LENGTH), NFC, Field(examples=["There is a seat left."])]
 # RFC 8265 (OpaqueString) asks for form C and for nothing to be stripped. How short is too short is the domain's to say.
 Password = Annotated[
     str,
     StringConstraints(min_length=1, max_length=PASSWORD_MAX_LENGTH),
-    NORMALISED,
+    NFC,
     Field(json_schema_extra={"format": "password"}, examples=["guinevere-and-lancelot"]),
 ]
 # What is opaque to whoever sends it: a token, a cursor.
-Opaque = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$")]
+OpaqueToken = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$")]

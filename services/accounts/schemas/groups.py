@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts.models.groups import Role, Visibility
-from accounts.schemas.fields import NORMALISED, UNIFIED, Beginning, Description, GroupName
+from accounts.schemas.fields import NFC, NFKC, Description, GroupName, Prefix
 from accounts.schemas.identity.users import unchanged
 from accounts.schemas.pagination import PageQuery
 
@@ -32,7 +32,7 @@ class GroupUpdate(BaseModel):
 class GroupQuery(PageQuery):
     """Which groups are asked for; letter case makes no difference."""
 
-    name: Annotated[Beginning | None, NORMALISED, Field(description="How the name begins.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
     visibility: Visibility | None = None
 
 
@@ -71,9 +71,9 @@ class MemberQuery(PageQuery):
     """Which members are asked for; letter case makes no difference."""
 
     role: Role | None = None
-    name: Annotated[Beginning | None, NORMALISED, Field(description="How the name begins.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
     email: Annotated[
-        Beginning | None, UNIFIED, Field(description="How the address begins: for whoever may see addresses.")
+        Prefix | None, NFKC, Field(description="How the address begins: for whoever may see addresses.")
     ] = None
 
 

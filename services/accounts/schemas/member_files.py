@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from accounts.models import Role
-from accounts.schemas.csv_injection import unguard
+from accounts.schemas.csv_injection import unescape_formula
 from accounts.schemas.fields import Email, Note
 
 
@@ -42,7 +42,7 @@ def _importable(value: str) -> str:
 class ImportRow(BaseModel):
     """A line of a file that is imported."""
 
-    email: Annotated[Email, BeforeValidator(unguard)]
+    email: Annotated[Email, BeforeValidator(unescape_formula)]
     role: Annotated[Role, BeforeValidator(_importable)] = Role.MEMBER
     note: Note = ""
 
@@ -51,7 +51,7 @@ class ImportRow(BaseModel):
 COLUMNS = (*ImportRow.model_fields, *sorted(MemberExport.model_fields.keys() - ImportRow.model_fields))
 
 
-class Fault(NamedTuple):
+class RowError(NamedTuple):
     """What is wrong with one line of a file, and in which column, if in one; never the value."""
 
     line: int

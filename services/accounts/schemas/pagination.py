@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from accounts.schemas.fields import Opaque
+from accounts.schemas.fields import OpaqueToken
 
 PAGE_SIZE = 50
 PAGE_LIMIT = 200
@@ -16,7 +16,7 @@ class PageQuery(BaseModel):
     """Which page of a list is asked for."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="How many rows at most.")] = PAGE_SIZE
-    cursor: Annotated[Opaque | None, Field(description="From a link of another page of the list.")] = None
+    cursor: Annotated[OpaqueToken | None, Field(description="From a link of another page of the list.")] = None
 
 
 @dataclass(frozen=True, slots=True)

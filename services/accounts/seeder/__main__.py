@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import func
 from sqlmodel import select
 
-from accounts.commands.run import fail, one_line, run
+from accounts.commands.run import fail, one_line_errors, run
 from accounts.db.session import Session, Sessionmaker, transaction
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.seeder import sample, volume
 from accounts.seeder.batch import SEED_MAX, USERS_MAX, Batch
 from accounts.settings import get_settings
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     batch, settings = parse(argv), get_settings()
     if not settings.development:
         fail(NAME, "sample data comes with a password that everybody knows: only for ENVIRONMENT=development")
-    with one_line(NAME):
+    with one_line_errors(NAME):
         made, new = run(NAME, lambda sessionmaker: seed(sessionmaker, batch))
         print(describe(made.made))
         if batch:
@@ -68,21 +68,21 @@ def _within(lowest: int, highest: int) -> Callable[[str], int]:
 
 async def seed(sessionmaker: Sessionmaker, batch: Batch | None) -> tuple[sample.Sample, bool]:
     """Make what is missing, in one transaction; say what that was, and whether the batch was missing."""
-    passwords = Passwords(1, get_settings().password_min_length)
+    passwords = PasswordHasher(1, get_settings().password_min_length)
     try:
-        async with transaction(sessionmaker) as session:
-            await _take_turns(session)
-            made = await sample.make(session, passwords)
-            return made, batch is not None and await volume.make(session, batch)
+        async with transaction(sessionmaker) as db:
+            await _take_turns(db)
+            made = await sample.make(db, passwords)
+            return made, batch is not None and await volume.make(db, batch)
     finally:
         passwords.close()
 
 
-async def _take_turns(session: Session) -> None:
-    await session.exec(NO_TIMEOUTS)
-    if not await session.scalar(select(func.pg_try_advisory_xact_lock(LOCK_KEY))):
+async def _take_turns(db: Session) -> None:
+    await db.exec(NO_TIMEOUTS)
+    if not await db.scalar(select(func.pg_try_advisory_xact_lock(LOCK_KEY))):
         print(f"{NAME}: another one is at work: waiting for it", file=sys.stderr)
-        await session.exec(select(func.pg_advisory_xact_lock(LOCK_KEY)))
+        await db.exec(select(func.pg_advisory_xact_lock(LOCK_KEY)))
 
 
 def describe(made: Counter[str]) -> str:

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from accounts.db.session import Session
 from accounts.domain.groups import members
 from accounts.domain.groups.groups import GroupManager
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
 from accounts.models import Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupCreate
@@ -70,10 +70,10 @@ class Sample:
     made: Counter[str] = field(default_factory=Counter)
 
 
-async def make(session: Session, passwords: Passwords) -> Sample:
+async def make(db: Session, passwords: PasswordHasher) -> Sample:
     """Make what is missing of the sample data, and change nothing of what exists."""
-    users = UserManager(session, passwords, get_settings().secret_keys[0])
-    groups, sample = GroupManager(session), Sample()
+    users = UserManager(db, passwords, get_settings().secret_keys[0])
+    groups, sample = GroupManager(db), Sample()
     people = {person.email: await _user(users, person, sample) for person in PEOPLE}
     for wanted_id, group_create in enumerate(GROUPS, start=1):
         roles = ROLES[group_create.name]
@@ -81,7 +81,7 @@ async def make(session: Session, passwords: Passwords) -> Sample:
         group_id = await _user_group(groups, group_create, owner, wanted_id, sample)
         sample.group_ids[group_create.name] = group_id
         for email, role in roles.items():
-            sample.made["memberships"] += await members.add(session, group_id, people[email].id, role)
+            sample.made["memberships"] += await members.add_member(db, group_id, people[email].id, role)
     return sample
 
 
@@ -95,23 +95,23 @@ async def _user_group(
     groups: GroupManager, group_create: GroupCreate, owner: User, wanted_id: int, sample: Sample
 ) -> int:
     same_name = select(UserGroup.id).where(func.lower(UserGroup.name) == func.lower(group_create.name))
-    found = (await groups.session.exec(same_name.order_by(col(UserGroup.id)).limit(1))).one_or_none()
+    found = (await groups.db.exec(same_name.order_by(col(UserGroup.id)).limit(1))).one_or_none()
     sample.made["groups"] += found is None
     if found is not None:
         return found
-    made = await groups.create(group_create, owner, await _free(groups.session, wanted_id))
+    made = await groups.create(group_create, owner, await _free(groups.db, wanted_id))
     sample.made["memberships"] += 1
     return made.id
 
 
-async def _free(session: Session, wanted_id: int) -> int | None:
+async def _free(db: Session, wanted_id: int) -> int | None:
     """Keep the identity from ever handing out an id that is still free; None stands for whatever it hands out.
 
     A rolled-back attempt leaves an identity advanced, so the ids that people read about must be asked for. ``nextval``
     advances it without the race of ``setval``, which could hand an id out twice.
     """
-    if (await session.exec(select(UserGroup.id).where(col(UserGroup.id) == wanted_id))).one_or_none():
+    if (await db.exec(select(UserGroup.id).where(col(UserGroup.id) == wanted_id))).one_or_none():
         return None
-    while (await session.exec(NEXT_ID)).one() < wanted_id:
+    while (await db.exec(NEXT_ID)).one() < wanted_id:
         pass
     return wanted_id

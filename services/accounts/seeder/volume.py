@@ -30,19 +30,19 @@ SELECT group_id, user_id, role FROM staged WHERE group_id BETWEEN $1 AND $2 ORDE
 PORTIONS = 20
 
 
-async def make(session: Session, batch: Batch) -> bool:
+async def make(db: Session, batch: Batch) -> bool:
     """Make a batch of users, groups and memberships; return False, having done nothing, if it is there."""
     same_name = func.lower(UserGroup.name) == func.lower(batch.everybody)
-    if (await session.exec(select(UserGroup.id).where(same_name))).first():
+    if (await db.exec(select(UserGroup.id).where(same_name))).first():
         return False
-    group_ids = (await session.exec(NEXT_ID.select_from(func.generate_series(0, batch.groups)))).all()
+    group_ids = (await db.exec(NEXT_ID.select_from(func.generate_series(0, batch.groups)))).all()
     # The salt is the batch's, and so is the hash: the same in every run. The password is no secret.
-    hashed = password_hashing.HASHES.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
-    await copy(session, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
-    await copy(session, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
-    connection = await session.connection()
+    hashed = password_hashing.PASSWORD_HASH.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
+    await copy(db, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
+    await copy(db, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
+    connection = await db.connection()
     await connection.exec_driver_sql(STAGED)
-    await copy(session, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
+    await copy(db, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
     for lowest, highest in portions(group_ids):
         await connection.exec_driver_sql(STORED, (lowest, highest))
     await connection.exec_driver_sql("DROP TABLE staged")
@@ -57,9 +57,9 @@ def portions(group_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield some[0], some[-1]
 
 
-async def copy(session: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
+async def copy(db: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
     """Copy rows in the session's transaction, which must have begun; ``expected`` is about how many there are."""
-    connection: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+    connection: Any = (await (await db.connection()).get_raw_connection()).driver_connection
     copied, last, watched = 0, ROWS_PER_COPY, sys.stderr.isatty()
     with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=not watched) as bar:
         while last == ROWS_PER_COPY:

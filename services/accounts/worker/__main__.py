@@ -8,7 +8,7 @@ from logging.config import dictConfig
 
 from prometheus_client import start_http_server
 
-from accounts.commands.run import fail, one_line
+from accounts.commands.run import fail, one_line_errors
 from accounts.observability import logs
 from accounts.settings import Settings, get_settings
 from accounts.worker.transports import transport
@@ -30,7 +30,7 @@ def main() -> None:
     settings = get_settings()
     way = transport(settings)
     dictConfig(logs.config(settings))
-    with one_line(NAME), _metrics(settings):
+    with one_line_errors(NAME), _metrics(settings):
         asyncio.run(_run(Worker(settings, way)))
 
 

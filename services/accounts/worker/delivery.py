@@ -13,9 +13,9 @@ from accounts.domain.mail import queue
 from accounts.models import MailKind, OutboxMail
 from accounts.observability import metrics
 from accounts.settings import Settings
-from accounts.worker.delivery_errors import Permanent, Temporary, Unreachable
-from accounts.worker.message import compose
-from accounts.worker.message_context import facts
+from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable, TemporaryFailure
+from accounts.worker.message import compose_message
+from accounts.worker.message_context import message_context
 from accounts.worker.smtp import SECONDS
 from accounts.worker.transports import Transport
 
@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=2 * SECONDS)  # of the time that sending may take, so 
 Settle = Callable[[Session], Awaitable[None]]
 
 
-class Postman:
+class Delivery:
     """Delivers by a transport. Several may share an outbox, in one process or in many."""
 
     def __init__(self, sessionmaker: Sessionmaker, transport: Transport, settings: Settings) -> None:
@@ -40,28 +40,28 @@ class Postman:
             Unreachable: the mail server is away, and the mail is in the outbox as before.
 
         """
-        async with transaction(self.sessionmaker) as session:
-            mail = await queue.take(session, LEASE)
+        async with transaction(self.sessionmaker) as db:
+            mail = await queue.lease_next(db, LEASE)
         if mail is None:
             return False
         try:
             await self._send(mail)
-        except Unreachable as error:
-            await self._settle(partial(queue.give_back, mail=mail, reason=error.reason))
+        except ServerUnavailable as error:
+            await self._settle(partial(queue.release, mail=mail, reason=error.reason))
             raise
-        except Temporary as error:
+        except TemporaryFailure as error:
             log.warning("mail %s (%s) has to wait: %s", mail.id, mail.kind, error.reason)
-            await self._settle(partial(queue.postpone, mail=mail, reason=error.reason))
-        except Permanent as error:
+            await self._settle(partial(queue.retry_later, mail=mail, reason=error.reason))
+        except PermanentFailure as error:
             log.error("mail %s (%s) is given up: %s", mail.id, mail.kind, error.reason)  # noqa: TRY400  # no bug
             await self._settle(partial(queue.park, mail=mail, reason=error.reason))
         else:
-            await self._settle(partial(queue.end, mail=mail))
+            await self._settle(partial(queue.delete_mail, mail=mail))
         return True
 
     async def _send(self, mail: OutboxMail) -> None:
-        async with transaction(self.sessionmaker) as session:
-            told = await facts(session, mail, self.settings)
+        async with transaction(self.sessionmaker) as db:
+            told = await message_context(db, mail, self.settings)
         if told is None:
             log.info("mail %s (%s) has become pointless", mail.id, mail.kind)
             metrics.mail(mail.kind, "pointless")
@@ -72,7 +72,7 @@ class Postman:
 
     def _written(self, mail: OutboxMail, told: dict[str, Any]) -> Any:
         try:
-            return compose(
+            return compose_message(
                 MailKind(mail.kind),
                 mail.email,
                 told,
@@ -84,14 +84,14 @@ class Postman:
             )
         except Exception as error:  # one that cannot be written must not be in the way of the others
             log.exception("mail %s (%s) cannot be written", mail.id, mail.kind)
-            raise Permanent(f"cannot be written: {type(error).__name__}") from error
+            raise PermanentFailure(f"cannot be written: {type(error).__name__}") from error
 
     async def _settle(self, settle: Settle) -> None:
         """Store what has become of a mail, however long it takes until the database is there."""
         while True:
             try:
-                async with transaction(self.sessionmaker) as session:
-                    await settle(session)
+                async with transaction(self.sessionmaker) as db:
+                    await settle(db)
             except DATABASE_ERRORS as error:
                 log.warning("what has become of a mail is not stored yet: %s", type(error).__name__)
                 await asyncio.sleep(AGAIN_SECONDS)

@@ -9,7 +9,7 @@ _PRIVATE = re.compile(r"<[^<>]*>|\S*@\S*|\S*://\S*|[\w+/=-]{24,}")
 _HIDDEN = "…"
 
 
-class Undelivered(Exception):  # noqa: N818  # what became of the letter
+class DeliveryError(Exception):  # what became of the letter
     """A letter was not taken. ``reason`` is one short line without addresses, tokens and text of the letter."""
 
     def __init__(self, reason: str) -> None:
@@ -17,19 +17,19 @@ class Undelivered(Exception):  # noqa: N818  # what became of the letter
         self.reason = reason
 
 
-class Temporary(Undelivered):
+class TemporaryFailure(DeliveryError):  # noqa: N818  # the base class has the suffix
     """It may be taken later: nothing is wrong with the letter."""
 
 
-class Unreachable(Temporary):
+class ServerUnavailable(TemporaryFailure):
     """There is no server to talk to, or it does not want to talk to us: that says nothing about the letter."""
 
 
-class Permanent(Undelivered):
+class PermanentFailure(DeliveryError):  # noqa: N818  # as above
     """It will never be taken, as it is and where it is to go."""
 
 
-def clean(reply: str, *private: str) -> str:
+def redact_reply(reply: str, *private: str) -> str:
     """Make one short line of what a server said, without addresses and links, nor any of the words in ``private``."""
     line = " ".join("".join(each if each.isprintable() else " " for each in reply[:REPLY_LENGTH]).split())
     line = _PRIVATE.sub(_HIDDEN, line)

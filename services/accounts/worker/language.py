@@ -62,7 +62,7 @@ class Language:
 @cache
 def language(tag: str) -> Language:
     """Read the language that there is for a tag; English, if there is none."""
-    tag = languages.known(tag)
+    tag = languages.best_language(tag)
     text = (resources.files(accounts) / "worker" / "languages" / f"{tag}.toml").read_text("utf-8")
     return Language(tag, tomllib.loads(text))
 

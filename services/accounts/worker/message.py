@@ -16,7 +16,7 @@ from accounts.worker.templates_env import render
 KIND_HEADER = "X-Accounts-Mail"
 
 
-def compose(
+def compose_message(
     kind: MailKind,
     to: str,
     facts: Mapping[str, Any],

@@ -7,8 +7,8 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.invitations.store import OPEN
-from accounts.domain.sessions.user_agent import device
+from accounts.domain.invitations.store import IS_OPEN
+from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.settings import Settings
 
@@ -22,21 +22,21 @@ LINKS = {
 INVITATION_PAGE = "invitation"
 
 
-async def facts(session: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
+async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     """Give everything that the letter says, by name; None if there is nothing to say any more.
 
     That is so where the token that it would bring was used, superseded or revoked.
     """
-    told = {"name": await _name(session, mail), "at": mail.created_at, **mail.detail, **_pages(settings)}
+    told = {"name": await _name(db, mail), "at": mail.created_at, **mail.detail, **_pages(settings)}
     if mail.kind is MailKind.INVITATION:
-        return await _invitation(session, mail, settings, told)
+        return await _invitation(db, mail, settings, told)
     if mail.kind is MailKind.EMAIL_CHANGED:
         told |= {"new_email_hint": _hint(told.pop("now")), "url": None, "expires_at": None}
-        return told | (await _link(session, mail, settings) or {})
+        return told | (await _link(db, mail, settings) or {})
     if mail.kind is MailKind.NEW_SIGN_IN:
-        return told | {"device": device(told["device"])}
+        return told | {"device": describe_user_agent(told["device"])}
     if mail.kind in LINKS:
-        link = await _link(session, mail, settings)
+        link = await _link(db, mail, settings)
         return told | link if link else None
     return told
 
@@ -46,31 +46,29 @@ def _pages(settings: Settings) -> dict[str, str]:
     return {name: f"{settings.account_url}/{page}".rstrip("/") for name, page in pages.items()}
 
 
-async def _name(session: Session, mail: OutboxMail) -> str:
+async def _name(db: Session, mail: OutboxMail) -> str:
     statement = select(User.display_name).where(col(User.id) == mail.user_id)
-    return (await session.exec(statement)).one_or_none() or ""
+    return (await db.exec(statement)).one_or_none() or ""
 
 
-async def _link(session: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
+async def _link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     purpose, page = LINKS[MailKind(mail.kind)]
-    renewed = await one_time_tokens.renew(session, settings.secret_keys, mail.id, purpose)
+    renewed = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose)
     if renewed is None:
         return None
     token, expires_at = renewed
     return {"url": _url(settings, page, token), "expires_at": expires_at}
 
 
-async def _invitation(
-    session: Session, mail: OutboxMail, settings: Settings, told: dict[str, Any]
-) -> dict[str, Any] | None:
-    sent = one_time_tokens.candidates(settings.secret_keys, mail.id)
+async def _invitation(db: Session, mail: OutboxMail, settings: Settings, told: dict[str, Any]) -> dict[str, Any] | None:
+    sent = one_time_tokens.candidate_tokens(settings.secret_keys, mail.id)
     statement = (
         select(Invitation, UserGroup.name, User.display_name)
         .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
         .outerjoin(User, col(User.id) == Invitation.inviter_id)
-        .where(Invitation.id == mail.invitation_id, col(Invitation.token_hash).in_(sent), OPEN)
+        .where(Invitation.id == mail.invitation_id, col(Invitation.token_hash).in_(sent), IS_OPEN)
     )
-    found = (await session.exec(statement)).one_or_none()
+    found = (await db.exec(statement)).one_or_none()
     if found is None:
         return None
     invitation, group_name, inviter_name = found

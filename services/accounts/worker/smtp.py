@@ -18,7 +18,13 @@ from aiosmtplib import (
 )
 
 from accounts.settings import SmtpSecurity
-from accounts.worker.delivery_errors import Permanent, Temporary, Undelivered, Unreachable, clean
+from accounts.worker.delivery_errors import (
+    DeliveryError,
+    PermanentFailure,
+    ServerUnavailable,
+    TemporaryFailure,
+    redact_reply,
+)
 
 SECONDS = 30
 PERMANENT = 500  # RFC 5321, 4.2.1: replies from here on
@@ -79,9 +85,9 @@ class Smtp:
             await client.connect()
         except SMTPResponseException as error:
             # Such as a wrong password: somebody can mend that.
-            raise Unreachable(f"the server refused us: {clean(f'{error.code} {error.message}')}") from None
+            raise ServerUnavailable(f"the server refused us: {redact_reply(f'{error.code} {error.message}')}") from None
         except (SMTPException, OSError) as error:
-            raise Unreachable(clean(f"no mail server to talk to: {error}")) from None
+            raise ServerUnavailable(redact_reply(f"no mail server to talk to: {error}")) from None
 
     def _client(self, sender: Address) -> SMTP:
         return SMTP(
@@ -97,28 +103,28 @@ class Smtp:
             timeout=None,
         )
 
-    def _undelivered(self, error: Exception, to: Address) -> Undelivered:
+    def _undelivered(self, error: Exception, to: Address) -> DeliveryError:
         if isinstance(error, SMTPNotSupported):
-            return Permanent("the address is not all ASCII, and the server has no SMTPUTF8")
+            return PermanentFailure("the address is not all ASCII, and the server has no SMTPUTF8")
         if isinstance(error, SMTPRecipientsRefused):
             return _refused("the addressee", error.recipients[0], to)
         if isinstance(error, SMTPDataError):
             return _refused("the letter", error, to)
         if isinstance(error, SMTPResponseException):
             # About us rather than about the letter, such as MAIL_FROM: somebody can mend that.
-            return Temporary(f"the server refused us: {_reply(error, to)}")
+            return TemporaryFailure(f"the server refused us: {_reply(error, to)}")
         if isinstance(error, TimeoutError):
-            return Temporary(f"the server took longer than {self.seconds:g} s")
-        return Temporary(clean(f"the connection broke off: {error}", to.username, to.domain))
+            return TemporaryFailure(f"the server took longer than {self.seconds:g} s")
+        return TemporaryFailure(redact_reply(f"the connection broke off: {error}", to.username, to.domain))
 
 
-def _refused(what: str, error: SMTPResponseException, to: Address) -> Undelivered:
-    kind = Permanent if error.code >= PERMANENT else Temporary
+def _refused(what: str, error: SMTPResponseException, to: Address) -> DeliveryError:
+    kind = PermanentFailure if error.code >= PERMANENT else TemporaryFailure
     return kind(f"the server refused {what}: {_reply(error, to)}")
 
 
 def _reply(error: SMTPResponseException, to: Address) -> str:
-    return clean(f"{error.code} {error.message}", to.username, to.domain)
+    return redact_reply(f"{error.code} {error.message}", to.username, to.domain)
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from accounts.settings import Settings, SettingsError
-from accounts.worker.delivery_errors import Temporary
+from accounts.worker.delivery_errors import TemporaryFailure
 from accounts.worker.message import KIND_HEADER
 from accounts.worker.smtp import Smtp
 
@@ -50,7 +50,7 @@ class Folder:
         try:
             await asyncio.to_thread(self._write, _name(message), _readable(message))
         except OSError as error:
-            raise Temporary(f"MAIL_FOLDER cannot be written: {error.strerror}") from None
+            raise TemporaryFailure(f"MAIL_FOLDER cannot be written: {error.strerror}") from None
 
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,15 +5,15 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from accounts import readiness
-from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, observed
+from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, with_connection_metrics
 from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import create_sessionmaker, transaction
 from accounts.domain import retention
 from accounts.domain.errors import NotReady
 from accounts.domain.mail.outbox import CHANNEL
 from accounts.settings import Settings
-from accounts.worker.delivery import Postman
-from accounts.worker.delivery_errors import Unreachable
+from accounts.worker.delivery import Delivery
+from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
@@ -30,10 +30,10 @@ class Worker:
     def __init__(self, settings: Settings, transport: Transport) -> None:
         self.settings = settings
         sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
-        self.engine = observed(create_engine(sized, "worker", COMMAND_SECONDS))
+        self.engine = with_connection_metrics(create_engine(sized, "worker", COMMAND_SECONDS))
         self.pruning = create_engine(settings, "worker")  # there may be years of it, in one statement
         self.sessionmaker = create_sessionmaker(self.engine)
-        self.postman = Postman(self.sessionmaker, transport, settings)
+        self.postman = Delivery(self.sessionmaker, transport, settings)
         self._posted = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -58,7 +58,7 @@ class Worker:
             try:
                 await job()
                 pause = FIRST_PAUSE
-            except (*DATABASE_ERRORS, NotReady, Unreachable, TimeoutError) as error:
+            except (*DATABASE_ERRORS, NotReady, ServerUnavailable, TimeoutError) as error:
                 log.warning("%s pauses for %.0f s: %s", job.__name__.strip("_"), pause, _line(error))
                 await self._wait(self._stopping, pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -70,7 +70,7 @@ class Worker:
 
     async def _listen(self) -> None:
         lost = asyncio.Event()
-        await readiness.check(self.sessionmaker)
+        await readiness.check_readiness(self.sessionmaker)
         async with DriverConnection(self.engine) as connection:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(CHANNEL, self._wake)
@@ -81,8 +81,8 @@ class Worker:
         self._posted.set()
 
     async def _prune(self) -> None:
-        async with transaction(create_sessionmaker(self.pruning)) as session:
-            deleted = await retention.prune(session, self.settings)
+        async with transaction(create_sessionmaker(self.pruning)) as db:
+            deleted = await retention.delete_expired(db, self.settings)
         log.info(
             "pruned: %s", ", ".join(f"{count} of {table}" for table, count in deleted.items() if count) or "nothing"
         )

@@ -10,7 +10,7 @@ from httpx2 import AsyncClient
 from starlette.types import Receive, Scope, Send
 
 from accounts.api import dev
-from accounts.api.middleware.access_log import RequestLog
+from accounts.api.middleware.access_log import AccessLog
 from support.people import World
 
 REQUESTS = "accounts.requests"
@@ -100,7 +100,7 @@ async def test_what_is_no_request_passes() -> None:
         seen.append(scope)
 
     scope: Scope = {"type": "lifespan"}
-    await RequestLog(app)(scope, AsyncMock(), AsyncMock())
+    await AccessLog(app)(scope, AsyncMock(), AsyncMock())
 
     assert seen == [scope]
 

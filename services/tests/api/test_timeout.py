@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from accounts.api.downloads import CHUNK_BYTES, Download
 from accounts.api.middleware import timeout
-from accounts.api.middleware.timeout import Deadline
+from accounts.api.middleware.timeout import RequestTimeout
 from accounts.db.session import transaction
 from accounts.models import Role, User
 from support.people import World
@@ -27,8 +27,8 @@ async def test_who_waits_too_long_is_told_to_come_back_and_nothing_is_changed(
 ) -> None:
     headers = await busy_world.sign_in(await busy_world.user("arthur"))
     monkeypatch.setattr(timeout, "SECONDS", SECONDS)
-    async with transaction(busy_world.sessionmaker) as session:
-        await session.exec(select(User).with_for_update())
+    async with transaction(busy_world.sessionmaker) as db:
+        await db.exec(select(User).with_for_update())
         late = await busy_world.client.patch("/users/me", json={"display_name": "Rex"}, headers=headers)
 
     assert (late.status_code, late.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
@@ -52,7 +52,7 @@ async def test_a_body_may_take_longer(world: World) -> None:
 
 async def test_a_download_may_take_longer() -> None:
     pieces = [b"x" * CHUNK_BYTES] * 3
-    transport = ASGITransport(Deadline(Download(slowly(*pieces), "text/plain", "x.txt"), ()))
+    transport = ASGITransport(RequestTimeout(Download(slowly(*pieces), "text/plain", "x.txt"), ()))
 
     async with AsyncClient(transport=transport, base_url="http://testserver") as client:
         assert (await client.get("/")).content == b"".join(pieces)

@@ -252,9 +252,9 @@ class TestActivity:
 
     async def test_pages_go_both_ways(self, court: Court) -> None:
         arthur = court.arthur.id
-        async with transaction(court.world.sessionmaker) as session:
+        async with transaction(court.world.sessionmaker) as db:
             for actor_id, user_id in ((arthur, arthur), (arthur, None), (None, arthur)) * 3:
-                session.add(AuditEvent(action="user.changed", actor_id=actor_id, user_id=user_id))
+                db.add(AuditEvent(action="user.changed", actor_id=actor_id, user_id=user_id))
         everything, pages, path = await court.activity(), [], "/users/me/activity?limit=4"
 
         for way in ("next", "prev"):

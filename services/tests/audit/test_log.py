@@ -1,16 +1,19 @@
-"""The record, where no route leads."""
+"""What the audit log stores of a client."""
 
+from fastapi import Request
 from sqlmodel import select
 
+from accounts.api.dependencies import request_context
 from accounts.db.session import transaction
 from accounts.domain.audit.log import Action, record
 from accounts.models import AuditEvent
 from support.people import World
 
 
-async def test_a_strange_address_is_no_failure(world: World) -> None:
-    """What a proxy says may be too long for the column, or hold what PostgreSQL refuses."""
-    async with transaction(world.sessionmaker, address="\0" + "x" * 100) as session:
-        await record(session, Action.SESSION_REFUSED)
-    async with transaction(world.sessionmaker) as session:
-        assert (await session.exec(select(AuditEvent.address))).all() == ["x" * 45]
+async def test_client_ip_that_does_not_fit_the_column_is_cut_and_stripped_of_control_characters(world: World) -> None:
+    """A proxy may forward any text as the client IP; PostgreSQL refuses NUL."""
+    request = Request({"type": "http", "headers": [], "client": ("\0" + "x" * 100, 1)})
+    async with transaction(world.sessionmaker, request_context(request)) as db:
+        await record(db, Action.SESSION_REFUSED)
+    async with transaction(world.sessionmaker) as db:
+        assert (await db.exec(select(AuditEvent.address))).all() == ["x" * 45]

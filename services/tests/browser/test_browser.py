@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
-from accounts.worker.delivery import Postman
+from accounts.worker.delivery import Delivery
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
 
@@ -42,7 +42,7 @@ class Person:
 
     page: Page
     url: str
-    postman: Postman
+    postman: Delivery
     folder: Path
     pictures: Path
     said: list[str]
@@ -126,7 +126,7 @@ async def person(
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         folder = tmp_path / "mail"
-        postman = Postman(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
+        postman = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
         yield Person(page, url, postman, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
         await page.close()
 

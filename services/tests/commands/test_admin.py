@@ -42,13 +42,13 @@ def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_databa
 
 
 async def count(world: World, entity: Any) -> int:
-    async with transaction(world.sessionmaker) as session:
-        return (await session.exec(select(func.count()).select_from(entity))).one()
+    async with transaction(world.sessionmaker) as db:
+        return (await db.exec(select(func.count()).select_from(entity))).one()
 
 
 async def events(world: World) -> list[tuple[Any, ...]]:
-    async with transaction(world.sessionmaker) as session:
-        found = (await session.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
+    async with transaction(world.sessionmaker) as db:
+        found = (await db.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
     return [(each.action, each.actor_id, each.user_id, each.address) for each in found]
 
 
@@ -138,8 +138,8 @@ async def test_pruning_waits_for_nobody(busy_world: World, main: Main, capsys: p
     """Somebody tries again at this very instant: a wait could become a deadlock."""
     await busy_world.sql(LIMIT.format("-1 h"))
     await busy_world.sql(LIMIT.format("-2 h"))
-    async with transaction(busy_world.sessionmaker) as session:
-        await session.exec(select(Throttle).where(Throttle.key == "-1 h").with_for_update())
+    async with transaction(busy_world.sessionmaker) as db:
+        await db.exec(select(Throttle).where(Throttle.key == "-1 h").with_for_update())
         await asyncio.wait_for(main("prune"), 5)
 
     assert "1 of throttle" in capsys.readouterr().out

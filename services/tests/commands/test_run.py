@@ -72,11 +72,11 @@ def caused(error: BaseException, cause: BaseException | None) -> BaseException:
     ],
 )
 def test_an_expected_error_is_one_line(error: BaseException, line: str) -> None:
-    with pytest.raises(SystemExit) as ended, run.one_line("command"):
+    with pytest.raises(SystemExit) as ended, run.one_line_errors("command"):
         raise error
     assert ended.value.code == f"command: {line}"
 
 
 def test_a_bug_stays_loud() -> None:
-    with pytest.raises(ZeroDivisionError), run.one_line("command"):
+    with pytest.raises(ZeroDivisionError), run.one_line_errors("command"):
         1 / 0  # noqa: B018  # the bug

@@ -39,8 +39,8 @@ def pipe(monkeypatch: pytest.MonkeyPatch, given: bytes) -> None:
 
 
 async def users(world: World) -> list[User]:
-    async with transaction(world.sessionmaker) as session:
-        return list((await session.exec(select(User))).all())
+    async with transaction(world.sessionmaker) as db:
+        return list((await db.exec(select(User))).all())
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "", "\nmore\n"])

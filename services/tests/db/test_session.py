@@ -17,14 +17,14 @@ from accounts.settings import Settings
 
 
 async def count(sessionmaker: Sessionmaker) -> int:
-    async with sessionmaker() as session:
-        return (await session.exec(select(func.count()).select_from(UserGroup))).one()
+    async with sessionmaker() as db:
+        return (await db.exec(select(func.count()).select_from(UserGroup))).one()
 
 
 class TestTransaction:
     async def test_commits_at_its_end(self, sessionmaker: Sessionmaker) -> None:
-        async with transaction(sessionmaker) as session:
-            session.add(UserGroup(name="Round Table"))
+        async with transaction(sessionmaker) as db:
+            db.add(UserGroup(name="Round Table"))
 
         assert await count(sessionmaker) == 1
 
@@ -35,28 +35,28 @@ class TestTransaction:
         assert await count(sessionmaker) == 0
 
     async def fail_after_a_flush(self, sessionmaker: Sessionmaker) -> None:
-        async with transaction(sessionmaker) as session:
-            session.add(UserGroup(name="Round Table"))
-            await session.flush()
+        async with transaction(sessionmaker) as db:
+            db.add(UserGroup(name="Round Table"))
+            await db.flush()
             raise ZeroDivisionError
 
     async def test_is_ended_by_nobody_else(self, sessionmaker: Sessionmaker) -> None:
-        async with transaction(sessionmaker) as session:
+        async with transaction(sessionmaker) as db:
             with pytest.raises(TypeError, match=r"commit\(\) belongs to"):
-                await session.commit()
+                await db.commit()
 
     async def test_releases_its_connection_between_reading_and_writing(self, engine: AsyncEngine) -> None:
-        async with Session(engine) as session:
-            await session.exec(select(User))
+        async with Session(engine) as db:
+            await db.exec(select(User))
             held = engine.pool.status()
-            await session.release()
+            await db.release_connection()
             assert engine.pool.status() != held
 
     async def test_does_not_release_half_of_a_change(self, sessionmaker: Sessionmaker) -> None:
-        async with transaction(sessionmaker) as session:
-            session.add(UserGroup(name="Round Table"))
+        async with transaction(sessionmaker) as db:
+            db.add(UserGroup(name="Round Table"))
             with pytest.raises(TypeError, match="half of a unit of work"):
-                await session.release()
+                await db.release_connection()
 
 
 async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_use(fresh_settings: Settings) -> None:
@@ -125,8 +125,8 @@ class TestSilence:
             assert not pids & {await each.fetchval("SELECT pg_backend_pid()") for each in (one, another)}
 
     async def sleep(self, sessionmaker: Sessionmaker) -> None:
-        async with transaction(sessionmaker) as session:
-            await session.exec(select(func.pg_sleep(5)))
+        async with transaction(sessionmaker) as db:
+            await db.exec(select(func.pg_sleep(5)))
 
     @pytest.mark.parametrize("cancelled", [True, False])
     async def test_leaves_no_answer_behind_on_a_connection_without_a_session(
@@ -160,8 +160,8 @@ async def test_a_server_that_only_reads_any_more_is_left(fresh_settings: Setting
 
 
 async def add_group(sessionmaker: Sessionmaker) -> None:
-    async with transaction(sessionmaker) as session:
-        session.add(UserGroup(name="Round Table"))
+    async with transaction(sessionmaker) as db:
+        db.add(UserGroup(name="Round Table"))
 
 
 class TestErrors:

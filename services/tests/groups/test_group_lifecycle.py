@@ -102,9 +102,9 @@ async def test_deletion_takes_memberships_and_invitations_along(
 
     assert (await client.get(f"/user-groups/{made['id']}", headers=arthur)).status_code == 404
     assert (await client.get("/users/me/groups", headers=arthur)).json() == []
-    async with transaction(world.sessionmaker) as session:
+    async with transaction(world.sessionmaker) as db:
         for entity in (UserGroup, Membership, Invitation):
-            assert (await session.exec(select(func.count()).select_from(entity))).one() == 0
+            assert (await db.exec(select(func.count()).select_from(entity))).one() == 0
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from accounts.db.session import transaction
 from accounts.domain.identity.users import UserManager
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.identity.users import SuperuserUpdate
-from support.people import OWNER, World
+from support.people import SCHEMA_OWNER, World
 
 ROUNDS = 10
 
@@ -54,10 +54,10 @@ async def at_once(*requests: Awaitable[Response]) -> list[int]:
 
 async def owners(court: Court, group: UserGroup) -> int:
     """Count those who can sign in."""
-    async with transaction(court.world.sessionmaker) as session:
+    async with transaction(court.world.sessionmaker) as db:
         statement = select(func.count()).select_from(Membership).join(User)
         theirs = (col(Membership.group_id) == group.id, Membership.role == Role.OWNER, col(User.is_active))
-        return (await session.exec(statement.where(*theirs))).one()
+        return (await db.exec(statement.where(*theirs))).one()
 
 
 def member(group: UserGroup, user: User) -> str:
@@ -69,7 +69,7 @@ async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> 
     group = await court.group()
     async with transaction(court.world.sessionmaker) as stranger:
         connection = await stranger.connection()
-        for each in (f"SET ROLE {OWNER}", "SET LOCAL deadlock_timeout = '9s'", "RESET ROLE"):
+        for each in (f"SET ROLE {SCHEMA_OWNER}", "SET LOCAL deadlock_timeout = '9s'", "RESET ROLE"):
             await connection.execute(text(each))
         await stranger.exec(select(UserGroup).where(UserGroup.id == group.id).with_for_update())
         change = partial(
@@ -191,8 +191,8 @@ async def test_a_group_is_deleted_while_somebody_is_added(court: Court) -> None:
 async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> None:
     """The other's transaction is under way, so that the request that makes the group has to wait for it."""
     user, headers = await court.extra()
-    async with transaction(court.world.sessionmaker) as session:
-        manager = UserManager(session, court.world.passwords, court.world.key)
+    async with transaction(court.world.sessionmaker) as db:
+        manager = UserManager(db, court.world.passwords, court.world.key)
         found = await manager.by_id(user.id)
         if act == "deactivated":
             await manager.update(SuperuserUpdate(is_active=False), found)
@@ -207,8 +207,8 @@ async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> Non
 
 async def waiting(world: World) -> None:
     """Return when somebody waits for a lock in this database; other tests have theirs."""
-    async with transaction(world.sessionmaker) as session:
-        connection = await session.connection()
+    async with transaction(world.sessionmaker) as db:
+        connection = await db.connection()
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         while not (await connection.exec_driver_sql(query)).scalar():  # noqa: ASYNC110  # PostgreSQL tells nobody
             await asyncio.sleep(0)  # lets it come so far
@@ -250,9 +250,9 @@ async def test_members_are_counted_through_a_storm(court: Court) -> None:
         statuses += await at_once(*(change() for _ in range(20)), leave(court))
 
     assert set(statuses) == {200, 201, 204, 404}
-    async with transaction(court.world.sessionmaker) as session:
+    async with transaction(court.world.sessionmaker) as db:
         counted = select(func.count()).where(col(Membership.group_id) == UserGroup.id).scalar_subquery()
-        found = (await session.exec(select(UserGroup.member_count, counted))).all()
+        found = (await db.exec(select(UserGroup.member_count, counted))).all()
     assert len(found) == 3
     assert all(told == true for told, true in found)
 

@@ -10,7 +10,7 @@ from httpx2 import AsyncClient, Response
 from accounts.db.session import transaction
 from accounts.models import Role, UserGroup, Visibility
 from support.people import World
-from support.schema import noted
+from support.schema import recorded_statements
 
 
 @pytest.fixture
@@ -177,6 +177,6 @@ async def names(response: Awaitable[Response]) -> list[str]:
 
 async def statements(world: World, request: Callable[[], Awaitable[Response]]) -> int:
     """Count the statements that a request runs, without those that begin and end transactions."""
-    async with transaction(world.sessionmaker) as session, noted(session) as run:
+    async with transaction(world.sessionmaker) as db, recorded_statements(db) as run:
         assert (await request()).status_code == 200
     return len(run)

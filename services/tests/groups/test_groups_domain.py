@@ -14,5 +14,5 @@ async def test_another_conflict_is_not_called_by_the_name_of_a_taken_one(world: 
     arthur = await world.user("arthur")
 
     with pytest.raises(IntegrityError):
-        async with transaction(world.sessionmaker) as session:
-            await GroupManager(session).create(GroupCreate(name="other"), arthur)
+        async with transaction(world.sessionmaker) as db:
+            await GroupManager(db).create(GroupCreate(name="other"), arthur)

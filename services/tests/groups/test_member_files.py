@@ -67,20 +67,20 @@ async def send(
 
 
 async def invited(world: World, group: UserGroup) -> set[tuple[str, str, str]]:
-    async with transaction(world.sessionmaker) as session:
-        found = await session.exec(select(Invitation).where(Invitation.group_id == group.id))
+    async with transaction(world.sessionmaker) as db:
+        found = await db.exec(select(Invitation).where(Invitation.group_id == group.id))
         return {(each.email, each.role, each.note) for each in found}
 
 
 async def members(world: World, group: UserGroup) -> dict[str, str]:
-    async with transaction(world.sessionmaker) as session:
+    async with transaction(world.sessionmaker) as db:
         statement = select(User.email, Membership.role).join(Membership).where(Membership.group_id == group.id)
-        return {email.split("@")[0]: role for email, role in await session.exec(statement)}
+        return {email.split("@")[0]: role for email, role in await db.exec(statement)}
 
 
 async def events(world: World, group: UserGroup) -> Counter[str]:
-    async with transaction(world.sessionmaker) as session:
-        found = await session.exec(select(AuditEvent.action).where(AuditEvent.group_id == group.id))
+    async with transaction(world.sessionmaker) as db:
+        found = await db.exec(select(AuditEvent.action).where(AuditEvent.group_id == group.id))
         return Counter(found)
 
 
@@ -176,8 +176,8 @@ def raising(world: World) -> AsyncClient:
 
 
 async def member(world: World, name: str) -> User:
-    async with transaction(world.sessionmaker) as session:
-        return (await session.exec(select(User).where(User.email == f"{name}@{DOMAIN}"))).one()
+    async with transaction(world.sessionmaker) as db:
+        return (await db.exec(select(User).where(User.email == f"{name}@{DOMAIN}"))).one()
 
 
 class TestImport:
@@ -462,15 +462,15 @@ class TestAtTheSameInstant:
         )
 
         assert [answer.status_code for answer in answers] == [200] + [204] * 8
-        async with transaction(busy_world.sessionmaker) as session:
-            count = await session.scalar(select(func.count()).where(col(Membership.group_id) == hall.id))
+        async with transaction(busy_world.sessionmaker) as db:
+            count = await db.scalar(select(func.count()).where(col(Membership.group_id) == hall.id))
             assert count == 13 + answers[0].json()["added"]
-            assert (await session.get_one(UserGroup, hall.id)).member_count == count
+            assert (await db.get_one(UserGroup, hall.id)).member_count == count
 
     async def test_who_is_being_deleted_is_not_waited_for(self, busy_world: World, hall: UserGroup) -> None:
         arthur, knight = await member(busy_world, "arthur"), await member(busy_world, "knight0")
-        async with transaction(busy_world.sessionmaker) as session:
-            await session.exec(select(User).where(col(User.id) == knight.id).with_for_update())
+        async with transaction(busy_world.sessionmaker) as db:
+            await db.exec(select(User).where(col(User.id) == knight.id).with_for_update())
             response = await send(busy_world, hall, arthur, self.CONTENT)
 
         assert response.json() == {"dry_run": False} | NOTHING | {"added": 19, "invited": 21}
@@ -497,15 +497,15 @@ class TestAtTheSameInstant:
         """Also while the database is at work for the next page."""
         arrived = asyncio.Event()
 
-        async def stuck(session: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
+        async def stuck(db: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
             if query.cursor:
                 arrived.set()
-                await (await session.connection()).execute(text("SELECT pg_sleep(60)"))
-            return await member_export.export(session, query, group_id)
+                await (await db.connection()).execute(text("SELECT pg_sleep(60)"))
+            return await member_export.export_page(db, query, group_id)
 
         monkeypatch.setattr(downloads, "BATCH_ROWS", 5)
         monkeypatch.setattr(downloads, "CHUNK_BYTES", 1)
-        monkeypatch.setattr("accounts.api.routes.groups.member_files.member_export", SimpleNamespace(export=stuck))
+        monkeypatch.setattr("accounts.api.routes.groups.member_files.member_export", SimpleNamespace(export_page=stuck))
         for number in range(10):
             await busy_world.join(hall.id, await member(busy_world, f"knight{number}"), Role.MEMBER)
         head = f"GET /user-groups/{hall.id}/users/export?format={format} HTTP/1.1"

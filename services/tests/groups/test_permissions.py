@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from accounts.domain.groups.permissions import Act
+from accounts.domain.groups.permissions import Permission
 from accounts.models import Role, User, UserGroup, Visibility
 from support.people import World
 
@@ -25,36 +25,36 @@ TABLE = """
 
 read the group                     SEE              200  200  200  200  200  200 |  404  404  200  200  200  200
 list the members                   LIST_MEMBERS     200  200  200  200  200  200 |  404  404  200  200  200  200
-see their addresses                SEE_ADDRESSES    200  200  200+ 200+ 200+ 200+|  404  404  200+ 200+ 200+ 200+
-search them by address             SEE_ADDRESSES    403  403  200  200  200  200 |  404  404  200  200  200  200
+see their addresses                SEE_EMAILS       200  200  200+ 200+ 200+ 200+|  404  404  200+ 200+ 200+ 200+
+search them by address             SEE_EMAILS       403  403  200  200  200  200 |  404  404  200  200  200  200
 leave                              LEAVE            401  403  204  204  204  404m|  401  404  204  204  204  404m
 
-rename                             CHANGE           401  403  403  200  200  200 |  401  404  403  200  200  200
-describe                           CHANGE           401  403  403  200  200  200 |  401  404  403  200  200  200
+rename                             UPDATE           401  403  403  200  200  200 |  401  404  403  200  200  200
+describe                           UPDATE           401  403  403  200  200  200 |  401  404  403  200  200  200
 set the visibility                 SET_VISIBILITY   401  403  403  403  200  200 |  401  404  403  403  200  200
 delete                             DELETE           401  403  403  403  204  204 |  401  404  403  403  204  204
 
 add an acquaintance                ADD_MEMBERS      401  403  403  201  201  201 |  401  404  403  201  201  201
 add an acquaintance as an admin    ADD_MEMBERS      401  403  403  201  201  201 |  401  404  403  201  201  201
-add an acquaintance as an owner    HANDLE_OWNERS    401  403  403  403  201  201 |  401  404  403  403  201  201
-add a stranger                     ADD_STRANGERS    401  403  403  404u 404u 201 |  401  404  403  404u 404u 201
-add nobody                         ADD_STRANGERS    401  403  403  404u 404u 404u|  401  404  403  404u 404u 404u
-make oneself an owner              HANDLE_OWNERS    401  403  403  403  200  201 |  401  404  403  403  200  201
+add an acquaintance as an owner    MANAGE_OWNERS    401  403  403  403  201  201 |  401  404  403  403  201  201
+add a stranger                     ADD_ANYONE       401  403  403  404u 404u 201 |  401  404  403  404u 404u 201
+add nobody                         ADD_ANYONE       401  403  403  404u 404u 404u|  401  404  403  404u 404u 404u
+make oneself an owner              MANAGE_OWNERS    401  403  403  403  200  201 |  401  404  403  403  200  201
 
 make a member an admin             CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
 demote an admin                    CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
-make a member an owner             HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
-make an admin an owner             HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
-demote an owner                    HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+make a member an owner             MANAGE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+make an admin an owner             MANAGE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+demote an owner                    MANAGE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
 change the role of a stranger      CHANGE_ROLES     401  403  403  404m 404m 404m|  401  404  403  404m 404m 404m
 put a member as an admin           CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
 put a member as what it is         CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
-put a member as an owner           HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
-put an owner as a member           HANDLE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+put a member as an owner           MANAGE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
+put an owner as a member           MANAGE_OWNERS    401  403  403  403  200  200 |  401  404  403  403  200  200
 
 remove a member                    REMOVE_MEMBERS   401  403  403  204  204  204 |  401  404  403  204  204  204
 remove an admin                    REMOVE_MEMBERS   401  403  403  204  204  204 |  401  404  403  204  204  204
-remove an owner                    HANDLE_OWNERS    401  403  403  403  204  204 |  401  404  403  403  204  204
+remove an owner                    MANAGE_OWNERS    401  403  403  403  204  204 |  401  404  403  403  204  204
 remove a stranger                  REMOVE_MEMBERS   401  403  403  404m 404m 404m|  401  404  403  404m 404m 404m
 transfer to a member               TRANSFER         401  403  403  403  200  200 |  401  404  403  403  200  200
 transfer to a stranger             TRANSFER         401  403  403  403  404m 404m|  401  404  403  403  404m 404m
@@ -165,4 +165,4 @@ def test_every_action_is_in_the_table() -> None:
 
 
 def test_every_line_of_the_domain_is_tested() -> None:
-    assert {act for _, act, _ in ROWS} | ELSEWHERE.keys() == set(Act.__members__)
+    assert {act for _, act, _ in ROWS} | ELSEWHERE.keys() == set(Permission.__members__)

@@ -20,7 +20,7 @@ from accounts.schemas.groups import GroupQuery, MemberQuery, OwnGroupQuery
 from accounts.schemas.pagination import PageQuery
 from accounts.settings import get_settings
 from support.people import World
-from support.schema import noted, same_connection
+from support.schema import recorded_statements, same_connection
 
 SOME_ID = "01999999-9999-7999-8999-999999999999"
 Listing = Callable[[Session, User, Any], Awaitable[Any]]
@@ -28,32 +28,32 @@ BY_NAME, OWN = "ix_user_group_visibility_name_lower_id", "ix_membership_user_id_
 MEMBERS, MEMBERS_BY_ROLE = "pk_membership", "ix_membership_group_id_role_user_id"
 
 
-async def public(session: Session, _: User, query: GroupQuery) -> Any:
-    return await GroupManager(session).list(None, query)
+async def public(db: Session, _: User, query: GroupQuery) -> Any:
+    return await GroupManager(db).list(None, query)
 
 
-async def visible(session: Session, user: User, query: GroupQuery) -> Any:
-    return await GroupManager(session).list(user, query)
+async def visible(db: Session, user: User, query: GroupQuery) -> Any:
+    return await GroupManager(db).list(user, query)
 
 
-async def own(session: Session, user: User, query: OwnGroupQuery) -> Any:
-    return await GroupManager(session).of_user(user, query)
+async def own(db: Session, user: User, query: OwnGroupQuery) -> Any:
+    return await GroupManager(db).of_user(user, query)
 
 
-async def members(session: Session, _: User, query: MemberQuery) -> Any:
-    return await member_list.members(await reading(session), 1, query)
+async def members(db: Session, _: User, query: MemberQuery) -> Any:
+    return await member_list.list_members(await reading(db), 1, query)
 
 
-async def addresses(session: Session, user: User, query: MemberQuery) -> Any:
+async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
-    session.add(user)
-    await session.flush()
-    token = await SessionManager(session, get_settings()).start(user, SessionKind.BEARER)
-    return await member_list.members(await reading(session, Claims(user.id, token.session_id)), 1, query)
+    db.add(user)
+    await db.flush()
+    token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER)
+    return await member_list.list_members(await reading(db, Claims(user.id, token.session_id)), 1, query)
 
 
-async def reading(session: Session, claims: Claims | None = None) -> Reading:
-    connection = await session.connection()
+async def reading(db: Session, claims: Claims | None = None) -> Reading:
+    connection = await db.connection()
     same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
     return Reading(same_connection(same), same, get_settings(), claims, None)
 
@@ -126,11 +126,11 @@ async def test_owners_are_not_looked_for_among_all_who_have_a_name(busy_world: W
 
 async def plan_of(world: World, listing: Listing, user: User, query: PageQuery, dearer: tuple[str, ...] = ()) -> str:
     """Explain the last statement of a list, with some ways of planning forbidden where there is another."""
-    async with transaction(world.sessionmaker) as session:
-        connection = await session.connection()
+    async with transaction(world.sessionmaker) as db:
+        connection = await db.connection()
         for each in dearer:
             await connection.execute(text(f"SET LOCAL enable_{each} = off"))
-        async with noted(session) as run:
-            await listing(session, user, query)
+        async with recorded_statements(db) as run:
+            await listing(db, user, query)
         statement, values = run[-1]
         return str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())

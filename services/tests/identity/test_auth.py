@@ -147,8 +147,8 @@ class TestLogin:
 
         assert (await world.login(arthur)).status_code == 200
 
-        async with world.sessionmaker() as session:
-            await session.refresh(arthur := await session.merge(arthur))
+        async with world.sessionmaker() as db:
+            await db.refresh(arthur := await db.merge(arthur))
         assert arthur.hashed_password.startswith("$argon2id$")
         assert (await world.login(arthur)).status_code == 200
 

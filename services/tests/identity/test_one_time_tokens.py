@@ -14,8 +14,8 @@ from support.people import World
 async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> None:
     arthur = await world.user("arthur")
 
-    async with transaction(world.sessionmaker) as session:
-        manager = UserManager(session, world.passwords, world.key)
+    async with transaction(world.sessionmaker) as db:
+        manager = UserManager(db, world.passwords, world.key)
         await manager.forgot_password(arthur)
         await manager.request_verify(arthur)
 
@@ -29,10 +29,10 @@ async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> N
 async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -> None:
     await world.user("arthur")
 
-    async with transaction(world.sessionmaker) as session:
-        await (await session.connection()).execute(text("SET LOCAL synchronous_commit = on"))
-        await UserManager(session, world.passwords, world.key).request(Purpose.RESET, email)
-        setting = await (await session.connection()).scalar(text("SHOW synchronous_commit"))
+    async with transaction(world.sessionmaker) as db:
+        await (await db.connection()).execute(text("SET LOCAL synchronous_commit = on"))
+        await UserManager(db, world.passwords, world.key).request(Purpose.RESET, email)
+        setting = await (await db.connection()).scalar(text("SHOW synchronous_commit"))
 
     assert setting == "off"
 
@@ -40,9 +40,9 @@ async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -
 async def test_nobody_gets_a_token_who_is_deleted_at_the_same_instant(busy_world: World) -> None:
     arthur = await busy_world.user("arthur")
 
-    async with transaction(busy_world.sessionmaker) as session:
-        await session.delete(await session.get_one(User, arthur.id))
-        await session.flush()
+    async with transaction(busy_world.sessionmaker) as db:
+        await db.delete(await db.get_one(User, arthur.id))
+        await db.flush()
         asking = asyncio.create_task(busy_world.client.post("/auth/forgot-password", json={"email": arthur.email}))
         await asyncio.sleep(0.3)
         assert not asking.done()

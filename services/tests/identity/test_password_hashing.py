@@ -13,7 +13,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Busy
 from accounts.domain.identity import password_hashing
-from accounts.domain.identity.password_hashing import Passwords, threads_per_worker
+from accounts.domain.identity.password_hashing import PasswordHasher, threads_per_worker
 from support.people import PASSWORD, World
 
 SALT_AND_DIGEST = "c29tZXNhbHRzb21l$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"
@@ -38,17 +38,17 @@ NO_HASHES = [
 
 
 @pytest.fixture
-def hashing() -> Iterator[Passwords]:
-    hashing = Passwords(2)
+def hashing() -> Iterator[PasswordHasher]:
+    hashing = PasswordHasher(2)
     yield hashing
     hashing.close()
 
 
 @pytest.mark.parametrize("hashed", TOO_EXPENSIVE)
 async def test_a_hash_that_costs_too_much_is_not_computed(
-    hashing: Passwords, monkeypatch: pytest.MonkeyPatch, hashed: str
+    hashing: PasswordHasher, monkeypatch: pytest.MonkeyPatch, hashed: str
 ) -> None:
-    monkeypatch.setattr(password_hashing.HASHES, "verify_and_update", lambda *_: pytest.fail("it was computed"))
+    monkeypatch.setattr(password_hashing.PASSWORD_HASH, "verify_and_update", lambda *_: pytest.fail("it was computed"))
 
     assert await hashing.verify(PASSWORD, hashed) == (False, None)
 
@@ -62,7 +62,7 @@ async def test_whatever_is_stored_a_sign_in_with_it_is_a_wrong_one(world: World,
     assert (response.status_code, response.json()["detail"]) == (400, "LOGIN_BAD_CREDENTIALS")
 
 
-async def test_hashes_of_fastapi_users_are_taken_over(hashing: Passwords) -> None:
+async def test_hashes_of_fastapi_users_are_taken_over(hashing: PasswordHasher) -> None:
     agrees, updated = await hashing.verify(PASSWORD, PasswordHash.recommended().hash(PASSWORD))
 
     assert agrees
@@ -70,7 +70,7 @@ async def test_hashes_of_fastapi_users_are_taken_over(hashing: Passwords) -> Non
     assert "m=65536" not in updated
 
 
-async def test_bcrypt_looks_at_72_bytes_and_its_successor_at_all(hashing: Passwords) -> None:
+async def test_bcrypt_looks_at_72_bytes_and_its_successor_at_all(hashing: PasswordHasher) -> None:
     long = PASSWORD * 5
 
     agrees, updated = await hashing.verify(long, BcryptHasher(4).hash(long.encode()[:72]))
@@ -80,7 +80,7 @@ async def test_bcrypt_looks_at_72_bytes_and_its_successor_at_all(hashing: Passwo
     assert await hashing.verify(long[:72], updated) == (False, None)
 
 
-async def test_no_more_is_computed_at_once_than_there_are_threads(hashing: Passwords) -> None:
+async def test_no_more_is_computed_at_once_than_there_are_threads(hashing: PasswordHasher) -> None:
     at_work, most = 0, 0
 
     def work() -> None:
@@ -95,7 +95,7 @@ async def test_no_more_is_computed_at_once_than_there_are_threads(hashing: Passw
     assert most == 2
 
 
-async def test_who_hangs_up_leaves_the_place_to_others(hashing: Passwords) -> None:
+async def test_who_hangs_up_leaves_the_place_to_others(hashing: PasswordHasher) -> None:
     places = hashing._places
     go_on = threading.Event()
     waiting = [asyncio.create_task(hashing._run(go_on.wait)) for _ in range(places)]
@@ -115,7 +115,7 @@ async def test_who_hangs_up_leaves_the_place_to_others(hashing: Passwords) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
 @pytest.mark.parametrize(("platform", "niceness"), [("linux", 19), ("darwin", os.getpriority(os.PRIO_PROCESS, 0))])
 async def test_whatever_else_there_is_to_do_comes_first(
-    hashing: Passwords, monkeypatch: pytest.MonkeyPatch, platform: str, niceness: int
+    hashing: PasswordHasher, monkeypatch: pytest.MonkeyPatch, platform: str, niceness: int
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
 

@@ -97,8 +97,8 @@ class TestProof:
 
         async def verify_and_lose(password: str, hashed: str | None) -> tuple[bool, str | None]:
             answer = await verify(password, hashed)
-            async with transaction(busy_world.sessionmaker) as session:
-                manager = UserManager(session, busy_world.passwords, busy_world.key)
+            async with transaction(busy_world.sessionmaker) as db:
+                manager = UserManager(db, busy_world.passwords, busy_world.key)
                 await manager.update(UserUpdate(password=NEW_PASSWORD), await manager.by_id(arthur.id))
             return answer
 
@@ -141,11 +141,9 @@ async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch
     await busy_world.sign_in(await busy_world.user("arthur"))
     held = busy_world.connections_held_at(monkeypatch, "verify")
 
-    async with transaction(busy_world.sessionmaker) as session:
-        arthur, current = (
-            await session.exec(select(User, UserSession).where(col(UserSession.user_id) == User.id))
-        ).one()
-        await reauthenticate(session, busy_world.passwords, arthur, current, PASSWORD, timedelta())
+    async with transaction(busy_world.sessionmaker) as db:
+        arthur, current = (await db.exec(select(User, UserSession).where(col(UserSession.user_id) == User.id))).one()
+        await reauthenticate(db, busy_world.passwords, arthur, current, PASSWORD, timedelta())
 
     assert held == [0]
 

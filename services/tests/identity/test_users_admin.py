@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from accounts.db.session import transaction
-from accounts.domain.identity.user_search import search
+from accounts.domain.identity.user_search import list_users
 from accounts.schemas.identity.users import UserQuery
 from support.people import PASSWORD, World
 
@@ -129,12 +129,12 @@ async def test_each_list_follows_an_index(world: World, engine: AsyncEngine, que
     def note(*arguments: Any) -> None:
         run.append((arguments[2], arguments[3]))
 
-    async with transaction(world.sessionmaker) as session:
-        connection = await session.connection()
+    async with transaction(world.sessionmaker) as db:
+        connection = await db.connection()
         for dearer in ("seqscan", "bitmapscan", "sort"):
             await connection.execute(text(f"SET LOCAL enable_{dearer} = off"))
         event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await search(session, query)
+        await list_users(db, query)
         event.remove(engine.sync_engine, "before_cursor_execute", note)
         ((statement, values),) = run
         plan = str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())
@@ -209,6 +209,6 @@ async def test_of_superusers_who_remove_each_other_one_stays(busy_world: World) 
     )
 
     assert {answer.status_code for answer in answers} <= {200, 204, 401, 403, 404, 409}
-    async with transaction(busy_world.sessionmaker) as session:
-        left = await search(session, UserQuery(is_superuser=True, is_active=True))
+    async with transaction(busy_world.sessionmaker) as db:
+        left = await list_users(db, UserQuery(is_superuser=True, is_active=True))
     assert len(left.rows) >= 1

@@ -20,10 +20,10 @@ async def test_another_conflict_is_no_taken_address(world: World) -> None:
 async def test_a_user_who_is_deleted_meanwhile_is_not_found(world: World) -> None:
     arthur = await world.user("arthur")
 
-    async with world.sessionmaker() as session:
-        manager = UserManager(session, world.passwords, world.key)
+    async with world.sessionmaker() as db:
+        manager = UserManager(db, world.passwords, world.key)
         arthur = await manager.by_id(arthur.id)
-        await (await session.connection()).execute(text('DELETE FROM "user"'))
+        await (await db.connection()).execute(text('DELETE FROM "user"'))
         with pytest.raises(UserNotFound):
             await manager.update(UserUpdate(display_name="Rex"), arthur)
 
@@ -31,10 +31,10 @@ async def test_a_user_who_is_deleted_meanwhile_is_not_found(world: World) -> Non
 async def test_who_became_the_last_superuser_meanwhile_stays(world: World) -> None:
     arthur = await world.user("arthur")
 
-    async with world.sessionmaker() as session:
-        manager = UserManager(session, world.passwords, world.key)
+    async with world.sessionmaker() as db:
+        manager = UserManager(db, world.passwords, world.key)
         arthur = await manager.by_id(arthur.id)
-        await (await session.connection()).execute(text('UPDATE "user" SET is_superuser = true'))
+        await (await db.connection()).execute(text('UPDATE "user" SET is_superuser = true'))
         with pytest.raises(LastSuperuser):
             await manager.update(SuperuserUpdate(is_active=False), arthur)
         with pytest.raises(LastSuperuser):

@@ -4,7 +4,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from accounts.models import Role
-from support.invitations import GALAHAD, OWN, Table, accept, me, own, table_of, told
+from support.invitations import GALAHAD, OWN, Table, accept, me, own, status_and_code, table_of
 from support.people import World
 
 BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
@@ -34,7 +34,7 @@ class TestWithAToken:
         assert group.json() == (await world.client.get(f"/user-groups/{table.group.id}", headers=headers)).json()
         assert (group.json()["my_role"], group.json()["member_count"]) == ("member", 4)
         assert (await me(world, headers))["is_verified"] is True
-        assert told(await accept(world, token, headers)) == BAD_TOKEN
+        assert status_and_code(await accept(world, token, headers)) == BAD_TOKEN
 
     async def test_of_somebody_else_learns_that_and_leaves_it_usable(
         self, world: World, table: Table, galahad: dict[str, str]
@@ -42,7 +42,7 @@ class TestWithAToken:
         mordred = await world.sign_in(await world.user("mordred"))
         token = await table.token(GALAHAD)
 
-        assert told(await accept(world, token, mordred)) == OTHER_ADDRESS
+        assert status_and_code(await accept(world, token, mordred)) == OTHER_ADDRESS
         assert (await me(world, mordred))["is_verified"] is False
         assert (await accept(world, token, galahad)).status_code == 200
 
@@ -54,12 +54,12 @@ class TestWithAToken:
         one = f"{table.path}/{shown['id']}"
         await world.client.post(f"{one}/resend", headers=table.admin)
         revoked = await world.token()
-        assert told(await accept(world, old, galahad)) == BAD_TOKEN
+        assert status_and_code(await accept(world, old, galahad)) == BAD_TOKEN
         await world.client.delete(one, headers=table.admin)
 
         for token in (expired, old, revoked, "x"):
-            assert told(await accept(world, token, galahad)) == BAD_TOKEN
-            assert told(await world.client.post("/invitations/decline", json={"token": token})) == BAD_TOKEN
+            assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
+            assert status_and_code(await world.client.post("/invitations/decline", json={"token": token})) == BAD_TOKEN
         assert "galahad" not in await table.roles()
 
     async def test_resent_joins(self, world: World, table: Table, galahad: dict[str, str]) -> None:
@@ -73,7 +73,7 @@ class TestWithAToken:
         token = await table.token(GALAHAD)
         await world.client.delete(f"/user-groups/{table.group.id}", headers=table.owner)
 
-        assert told(await accept(world, token, galahad)) == BAD_TOKEN
+        assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
 
     async def test_stays_good_when_the_inviter_goes(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         token = await table.token(GALAHAD)
@@ -100,7 +100,7 @@ class TestWithAToken:
         assert (await world.client.post("/invitations/decline", json={"token": token})).status_code == 204
 
         assert await own(world, galahad) == []
-        assert told(await accept(world, token, galahad)) == BAD_TOKEN
+        assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
         assert (await table.invite(GALAHAD)).status_code == 201
 
     async def test_is_tried_twenty_times_a_minute(self, world: World) -> None:
@@ -151,10 +151,10 @@ class TestWithAVerifiedAddress:
 
         assert (answer.status_code, answer.json()["my_role"]) == (200, "member")
         assert await own(world, galahad) == []
-        assert told(await accept(world, token, galahad)) == BAD_TOKEN
+        assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
         for each in (first, second):
-            assert told(await world.client.post(f"{OWN}/{each['id']}/accept", headers=galahad)) == NOT_FOUND
-            assert told(await world.client.delete(f"{OWN}/{each['id']}", headers=galahad)) == NOT_FOUND
+            assert status_and_code(await world.client.post(f"{OWN}/{each['id']}/accept", headers=galahad)) == NOT_FOUND
+            assert status_and_code(await world.client.delete(f"{OWN}/{each['id']}", headers=galahad)) == NOT_FOUND
 
     @pytest.mark.parametrize(("name", "verified"), [("galahad", False), ("mordred", True)])
     async def test_or_not_finds_nothing_of_others(
@@ -164,12 +164,12 @@ class TestWithAVerifiedAddress:
         one = f"{OWN}/{(await table.invite(GALAHAD)).json()['id']}"
 
         assert await own(world, headers) == []
-        assert told(await client.post(f"{one}/accept", headers=headers)) == NOT_FOUND
-        assert told(await client.delete(one, headers=headers)) == NOT_FOUND
+        assert status_and_code(await client.post(f"{one}/accept", headers=headers)) == NOT_FOUND
+        assert status_and_code(await client.delete(one, headers=headers)) == NOT_FOUND
 
     async def test_finds_nothing_that_has_expired(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         one = f"{OWN}/{(await table.invite(GALAHAD)).json()['id']}"
         await table.expire()
 
         assert await own(world, galahad) == []
-        assert told(await world.client.post(f"{one}/accept", headers=galahad)) == NOT_FOUND
+        assert status_and_code(await world.client.post(f"{one}/accept", headers=galahad)) == NOT_FOUND

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from accounts.db.session import transaction
 from accounts.domain.groups import access
-from accounts.domain.identity.user_adapter import UserDatabase
+from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.sending import InvitationManager
 from accounts.models import User
 from support.invitations import GALAHAD, Table, table_of
@@ -99,14 +99,14 @@ async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, gal
     invitation = (await table.invite(GALAHAD)).json()["id"]
     body = {"token": (await busy_world.token())}
 
-    async with transaction(busy_world.sessionmaker) as session:
-        arthur = await UserDatabase(session, User).get_by_email("arthur@camelot.example.com")
+    async with transaction(busy_world.sessionmaker) as db:
+        arthur = await UserAdapter(db, User).get_by_email("arthur@camelot.example.com")
         assert arthur
-        await access.hold(session, table.group.id, arthur)
+        await access.lock_group(db, table.group.id, arthur)
         accepting = asyncio.create_task(busy_world.client.post("/invitations/accept", json=body, headers=galahad))
         await asyncio.sleep(0.3)
         assert not accepting.done()
-        await InvitationManager(session, busy_world.key).revoke(table.group.id, invitation, arthur)
+        await InvitationManager(db, busy_world.key).revoke(table.group.id, invitation, arthur)
 
     assert (await accepting).json()["detail"] == "INVITATION_BAD_TOKEN"
 
@@ -118,16 +118,16 @@ async def test_and_inviting_wait_for_who_locks_the_user(
     """Users are locked before groups: who deletes a user has the user, and wants the groups next."""
     client, body = busy_world.client, {"token": await table.token(GALAHAD)}
 
-    async with transaction(busy_world.sessionmaker) as session:
-        user = await UserDatabase(session, User).get_by_email(f"{who}@camelot.example.com")
+    async with transaction(busy_world.sessionmaker) as db:
+        user = await UserAdapter(db, User).get_by_email(f"{who}@camelot.example.com")
         assert user
-        await session.exec(select(User).where(col(User.id) == user.id).with_for_update())
+        await db.exec(select(User).where(col(User.id) == user.id).with_for_update())
         accept = partial(client.post, "/invitations/accept", json=body, headers=galahad)
         waiting = asyncio.create_task(accept() if who == "galahad" else table.invite("kay@x.org"))
         await asyncio.sleep(0.3)
         assert not waiting.done()
-        await access.hold(session, table.group.id, await busy_world.user("morgana", superuser=True))
-        await session.delete(user)
+        await access.lock_group(db, table.group.id, await busy_world.user("morgana", superuser=True))
+        await db.delete(user)
 
     assert ((await waiting).status_code, (await waiting).json()["detail"]) == (404, "USER_NOT_FOUND")
     assert len((await client.get(table.path, headers=table.owner)).json()) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import MailKind, Role
-from support.invitations import GALAHAD, Table, accept, me, own, register, table_of, told
+from support.invitations import GALAHAD, Table, accept, me, own, register, status_and_code, table_of
 from support.people import PASSWORD, World
 
 BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
@@ -31,14 +31,14 @@ class TestSomebodyNew:
         assert answer.json()["is_verified"] is True
         assert token not in answer.text
         assert (await table.roles())["GALAHAD"] == "admin"
-        assert told(await accept(world, token, await world.sign_in(GALAHAD))) == BAD_TOKEN
+        assert status_and_code(await accept(world, token, await world.sign_in(GALAHAD))) == BAD_TOKEN
 
     async def test_has_no_account_if_the_token_is_no_good(self, world: World, table: Table) -> None:
         token = await table.token(GALAHAD)
 
-        assert told(await register(world, GALAHAD, "x" * 43)) == BAD_TOKEN
-        assert told(await register(world, "mordred@camelot.example.com", token)) == OTHER_ADDRESS
-        assert told(await register(world, GALAHAD, token, "short")) == (400, "REGISTER_INVALID_PASSWORD")
+        assert status_and_code(await register(world, GALAHAD, "x" * 43)) == BAD_TOKEN
+        assert status_and_code(await register(world, "mordred@camelot.example.com", token)) == OTHER_ADDRESS
+        assert status_and_code(await register(world, GALAHAD, token, "short")) == (400, "REGISTER_INVALID_PASSWORD")
 
         assert [(await world.login(f"{name}@camelot.example.com")).status_code for name in ("galahad", "mordred")] == [
             400,
@@ -55,8 +55,8 @@ class TestSomebodyNew:
 
         assert [each.status_code for each in answers] == [201, 400]
         assert answers[0].json()["is_verified"] is True  # as of somebody new
-        assert told(answers[1]) == (400, "INVITATION_BAD_TOKEN")
-        assert told(stranger) == (403, "INVITATION_OTHER_ADDRESS")
+        assert status_and_code(answers[1]) == (400, "INVITATION_BAD_TOKEN")
+        assert status_and_code(stranger) == (403, "INVITATION_OTHER_ADDRESS")
         assert "galahad" not in await table.roles()
         assert [mail.email for mail in await world.mails(MailKind.ACCOUNT_EXISTS)] == [GALAHAD]
 
@@ -94,12 +94,12 @@ async def test_what_happens_is_recorded_without_addresses_and_tokens(
 
     events = (await world.client.get("/audit?limit=200", headers=morgana)).json()
 
-    told = [
+    status_and_code = [
         (each["action"].removeprefix("invitation."), each["actor_id"], each["user_id"])
         for each in reversed(events)
         if each["action"].startswith("invitation.")
     ]
-    assert told == [
+    assert status_and_code == [
         ("created", guinevere, None), ("resent", guinevere, None), ("revoked", guinevere, None),
         ("created", guinevere, None), ("declined", None, None),
         ("created", guinevere, None), ("accepted", galahads, galahads),

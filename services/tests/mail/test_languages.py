@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 import accounts
-from accounts.domain.mail.languages import choose, known, languages
+from accounts.domain.mail.languages import available_languages, best_language, negotiate_language
 
 SENTENCES = {
     tag: tomllib.loads((resources.files(accounts) / "worker" / "languages" / f"{tag}.toml").read_text("utf-8"))
-    for tag in languages()
+    for tag in available_languages()
 }
 
 
 def test_there_are_two() -> None:
-    assert languages() >= {"en", "de"}
+    assert available_languages() >= {"en", "de"}
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_there_are_two() -> None:
     ],
 )
 def test_a_header_chooses(header: str, language: str) -> None:
-    assert choose(header) == language
+    assert negotiate_language(header) == language
 
 
 @pytest.mark.parametrize(
     ("tag", "language"), [("de", "de"), ("de-CH", "de"), ("xx", "en"), ("", "en"), ("../en", "en")]
 )
 def test_a_tag_finds_a_language(tag: str, language: str) -> None:
-    assert known(tag) == language
+    assert best_language(tag) == language
 
 
 def flat(table: dict[str, Any], path: str = "") -> dict[str, Any]:
@@ -76,13 +76,13 @@ def placeholders(sentence: object) -> object:
     return len(sentence) if isinstance(sentence, list) else {part[1] for part in Formatter().parse(str(sentence))}
 
 
-@pytest.mark.parametrize("tag", sorted(languages()))
+@pytest.mark.parametrize("tag", sorted(available_languages()))
 def test_every_language_says_the_same(tag: str) -> None:
     english = {name: placeholders(sentence) for name, sentence in flat(SENTENCES["en"]).items()}
     assert {name: placeholders(sentence) for name, sentence in flat(SENTENCES[tag]).items()} == english
 
 
-@pytest.mark.parametrize("tag", sorted(languages()))
+@pytest.mark.parametrize("tag", sorted(available_languages()))
 def test_placeholders_are_bare_names(tag: str) -> None:
     found = [part for sentence in flat(SENTENCES[tag]).values() for part in Formatter().parse(str(sentence)) if part[1]]
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from accounts.migrations import roles
 from accounts.settings import get_settings
 from conftest import execute, url_of
-from support.people import OWNER
+from support.people import SCHEMA_OWNER
 from support.schema import Alembic, fetch, with_versions_in
 
 BADGES = """
@@ -127,7 +127,7 @@ def test_its_password_is_set_and_in_no_statement(
 
 @pytest.mark.parametrize("password", ["excalibur", "Excalibur\N{LATIN SMALL LIGATURE FI}' \\ $$ Ünïcode"])
 async def test_a_verifier_is_what_postgresql_makes_itself(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = await asyncpg.connect(url_of("postgres", OWNER))
+    connection = await asyncpg.connect(url_of("postgres", SCHEMA_OWNER))
     async with connection.transaction():
         name = f"mine_{uuid4().hex}"
         quoted = password.replace("'", "''")

@@ -48,10 +48,10 @@ class TestRelationships:
         arthur = await world.user("arthur")
         table = await world.group("Round Table", members={arthur: Role.OWNER})
 
-        async with world.sessionmaker() as session:
-            user = (await session.exec(select(User).options(selectinload(User.groups)))).one()
+        async with world.sessionmaker() as db:
+            user = (await db.exec(select(User).options(selectinload(User.groups)))).one()
             group = (
-                await session.exec(
+                await db.exec(
                     select(UserGroup).options(selectinload(UserGroup.memberships).selectinload(Membership.user))
                 )
             ).one()
@@ -63,8 +63,8 @@ class TestRelationships:
     async def test_refuse_to_load_what_was_not_asked_for(self, world: World) -> None:
         await world.user("arthur")
 
-        async with world.sessionmaker() as session:
-            user = (await session.exec(select(User))).one()
+        async with world.sessionmaker() as db:
+            user = (await db.exec(select(User))).one()
 
         with pytest.raises(InvalidRequestError, match="lazy='raise'"):
             _ = user.groups
@@ -92,12 +92,12 @@ async def test_the_database_is_the_last_line(world: World, statement: str) -> No
 
 
 async def test_a_change_moves_the_time_of_change_alone(sessionmaker: Sessionmaker) -> None:
-    async with transaction(sessionmaker) as session:
-        session.add(group := UserGroup(name="Round Table"))
+    async with transaction(sessionmaker) as db:
+        db.add(group := UserGroup(name="Round Table"))
     made = group.created_at
 
-    async with transaction(sessionmaker) as session:
-        group = await session.merge(group, load=False)
+    async with transaction(sessionmaker) as db:
+        group = await db.merge(group, load=False)
         group.name = "Square Table"
 
     assert group.created_at == made

@@ -9,11 +9,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from accounts.db import engine as engine_module
-from accounts.db.engine import create_engine, observed
+from accounts.db.engine import create_engine, with_connection_metrics
 from accounts.domain.errors import Busy
-from accounts.domain.identity.password_hashing import WAITING_PER_THREAD, Passwords
+from accounts.domain.identity.password_hashing import WAITING_PER_THREAD, PasswordHasher
 from accounts.settings import Settings
-from accounts.worker.delivery import Postman
+from accounts.worker.delivery import Delivery
 from accounts.worker.smtp import Smtp
 from support.mailbox import Mailbox, server
 from support.people import PASSWORD, World
@@ -81,7 +81,7 @@ async def test_a_refresh_token_that_is_used_again(world: World, counts: Counts) 
 
 
 async def test_hashes_that_wait_and_hashes_that_are_refused(counts: Counts) -> None:
-    hashing, go_on = Passwords(1), asyncio.Event()
+    hashing, go_on = PasswordHasher(1), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def work() -> None:
@@ -105,7 +105,7 @@ async def test_connections_in_use_and_waits_in_vain(
 ) -> None:
     monkeypatch.setattr(engine_module, "POOL_SECONDS", 0.1)
     settings = fresh_settings.model_copy(update={"database_pool_size": 1})
-    engine = observed(create_engine(settings, "test"))
+    engine = with_connection_metrics(create_engine(settings, "test"))
 
     async with engine.connect():
         assert REGISTRY.get_sample_value("accounts_database_connections_in_use") == 1
@@ -140,7 +140,7 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
 
 
 async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
-    postman = Postman(
+    postman = Delivery(
         world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"]
     )
     await world.user("arthur")

@@ -22,7 +22,7 @@ def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter
     monkeypatch.setenv(metrics_files.DIRECTORY, "")
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     monkeypatch.setattr(metrics_files, "_place", "main")
-    metrics_files.share(tmp_path)
+    metrics_files.use_files(tmp_path)
     yield Counter("knights", "Who sits at the table.", registry=CollectorRegistry())
     values.ValueClass.close_all_files()
 
@@ -47,7 +47,7 @@ def settings(fresh_settings: Settings) -> Settings:
 
 async def test_who_takes_a_place_again_counts_on(settings: Settings, tmp_path: Path, counter: Counter) -> None:
     for place in ("1", "2", "1"):
-        metrics_files.take(place)
+        metrics_files.use_slot(place)
         counter.inc()
 
     status, text = await served(settings, tmp_path)

@@ -35,7 +35,7 @@ async def test_a_collector_that_does_not_answer_hinders_nobody(
 
 def test_what_is_left_beyond_the_time_of_a_stop_is_dropped() -> None:
     collected = InMemorySpanExporter()
-    exporter = tracing.Discreet(collected)
+    exporter = tracing.RedactingExporter(collected)
     span = TracerProvider().get_tracer("a test").start_span("a test")
     assert isinstance(span, ReadableSpan)
 

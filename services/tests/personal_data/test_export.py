@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from starlette.types import Message
 
 from accounts.api.downloads import BATCH_ROWS
-from accounts.db.session import transaction
+from accounts.db.session import RequestContext, transaction
 from accounts.domain.audit import history
 from accounts.domain.audit.log import Action, record
 from accounts.models import (
@@ -59,9 +59,9 @@ async def arthur(world: World) -> User:
 
 
 async def invite(world: World, group: UserGroup, inviter: User, email: str, note: str) -> None:
-    async with transaction(world.sessionmaker) as session:
+    async with transaction(world.sessionmaker) as db:
         expires_at, token_hash = datetime.now(UTC) + timedelta(days=7), email.encode()
-        session.add(
+        db.add(
             Invitation(
                 group_id=group.id,
                 inviter_id=inviter.id,
@@ -74,8 +74,8 @@ async def invite(world: World, group: UserGroup, inviter: User, email: str, note
 
 
 async def happen(world: World, actor: User, user: User, address: str = ELSEWHERE) -> None:
-    async with transaction(world.sessionmaker, actor_id=actor.id, address=address) as session:
-        await record(session, Action.USER_CHANGED, user_id=user.id, changed=["is_active"], is_active=True)
+    async with transaction(world.sessionmaker, RequestContext(actor_id=actor.id, client_ip=address)) as db:
+        await record(db, Action.USER_CHANGED, user_id=user.id, changed=["is_active"], is_active=True)
 
 
 async def export(world: World, headers: dict[str, str]) -> dict[str, Any]:
@@ -86,8 +86,8 @@ async def export(world: World, headers: dict[str, str]) -> dict[str, Any]:
 
 
 async def held(world: World, entity: type[Entity]) -> list[Any]:
-    async with transaction(world.sessionmaker) as session:
-        return list((await session.exec(select(entity))).all())
+    async with transaction(world.sessionmaker) as db:
+        return list((await db.exec(select(entity))).all())
 
 
 async def test_is_a_file_to_save_that_nobody_keeps(world: World, arthur: User) -> None:
@@ -124,8 +124,8 @@ async def test_holds_everything(world: World, arthur: User) -> None:
 async def test_holds_the_invitations_that_one_sent_and_those_to_an_address_that_is_proven(
     world: World, arthur: User, *, verified: bool
 ) -> None:
-    async with transaction(world.sessionmaker) as session:
-        (await session.get_one(User, arthur.id)).is_verified = verified
+    async with transaction(world.sessionmaker) as db:
+        (await db.get_one(User, arthur.id)).is_verified = verified
 
     document = await export(world, await world.sign_in(arthur))
 
@@ -181,8 +181,8 @@ async def test_holds_no_secret(world: World, arthur: User) -> None:
 
 
 async def everybody(world: World) -> list[User]:
-    async with transaction(world.sessionmaker) as session:
-        return list((await session.exec(select(User))).all())
+    async with transaction(world.sessionmaker) as db:
+        return list((await db.exec(select(User))).all())
 
 
 async def test_has_empty_lists_where_there_is_nothing(world: World) -> None:
@@ -197,8 +197,8 @@ class TestLarge:
         """2500 events among which are others', two at each instant, so that pages end between two of one instant."""
         arthur, mordred = await world.user("arthur"), await world.user("mordred")
         now, whose = datetime.now(UTC), (arthur.id, mordred.id, None)
-        async with transaction(world.sessionmaker) as session:
-            session.add_all(
+        async with transaction(world.sessionmaker) as db:
+            db.add_all(
                 AuditEvent(
                     action="user.changed",
                     at=now - timedelta(hours=number // 2),
@@ -237,8 +237,8 @@ class TestLarge:
     async def test_holds_no_connection_while_it_is_sent(self, busy_world: World) -> None:
         world, arthur = busy_world, await busy_world.user("arthur")
         headers = await world.sign_in(arthur)
-        async with transaction(world.sessionmaker) as session:
-            session.add_all(AuditEvent(action="user.changed", user_id=arthur.id) for _ in range(2 * BATCH_ROWS))
+        async with transaction(world.sessionmaker) as db:
+            db.add_all(AuditEvent(action="user.changed", user_id=arthur.id) for _ in range(2 * BATCH_ROWS))
         held: list[int] = []
 
         async def send(_: Message) -> None:
@@ -271,7 +271,7 @@ async def test_an_outage_before_it_begins_is_answered_like_any_other(
     async def unreachable(*_: object, **__: object) -> None:
         raise OSError
 
-    monkeypatch.setattr(history, "activity", unreachable)
+    monkeypatch.setattr(history, "list_activity", unreachable)
     response = await world.client.get(PATH, headers=headers)
 
     assert (response.status_code, response.headers["Content-Type"]) == (503, "application/problem+json")
@@ -308,8 +308,8 @@ class TestDeletion:
 
 
 async def events_of(world: World, user: User) -> list[AuditEvent]:
-    async with transaction(world.sessionmaker) as session:
+    async with transaction(world.sessionmaker) as db:
         statement = select(AuditEvent).where(
             (col(AuditEvent.actor_id) == user.id) | (col(AuditEvent.user_id) == user.id)
         )
-        return list((await session.exec(statement.order_by(col(AuditEvent.id)))).all())
+        return list((await db.exec(statement.order_by(col(AuditEvent.id)))).all())

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from accounts.db.engine import Connect
+from accounts.db.engine import ConnectDriver
 from accounts.db.session import transaction
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.rate_limits import gcra
@@ -18,11 +18,11 @@ FIVE = Limit(5, 60)
 
 
 async def attempts(
-    connect: Connect, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
+    connect: ConnectDriver, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
 ) -> gcra.Allowance | TooManyAttempts:
     try:
         async with connect() as connection:
-            return await gcra.attempt(connection, limits, strangers, known)
+            return await gcra.consume(connection, limits, strangers, known)
     except TooManyAttempts as refusal:
         return refusal
 
@@ -88,8 +88,8 @@ async def test_can_be_forgotten(world: World) -> None:
     for _ in range(5):
         await attempts(world.connect, {"a": FIVE, "b": FIVE})
 
-    async with transaction(world.sessionmaker) as session:
-        await gcra.forget(session, ["a", "nobody"], "known", timedelta(1))
+    async with transaction(world.sessionmaker) as db:
+        await gcra.reset_limits(db, ["a", "nobody"], "known", timedelta(1))
 
     assert isinstance(await attempts(world.connect, {"a": FIVE}), gcra.Allowance)
     assert isinstance(await attempts(world.connect, {"b": FIVE}), TooManyAttempts)
@@ -101,9 +101,9 @@ async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None
     async def come(known: str) -> gcra.Allowance | TooManyAttempts:
         return await attempts(world.connect, {f"limit of {known}": FIVE}, once, known)
 
-    async with transaction(world.sessionmaker) as session:
-        await gcra.forget(session, [], "friend", timedelta(seconds=1))
-        await gcra.forget(session, [], "friend", timedelta(seconds=60))
+    async with transaction(world.sessionmaker) as db:
+        await gcra.reset_limits(db, [], "friend", timedelta(seconds=1))
+        await gcra.reset_limits(db, [], "friend", timedelta(seconds=60))
 
     made = [await come("a stranger"), await come("another"), await come("friend")]
     await later(world, 60)
@@ -117,9 +117,9 @@ async def test_prunes_what_says_nothing(world: World) -> None:
     await later(world, 12)
     await attempts(world.connect, {"new": FIVE})
 
-    async with transaction(world.sessionmaker) as session:
-        assert await gcra.prune(session) == 1
-        assert (await session.exec(select(Throttle.key))).all() == ["new"]
+    async with transaction(world.sessionmaker) as db:
+        assert await gcra.delete_expired_limits(db) == 1
+        assert (await db.exec(select(Throttle.key))).all() == ["new"]
 
 
 @pytest.mark.parametrize(("factor", "attempts_"), [(1, 5), (2.5, 12), (0.01, 1)])

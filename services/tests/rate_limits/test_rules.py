@@ -20,7 +20,7 @@ MINUTES = 60
 async def wait(world: World, attempt: Attempt, client: str, address: str = "") -> int:
     """The seconds that an attempt has to wait; none when it counts."""
     try:
-        await rules.admit(world.connect, attempt, client, address)
+        await rules.check_rate_limit(world.connect, attempt, client, address)
     except TooManyAttempts as refusal:
         return refusal.seconds
     return 0
@@ -68,20 +68,20 @@ async def test_spellings_of_one_address_count_together(world: World, spelling: s
 async def test_letters_are_folded_as_users_are_found(world: World) -> None:
     """Were the database's lower() to see one user where the count sees two, the limit would double with each letter."""
     statement = "SELECT chr(n), lower(chr(n)) FROM generate_series(1, 131071) n WHERE n NOT BETWEEN 55296 AND 57343"
-    async with world.sessionmaker() as session:
-        letters = (await (await session.connection()).execute(text(statement))).all()
+    async with world.sessionmaker() as db:
+        letters = (await (await db.connection()).execute(text(statement))).all()
 
-    differing = [(letter, lower) for letter, lower in letters if rules._fold(letter) != rules._fold(lower)]
+    differing = [(letter, lower) for letter, lower in letters if rules._lowercase(letter) != rules._lowercase(lower)]
     assert len(letters) > 100_000
     assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
 
 
 async def test_stores_no_address_that_one_could_read(world: World) -> None:
     for attempt in Attempt:
-        await rules.admit(world.connect, attempt, "192.0.2.1", ARTHUR)
-    async with transaction(world.sessionmaker) as session:
-        await rules.welcome(session, "192.0.2.1", ARTHUR)
-        keys = (await session.exec(select(Throttle.key))).all()
+        await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
+    async with transaction(world.sessionmaker) as db:
+        await rules.reset_failed_attempts(db, "192.0.2.1", ARTHUR)
+        keys = (await db.exec(select(Throttle.key))).all()
 
     assert len(keys) > len(Attempt)
     assert not [key for key in keys if "arthur" in key or "192.0.2" in key]

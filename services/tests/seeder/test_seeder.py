@@ -29,9 +29,9 @@ Main = Callable[..., Awaitable[None]]
 
 async def rows(sessionmaker: Sessionmaker) -> list[Any]:
     """All that is stored, timestamps included."""
-    async with transaction(sessionmaker) as session:
+    async with transaction(sessionmaker) as db:
         tables = ('"user"', "user_group", "membership")
-        return [(await session.exec(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).all() for table in tables]  # type: ignore[call-overload]  # noqa: S608
+        return [(await db.exec(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).all() for table in tables]  # type: ignore[call-overload]  # noqa: S608
 
 
 async def counts(sessionmaker: Sessionmaker) -> tuple[int, ...]:
@@ -84,25 +84,25 @@ async def test_the_second_run_makes_nothing(world: World) -> None:
 
 async def test_makes_only_what_is_missing(world: World) -> None:
     await seeder.seed(world.sessionmaker, None)
-    async with transaction(world.sessionmaker) as session:
-        await session.delete(await session.get_one(UserGroup, 3))
-        admin = await session.get_one(UserGroup, 1)
+    async with transaction(world.sessionmaker) as db:
+        await db.delete(await db.get_one(UserGroup, 3))
+        admin = await db.get_one(UserGroup, 1)
         admin.name, admin.visibility = "ADMIN", Visibility.PRIVATE
-        arthur = (await session.exec(select(User).where(User.email == SUPERUSER))).one()
+        arthur = (await db.exec(select(User).where(User.email == SUPERUSER))).one()
         arthur.display_name, arthur.is_superuser = "The King", False
-        membership = await session.get_one(Membership, (1, arthur.id))
+        membership = await db.get_one(Membership, (1, arthur.id))
         membership.role = Role.MEMBER
 
     again, _ = await seeder.seed(world.sessionmaker, None)
 
     assert seeder.describe(again.made) == "Sample data is made: 1 group, 3 memberships."
     assert again.group_ids == {"Admin": 1, "Developer": 2, "Guest": 3}
-    async with transaction(world.sessionmaker) as session:
-        admin = await session.get_one(UserGroup, 1)
-        arthur = await session.get_one(User, arthur.id)
+    async with transaction(world.sessionmaker) as db:
+        admin = await db.get_one(UserGroup, 1)
+        arthur = await db.get_one(User, arthur.id)
         assert (admin.name, admin.visibility) == ("ADMIN", "private")
         assert (arthur.display_name, arthur.is_superuser) == ("The King", False)
-        assert (await session.get_one(Membership, (1, arthur.id))).role == "member"
+        assert (await db.get_one(Membership, (1, arthur.id))).role == "member"
 
 
 async def test_takes_other_ids_where_those_are_taken(busy_world: World, main: Main) -> None:
@@ -111,14 +111,14 @@ async def test_takes_other_ids_where_those_are_taken(busy_world: World, main: Ma
 
     await main()
 
-    async with transaction(busy_world.sessionmaker) as session:
-        found = (await session.exec(select(UserGroup.id, UserGroup.name).order_by(UserGroup.name))).all()
+    async with transaction(busy_world.sessionmaker) as db:
+        found = (await db.exec(select(UserGroup.id, UserGroup.name).order_by(UserGroup.name))).all()
     assert found == [(4, "Admin"), (5, "Developer"), (6, "Guest"), (1, "One"), (3, "Three"), (2, "Two")]
 
 
 async def test_the_identity_never_hands_a_sample_id_out(busy_world: World, main: Main) -> None:
-    async with transaction(busy_world.sessionmaker) as session:
-        session.add(UserGroup(id=7, name="Admin"))  # by hand, so the identity is still at its beginning
+    async with transaction(busy_world.sessionmaker) as db:
+        db.add(UserGroup(id=7, name="Admin"))  # by hand, so the identity is still at its beginning
 
     await main()
 
@@ -142,8 +142,8 @@ async def test_a_failure_leaves_nothing_and_costs_no_ids(
 
 
 async def test_two_at_once_make_it_once(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
-    async with transaction(busy_world.sessionmaker) as session:
-        await session.exec(select(func.pg_advisory_xact_lock(seeder.LOCK_KEY)))
+    async with transaction(busy_world.sessionmaker) as db:
+        await db.exec(select(func.pg_advisory_xact_lock(seeder.LOCK_KEY)))
         both = [asyncio.ensure_future(main("--users", "10")) for _ in range(2)]
         said = ""
         while said.count("waiting") < 2:
@@ -201,18 +201,18 @@ async def test_what_is_stored_is_what_was_made_up(world: World, monkeypatch: pyt
 
     await seeder.seed(world.sessionmaker, BATCH)
 
-    async with transaction(world.sessionmaker) as session:
-        everybody = (await session.exec(select(UserGroup).where(UserGroup.name == BATCH.everybody))).one()
+    async with transaction(world.sessionmaker) as db:
+        everybody = (await db.exec(select(UserGroup).where(UserGroup.name == BATCH.everybody))).one()
         group_ids = range(everybody.id, everybody.id + 1 + BATCH.groups)
         statement = select(Membership.group_id, Membership.user_id, Membership.role)
-        stored = (await session.exec(statement.where(Membership.group_id >= everybody.id))).all()
+        stored = (await db.exec(statement.where(Membership.group_id >= everybody.id))).all()
     assert sorted(stored) == sorted(BATCH.membership_rows(group_ids))
 
 
 async def test_two_databases_get_the_same_rows(world: World, busy_world: World) -> None:
     for each in (world, busy_world):
-        async with transaction(each.sessionmaker) as session:
-            await volume.make(session, BATCH)
+        async with transaction(each.sessionmaker) as db:
+            await volume.make(db, BATCH)
 
     one, two = [(await rows(each.sessionmaker))[0] for each in (world, busy_world)]
     timeless = [[(*row[:6], row.id) for row in users] for users in (one, two)]
@@ -270,8 +270,8 @@ async def test_progress_is_shown_where_somebody_watches(
 
 async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: Main) -> None:
     *_, (_, email, *_) = BATCH.user_rows("")
-    async with transaction(busy_world.sessionmaker) as session:
-        session.add(User(email=email, hashed_password="none"))
+    async with transaction(busy_world.sessionmaker) as db:
+        db.add(User(email=email, hashed_password="none"))
 
     with pytest.raises(SystemExit, match=r"^seeder: duplicate key value .*uq_user_email_lower.*$"):
         await main("--users", str(BATCH.users))

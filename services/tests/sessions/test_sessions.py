@@ -197,9 +197,9 @@ class TestEnding:
         await world.user("arthur")
         await world.user("mordred")
         arthur, mordred = await tokens(world), await tokens(world, "mordred")
-        (session,) = (await world.client.get("/auth/sessions", headers=bearer(arthur))).json()
+        (db,) = (await world.client.get("/auth/sessions", headers=bearer(arthur))).json()
 
-        response = await world.client.delete(f"/auth/sessions/{session['id']}", headers=bearer(mordred))
+        response = await world.client.delete(f"/auth/sessions/{db['id']}", headers=bearer(mordred))
 
         assert (response.status_code, response.json()["detail"]) == (404, "SESSION_NOT_FOUND")
         assert await me(world, bearer(arthur)) == 200
@@ -235,15 +235,15 @@ class TestList:
         world.client.headers["User-Agent"] = "Excalibur/1.0 \x7f" + "x" * 500
         answer = await tokens(world)
 
-        (session,) = (await world.client.get("/auth/sessions", headers=bearer(answer))).json()
+        (db,) = (await world.client.get("/auth/sessions", headers=bearer(answer))).json()
 
-        assert session["current"] is True
-        assert session["kind"] == "bearer"
-        assert session["user_agent"] == ("Excalibur/1.0 " + "x" * 500)[:300]
-        assert session["address"] == "127.0.0.1"
-        expiry = datetime.fromisoformat(session["expires_at"])
+        assert db["current"] is True
+        assert db["kind"] == "bearer"
+        assert db["user_agent"] == ("Excalibur/1.0 " + "x" * 500)[:300]
+        assert db["address"] == "127.0.0.1"
+        expiry = datetime.fromisoformat(db["expires_at"])
         assert timedelta(days=89) < expiry - datetime.now(UTC) < timedelta(days=91)
-        assert set(session) == {
+        assert set(db) == {
             "id", "kind", "created_at", "last_seen_at", "expires_at", "user_agent", "address", "current",
         }  # fmt: skip
 
@@ -296,9 +296,9 @@ class TestCookie:
         await world.sql("UPDATE user_session SET last_seen_at = now() - interval '2 days'")
 
         await client.get("/users/me")
-        (session,) = (await client.get("/auth/sessions")).json()
+        (db,) = (await client.get("/auth/sessions")).json()
 
-        assert datetime.now(UTC) - datetime.fromisoformat(session["last_seen_at"]) < timedelta(minutes=1)
+        assert datetime.now(UTC) - datetime.fromisoformat(db["last_seen_at"]) < timedelta(minutes=1)
 
     @pytest.mark.parametrize(
         ("headers", "status"),
@@ -339,5 +339,5 @@ class TestCookie:
 
 
 async def actions(world: World) -> set[str]:
-    async with world.sessionmaker() as session:
-        return set((await session.exec(select(AuditEvent.action))).all())
+    async with world.sessionmaker() as db:
+        return set((await db.exec(select(AuditEvent.action))).all())

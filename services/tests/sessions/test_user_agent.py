@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.domain.sessions.user_agent import device
+from accounts.domain.sessions.user_agent import describe_user_agent
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 
@@ -21,4 +21,4 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
     ],
 )
 def test_names_a_browser_and_a_system(user_agent: str, name: str) -> None:
-    assert device(user_agent) == name
+    assert describe_user_agent(user_agent) == name

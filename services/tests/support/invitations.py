@@ -56,7 +56,7 @@ async def table_of(world: World) -> Table:
     return Table(world, group, *[await world.sign_in(each) for each in members])
 
 
-def told(response: Response) -> tuple[int, str]:
+def status_and_code(response: Response) -> tuple[int, str]:
     return response.status_code, response.json()["detail"]
 
 

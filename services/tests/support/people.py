@@ -8,17 +8,17 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import text
 from sqlmodel import col, select
 
-from accounts.db.engine import Connect
+from accounts.db.engine import ConnectDriver
 from accounts.db.session import Sessionmaker, transaction
-from accounts.domain.groups.members import add
-from accounts.domain.identity.one_time_tokens import derive
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.groups.members import add_member
+from accounts.domain.identity.one_time_tokens import derive_token
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
 from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
 from accounts.schemas.identity.users import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
-OWNER = "accounts"  # of the schema; tests speak to the database as the API does
+SCHEMA_OWNER = "accounts"  # of the schema; tests speak to the database as the API does
 
 
 TOKENS = {MailKind.VERIFY, MailKind.RESET, MailKind.INVITATION, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED}
@@ -40,16 +40,16 @@ class World:
         self.app = app
         self.state = state
         self.sessionmaker: Sessionmaker = state["sessionmaker"]
-        self.connect: Connect = state["connect"]
-        self.passwords: Passwords = state["passwords"]
+        self.connect: ConnectDriver = state["connect"]
+        self.passwords: PasswordHasher = state["passwords"]
         self.client = client
         self.key: str = state["settings"].secret_keys[0]
 
     async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
         """Store the user NAME@camelot.example.com."""
         schema = SuperuserCreate if superuser else UserCreate
-        async with transaction(self.sessionmaker) as session:
-            manager = UserManager(session, self.passwords, self.key)
+        async with transaction(self.sessionmaker) as db:
+            manager = UserManager(db, self.passwords, self.key)
             email = f"{name}@camelot.example.com"
             user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
             for attribute, value in changes.items():
@@ -58,10 +58,10 @@ class World:
 
     async def mails(self, *kinds: MailKind) -> list[Mail]:
         """Look into the outbox, for all kinds or some."""
-        async with transaction(self.sessionmaker) as session:
-            rows = await session.exec(select(OutboxMail).order_by(col(OutboxMail.id)))
+        async with transaction(self.sessionmaker) as db:
+            rows = await db.exec(select(OutboxMail).order_by(col(OutboxMail.id)))
             return [
-                Mail(row.kind, row.email, derive(self.key, row.id) if row.kind in TOKENS else "", row.detail)
+                Mail(row.kind, row.email, derive_token(self.key, row.id) if row.kind in TOKENS else "", row.detail)
                 for row in rows
                 if not kinds or row.kind in kinds
             ]
@@ -78,18 +78,18 @@ class World:
         self, name: str, visibility: Visibility = Visibility.PUBLIC, *, members: dict[User, Role] | None = None
     ) -> UserGroup:
         """Store a group with its members."""
-        async with transaction(self.sessionmaker) as session:
+        async with transaction(self.sessionmaker) as db:
             group = UserGroup(name=name, visibility=visibility)
-            session.add(group)
-            await session.flush()
+            db.add(group)
+            await db.flush()
             for user, role in (members or {}).items():
-                session.add(Membership(group_id=group.id, user_id=user.id, role=role))
+                db.add(Membership(group_id=group.id, user_id=user.id, role=role))
         return group
 
     async def join(self, group_id: int, user: User, role: Role) -> bool:
         """Make a user a member, as the domain does it."""
-        async with transaction(self.sessionmaker) as session:
-            return await add(session, group_id, user.id, role)
+        async with transaction(self.sessionmaker) as db:
+            return await add_member(db, group_id, user.id, role)
 
     async def login(self, user: User | str, password: str = PASSWORD) -> Response:
         email = user if isinstance(user, str) else user.email
@@ -103,9 +103,9 @@ class World:
 
     async def sql(self, statement: str) -> None:
         """Run a statement that the domain has no word for, as the owner of the schema."""
-        async with transaction(self.sessionmaker) as session:
-            connection = await session.connection()
-            for each in (f"SET ROLE {OWNER}", statement, "RESET ROLE"):
+        async with transaction(self.sessionmaker) as db:
+            connection = await db.connection()
+            for each in (f"SET ROLE {SCHEMA_OWNER}", statement, "RESET ROLE"):
                 await connection.execute(text(each))
 
     def connections_held_at(self, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:

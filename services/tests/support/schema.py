@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import event
 
-from accounts.db.engine import Connect
+from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session, Sessionmaker, transaction
 
 VERSIONS = Path(__file__).parents[2] / "accounts" / "migrations" / "versions"
@@ -33,10 +33,10 @@ def with_versions_in(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def noted(session: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
+async def recorded_statements(db: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ...]]]]:
     """Note the statements that run on a session's connection: through SQLAlchemy, or past it."""
     run: list[tuple[str, tuple[Any, ...]]] = []
-    connection = await session.connection()
+    connection = await db.connection()
     driver = (await connection.get_raw_connection()).driver_connection
     assert driver
     noting = connection.sync_connection, "before_cursor_execute", lambda *given: run.append((given[2], given[3]))
@@ -48,12 +48,12 @@ async def noted(session: Session) -> AsyncIterator[list[tuple[str, tuple[Any, ..
     run[:] = [each for each in run if "SAVEPOINT" not in each[0]]
 
 
-def same_connection(sessionmaker: Sessionmaker) -> Connect:
+def same_connection(sessionmaker: Sessionmaker) -> ConnectDriver:
     """Let what goes past SQLAlchemy see what the test has not committed."""
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[asyncpg.Connection]:
-        async with transaction(sessionmaker) as session:
-            yield (await (await session.connection()).get_raw_connection()).driver_connection
+        async with transaction(sessionmaker) as db:
+            yield (await (await db.connection()).get_raw_connection()).driver_connection
 
     return connect

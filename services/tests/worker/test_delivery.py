@@ -10,8 +10,8 @@ from sqlmodel import select
 from accounts.db.session import transaction
 from accounts.domain.mail import queue
 from accounts.models import MailKind, OutboxMail
-from accounts.worker.delivery import Postman
-from accounts.worker.delivery_errors import Unreachable
+from accounts.worker.delivery import Delivery
+from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.smtp import Smtp
 from support.mailbox import Mailbox, server
 from support.people import World
@@ -35,15 +35,15 @@ async def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-async def postman(world: World, mailbox: Mailbox) -> AsyncIterator[Postman]:
+async def postman(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
     async with server(mailbox) as port:
         transport = Smtp("127.0.0.1", port, security="none", seconds=5)
-        yield Postman(world.sessionmaker, transport, world.state["settings"])
+        yield Delivery(world.sessionmaker, transport, world.state["settings"])
 
 
 async def outbox(world: World) -> list[OutboxMail]:
-    async with transaction(world.sessionmaker) as session:
-        return list(await session.exec(select(OutboxMail)))
+    async with transaction(world.sessionmaker) as db:
+        return list(await db.exec(select(OutboxMail)))
 
 
 async def forgot(world: World) -> None:
@@ -55,7 +55,7 @@ async def due(world: World) -> None:
 
 
 async def test_delivers_a_token_that_works_and_forgets_the_mail(
-    world: World, postman: Postman, mailbox: Mailbox
+    world: World, postman: Delivery, mailbox: Mailbox
 ) -> None:
     await world.user("arthur")
     await forgot(world)
@@ -71,7 +71,7 @@ async def test_delivers_a_token_that_works_and_forgets_the_mail(
     assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
 
 
-async def test_writes_in_the_language_that_was_asked_in(world: World, postman: Postman, mailbox: Mailbox) -> None:
+async def test_writes_in_the_language_that_was_asked_in(world: World, postman: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await world.client.post("/auth/forgot-password", json={"email": ARTHUR}, headers={"Accept-Language": "de-AT, en"})
 
@@ -82,7 +82,7 @@ async def test_writes_in_the_language_that_was_asked_in(world: World, postman: P
 
 @pytest.mark.parametrize("reply", ["451 Later", "450 Greylisted"])
 async def test_waits_when_told_to_and_then_sends_the_same_mail(
-    world: World, postman: Postman, mailbox: Mailbox, reply: str
+    world: World, postman: Delivery, mailbox: Mailbox, reply: str
 ) -> None:
     await world.user("arthur")
     await forgot(world)
@@ -104,7 +104,7 @@ async def test_waits_when_told_to_and_then_sends_the_same_mail(
 
 
 async def test_gives_up_what_is_refused_and_keeps_it_to_be_seen(
-    world: World, postman: Postman, mailbox: Mailbox
+    world: World, postman: Delivery, mailbox: Mailbox
 ) -> None:
     await world.user("arthur")
     await forgot(world)
@@ -119,7 +119,7 @@ async def test_gives_up_what_is_refused_and_keeps_it_to_be_seen(
     assert "554" in row.error
 
 
-async def test_gives_up_after_the_last_attempt(world: World, postman: Postman, mailbox: Mailbox) -> None:
+async def test_gives_up_after_the_last_attempt(world: World, postman: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await forgot(world)
     await world.sql(f"UPDATE outbox SET attempts = {queue.ATTEMPTS - 1}")  # noqa: S608  # a number
@@ -131,7 +131,7 @@ async def test_gives_up_after_the_last_attempt(world: World, postman: Postman, m
 
 
 def test_waits_longer_each_time() -> None:
-    waits = [queue.wait_after(attempts).total_seconds() for attempts in range(1, queue.ATTEMPTS)]
+    waits = [queue.retry_delay(attempts).total_seconds() for attempts in range(1, queue.ATTEMPTS)]
 
     assert waits == sorted(waits)
     assert (waits[0], waits[1], waits[-1]) == (15, 45, 4 * 3600)
@@ -142,9 +142,9 @@ async def test_a_server_that_is_away_costs_no_attempt(world: World) -> None:
     await forgot(world)
     async with server(Mailbox()) as port:
         pass  # so that nobody listens there any more
-    postman = Postman(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
+    postman = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
 
-    with pytest.raises(Unreachable):
+    with pytest.raises(ServerUnavailable):
         await postman.deliver()
 
     [row] = await outbox(world)
@@ -171,7 +171,7 @@ async def ask_again(world: World) -> None:
     [(use, {MailKind.PASSWORD_CHANGED}), (change, {MailKind.PASSWORD_CHANGED}), (ask_again, {MailKind.RESET})],
 )
 async def test_a_token_that_is_good_for_nothing_any_more_is_not_sent(
-    world: World, postman: Postman, mailbox: Mailbox, happens: Callable[[World], Any], arrive: set[MailKind]
+    world: World, postman: Delivery, mailbox: Mailbox, happens: Callable[[World], Any], arrive: set[MailKind]
 ) -> None:
     await world.user("arthur")
     await forgot(world)
@@ -184,7 +184,7 @@ async def test_a_token_that_is_good_for_nothing_any_more_is_not_sent(
     assert len(mailbox.messages) == 1
 
 
-async def test_a_token_lives_from_when_it_is_written(world: World, postman: Postman, mailbox: Mailbox) -> None:
+async def test_a_token_lives_from_when_it_is_written(world: World, postman: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await forgot(world)
     await world.sql("UPDATE one_time_token SET expires_at = now() - interval '1 day'")  # the server was away
@@ -196,7 +196,7 @@ async def test_a_token_lives_from_when_it_is_written(world: World, postman: Post
 
 
 async def test_what_cannot_be_written_is_in_nobodys_way(
-    world: World, postman: Postman, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+    world: World, postman: Delivery, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.user("arthur")
     await world.user("guinevere")

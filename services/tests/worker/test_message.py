@@ -11,12 +11,12 @@ from uuid import UUID
 import pytest
 from jinja2 import UndefinedError
 
-from accounts.domain.mail.languages import languages
+from accounts.domain.mail.languages import available_languages
 from accounts.models.mail import MailKind
-from accounts.worker.message import compose
+from accounts.worker.message import compose_message
 from mail_preview import LINK, SAMPLES
 
-KINDS_AND_LANGUAGES = [(kind, language) for kind in MailKind for language in sorted(languages())]
+KINDS_AND_LANGUAGES = [(kind, language) for kind in MailKind for language in sorted(available_languages())]
 SOMEBODY = {"name": "Arthur Pendragon"}
 ZERO_WIDTH = "\u200b"
 
@@ -24,7 +24,7 @@ ZERO_WIDTH = "\u200b"
 def letter(
     kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", language: str = "en", **facts: Any
 ) -> EmailMessage:
-    return compose(
+    return compose_message(
         kind,
         to,
         {**SOMEBODY, **SAMPLES[kind], **facts},
@@ -107,7 +107,7 @@ def test_a_missing_fact_is_an_error(kind: MailKind, name: str) -> None:
     facts: Mapping[str, Any] = {key: fact for key, fact in {**SOMEBODY, **SAMPLES[kind]}.items() if key != name}
 
     with pytest.raises(UndefinedError, match=name):
-        compose(
+        compose_message(
             kind,
             "arthur@example.com",
             facts,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MailKind, Role, User, Visibility
-from accounts.worker.delivery import Postman
+from accounts.worker.delivery import Delivery
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
 
@@ -20,7 +20,7 @@ class Court:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
-        self.postman = Postman(world.sessionmaker, Folder(folder), world.state["settings"])
+        self.postman = Delivery(world.sessionmaker, Folder(folder), world.state["settings"])
 
     async def letter(self, kind: MailKind) -> str:
         """Deliver everything, and read the last letter of a kind."""

@@ -12,8 +12,8 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from accounts.models.mail import MailKind
-from accounts.worker.delivery_errors import Permanent, Temporary, Undelivered, Unreachable
-from accounts.worker.message import compose
+from accounts.worker.delivery_errors import DeliveryError, PermanentFailure, ServerUnavailable, TemporaryFailure
+from accounts.worker.message import compose_message
 from accounts.worker.smtp import Smtp
 from mail_preview import LINK, SAMPLES
 from support.smtp import PASSWORD, USERNAME, Mailroom, authority, listening, scripted, serving
@@ -23,7 +23,7 @@ SIGNED_IN: dict[str, Any] = {"username": USERNAME, "password": PASSWORD}
 
 
 def letter(to: str = "arthur@example.com") -> EmailMessage:
-    return compose(
+    return compose_message(
         MailKind.RESET,
         to,
         {"name": "Arthur", **SAMPLES[MailKind.RESET]},
@@ -39,8 +39,8 @@ def clear(port: int, **options: Any) -> Smtp:
     return Smtp("127.0.0.1", port, security="none", **options)
 
 
-async def why(server: Smtp, message: EmailMessage) -> Undelivered:
-    with pytest.raises(Undelivered) as error:
+async def why(server: Smtp, message: EmailMessage) -> DeliveryError:
+    with pytest.raises(DeliveryError) as error:
         await server.send(message)
     return error.value
 
@@ -94,7 +94,7 @@ async def test_a_wrong_password_is_not_the_letters_fault() -> None:
     async with serving(Mailroom(), auth_require_tls=False) as port:
         reason = await why(clear(port, username=USERNAME, password="wrong"), letter())
 
-    assert isinstance(reason, Unreachable)
+    assert isinstance(reason, ServerUnavailable)
     assert reason.reason == "the server refused us: 535 5.7.8 Authentication credentials invalid"
 
 
@@ -103,7 +103,7 @@ async def test_without_starttls_nothing_is_sent() -> None:
     async with serving(mailroom, auth_require_tls=False) as port:
         reason = await why(Smtp("127.0.0.1", port, context=authority().client, **SIGNED_IN), letter())
 
-    assert isinstance(reason, Temporary)
+    assert isinstance(reason, TemporaryFailure)
     assert "STARTTLS" in reason.reason
     assert (mailroom.envelopes, mailroom.logins) == ([], [])
 
@@ -117,7 +117,7 @@ async def test_a_certificate_is_verified(security: Literal["starttls", "tls"], *
     async with serving(mailroom, **options) as port:
         reason = await why(Smtp("127.0.0.1", port, security=security, context=context, **SIGNED_IN), letter())
 
-    assert isinstance(reason, Temporary)
+    assert isinstance(reason, TemporaryFailure)
     assert "certificate verify failed" in reason.reason
     assert (mailroom.envelopes, mailroom.logins) == ([], [])
 
@@ -127,28 +127,28 @@ async def test_a_certificate_is_verified(security: Literal["starttls", "tls"], *
     [
         (
             Mailroom(recipient="550 5.1.1 <arthur@example.com>: no mailbox arthur at example.com"),
-            Permanent,
+            PermanentFailure,
             "the server refused the addressee: 550 5.1.1 …: no mailbox … at …",
         ),
         (
             Mailroom(recipient="450 4.2.0 arthur@example.com: Greylisted, see https://mail.test/?arthur"),
-            Temporary,
+            TemporaryFailure,
             "the server refused the addressee: 450 4.2.0 … Greylisted, see …",
         ),
         (
             Mailroom(data=f"554 5.7.1 Spam: {LINK}"),
-            Permanent,
+            PermanentFailure,
             "the server refused the letter: 554 5.7.1 Spam: …",
         ),
         (
             Mailroom(data="554-5.7.1 It has\r\n554 5.7.1 \x1b[31m vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"),
-            Permanent,
+            PermanentFailure,
             "the server refused the letter: 554 5.7.1 It has 5.7.1 [31m …",
         ),
-        (Mailroom(data="452 4.3.1 Full"), Temporary, "the server refused the letter: 452 4.3.1 Full"),
+        (Mailroom(data="452 4.3.1 Full"), TemporaryFailure, "the server refused the letter: 452 4.3.1 Full"),
     ],
 )
-async def test_a_refusal_says_why_and_names_nobody(mailroom: Mailroom, kind: type[Undelivered], reason: str) -> None:
+async def test_a_refusal_says_why_and_names_nobody(mailroom: Mailroom, kind: type[DeliveryError], reason: str) -> None:
     async with serving(mailroom) as port:
         found = await why(clear(port), letter())
 
@@ -172,7 +172,7 @@ async def test_a_reason_is_short() -> None:
 )
 async def test_what_is_about_us_is_tried_again(replies: tuple[str, ...]) -> None:
     async with scripted(*replies, None) as port:
-        assert isinstance(await why(clear(port), letter()), Temporary)
+        assert isinstance(await why(clear(port), letter()), TemporaryFailure)
 
 
 @pytest.mark.parametrize(
@@ -188,8 +188,8 @@ async def test_a_dropped_connection(replies: tuple[str | None, ...], what: str) 
     async with scripted(*replies) as port:
         reason = await why(clear(port), letter())
 
-    assert isinstance(reason, Temporary)
-    assert isinstance(reason, Unreachable) is what.startswith("no mail")
+    assert isinstance(reason, TemporaryFailure)
+    assert isinstance(reason, ServerUnavailable) is what.startswith("no mail")
     assert reason.reason.startswith(what)
 
 
@@ -199,7 +199,7 @@ async def test_a_refused_connection() -> None:
 
     reason = await why(clear(port), letter())
 
-    assert isinstance(reason, Temporary)
+    assert isinstance(reason, TemporaryFailure)
     assert "Connect call failed" in reason.reason
 
 
@@ -208,7 +208,7 @@ async def test_a_slow_server_is_given_so_many_seconds_for_all_of_it() -> None:
     async with serving(Mailroom(data_seconds=60)) as port:
         reason = await why(clear(port, seconds=0.3), letter())
 
-    assert isinstance(reason, Temporary)
+    assert isinstance(reason, TemporaryFailure)
     assert reason.reason == "the server took longer than 0.3 s"
     assert 0.3 <= time.monotonic() - started < 10
 
@@ -248,7 +248,7 @@ async def test_an_address_beyond_ascii_needs_smtputf8() -> None:
 
     assert mailroom.envelopes[0].rcpt_tos == ["jürgen@xn--bcher-kva.example"]
     assert b"\r\nTo: j\xc3\xbcrgen@xn--bcher-kva.example\r\n" in (mailroom.envelopes[0].original_content or b"")
-    assert isinstance(reason, Permanent)
+    assert isinstance(reason, PermanentFailure)
     assert reason.reason == "the address is not all ASCII, and the server has no SMTPUTF8"
 
 

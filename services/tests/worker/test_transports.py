@@ -12,15 +12,15 @@ from pydantic import SecretStr
 
 from accounts.models.mail import MailKind
 from accounts.settings import Environment, Settings, SettingsError, get_settings
-from accounts.worker.delivery_errors import Temporary
-from accounts.worker.message import compose
+from accounts.worker.delivery_errors import TemporaryFailure
+from accounts.worker.message import compose_message
 from accounts.worker.smtp import Smtp
 from accounts.worker.transports import Folder, transport
 from mail_preview import LINK, SAMPLES
 
 
 def letter(kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", number: int = 1) -> EmailMessage:
-    return compose(
+    return compose_message(
         kind,
         to,
         {"name": "Árpád", **SAMPLES[kind]},
@@ -80,7 +80,7 @@ def test_an_address_beyond_ascii_can_be_read(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
-    with pytest.raises(Temporary) as error:
+    with pytest.raises(TemporaryFailure) as error:
         put(tmp_path / "file", letter())
 
     assert error.value.reason == "MAIL_FOLDER cannot be written: File exists"

@@ -21,19 +21,19 @@ from sqlmodel import select
 
 from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker, transaction
-from accounts.domain.mail.outbox import Letter, post
+from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.models import MailKind, OutboxMail
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker import worker as worker_module
-from accounts.worker.delivery import Postman
+from accounts.worker.delivery import Delivery
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
 from support.mailbox import Mailbox, server
-from support.people import OWNER, World
+from support.people import SCHEMA_OWNER, World
 
 PATIENCE = 30.0
 
@@ -53,14 +53,14 @@ class Posts:
         self.sessionmaker = create_sessionmaker(self.engine)
 
     async def post(self, number: int) -> set[str]:
-        letters = [Letter(f"knight{each}@camelot.example.com") for each in range(number)]
-        async with transaction(self.sessionmaker) as session:
-            await post(session, MailKind.PASSWORD_CHANGED, letters)
+        letters = [OutgoingMail(f"knight{each}@camelot.example.com") for each in range(number)]
+        async with transaction(self.sessionmaker) as db:
+            await enqueue(db, MailKind.PASSWORD_CHANGED, letters)
         return {str(each.id) for each in letters}
 
     async def left(self) -> int:
-        async with transaction(self.sessionmaker) as session:
-            return len((await session.exec(select(OutboxMail))).all())
+        async with transaction(self.sessionmaker) as db:
+            return len((await db.exec(select(OutboxMail))).all())
 
     async def none_left(self) -> bool:
         return await self.left() == 0
@@ -118,8 +118,8 @@ async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
         worker = Worker(fresh_settings, Folder(tmp_path))
         running = asyncio.create_task(worker.run())
         with suppress(ZeroDivisionError):
-            async with transaction(posts.sessionmaker) as session:
-                await post(session, MailKind.PASSWORD_CHANGED, [Letter("arthur@camelot.example.com")])
+            async with transaction(posts.sessionmaker) as db:
+                await enqueue(db, MailKind.PASSWORD_CHANGED, [OutgoingMail("arthur@camelot.example.com")])
                 1 / 0  # noqa: B018  # what goes wrong
 
         await posts.post(1)
@@ -163,7 +163,7 @@ async def test_what_was_sent_while_the_database_was_away_is_not_sent_again(
     async with posting(fresh_database) as posts:
         await posts.post(1)
         transport = Cutting(str(posts.engine.url.database))
-        postman = Postman(posts.sessionmaker, transport, fresh_settings)
+        postman = Delivery(posts.sessionmaker, transport, fresh_settings)
 
         assert await postman.deliver()
 
@@ -239,7 +239,7 @@ async def test_a_black_hole_ends_neither_its_work_nor_its_stopping(
     for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 0.5}.items():
         monkeypatch.setattr(worker_module, name, seconds)
     async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
-        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(OWNER))})
+        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
         worker = Worker(settings, Folder(tmp_path))
         running = asyncio.create_task(worker.run())
         await posts.post(1)

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, moved, page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.dependencies import UserManagerDep
-from accounts.api.rate_limits import WelcomeDep, by_address_form, by_client
+from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email_form
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import Purpose
-from accounts.schemas.identity.auth import EmailInput, ResetInput, TokenInput
+from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, TokenInput
 
 router = APIRouter(prefix=PATH)
 DONE = {
@@ -37,7 +37,7 @@ DONE = {
 @router.api_route("/forgot-password", methods=READ)
 async def form_page(request: Request) -> Response:
     """Show the form that the path names."""
-    return page(request, request.scope["path"].rpartition("/")[2])
+    return render_page(request, request.scope["path"].rpartition("/")[2])
 
 
 @router.api_route("/done/{what}", methods=READ)
@@ -51,40 +51,42 @@ async def done_page(request: Request, what: str) -> Response:
     if what not in DONE:
         raise HTTPException(404)
     title, message = DONE[what]
-    return page(request, "done", title=title, message=message)
+    return render_page(request, "done", title=title, message=message)
 
 
-@router.post("/verify", dependencies=[by_client(Attempt.VERIFY)])
+@router.post("/verify", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def verify(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
     """Mark the address as verified."""
     await users.verify(form.token)
-    return moved("/done/verified")
+    return redirect("/done/verified")
 
 
-@router.post("/confirm-email", dependencies=[by_client(Attempt.VERIFY)])
+@router.post("/confirm-email", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def confirm_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
     """Change the address."""
     await users.confirm_email(form.token)
-    return moved("/done/email-confirmed")
+    return redirect("/done/email-confirmed")
 
 
-@router.post("/undo-email", dependencies=[by_client(Attempt.VERIFY)])
+@router.post("/undo-email", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def undo_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
     """Change the address back."""
     await users.undo_email(form.token)
-    return moved("/done/email-undone")
+    return redirect("/done/email-undone")
 
 
-@router.post("/forgot-password", dependencies=[by_address_form(Attempt.FORGOT_PASSWORD)])
+@router.post("/forgot-password", dependencies=[limit_by_email_form(Attempt.FORGOT_PASSWORD)])
 async def forgot_password(form: Annotated[EmailInput, Form()], users: UserManagerDep) -> Response:
     """Mail a link, if somebody has the address; the next page is the same."""
     await users.request(Purpose.RESET, form.email)
-    return moved("/done/sent")
+    return redirect("/done/sent")
 
 
-@router.post("/reset-password", dependencies=[by_client(Attempt.RESET_PASSWORD)])
-async def reset_password(form: Annotated[ResetInput, Form()], users: UserManagerDep, welcome: WelcomeDep) -> Response:
+@router.post("/reset-password", dependencies=[limit_by_client(Attempt.RESET_PASSWORD)])
+async def reset_password(
+    form: Annotated[PasswordResetInput, Form()], users: UserManagerDep, welcome: ResetAttemptsDep
+) -> Response:
     """Set a new password."""
     user = await users.reset_password(form.token, form.password)
     await welcome(user.email)
-    return moved("/done/reset")
+    return redirect("/done/reset")

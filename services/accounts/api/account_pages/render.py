@@ -53,7 +53,7 @@ class Failure:
     fields: Mapping[str, str]
 
 
-def page(
+def render_page(
     request: Request, name: str, status: int = HTTPStatus.OK, *, failure: Failure | None = None, **values: Any
 ) -> HTMLResponse:
     """Render a template with what the request brought, but for passwords, and ``values``."""
@@ -66,7 +66,7 @@ def page(
     return HTMLResponse(text, status, HEADERS)
 
 
-def moved(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
+def redirect(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
     """Send the browser to another page with GET (RFC 9110, 15.4.4), with the cookie that another answer sets."""
     url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
     answer = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
@@ -93,23 +93,23 @@ def also_as_page(handler: Handler) -> Handler:
 
 async def _page_of(request: Request, answer: Response) -> Response:
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        return moved("/sign-in")
+        return redirect("/sign-in")
     problem = json.loads(bytes(answer.body))
     form = request.scope["path"].removeprefix(f"{PATH}/")
     if request.method == "POST" and form in FORMS and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
         # The route has read the body, and the request remembers it.
         sent = await request.form()
         request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
-        made = page(request, form, answer.status_code, failure=Failure(message_of(problem), faults_of(problem)))
+        made = render_page(request, form, answer.status_code, failure=Failure(message_of(problem), faults_of(problem)))
     else:
-        made = page(request, "problem", answer.status_code, message=message_of(problem), title=problem["title"])
+        made = render_page(request, "problem", answer.status_code, message=message_of(problem), title=problem["title"])
     for name in ("retry-after", "allow"):
         if name in answer.headers:
             made.headers[name] = answer.headers[name]
     return made
 
 
-async def served_here(request: Request) -> None:
+async def require_pages_enabled(request: Request) -> None:
     """Let there be no pages where PAGES_URL names others.
 
     Raises:

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import FileResponse
 
 from accounts.api.account_pages import links, sign_in, sign_up
-from accounts.api.account_pages.render import PATH, served_here
+from accounts.api.account_pages.render import PATH, require_pages_enabled
 
 STYLE = Path(__file__).parent / "static" / "site.css"
-router = APIRouter(dependencies=[Depends(served_here)], include_in_schema=False)
+router = APIRouter(dependencies=[Depends(require_pages_enabled)], include_in_schema=False)
 for module in (sign_in, sign_up, links):
     router.include_router(module.router)
 

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, moved, page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
-from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
-from accounts.api.rate_limits import CountMail, Login, count_verification
-from accounts.domain.sessions.sessions import revoke_others
-from accounts.domain.sessions.user_agent import device
+from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
+from accounts.api.rate_limits import CountMail, LoginFormDep, count_verification
+from accounts.domain.sessions.sessions import revoke_sessions
+from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Purpose
-from accounts.schemas.fields import Opaque
+from accounts.schemas.fields import OpaqueToken
 
 router = APIRouter(prefix=PATH)
 
@@ -29,31 +29,31 @@ class EndForm(BaseModel):
 @router.api_route("", methods=READ)
 async def account(request: Request, user: CurrentUser) -> Response:
     """Show whose account it is."""
-    return page(request, "account", user=user)
+    return render_page(request, "account", user=user)
 
 
 @router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
     """Ask who it is, unless that is known; who comes from an invitation may be somebody else, too."""
-    return moved("") if viewer and "invitation" not in request.query_params else page(request, "sign-in")
+    return redirect("") if viewer and "invitation" not in request.query_params else render_page(request, "sign-in")
 
 
 @router.post("/sign-in")
 async def sign_in(
-    form: Login,
+    form: LoginFormDep,
     users: UserManagerDep,
     strategy: CookieStrategyDep,
-    invitation: Annotated[Opaque | None, Form()] = None,
+    invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Begin a session, and go on with the invitation, if there is one."""
     answer = await cookie.login(strategy, await users.sign_in(form))
-    return moved("/invitation", answer, token=invitation) if invitation else moved("", answer)
+    return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
 @router.post("/sign-out")
 async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
     """End the session."""
-    return moved("/done/signed-out", await cookie.logout(strategy, user, ""))
+    return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
 
 
 @router.api_route("/sessions", methods=READ)
@@ -61,7 +61,9 @@ async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:
     """Show where one is signed in."""
-    return page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
+    return render_page(
+        request, "sessions", sessions=await sessions.list(user), current=current.id, device=describe_user_agent
+    )
 
 
 @router.post("/sessions")
@@ -70,14 +72,14 @@ async def end_sessions(
     user: CurrentUser,
     current: CurrentSession,
     sessions: SessionManagerDep,
-    session: SessionDep,
+    db: DbDep,
 ) -> Response:
     """End one session, or all others."""
     if form.others:
-        await revoke_others(session, user, current.id)
+        await revoke_sessions(db, user, current.id)
     elif form.session:
         await sessions.end(user, form.session)
-    return moved("/sessions")
+    return redirect("/sessions")
 
 
 @router.post("/request-verify")
@@ -87,4 +89,4 @@ async def request_verify(
     """Mail the token once more that verifies one's address."""
     await count(user.email)
     await users.request(Purpose.VERIFY, user.email)
-    return moved("/done/sent")
+    return redirect("/done/sent")

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, moved, page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
 from accounts.api.dependencies import AnswerManagerDep, UserManagerDep
-from accounts.api.rate_limits import by_client, by_registration_form
+from accounts.api.rate_limits import limit_by_client, limit_registration_form
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
 from accounts.schemas.identity.users import RegistrationCreate
@@ -25,29 +25,29 @@ class AnswerForm(TokenInput):
 @router.api_route("/register", methods=READ)
 async def register_page(request: Request) -> Response:
     """Ask for what an account takes."""
-    return page(request, "register")
+    return render_page(request, "register")
 
 
-@router.post("/register", dependencies=[by_registration_form])
+@router.post("/register", dependencies=[limit_registration_form])
 async def register(form: Annotated[RegistrationCreate, Form()], users: UserManagerDep) -> Response:
     """Make an account; the next page is the same whoever has the address."""
     await users.register(form)
-    return moved("/done/joined" if form.invitation else "/done/registered")
+    return redirect("/done/joined" if form.invitation else "/done/registered")
 
 
 @router.api_route("/invitation", methods=READ)
 async def invitation_page(request: Request, viewer: Viewer) -> Response:
     """Ask whether to join, or whether there is an account to join with."""
-    return page(request, "invitation", user=viewer)
+    return render_page(request, "invitation", user=viewer)
 
 
-@router.post("/invitation", dependencies=[by_client(Attempt.INVITATION)])
+@router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
 async def answer_invitation(form: Annotated[AnswerForm, Form()], viewer: Viewer, answers: AnswerManagerDep) -> Response:
     """Join the group, or end the invitation."""
     if form.answer == "decline":
         await answers.decline_token(form.token)
-        return moved("/done/declined")
+        return redirect("/done/declined")
     if viewer is None:
-        return moved("/sign-in", invitation=form.token)
+        return redirect("/sign-in", invitation=form.token)
     await answers.accept_token(form.token, viewer)
-    return moved("/done/accepted")
+    return redirect("/done/accepted")

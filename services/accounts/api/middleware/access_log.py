@@ -17,7 +17,7 @@ ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a li
 UNKNOWN = "-"
 
 
-class RequestLog:
+class AccessLog:
     """Log who asked for which route, and how it ended; the id is the client's, or its proxy's, where they gave one."""
 
     def __init__(self, app: ASGIApp) -> None:

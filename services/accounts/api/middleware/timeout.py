@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SECONDS = 8.0
 
 
-class Deadline:
+class RequestTimeout:
     """Undo a request that is not being answered after eight seconds, and answer as in an outage of the database.
 
     The time that its body takes to arrive does not count. An answer that has begun may take as long as its reader

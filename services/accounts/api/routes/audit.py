@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser, current_superuser
-from accounts.api.dependencies import SessionDep
+from accounts.api.dependencies import DbDep
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.pagination import PAGED, add_link
+from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.domain import errors
 from accounts.domain.audit import history
 from accounts.models import AuditEvent
@@ -23,14 +23,14 @@ router = APIRouter(tags=["audit"])
     summary="List what happened",
     response_model=list[AuditRead],
     dependencies=[Depends(current_superuser)],
-    responses=PAGED | problems(*SUPERUSER, errors.BadCursor),
+    responses=LINK_HEADER | problems(*SUPERUSER, errors.BadCursor),
 )
 async def list_events(
-    request: Request, response: Response, session: SessionDep, query: Annotated[AuditQuery, Query()]
+    request: Request, response: Response, db: DbDep, query: Annotated[AuditQuery, Query()]
 ) -> Sequence[AuditEvent]:
     """For superusers: the newest first."""
-    page = await history.events(session, query)
-    add_link(request, response, page)
+    page = await history.list_events(db, query)
+    add_link_header(request, response, page)
     return page.rows
 
 
@@ -38,16 +38,16 @@ async def list_events(
     "/users/me/activity",
     summary="List one's own activity",
     response_model=list[ActivityRead],
-    responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor),
+    responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_activity(
     request: Request,
     response: Response,
     user: CurrentUser,
-    session: SessionDep,
+    db: DbDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[ActivityRead]:
     """What one did, and what was done to one's account: the newest first."""
-    page = await history.activity(session, query, user)
-    add_link(request, response, page)
+    page = await history.list_activity(db, query, user)
+    add_link_header(request, response, page)
     return page.rows

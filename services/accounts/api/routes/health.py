@@ -45,5 +45,5 @@ class Readiness(Health):
 @router.get("/ready", summary="Can it serve?", responses=problems(errors.NotReady))
 async def ready(request: Request) -> Readiness:
     """Answers 503 with a reason while the database is away, or its schema is not the one that this code needs."""
-    found = await readiness.check(request.state.sessionmaker)
+    found = await readiness.check_readiness(request.state.sessionmaker)
     return Readiness(mail=MailBacklog.model_validate(found))

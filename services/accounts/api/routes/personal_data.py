@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 
 from accounts.api.authentication import CurrentUser
-from accounts.api.downloads import DOWNLOADED, Download, every_page, json_array, json_object
+from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array, json_object
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.domain import personal_data
 from accounts.schemas.pagination import PageQuery
@@ -16,7 +16,7 @@ router = APIRouter(tags=["users"])
     "/users/me/export",
     summary="Take one's data",
     response_model=PersonalData,
-    responses=DOWNLOADED | problems(*AUTHENTICATED),
+    responses=CONTENT_DISPOSITION | problems(*AUTHENTICATED),
 )
 async def export_me(request: Request, user: CurrentUser) -> Download:
     """Everything that is held about one, as one document to save; `not_shown` names what is held and kept back.

@@ -8,13 +8,13 @@ from sqlalchemy import union
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.keyset import Keyset, identity, place_of
+from accounts.domain.keyset import Keyset, parse_row_id, requested_position
 from accounts.models import AuditEvent, User
 from accounts.schemas.audit import AuditQuery, PersonalEvent
 from accounts.schemas.pagination import Page, PageQuery
 
 
-async def events(session: Session, query: AuditQuery) -> Page[AuditEvent]:
+async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
     """List the events that ``query`` asks for, the newest first.
 
     Raises:
@@ -29,24 +29,24 @@ async def events(session: Session, query: AuditQuery) -> Page[AuditEvent]:
         statement = statement.where(col(AuditEvent.at) >= query.since)
     if query.until:
         statement = statement.where(col(AuditEvent.at) < query.until)
-    return await NEWEST_FIRST.page(session, statement, query)
+    return await NEWEST_FIRST.page(db, statement, query)
 
 
-async def activity(session: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
+async def list_activity(db: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
     """List what a user did, and what was done to the user, the newest first.
 
     Raises:
         BadCursor: the cursor is none of this list's.
 
     """
-    page = await NEWEST_FIRST.page(session, _theirs(user, query), query)
+    page = await NEWEST_FIRST.page(db, _theirs(user, query), query)
     return replace(page, rows=[_as_seen_by(user, event) for event in page.rows])
 
 
 def _theirs(user: User, query: PageQuery) -> Any:
     # A page of each from its index, and the page from these: an OR would read and sort all that there ever was.
     pages = [
-        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), place_of(query))
+        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), requested_position(query))
         for whose in (col(AuditEvent.user_id), col(AuditEvent.actor_id))
     ]
     keys = union(*pages).subquery()
@@ -69,7 +69,7 @@ def _parse(text: str) -> tuple[Any, ...]:
     at = datetime.fromisoformat(instant)
     if at.tzinfo is None:
         raise ValueError(text)
-    return at.astimezone(UTC), identity(number)
+    return at.astimezone(UTC), parse_row_id(number)
 
 
 # By time, and not by id alone: a plan by id would read all that is newer than ``until``.

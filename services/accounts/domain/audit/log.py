@@ -1,4 +1,4 @@
-"""The record of what happened: written in the transaction that does it, by whoever does it."""
+"""The audit log: events are written in the transaction that causes them."""
 
 import hashlib
 import json
@@ -8,13 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 from accounts.db.session import Session
-from accounts.db.statements import Prepared
+from accounts.db.statements import CompiledStatement
 from accounts.models import User
-from accounts.models.sessions import ADDRESS_LENGTH
 
 
 class Action(StrEnum):
-    """What can be recorded, named object.verb."""
+    """What is recorded, named ``object.verb``."""
 
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"
@@ -41,8 +40,8 @@ class Action(StrEnum):
     PRUNED = "pruned"
 
 
-# What somebody who is not signed in can only do as the user that it is about.
-PROVEN = {
+# A caller without a session performs these as the user whom they affect, for example registering.
+SELF_ACTIONS = {
     Action.SESSION_STARTED,
     Action.USER_CREATED,
     Action.USER_CHANGED,
@@ -52,69 +51,70 @@ PROVEN = {
 }
 
 
-RECORD = Prepared("""
+INSERT_EVENT = CompiledStatement("""
     INSERT INTO audit_event (action, actor_id, user_id, group_id, address, detail)
     VALUES (:action, :actor_id, :user_id, :group_id, :address, :detail)
 """)
 
 
 async def record(
-    session: Session,
+    db: Session,
     action: Action,
     *,
     user_id: uuid.UUID | None = None,
     group_id: int | None = None,
     **detail: Any,
 ) -> None:
-    """Add an event to the session's transaction; the actor and the client's address are the session's own.
+    """Add an event to the transaction. The actor and the client IP come from ``db.context``; commands have neither.
 
-    ``user_id`` is whom it was done to. ``detail`` holds no secret, nobody's e-mail address and no other person's id:
-    both the actor and the user may see it. What a command does has no actor and no address.
+    Args:
+        user_id: the user whom the action affects.
+        group_id: the group that it affects.
+        detail: shown to the actor and to the user: no secret, no e-mail address, no other person's id.
+
     """
-    address = session.info.get("address")
-    actor_id = session.info.get("actor_id")
-    if address is not None and action in PROVEN:
+    actor_id = db.actor_id
+    if db.context and action in SELF_ACTIONS:
         actor_id = actor_id or user_id
-    values = {
-        "action": action,
-        "actor_id": actor_id,
-        "user_id": user_id,
-        "group_id": group_id,
-        "address": of_client(session, "address", ADDRESS_LENGTH),
-        "detail": json.dumps(detail),
-    }
-    await RECORD.run(session, **values)
+    await INSERT_EVENT.run(
+        db,
+        action=action,
+        actor_id=actor_id,
+        user_id=user_id,
+        group_id=group_id,
+        address=_client_ip(db),
+        detail=json.dumps(detail),
+    )
 
 
-def of_client(session: Session, name: str, length: int) -> str:
-    """Give of what the session knows of its client what can be stored and shown; nothing where there is no client."""
-    return "".join(filter(str.isprintable, session.info.get(name, "")))[:length]
-
-
-async def record_refusal(session: Session, email: str, user: User | None) -> None:
-    """Record a failed sign-in, by one statement for whatever address; if it is nobody's, its hash is kept."""
+async def record_failed_sign_in(db: Session, email: str, user: User | None) -> None:
+    """Record a failed sign-in. Without a user, the SHA-256 of the e-mail address is stored; always one statement."""
     digest = hashlib.sha256(email.lower().encode()).hexdigest()
     unknown: dict[str, Any] = {} if user else {"email_sha256": digest}
-    await record(session, Action.SESSION_REFUSED, user_id=user.id if user else None, **unknown)
+    await record(db, Action.SESSION_REFUSED, user_id=user.id if user else None, **unknown)
 
 
-RECORD_EACH = Prepared("""
+INSERT_EVENTS = CompiledStatement("""
     INSERT INTO audit_event (action, actor_id, group_id, address, user_id, detail)
     SELECT :action, CAST(:actor_id AS uuid), CAST(:group_id AS bigint), :address, user_id, detail
     FROM unnest(CAST(:user_ids AS uuid[]), CAST(:details AS jsonb[])) AS given (user_id, detail)
 """)
 
 
-async def record_each(
-    session: Session, action: Action, group_id: int, about: Sequence[tuple[uuid.UUID | None, dict[str, Any]]]
+async def record_many(
+    db: Session, action: Action, group_id: int, events: Sequence[tuple[uuid.UUID | None, dict[str, Any]]]
 ) -> None:
-    """Add an event for each user, or None, and detail, by one statement: what the session's actor did in a group."""
-    values = {
-        "action": action,
-        "actor_id": session.info.get("actor_id"),
-        "group_id": group_id,
-        "address": of_client(session, "address", ADDRESS_LENGTH),
-        "user_ids": [user_id for user_id, _ in about],
-        "details": [json.dumps(detail) for _, detail in about],
-    }
-    await RECORD_EACH.run(session, **values)
+    """Add one event of a group for each (user id, detail) in ``events``, in one statement."""
+    await INSERT_EVENTS.run(
+        db,
+        action=action,
+        actor_id=db.actor_id,
+        group_id=group_id,
+        address=_client_ip(db),
+        user_ids=[user_id for user_id, _ in events],
+        details=[json.dumps(detail) for _, detail in events],
+    )
+
+
+def _client_ip(db: Session) -> str:
+    return db.context.client_ip if db.context else ""

@@ -6,23 +6,23 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.groups.permissions import Act, Standing, allows, require, standing_of
+from accounts.domain.groups.permissions import Permission, Standing, allows, require, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class GroupAccess:
     """A group, and who asks: their role in it, if they have one, and their standing."""
 
     group: UserGroup
     role: Role | None
     standing: Standing
 
-    def may(self, act: Act) -> bool:
+    def may(self, act: Permission) -> bool:
         """Look an act up in the table."""
         return allows(act, self.standing, Visibility(self.group.visibility))
 
-    def require(self, act: Act) -> None:
+    def require(self, act: Permission) -> None:
         """Refuse what the table does not allow.
 
         Raises:
@@ -33,7 +33,7 @@ class Access:
         require(act, self.standing, Visibility(self.group.visibility))
 
 
-async def find(session: Session, group_id: int, viewer: User | None, act: Act = Act.SEE) -> Access:
+async def get_access(db: Session, group_id: int, viewer: User | None, act: Permission = Permission.SEE) -> GroupAccess:
     """Find a group for reading.
 
     Raises:
@@ -49,11 +49,11 @@ async def find(session: Session, group_id: int, viewer: User | None, act: Act = 
         )
         .where(UserGroup.id == group_id)
     )
-    group, role = (await session.exec(statement)).one_or_none() or (None, None)
-    return _required(group, Role(role) if role else None, viewer, act)
+    group, role = (await db.exec(statement)).one_or_none() or (None, None)
+    return _authorized(group, Role(role) if role else None, viewer, act)
 
 
-async def hold(session: Session, group_id: int, viewer: User, act: Act = Act.SEE) -> Access:
+async def lock_group(db: Session, group_id: int, viewer: User, act: Permission = Permission.SEE) -> GroupAccess:
     """Find a group for changing it: until the transaction ends, nobody else changes it or who belongs to it.
 
     Who needs users locked as well locks them before (``lock``): users, then groups, each by their ids.
@@ -64,12 +64,12 @@ async def hold(session: Session, group_id: int, viewer: User, act: Act = Act.SEE
 
     """
     locked = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
-    group = (await session.exec(locked, execution_options={"populate_existing": True})).one_or_none()
+    group = (await db.exec(locked, execution_options={"populate_existing": True})).one_or_none()
     # Asked only now: whoever had the lock before may have changed it.
-    return _required(group, await role_of(session, group_id, viewer), viewer, act)
+    return _authorized(group, await get_role(db, group_id, viewer), viewer, act)
 
 
-async def lock(session: Session, user: User) -> User:
+async def lock_user(db: Session, user: User) -> User:
     """Lock a user, and read them anew: until the transaction ends, they are neither changed nor deleted.
 
     Raises:
@@ -77,22 +77,22 @@ async def lock(session: Session, user: User) -> User:
 
     """
     statement = select(User).where(col(User.id) == user.id, col(User.is_active)).with_for_update(key_share=True)
-    locked = (await session.exec(statement, execution_options={"populate_existing": True})).one_or_none()
+    locked = (await db.exec(statement, execution_options={"populate_existing": True})).one_or_none()
     if locked is None:
         raise errors.UserNotFound
     return locked
 
 
-async def role_of(session: Session, group_id: int, user: User) -> Role | None:
+async def get_role(db: Session, group_id: int, user: User) -> Role | None:
     """Look up as what somebody belongs to a group, if at all."""
     membership = select(Membership.role).where(col(Membership.group_id) == group_id, Membership.user_id == user.id)
-    role = (await session.exec(membership)).one_or_none()
+    role = (await db.exec(membership)).one_or_none()
     return Role(role) if role else None
 
 
-def _required(group: UserGroup | None, role: Role | None, viewer: User | None, act: Act) -> Access:
+def _authorized(group: UserGroup | None, role: Role | None, viewer: User | None, act: Permission) -> GroupAccess:
     if group is None:
         raise errors.GroupNotFound
-    access = Access(group, role, standing_of(viewer, role))
+    access = GroupAccess(group, role, standing_of(viewer, role))
     access.require(act)
     return access

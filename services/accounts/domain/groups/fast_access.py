@@ -6,20 +6,20 @@ import asyncpg
 from sqlalchemy import bindparam, true
 from sqlmodel import col, select
 
-from accounts.db.statements import Prepared
+from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.groups.permissions import Act, allows, require, standing
-from accounts.domain.sessions.caller import Reading, caller
+from accounts.domain.groups.permissions import Permission, allows, require, standing
+from accounts.domain.sessions.caller import Reading, select_caller
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 
-VIEWER = caller(User.id, User.is_superuser).subquery("viewer")
+VIEWER = select_caller(User.id, User.is_superuser).subquery("viewer")
 
 
 # Looked up, and not joined: PostgreSQL might begin such a join with all members of the group.
 ROLE = select(Membership.role).where(col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == VIEWER.c.id)
 
 
-SEEN = Prepared(
+SELECT_ACCESS = CompiledStatement(
     select(UserGroup.visibility, VIEWER.c.id, VIEWER.c.is_superuser, ROLE.scalar_subquery())
     .select_from(UserGroup)
     .outerjoin(VIEWER, true())
@@ -28,12 +28,12 @@ SEEN = Prepared(
 
 
 # By itself, since PostgreSQL would plan the other anew each time for whom nothing of it is to be looked up.
-SEEN_BY_ANYBODY = Prepared(select(UserGroup.visibility).where(UserGroup.id == bindparam("group_id")))
+SELECT_VISIBILITY = CompiledStatement(select(UserGroup.visibility).where(UserGroup.id == bindparam("group_id")))
 
 
-async def glance(
-    reading: Reading, connection: asyncpg.Connection, group_id: int, act: Act = Act.SEE
-) -> Callable[[Act], bool]:
+async def read_access(
+    reading: Reading, connection: asyncpg.Connection, group_id: int, act: Permission = Permission.SEE
+) -> Callable[[Permission], bool]:
     """Do as ``find`` does for a read without the ORM; give what else the table of permissions allows.
 
     Raises:
@@ -41,7 +41,7 @@ async def glance(
         GroupForbidden: it takes more than the caller is.
 
     """
-    seen = SEEN if reading.claims else SEEN_BY_ANYBODY
+    seen = SELECT_ACCESS if reading.claims else SELECT_VISIBILITY
     rows = await seen.fetch(connection, group_id=group_id, **reading.parameters)
     if not rows:
         raise errors.GroupNotFound

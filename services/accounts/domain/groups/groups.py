@@ -13,10 +13,10 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups import members
-from accounts.domain.groups.access import find, hold, lock
-from accounts.domain.groups.permissions import Act, allows, standing_of
-from accounts.domain.keyset import Keyset, identity, place_of
-from accounts.domain.prefix_search import begins
+from accounts.domain.groups.access import get_access, lock_group, lock_user
+from accounts.domain.groups.permissions import Permission, allows, standing_of
+from accounts.domain.keyset import Keyset, parse_row_id, requested_position
+from accounts.domain.prefix_search import starts_with
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.groups import NAME_INDEX
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
@@ -25,20 +25,20 @@ from accounts.schemas.pagination import Page
 
 def _by_name(text: str) -> tuple[Any, ...]:
     group_id, _, name = text.partition(" ")
-    return name, identity(group_id)
+    return name, parse_row_id(group_id)
 
 
 BY_NAME = Keyset(
     (func.lower(UserGroup.name), col(UserGroup.id)), text=lambda row: f"{row[0].id} {row[0].name}", parse=_by_name
 )
-BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (identity(text),))
+BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class GroupManager:
     """Rules about groups. Every method runs in the session's transaction, which somebody else ends."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, db: Session) -> None:
+        self.db = db
 
     async def create(self, group_create: GroupCreate, owner: User, group_id: int | None = None) -> GroupRead:
         """Make a group that ``owner`` owns; ``group_id`` is for an id that the identity will not hand out.
@@ -48,15 +48,15 @@ class GroupManager:
             UserNotFound: the owner was deleted or deactivated meanwhile.
 
         """
-        await lock(self.session, owner)
+        await lock_user(self.db, owner)
         group = UserGroup(**group_create.model_dump())
         if group_id is not None:
             group.id = group_id
-        self.session.add(group)
+        self.db.add(group)
         await self._flush()
-        await record(self.session, Action.GROUP_CREATED, group_id=group.id)
-        await members.add(self.session, group.id, owner.id, Role.OWNER)
-        await self.session.refresh(group, ["member_count"])
+        await record(self.db, Action.GROUP_CREATED, group_id=group.id)
+        await members.add_member(self.db, group.id, owner.id, Role.OWNER)
+        await self.db.refresh(group, ["member_count"])
         return _read(group, Role.OWNER)
 
     async def get(self, group_id: int, viewer: User | None) -> GroupRead:
@@ -66,7 +66,7 @@ class GroupManager:
             GroupNotFound: there is none that the viewer may see.
 
         """
-        access = await find(self.session, group_id, viewer)
+        access = await get_access(self.db, group_id, viewer)
         return _read(access.group, access.role)
 
     async def update(self, group_id: int, group_update: GroupUpdate, actor: User) -> GroupRead:
@@ -78,17 +78,17 @@ class GroupManager:
             GroupNameTaken: another public group has the name.
 
         """
-        access = await hold(self.session, group_id, actor, Act.CHANGE)
+        access = await lock_group(self.db, group_id, actor, Permission.UPDATE)
         values = group_update.model_dump(exclude_unset=True)
         changed = {name: value for name, value in values.items() if getattr(access.group, name) != value}
         if "visibility" in changed:
-            access.require(Act.SET_VISIBILITY)
+            access.require(Permission.SET_VISIBILITY)
         for name, value in changed.items():
             setattr(access.group, name, value)
         await self._flush()
         if changed:
             shown = {"visibility": changed["visibility"]} if "visibility" in changed else {}
-            await record(self.session, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **shown)
+            await record(self.db, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **shown)
         return _read(access.group, access.role)
 
     async def delete(self, group_id: int, actor: User) -> None:
@@ -99,10 +99,10 @@ class GroupManager:
             GroupForbidden: it takes more than the actor is.
 
         """
-        access = await hold(self.session, group_id, actor, Act.DELETE)
-        await record(self.session, Action.GROUP_DELETED, group_id=group_id)
-        await self.session.delete(access.group)
-        await self.session.flush()
+        access = await lock_group(self.db, group_id, actor, Permission.DELETE)
+        await record(self.db, Action.GROUP_DELETED, group_id=group_id)
+        await self.db.delete(access.group)
+        await self.db.flush()
 
     async def list(self, viewer: User | None, query: GroupQuery) -> Page[GroupRead]:
         """List the groups that the viewer may see, by name.
@@ -113,13 +113,13 @@ class GroupManager:
         """
         mine = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
         # Each part follows an index to its page's end; a condition with OR would read all groups by name.
-        parts = [BY_NAME.window(part, place_of(query)) for part in _visible(viewer, query)]
+        parts = [BY_NAME.window(part, requested_position(query)) for part in _visible(viewer, query)]
         statement = (
             select(UserGroup, Membership.role)
             .outerjoin(Membership, mine)
             .where(col(UserGroup.id).in_(union_all(*parts)))
         )
-        return _read_all(await BY_NAME.page(self.session, statement, query))
+        return _read_all(await BY_NAME.page(self.db, statement, query))
 
     async def of_user(self, user: User, query: OwnGroupQuery) -> Page[GroupRead]:
         """List the groups that a user belongs to, by id.
@@ -131,11 +131,11 @@ class GroupManager:
         statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)
         if query.role:
             statement = statement.where(col(Membership.role) == query.role)
-        return _read_all(await BY_ID.page(self.session, statement, query))
+        return _read_all(await BY_ID.page(self.db, statement, query))
 
     async def _flush(self) -> None:
         try:
-            await self.session.flush()
+            await self.db.flush()
         except IntegrityError as error:
             if violated(error) == NAME_INDEX.name:
                 raise errors.GroupNameTaken from error
@@ -145,8 +145,10 @@ class GroupManager:
 def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
     """Select the ids of what the viewer may see: of each visibility all groups, or those that they belong to."""
     for visibility in [query.visibility] if query.visibility else Visibility:
-        ids = select(UserGroup.id).where(col(UserGroup.visibility) == visibility, *begins(UserGroup.name, query.name))
-        if not allows(Act.SEE, standing_of(viewer, None), visibility):
+        ids = select(UserGroup.id).where(
+            col(UserGroup.visibility) == visibility, *starts_with(UserGroup.name, query.name)
+        )
+        if not allows(Permission.SEE, standing_of(viewer, None), visibility):
             ids = ids.join(Membership).where(col(Membership.user_id) == (viewer and viewer.id))
         yield ids
 

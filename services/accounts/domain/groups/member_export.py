@@ -23,7 +23,7 @@ COLUMNS: tuple[Any, ...] = (
 BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row.user_id), parse=lambda text: (uuid.UUID(text),))
 
 
-async def export(session: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
+async def export_page(db: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
     """List what is exported of a group's members, by id. Whether somebody may see them was asked before.
 
     Raises:
@@ -31,7 +31,7 @@ async def export(session: Session, query: PageQuery, group_id: int) -> Page[Memb
 
     """
     statement = select(*COLUMNS).join(User, col(User.id) == Membership.user_id)
-    page = await BY_ID.page(session, statement.where(col(Membership.group_id) == group_id), query)
-    if page.next is None and await session.get(UserGroup, group_id) is None:
+    page = await BY_ID.page(db, statement.where(col(Membership.group_id) == group_id), query)
+    if page.next is None and await db.get(UserGroup, group_id) is None:
         raise errors.GroupNotFound
     return replace(page, rows=[MemberExport.model_validate(row, from_attributes=True) for row in page.rows])

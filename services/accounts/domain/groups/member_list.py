@@ -9,11 +9,11 @@ from sqlalchemy import ARRAY, String, bindparam, exists, func, select
 from sqlmodel import col
 
 from accounts.db.statements import JsonRows
-from accounts.domain.groups.access import Access
-from accounts.domain.groups.fast_access import glance
-from accounts.domain.groups.permissions import Act, open_to_anybody
-from accounts.domain.keyset import Keyset, Place, place_of
-from accounts.domain.prefix_search import LAST, between, by_email, by_name
+from accounts.domain.groups.access import GroupAccess
+from accounts.domain.groups.fast_access import read_access
+from accounts.domain.groups.permissions import Permission, visibilities_open_to_anyone
+from accounts.domain.keyset import Keyset, Position, requested_position
+from accounts.domain.prefix_search import LAST_CHARACTER, in_range, parse_email_cursor, parse_name_cursor
 from accounts.domain.sessions.caller import Reading
 from accounts.models import Membership, Role, User, UserGroup
 from accounts.schemas.groups import MemberQuery, MemberRead
@@ -23,12 +23,12 @@ BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row["id"]), pars
 BY_NAME = Keyset(
     (func.lower(User.display_name), col(User.id)),
     text=lambda row: f"{row['id']} {row['display_name']}",
-    parse=by_name,
+    parse=parse_name_cursor,
 )
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=by_email)
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 
 
-async def members(reading: Reading, group_id: int, query: MemberQuery) -> Page[str]:
+async def list_members(reading: Reading, group_id: int, query: MemberQuery) -> Page[str]:
     """List a group's members, by what is looked for, else by id: each as the JSON of a ``MemberRead``.
 
     Addresses are for whom the table of permissions says.
@@ -40,17 +40,17 @@ async def members(reading: Reading, group_id: int, query: MemberQuery) -> Page[s
 
     """
     sought = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
-    ends = {f"{name}_end": f"{text}{LAST}" for name, text in sought.items()}
+    ends = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in sought.items()}
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    act = Act.SEE_ADDRESSES if query.email else Act.LIST_MEMBERS
-    values = order.values(query) | sought | ends | {"group_id": group_id, "open": open_to_anybody(act)}
-    of = partial(_rows, order, place_of(query), frozenset([*sought, *_few(query)]))
+    act = Permission.SEE_EMAILS if query.email else Permission.LIST_MEMBERS
+    values = order.values(query) | sought | ends | {"group_id": group_id, "open": visibilities_open_to_anyone(act)}
+    of = partial(_rows, order, requested_position(query), frozenset([*sought, *_few(query)]))
     async with reading as connection:
         # Of whoever has no token there is nothing to look up, as long as something is found.
         found = [] if reading.claims else await of(addresses=False, anybody=True).texts(connection, **values)
         if not found:
-            may = await glance(reading, connection, group_id, act)
-            found = await of(addresses=may(Act.SEE_ADDRESSES), anybody=False).texts(connection, **values)
+            may = await read_access(reading, connection, group_id, act)
+            found = await of(addresses=may(Permission.SEE_EMAILS), anybody=False).texts(connection, **values)
     return order.cut(found, query, json.loads)
 
 
@@ -60,7 +60,7 @@ def _few(query: MemberQuery) -> list[str]:
 
 
 @cache
-def _rows(order: Keyset, place: Place, sought: frozenset[str], *, addresses: bool, anybody: bool) -> JsonRows:
+def _rows(order: Keyset, place: Position, sought: frozenset[str], *, addresses: bool, anybody: bool) -> JsonRows:
     columns: list[Any] = [
         User.id,
         User.display_name,
@@ -80,7 +80,7 @@ def _rows(order: Keyset, place: Place, sought: frozenset[str], *, addresses: boo
     for name, column in (("email", User.email), ("name", User.display_name)):
         if name in sought:
             first, last = (bindparam(each, type_=String) for each in (name, f"{name}_end"))
-            statement = statement.where(between(column, first, last))
+            statement = statement.where(in_range(column, first, last))
     if "role" in sought:
         statement = statement.where(col(Membership.role) == bindparam("role"))
     if "few" in sought:
@@ -90,12 +90,12 @@ def _rows(order: Keyset, place: Place, sought: frozenset[str], *, addresses: boo
     return JsonRows(order.window(statement, place))
 
 
-def read(access: Access, membership: Membership, user: User) -> MemberRead:
+def to_member_read(access: GroupAccess, membership: Membership, user: User) -> MemberRead:
     """Show a member."""
     return MemberRead(
         id=user.id,
         display_name=user.display_name,
-        email=user.email if access.may(Act.SEE_ADDRESSES) else None,
+        email=user.email if access.may(Permission.SEE_EMAILS) else None,
         role=Role(membership.role),
         joined_at=membership.joined_at,
     )

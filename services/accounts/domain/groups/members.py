@@ -10,22 +10,22 @@ from sqlmodel import col, delete, exists, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import Access, hold, role_of
-from accounts.domain.groups.member_list import read
-from accounts.domain.groups.permissions import Act
-from accounts.domain.last_owner import refuse_last_owner
+from accounts.domain.groups.access import GroupAccess, get_role, lock_group
+from accounts.domain.groups.member_list import to_member_read
+from accounts.domain.groups.permissions import Permission
+from accounts.domain.last_owner import require_other_owner
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
 
 
-async def add(session: Session, group_id: int, user_id: uuid.UUID, role: Role) -> bool:
+async def add_member(db: Session, group_id: int, user_id: uuid.UUID, role: Role) -> bool:
     """Make a user a member; leave a membership that exists as it is, and return False."""
     values = {"group_id": group_id, "user_id": user_id, "role": role}
     statement = insert(Membership).values(values).on_conflict_do_nothing().returning(col(Membership.user_id))
-    added = (await session.exec(statement)).first() is not None
+    added = (await db.exec(statement)).first() is not None
     if added:
-        await record(session, Action.MEMBERSHIP_CREATED, user_id=user_id, group_id=group_id, role=role)
+        await record(db, Action.MEMBERSHIP_CREATED, user_id=user_id, group_id=group_id, role=role)
     return added
 
 
@@ -35,8 +35,8 @@ class MemberManager:
     Each raises GroupNotFound or GroupForbidden when the table of permissions says no.
     """
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, db: Session) -> None:
+        self.db = db
 
     async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool]:
         """Let a user have a role in a group, and say whether they were no member before.
@@ -48,16 +48,16 @@ class MemberManager:
 
         """
         user, access = await self._target(group_id, user_id, actor)
-        current = user and await role_of(self.session, group_id, user)
+        current = user and await get_role(self.db, group_id, user)
         if user and current:
             await self._set(access, user, current, role)
             return await self._one(access, user), False
-        access.require(Act.ADD_MEMBERS)
+        access.require(Permission.ADD_MEMBERS)
         if role is Role.OWNER:
-            access.require(Act.HANDLE_OWNERS)
-        if not (user and user.is_active and (access.may(Act.ADD_STRANGERS) or await self._know(actor, user))):
+            access.require(Permission.MANAGE_OWNERS)
+        if not (user and user.is_active and (access.may(Permission.ADD_ANYONE) or await self._know(actor, user))):
             raise errors.UserNotFound
-        await add(self.session, group_id, user.id, role)
+        await add_member(self.db, group_id, user.id, role)
         return await self._one(access, user), True
 
     async def change(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> MemberRead:
@@ -70,7 +70,7 @@ class MemberManager:
 
         """
         user, access = await self._target(group_id, user_id, actor)
-        access.require(Act.CHANGE_ROLES)
+        access.require(Permission.CHANGE_ROLES)
         user, current = await self._member(access, user)
         await self._set(access, user, current, role)
         return await self._one(access, user)
@@ -85,14 +85,14 @@ class MemberManager:
         """
         user, access = await self._target(group_id, user_id, actor)
         leaving = user_id == actor.id
-        access.require(Act.LEAVE if leaving else Act.REMOVE_MEMBERS)
+        access.require(Permission.LEAVE if leaving else Permission.REMOVE_MEMBERS)
         user, current = await self._member(access, user)
         if current is Role.OWNER:
-            access.require(Act.HANDLE_OWNERS)
-            await refuse_last_owner(self.session, user, access.group)
+            access.require(Permission.MANAGE_OWNERS)
+            await require_other_owner(self.db, user, access.group)
         theirs = (col(Membership.group_id) == group_id, col(Membership.user_id) == user.id)
-        await self.session.exec(delete(Membership).where(*theirs))
-        await record(self.session, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=current)
+        await self.db.exec(delete(Membership).where(*theirs))
+        await record(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=current)
 
     async def transfer(self, group_id: int, user_id: uuid.UUID, actor: User) -> MemberRead:
         """Make a member an owner in place of the actor, who becomes an admin.
@@ -103,43 +103,43 @@ class MemberManager:
 
         """
         user, access = await self._target(group_id, user_id, actor)
-        access.require(Act.TRANSFER)
+        access.require(Permission.TRANSFER)
         user, current = await self._member(access, user)
         await self._set(access, user, current, Role.OWNER)
         if access.role is Role.OWNER and user.id != actor.id:
             await self._set(access, actor, Role.OWNER, Role.ADMIN)
         return await self._one(access, user)
 
-    async def _target(self, group_id: int, user_id: uuid.UUID, actor: User) -> tuple[User | None, Access]:
+    async def _target(self, group_id: int, user_id: uuid.UUID, actor: User) -> tuple[User | None, GroupAccess]:
         # Locked, so as not to be deactivated or deleted before this ends; users before groups.
         statement = select(User).where(col(User.id) == user_id).with_for_update(read=True)
-        user = (await self.session.exec(statement, execution_options={"populate_existing": True})).one_or_none()
-        return user, await hold(self.session, group_id, actor)
+        user = (await self.db.exec(statement, execution_options={"populate_existing": True})).one_or_none()
+        return user, await lock_group(self.db, group_id, actor)
 
-    async def _member(self, access: Access, user: User | None) -> tuple[User, Role]:
-        role = user and await role_of(self.session, access.group.id, user)
+    async def _member(self, access: GroupAccess, user: User | None) -> tuple[User, Role]:
+        role = user and await get_role(self.db, access.group.id, user)
         if not (user and role):
             raise errors.MemberNotFound
         return user, role
 
-    async def _set(self, access: Access, user: User, current: Role, role: Role) -> None:
-        access.require(Act.CHANGE_ROLES)
+    async def _set(self, access: GroupAccess, user: User, current: Role, role: Role) -> None:
+        access.require(Permission.CHANGE_ROLES)
         if current is role:
             return
         if Role.OWNER in {current, role}:
-            access.require(Act.HANDLE_OWNERS)
+            access.require(Permission.MANAGE_OWNERS)
         if role is Role.OWNER and not user.is_active:
             raise errors.UserInactive
         if current is Role.OWNER:
-            await refuse_last_owner(self.session, user, access.group)
+            await require_other_owner(self.db, user, access.group)
         theirs = (col(Membership.group_id) == access.group.id, col(Membership.user_id) == user.id)
-        await self.session.exec(update(Membership).where(*theirs).values(role=role))
+        await self.db.exec(update(Membership).where(*theirs).values(role=role))
         await record(
-            self.session, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=access.group.id, role=role, was=current
+            self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=access.group.id, role=role, was=current
         )
-        if user.id != self.session.info.get("actor_id"):
+        if user.id != self.db.actor_id:
             detail = {"group_name": access.group.name, "role": role, "was": current}
-            await outbox.post_to(self.session, MailKind.ROLE_CHANGED, user, **detail)
+            await outbox.enqueue_to_user(self.db, MailKind.ROLE_CHANGED, user, **detail)
 
     async def _know(self, actor: User, user: User) -> bool:
         """Tell whether two share a group. Who were added by strangers would have shown them their address."""
@@ -147,9 +147,9 @@ class MemberManager:
         shared = exists().where(
             col(mine.user_id) == actor.id, col(theirs.user_id) == user.id, col(mine.group_id) == theirs.group_id
         )
-        return bool(await self.session.scalar(select(shared)))
+        return bool(await self.db.scalar(select(shared)))
 
-    async def _one(self, access: Access, user: User) -> MemberRead:
+    async def _one(self, access: GroupAccess, user: User) -> MemberRead:
         key = (access.group.id, user.id)
-        membership = await self.session.get_one(Membership, key, populate_existing=True)
-        return read(access, membership, user)
+        membership = await self.db.get_one(Membership, key, populate_existing=True)
+        return to_member_read(access, membership, user)

@@ -7,10 +7,10 @@ from uuid_utils.compat import uuid7
 
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.user_adapter import naming
+from accounts.domain.identity.user_adapter import translate_errors
 from accounts.domain.identity.verification import Recovery
 from accounts.domain.mail import outbox
-from accounts.domain.mail.outbox import Letter
+from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import MailKind, Purpose, User
 from accounts.models.identity import folded
 
@@ -24,12 +24,12 @@ class Addresses(Recovery):
         If somebody else has it, they are told instead; whoever asked cannot tell.
         """
         others = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
-        if await self.session.scalar(select(others)):
-            await outbox.post_to_holder(self.session, MailKind.ACCOUNT_EXISTS, email)
+        if await self.db.scalar(select(others)):
+            await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
             return
-        letter = Letter(email, user.id)
-        await one_time_tokens.store(self.session, self.key, letter.id, user, Purpose.CONFIRM_EMAIL, email)
-        await outbox.post(self.session, MailKind.CONFIRM_EMAIL, [letter])
+        letter = OutgoingMail(email, user.id)
+        await one_time_tokens.store_token(self.db, self.key, letter.id, user, Purpose.CONFIRM_EMAIL, email)
+        await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [letter])
 
     async def confirm_email(self, token: str) -> User:
         """Change the address of a user to the one that a token was sent to, which is verified by it.
@@ -41,7 +41,7 @@ class Addresses(Recovery):
             UpdateUserEmailAlreadyExists: somebody else has got the address meanwhile.
 
         """
-        found = await one_time_tokens.use(self.session, token, Purpose.CONFIRM_EMAIL)
+        found = await one_time_tokens.consume_token(self.db, token, Purpose.CONFIRM_EMAIL)
         if found is None:
             raise errors.ConfirmEmailBadToken
         user, email = found
@@ -60,16 +60,16 @@ class Addresses(Recovery):
             UpdateUserEmailAlreadyExists: somebody else has got the address meanwhile.
 
         """
-        found = await one_time_tokens.use(self.session, token, Purpose.UNDO_EMAIL)
+        found = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL)
         if found is None:
             raise errors.UndoEmailBadToken
         user, email = found
         await self._move(user, email)
-        await one_time_tokens.issue(self.session, self.key, user.email, Purpose.RESET)
+        await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.RESET)
         return user
 
     async def _move(self, user: User, email: str) -> None:
-        with naming(errors.UpdateUserEmailAlreadyExists, errors.UserNotFound):
+        with translate_errors(errors.UpdateUserEmailAlreadyExists, errors.UserNotFound):
             await self.user_db.update(user, {"email": email, "is_verified": True})
         await self.distrust(user)
 
@@ -78,9 +78,9 @@ class Addresses(Recovery):
 
         Only the first of several changes within a week: the address before the second one may be a thief's.
         """
-        undo = mail_id is not None and await one_time_tokens.store(
-            self.session, self.key, mail_id, user, Purpose.UNDO_EMAIL, before, supersede=False
+        undo = mail_id is not None and await one_time_tokens.store_token(
+            self.db, self.key, mail_id, user, Purpose.UNDO_EMAIL, before, supersede=False
         )
         detail = {"undo": undo, "now": user.email}
-        letter = Letter(before, user.id, detail=detail, id=mail_id or uuid7())
-        await outbox.post(self.session, MailKind.EMAIL_CHANGED, [letter])
+        letter = OutgoingMail(before, user.id, detail=detail, id=mail_id or uuid7())
+        await outbox.enqueue(self.db, MailKind.EMAIL_CHANGED, [letter])

@@ -33,7 +33,7 @@ HIGHEST_COSTS = (64 * 1024, 4, 4, 13)
 BCRYPT_BYTES = 72
 
 
-class Bcrypt(BcryptHasher):
+class VerifyOnlyBcrypt(BcryptHasher):
     """Only ever verifies: hashes that come from elsewhere are replaced at their owner's next sign-in."""
 
     @override
@@ -43,10 +43,10 @@ class Bcrypt(BcryptHasher):
         return super().verify(given[:BCRYPT_BYTES], hash)
 
 
-HASHES = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), Bcrypt()))
+PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), VerifyOnlyBcrypt()))
 
 
-class Passwords:
+class PasswordHasher:
     """Hashes and verifies passwords on that many threads.
 
     ``shortest`` is how many characters a new password has at the least.
@@ -54,7 +54,7 @@ class Passwords:
 
     def __init__(self, threads: int, shortest: int = 12) -> None:
         self.shortest = shortest
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_yield_to_others)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_thread_priority)
         self._places = threads * (1 + WAITING_PER_THREAD)
 
     async def hash(self, password: str) -> str:
@@ -64,7 +64,7 @@ class Passwords:
             Busy: too many are waiting; nothing was hashed.
 
         """
-        return await self._run(lambda: HASHES.hash(password))
+        return await self._run(lambda: PASSWORD_HASH.hash(password))
 
     async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
         """Compare a password with a hash.
@@ -78,7 +78,7 @@ class Passwords:
             Busy: too many are waiting; nothing was compared.
 
         """
-        if hashed is None or not _affordable(hashed):
+        if hashed is None or not _has_acceptable_cost(hashed):
             await self.hash(password)
             return False, None
         return await self._run(lambda: _verify(password, hashed))
@@ -111,18 +111,18 @@ def threads_per_worker(workers: int) -> int:
 
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
     try:
-        return HASHES.verify_and_update(password, hashed)
+        return PASSWORD_HASH.verify_and_update(password, hashed)
     except (UnknownHashError, ValueError):  # it began like a hash
         return False, None
 
 
-def _affordable(hashed: str) -> bool:
+def _has_acceptable_cost(hashed: str) -> bool:
     found = COSTS.match(hashed)
     return found is not None and all(
         int(cost or 0) <= most for cost, most in zip(found.groups(), HIGHEST_COSTS, strict=True)
     )
 
 
-def _yield_to_others() -> None:
+def _lower_thread_priority() -> None:
     if sys.platform == "linux":  # elsewhere a thread has no priority of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

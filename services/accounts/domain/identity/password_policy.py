@@ -25,7 +25,7 @@ MARKS = "!?.*"
 SEPARATORS = re.compile(r"[\s\-_.,:;/]+")
 
 
-def objection(password: str, shortest: int, about: Iterable[str] = ()) -> str | None:
+def find_weakness(password: str, shortest: int, about: Iterable[str] = ()) -> str | None:
     """Say for people why a password is refused; None if it is not.
 
     ``shortest`` is in characters; ``about`` is what others may know of its user: names and addresses.

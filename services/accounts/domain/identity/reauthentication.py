@@ -6,12 +6,17 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.models import User, UserSession
 
 
 async def reauthenticate(
-    session: Session, passwords: Passwords, user: User, current: UserSession, password: str | None, recent: timedelta
+    db: Session,
+    passwords: PasswordHasher,
+    user: User,
+    current: UserSession,
+    password: str | None,
+    recent: timedelta,
 ) -> None:
     """Check the password, where one is given; else that the session's sign-in is no older than ``recent``.
 
@@ -22,7 +27,7 @@ async def reauthenticate(
 
     """
     if password is not None:
-        await session.release()
+        await db.release_connection()
         agrees, _ = await passwords.verify(password, user.hashed_password)
         if not agrees:
             raise errors.BadCurrentPassword
@@ -30,7 +35,7 @@ async def reauthenticate(
         raise errors.ReauthenticationRequired(int(recent.total_seconds()))
 
 
-async def hold(session: Session, user: User, current: UserSession, recent: timedelta) -> None:
+async def lock_session(db: Session, user: User, current: UserSession, recent: timedelta) -> None:
     """Lock the user and the session until the transaction ends.
 
     Raises:
@@ -43,5 +48,5 @@ async def hold(session: Session, user: User, current: UserSession, recent: timed
         col(UserSession.id) == current.id,
         col(UserSession.user_id) == col(User.id),
     )
-    if (await session.exec(unchanged.with_for_update())).first() is None:
+    if (await db.exec(unchanged.with_for_update())).first() is None:
         raise errors.ReauthenticationRequired(int(recent.total_seconds()))

@@ -10,8 +10,8 @@ from sqlmodel import col
 
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.audit.log import record_refusal
-from accounts.domain.identity.password_hashing import Passwords
+from accounts.domain.audit.log import record_failed_sign_in
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.models import User
 from accounts.observability import metrics
 from accounts.schemas.identity.auth import LoginForm
@@ -20,8 +20,8 @@ from accounts.schemas.identity.auth import LoginForm
 class SignIn(BaseUserManager[User, uuid.UUID]):
     """The part of the user manager that compares passwords, on threads and without a connection."""
 
-    session: Session
-    passwords: Passwords
+    db: Session
+    passwords: PasswordHasher
 
     async def sign_in(self, credentials: LoginForm) -> User:
         """Authenticate an active user.
@@ -36,7 +36,7 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
             raise errors.LoginBadCredentials
         if not user.is_active:
             metrics.INACTIVE.inc()
-            await record_refusal(self.session, user.email, user)
+            await record_failed_sign_in(self.db, user.email, user)
             raise errors.LoginBadCredentials
         metrics.SIGNED_IN.inc()
         return user
@@ -49,16 +49,16 @@ class SignIn(BaseUserManager[User, uuid.UUID]):
             Busy: too many sign-ins are waiting.
 
         """
-        await self.session.look()
+        await self.db.begin_autocommit()
         user = await self.user_db.get_by_email(credentials.username)
-        await self.session.release()
+        await self.db.release_connection()
         seen = user.hashed_password if user else None
         agrees, rehashed = await self.passwords.verify(credentials.password, seen)
         if user is None or not agrees:
             (metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS).inc()
-            await record_refusal(self.session, credentials.username, user)
+            await record_failed_sign_in(self.db, credentials.username, user)
             return None
         if rehashed:  # unless the password was changed meanwhile
             statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == seen)
-            await self.session.exec(statement.values(hashed_password=rehashed))
+            await self.db.exec(statement.values(hashed_password=rehashed))
         return user

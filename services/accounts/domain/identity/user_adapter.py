@@ -21,12 +21,12 @@ from accounts.models import User
 from accounts.models.identity import EMAIL_INDEX, folded
 
 # What is recorded by itself. Of everything else the name is recorded, and of flags the value.
-ALONE = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
+SEPARATE_EVENTS = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
 FLAGS = ("is_active", "is_superuser", "is_verified")
 BY_EMAIL = select(User).where(func.lower(User.email) == folded(bindparam("email", type_=String)))
 
 
-class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
+class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
     """FastAPI Users' adapter: flushes where the original commits, and names the conflict."""
 
     session: Session
@@ -58,10 +58,10 @@ class UserDatabase(SQLAlchemyUserDatabase[User, uuid.UUID]):
         return user
 
     async def _record(self, user: User, changed: dict[str, Any]) -> None:
-        for name, action in ALONE.items():
+        for name, action in SEPARATE_EVENTS.items():
             if name in changed:
                 await record(self.session, action, user_id=user.id)
-        if rest := sorted(changed.keys() - ALONE.keys()):
+        if rest := sorted(changed.keys() - SEPARATE_EVENTS.keys()):
             await record(self.session, Action.USER_CHANGED, user_id=user.id, changed=rest, **_flags(changed))
 
     @override
@@ -87,7 +87,7 @@ def _flags(values: dict[str, Any]) -> dict[str, bool]:
 
 
 @contextmanager
-def naming(conflict: type[errors.Refusal], weak: type[errors.Refusal]) -> Iterator[None]:
+def translate_errors(conflict: type[errors.Refusal], weak: type[errors.Refusal]) -> Iterator[None]:
     """Turn what FastAPI Users raises into the refusal of the operation that it happened in."""
     try:
         yield

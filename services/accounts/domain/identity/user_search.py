@@ -7,28 +7,30 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.keyset import Keyset
-from accounts.domain.prefix_search import begins, by_email, by_name
+from accounts.domain.prefix_search import parse_email_cursor, parse_name_cursor, starts_with
 from accounts.models import User
 from accounts.schemas.identity.users import UserQuery
 from accounts.schemas.pagination import Page
 
 BY_ID = Keyset((col(User.id),), text=lambda user: str(user.id), parse=lambda text: (uuid.UUID(text),))
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda user: user.email, parse=by_email)
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda user: user.email, parse=parse_email_cursor)
 BY_NAME = Keyset(
-    (func.lower(User.display_name), col(User.id)), text=lambda user: f"{user.id} {user.display_name}", parse=by_name
+    (func.lower(User.display_name), col(User.id)),
+    text=lambda user: f"{user.id} {user.display_name}",
+    parse=parse_name_cursor,
 )
 
 
-async def search(session: Session, query: UserQuery) -> Page[User]:
+async def list_users(db: Session, query: UserQuery) -> Page[User]:
     """List the users whom ``query`` asks for: by address or by name where one is looked for, else the oldest first.
 
     Raises:
         BadCursor: the cursor is none of this list's.
 
     """
-    statement = select(User).where(*begins(User.email, query.email), *begins(User.display_name, query.name))
+    statement = select(User).where(*starts_with(User.email, query.email), *starts_with(User.display_name, query.name))
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    return await order.page(session, statement.where(*_flags(query)), query)
+    return await order.page(db, statement.where(*_flags(query)), query)
 
 
 def _flags(query: UserQuery) -> list[ColumnElement[bool]]:

@@ -13,10 +13,10 @@ from accounts.db.session import Session
 from accounts.domain import errors, last_owner
 from accounts.domain.identity import one_time_tokens, password_policy
 from accounts.domain.identity.email_change import Addresses
-from accounts.domain.identity.password_hashing import Passwords
-from accounts.domain.identity.reauthentication import hold, reauthenticate
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.reauthentication import lock_session, reauthenticate
 from accounts.domain.identity.sign_in import SignIn
-from accounts.domain.identity.user_adapter import UserDatabase, naming
+from accounts.domain.identity.user_adapter import UserAdapter, translate_errors
 from accounts.domain.invitations.answering import AnswerManager
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Purpose, User, UserSession
@@ -27,12 +27,12 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
     """Rules about users. Every method runs in the session's transaction, which somebody else ends."""
 
     def __init__(
-        self, session: Session, passwords: Passwords, key: str, recent: timedelta = timedelta(minutes=10)
+        self, db: Session, passwords: PasswordHasher, key: str, recent: timedelta = timedelta(minutes=10)
     ) -> None:
         """``key`` makes tokens; ``recent`` is how long a sign-in proves who somebody is."""
-        super().__init__(UserDatabase(session, User))
+        super().__init__(UserAdapter(db, User))
         self.recent = recent
-        self.session = session
+        self.db = db
         self.passwords = passwords
         self.key = key
 
@@ -58,7 +58,7 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
             Busy: too many passwords are waiting to be hashed.
 
         """
-        with naming(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword):
+        with translate_errors(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword):
             return await self.user_db.create(await self._hashed(user_create))
 
     async def register(self, wanted: RegistrationCreate) -> User:
@@ -74,21 +74,21 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
             Busy: too many passwords are waiting to be hashed.
 
         """
-        with naming(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword):
+        with translate_errors(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword):
             values = await self._hashed(wanted)
-        answers = AnswerManager(self.session)
+        answers = AnswerManager(self.db)
         if wanted.invitation:
             await answers.require(wanted.invitation, wanted.email)
         try:
-            async with self.session.begin_nested():
+            async with self.db.begin_nested():
                 user = await self.user_db.create(values)
         except exceptions.UserAlreadyExists:
-            await outbox.post_to_holder(self.session, MailKind.ACCOUNT_EXISTS, wanted.email)
+            await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, wanted.email)
             return _nobody(wanted)
         if wanted.invitation:
             await answers.accept_token(wanted.invitation, user)
         else:
-            await one_time_tokens.issue(self.session, self.key, user.email, Purpose.VERIFY)
+            await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user
 
     async def _hashed(self, user_create: UserCreate) -> dict[str, Any]:
@@ -123,13 +123,13 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
         current_password = values.pop("current_password", None)
         own = _own(user, current) if values.keys() & {"password", "email"} else None
         if own:
-            await reauthenticate(self.session, self.passwords, user, own, current_password, self.recent)
+            await reauthenticate(self.db, self.passwords, user, own, current_password, self.recent)
         wanted_email = values.pop("email", None) if own else None
         before = user.email, user.is_superuser
-        with naming(errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword):
+        with translate_errors(errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword):
             values = await self._prepared(user, values)
             if own:
-                await hold(self.session, user, own, self.recent)
+                await lock_session(self.db, user, own, self.recent)
             user = await self.user_db.update(user, values)
         if not values.get("is_active", True):
             await self.distrust(user)
@@ -142,26 +142,26 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
 
     async def _tell(self, user: User, values: dict[str, Any], email: str, superuser: bool) -> None:  # noqa: FBT001  # as it was
         if "hashed_password" in values:
-            await outbox.post_to(self.session, MailKind.PASSWORD_CHANGED, user)
+            await outbox.enqueue_to_user(self.db, MailKind.PASSWORD_CHANGED, user)
         if user.is_superuser is not superuser:
             detail = {"is_superuser": user.is_superuser}
-            await outbox.post_to(self.session, MailKind.SUPERUSER_CHANGED, user, **detail)
+            await outbox.enqueue_to_user(self.db, MailKind.SUPERUSER_CHANGED, user, **detail)
         if user.email != email:
             await self.tell_before(user, email)
-            await one_time_tokens.issue(self.session, self.key, user.email, Purpose.VERIFY)
+            await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
 
     async def _prepared(self, user: User, values: dict[str, Any]) -> dict[str, Any]:
         """Apply the rules to a change, and make of it what is stored."""
         if password := values.pop("password", None):
             await self.validate_password(password, user, values.get("email", ""), values.get("display_name", ""))
-            await self.session.release()
+            await self.db.release_connection()
             values["hashed_password"] = await self.passwords.hash(password)
         if "email" in values:
             values = {"is_verified": False} | values
         if not (values.get("is_superuser", True) and values.get("is_active", True)):
             await self._refuse_last_superuser(user)
         if not values.get("is_active", True):
-            await last_owner.let_go(self.session, user)
+            await last_owner.require_other_owners(self.db, user)
         return values
 
     @override
@@ -185,19 +185,19 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
         """
         own = _own(user, current)
         if own:
-            await reauthenticate(self.session, self.passwords, user, own, current_password, self.recent)
+            await reauthenticate(self.db, self.passwords, user, own, current_password, self.recent)
         await self._refuse_last_superuser(user)
         if own:
-            await hold(self.session, user, own, self.recent)
-        await last_owner.let_go(self.session, user)
-        with naming(errors.UserNotFound, errors.UserNotFound):
+            await lock_session(self.db, user, own, self.recent)
+        await last_owner.require_other_owners(self.db, user)
+        with translate_errors(errors.UserNotFound, errors.UserNotFound):
             await self.user_db.delete(user)
 
     async def _refuse_last_superuser(self, user: User) -> None:
         # Locking all of them makes two superusers who demote each other at the same instant wait for one another; and
         # who was none when read may be the last one by now.
         statement = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id))
-        if (await self.session.exec(statement.with_for_update(key_share=True))).all() == [user.id]:
+        if (await self.db.exec(statement.with_for_update(key_share=True))).all() == [user.id]:
             raise errors.LastSuperuser
 
     @override
@@ -209,7 +209,7 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
 
         """
         about = (user.email, user.display_name, *also)
-        if reason := password_policy.objection(password, self.passwords.shortest, about):
+        if reason := password_policy.find_weakness(password, self.passwords.shortest, about):
             raise exceptions.InvalidPasswordException(reason)
 
 

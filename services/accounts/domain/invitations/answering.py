@@ -13,11 +13,11 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups import members
-from accounts.domain.groups.access import lock
+from accounts.domain.groups.access import lock_user
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.user_adapter import UserDatabase
-from accounts.domain.invitations.store import BY_ID, OPEN
+from accounts.domain.identity.user_adapter import UserAdapter
+from accounts.domain.invitations.store import BY_ID, IS_OPEN
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.identity import folded
 from accounts.schemas.groups import GroupRead
@@ -30,8 +30,8 @@ Conditions = tuple[ColumnElement[bool], ...]
 class AnswerManager:
     """Rules for the invited. Every method runs in the session's transaction, which somebody else ends."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, db: Session) -> None:
+        self.db = db
 
     async def list(self, user: User, query: PageQuery) -> Page[OwnInvitationRead]:
         """List the open invitations of a user's address, the oldest first; none as long as it is not verified.
@@ -46,7 +46,7 @@ class AnswerManager:
             .outerjoin(User, col(User.id) == Invitation.inviter_id)
             .where(*_addressed_to(user))
         )
-        page = await BY_ID.page(self.session, statement, query)
+        page = await BY_ID.page(self.db, statement, query)
         return replace(page, rows=[_read(*row) for row in page.rows])
 
     async def require(self, token: str, email: str) -> None:
@@ -57,7 +57,7 @@ class AnswerManager:
             InvitationOtherAddress: the token was sent to another address.
 
         """
-        theirs = (await self.session.exec(select(_is_of(email)).where(*_with(token)))).one_or_none()
+        theirs = (await self.db.exec(select(_is_of(email)).where(*_with(token)))).one_or_none()
         if theirs is None:
             raise errors.InvitationBadToken
         if not theirs:
@@ -71,7 +71,7 @@ class AnswerManager:
             UserNotFound: the user was deleted or deactivated meanwhile.
 
         """
-        user = await lock(self.session, user)
+        user = await lock_user(self.db, user)
         group = await self._join(user, (col(Invitation.id) == invitation_id, *_addressed_to(user)))
         if group is None:
             raise errors.InvitationNotFound
@@ -86,12 +86,12 @@ class AnswerManager:
             UserNotFound: the user was deleted or deactivated meanwhile.
 
         """
-        user = await lock(self.session, user)
+        user = await lock_user(self.db, user)
         await self.require(token, user.email)
         group = await self._join(user, _with(token))
         if group is None:
             raise errors.InvitationBadToken
-        await UserDatabase(self.session, User).update(user, {"is_verified": True})
+        await UserAdapter(self.db, User).update(user, {"is_verified": True})
         return group
 
     async def decline(self, invitation_id: int, user: User) -> None:
@@ -117,14 +117,14 @@ class AnswerManager:
     async def _join(self, user: User, its: Conditions) -> GroupRead | None:
         """Make of an invitation a membership, for a locked user; None if there is no such open invitation."""
         into = col(UserGroup.id).in_(select(Invitation.group_id).where(*its))
-        await self.session.exec(select(UserGroup.id).where(into).with_for_update(key_share=True))
+        await self.db.exec(select(UserGroup.id).where(into).with_for_update(key_share=True))
         ended = await self._end(its)
         if ended is None:
             return None
         group_id, role = ended
-        await members.add(self.session, group_id, user.id, role)
-        await record(self.session, Action.INVITATION_ACCEPTED, user_id=user.id, group_id=group_id, role=role)
-        return await GroupManager(self.session).get(group_id, user)
+        await members.add_member(self.db, group_id, user.id, role)
+        await record(self.db, Action.INVITATION_ACCEPTED, user_id=user.id, group_id=group_id, role=role)
+        return await GroupManager(self.db).get(group_id, user)
 
     async def _decline(self, its: Conditions, user: User | None = None) -> bool:
         ended = await self._end(its)
@@ -132,21 +132,21 @@ class AnswerManager:
             return False
         group_id, role = ended
         user_id = user.id if user else None
-        await record(self.session, Action.INVITATION_DECLINED, user_id=user_id, group_id=group_id, role=role)
+        await record(self.db, Action.INVITATION_DECLINED, user_id=user_id, group_id=group_id, role=role)
         return True
 
     async def _end(self, its: Conditions) -> tuple[int, Role] | None:
         statement: Any = delete(Invitation).where(*its).returning(col(Invitation.group_id), col(Invitation.role))
-        ended = (await self.session.exec(statement)).one_or_none()
+        ended = (await self.db.exec(statement)).one_or_none()
         return (ended[0], Role(ended[1])) if ended else None
 
 
 def _with(token: str) -> Conditions:
-    return col(Invitation.token_hash) == one_time_tokens.digest(token), OPEN
+    return col(Invitation.token_hash) == one_time_tokens.hash_token(token), IS_OPEN
 
 
 def _addressed_to(user: User) -> Conditions:
-    return _is_of(user.email), OPEN, literal(user.is_verified)
+    return _is_of(user.email), IS_OPEN, literal(user.is_verified)
 
 
 def _is_of(email: str) -> ColumnElement[bool]:

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from accounts.domain.errors import ImportInvalid
 from accounts.domain.invitations.csv_file import Wrong, cells, records
-from accounts.domain.invitations.store import Wanted
+from accounts.domain.invitations.store import InvitationRequest
 from accounts.models import Role
-from accounts.schemas.member_files import COLUMNS, Fault, ImportRow
+from accounts.schemas.member_files import COLUMNS, ImportRow, RowError
 
 ROWS_MAX = 50_000
 RECORDS_MAX = 10 * ROWS_MAX  # those that are blank and cost little included
@@ -32,11 +32,11 @@ class ImportFile:
         self._lines: dict[bytes, int] = {}
         self._batch: list[tuple[str, Role, str]] = []
         self._batches: list[str] = []
-        self._faults: dict[int, list[Fault]] = {}
+        self._faults: dict[int, list[RowError]] = {}
 
-    def __iter__(self) -> Iterator[list[Wanted]]:
+    def __iter__(self) -> Iterator[list[InvitationRequest]]:
         for batch in self._batches:
-            yield [Wanted(email, Role(role), note) for email, role, note in json.loads(batch)]
+            yield [InvitationRequest(email, Role(role), note) for email, role, note in json.loads(batch)]
 
     async def read(self, chunks: AsyncIterator[bytes]) -> Self:
         """Read a file to its end, or to where too much is wrong.
@@ -52,7 +52,7 @@ class ImportFile:
             if self._records % PAUSE_RECORDS == 0:
                 await asyncio.sleep(0)  # for others' requests: waiting for what has arrived already is no pause
         if not (self._lines or self._faults):
-            self._faults[1] = [Fault(1, None, "empty", "A line of column names and at least one row are needed")]
+            self._faults[1] = [RowError(1, None, "empty", "A line of column names and at least one row are needed")]
         self._keep()
         self._refuse()
         return self
@@ -68,7 +68,7 @@ class ImportFile:
             elif self._records > RECORDS_MAX:
                 raise _too_many(RECORDS_MAX)
         except Wrong as wrong:
-            self._faults[line] = [Fault(line, *fault) for fault in wrong.faults]
+            self._faults[line] = [RowError(line, *fault) for fault in wrong.faults]
             if wrong.fatal or not self._columns or len(self._faults) == FAULTY_ROWS_MAX:
                 self._refuse()
 

@@ -8,11 +8,11 @@ from sqlalchemy import BigInteger, Boolean, String, TextClause, Uuid, bindparam,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from accounts.db.session import Session
-from accounts.domain.audit.log import Action, record, record_each
-from accounts.domain.groups.access import hold, lock
-from accounts.domain.groups.permissions import Act
+from accounts.domain.audit.log import Action, record, record_many
+from accounts.domain.groups.access import lock_group, lock_user
+from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations.import_file import ImportFile
-from accounts.domain.invitations.store import Wanted, store
+from accounts.domain.invitations.store import InvitationRequest, store_invitations
 from accounts.models import User
 from accounts.models.identity import COLLATION
 from accounts.schemas.member_files import ImportRead
@@ -50,7 +50,9 @@ ADD = text(f"""
 )
 
 
-async def run(session: Session, group_id: int, actor: User, file: ImportFile, key: str, *, dry_run: bool) -> ImportRead:
+async def import_members(
+    db: Session, group_id: int, actor: User, file: ImportFile, key: str, *, dry_run: bool
+) -> ImportRead:
     """Make those in a file members, as far as the actor may add them, and invite the others.
 
     Who is a member or invited already stays as they are. ``key`` makes the invitations' tokens. A dry run does all of
@@ -62,8 +64,8 @@ async def run(session: Session, group_id: int, actor: User, file: ImportFile, ke
         GroupForbidden: the actor may not import.
 
     """
-    bulk = _Import(session, group_id, actor, key)
-    async with session.begin_nested() as savepoint:
+    bulk = _Import(db, group_id, actor, key)
+    async with db.begin_nested() as savepoint:
         await bulk.take(file)
         if dry_run:
             await savepoint.rollback()
@@ -71,43 +73,43 @@ async def run(session: Session, group_id: int, actor: User, file: ImportFile, ke
 
 
 class _Import:
-    def __init__(self, session: Session, group_id: int, actor: User, key: str) -> None:
-        self.session = session
+    def __init__(self, db: Session, group_id: int, actor: User, key: str) -> None:
+        self.db = db
         self.group_id = group_id
         self.actor = actor
         self.key = key
         self.counts: Counter[str] = Counter()
 
     async def take(self, file: ImportFile) -> None:
-        await lock(self.session, self.actor)
-        access = await hold(self.session, self.group_id, self.actor, Act.IMPORT)
+        await lock_user(self.db, self.actor)
+        access = await lock_group(self.db, self.group_id, self.actor, Permission.IMPORT)
         for rows in file:
-            others = await self._add(await self._without_members(rows), anybody=access.may(Act.ADD_STRANGERS))
+            others = await self._add(await self._without_members(rows), anybody=access.may(Permission.ADD_ANYONE))
             await self._invite(others)
-        await record(self.session, Action.MEMBERS_IMPORTED, group_id=self.group_id, user_id=None, **self.counts)
+        await record(self.db, Action.MEMBERS_IMPORTED, group_id=self.group_id, user_id=None, **self.counts)
 
-    async def _without_members(self, rows: Sequence[Wanted]) -> list[Wanted]:
+    async def _without_members(self, rows: Sequence[InvitationRequest]) -> list[InvitationRequest]:
         members = {number for (number,) in await self._execute(BELONG, rows)}
         self.counts["already_members"] += len(members)
         return [row for number, row in enumerate(rows, 1) if number not in members]
 
-    async def _add(self, rows: Sequence[Wanted], *, anybody: bool) -> list[Wanted]:
+    async def _add(self, rows: Sequence[InvitationRequest], *, anybody: bool) -> list[InvitationRequest]:
         roles = [row.role.value for row in rows]
         found = await self._execute(ADD, rows, roles=roles, anybody=anybody, actor_id=self.actor.id)
         added = dict(found)
         about = [(user_id, {"role": rows[number - 1].role}) for number, user_id in added.items()]
-        await record_each(self.session, Action.MEMBERSHIP_CREATED, self.group_id, about)
+        await record_many(self.db, Action.MEMBERSHIP_CREATED, self.group_id, about)
         self.counts["added"] += len(added)
         return [row for number, row in enumerate(rows, 1) if number not in added]
 
-    async def _invite(self, rows: Sequence[Wanted]) -> None:
-        stored = await store(self.session, self.key, self.group_id, self.actor.id, rows)
+    async def _invite(self, rows: Sequence[InvitationRequest]) -> None:
+        stored = await store_invitations(self.db, self.key, self.group_id, self.actor.id, rows)
         about = [(None, {"role": invitation.role}) for invitation in stored]
-        await record_each(self.session, Action.INVITATION_CREATED, self.group_id, about)
+        await record_many(self.db, Action.INVITATION_CREATED, self.group_id, about)
         self.counts["invited"] += len(stored)
         self.counts["already_invited"] += len(rows) - len(stored)
 
-    async def _execute(self, statement: TextClause, rows: Sequence[Wanted], **values: Any) -> Sequence[Any]:
-        connection = await self.session.connection()
+    async def _execute(self, statement: TextClause, rows: Sequence[InvitationRequest], **values: Any) -> Sequence[Any]:
+        connection = await self.db.connection()
         values |= {"group_id": self.group_id, "emails": [row.email for row in rows]}
         return (await connection.execute(statement, values)).all()

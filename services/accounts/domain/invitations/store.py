@@ -17,18 +17,18 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.keyset import Keyset, identity
+from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
-from accounts.domain.mail.outbox import Letter
+from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Role
 from accounts.models.identity import COLLATION
 
-OPEN = col(Invitation.expires_at) > func.now()
-BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (identity(text),))
+IS_OPEN = col(Invitation.expires_at) > func.now()
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InvitationRequest:
     """Whom to invite, as what, with which words, and for how long."""
 
     email: str
@@ -60,8 +60,8 @@ STORE: Any = select(Invitation).from_statement(
 )
 
 
-async def store(
-    session: Session, key: str, group_id: int, inviter_id: uuid.UUID, rows: Sequence[Wanted]
+async def store_invitations(
+    db: Session, key: str, group_id: int, inviter_id: uuid.UUID, rows: Sequence[InvitationRequest]
 ) -> list[Invitation]:
     """Invite addresses into a group and post the tokens, by three statements however many there are.
 
@@ -70,17 +70,18 @@ async def store(
     up, and what happened is the caller's to record.
 
     The caller has locked the inviter (``access.lock``) and then the group (``access.hold``), and has asked the table of
-    permissions: for INVITE, and for HANDLE_OWNERS where a role is owner.
+    permissions: for INVITE, and for MANAGE_OWNERS where a role is owner.
 
     Returns:
         The new invitations.
 
     """
     hashes = {
-        one_time_tokens.digest(one_time_tokens.derive(key, mail_id)): mail_id for mail_id in (uuid7() for _ in rows)
+        one_time_tokens.hash_token(one_time_tokens.derive_token(key, mail_id)): mail_id
+        for mail_id in (uuid7() for _ in rows)
     }
     emails = [row.email for row in rows]
-    await (await session.connection()).execute(END_EXPIRED, {"group_id": group_id, "emails": emails})
+    await (await db.connection()).execute(END_EXPIRED, {"group_id": group_id, "emails": emails})
     values = {
         "group_id": group_id,
         "inviter_id": inviter_id,
@@ -90,7 +91,7 @@ async def store(
         "hashes": list(hashes),
         "lifetimes": [row.lifetime for row in rows],
     }
-    stored: list[Invitation] = (await session.exec(STORE, params=values)).scalars().all()
-    letters = [Letter(each.email, invitation_id=each.id, id=hashes[each.token_hash]) for each in stored]
-    await outbox.post(session, MailKind.INVITATION, letters)
+    stored: list[Invitation] = (await db.exec(STORE, params=values)).scalars().all()
+    letters = [OutgoingMail(each.email, invitation_id=each.id, id=hashes[each.token_hash]) for each in stored]
+    await outbox.enqueue(db, MailKind.INVITATION, letters)
     return stored

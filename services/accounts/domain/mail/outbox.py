@@ -12,8 +12,8 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import Prepared
-from accounts.domain.mail.languages import choose
+from accounts.db.statements import CompiledStatement
+from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, User
 from accounts.models.identity import COLLATION
 
@@ -21,7 +21,7 @@ CHANNEL = "outbox"  # notified at each commit that has posted something
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMail:
     """What to write about to an address: ``user_id`` is whose it is, ``invitation_id`` which it brings."""
 
     email: str
@@ -32,7 +32,7 @@ class Letter:
 
 
 # The id is the caller's, who stores the token that follows from it.
-POST = Prepared(f"""
+POST = CompiledStatement(f"""
     WITH posted AS (
         INSERT INTO outbox (id, kind, email, user_id, invitation_id, language, detail)
         SELECT id, :kind, email, user_id, invitation_id, :language, detail
@@ -46,7 +46,7 @@ POST = Prepared(f"""
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # of a constant
-POST_TO_HOLDER = Prepared(f"""
+POST_TO_HOLDER = CompiledStatement(f"""
     WITH posted AS (
         INSERT INTO outbox (id, kind, email, user_id, language)
         SELECT CAST(:id AS uuid), :kind, email, id, :language FROM "user"
@@ -56,31 +56,31 @@ POST_TO_HOLDER = Prepared(f"""
 """)  # noqa: S608  # of constants
 
 
-async def post(session: Session, kind: MailKind, letters: Sequence[Letter]) -> None:
+async def enqueue(db: Session, kind: MailKind, letters: Sequence[OutgoingMail]) -> None:
     """Post letters of a kind, by one statement however many there are; they leave after the commit."""
     values = {
         "kind": kind,
-        "language": language_of(session),
+        "language": request_language(db),
         "ids": [each.id for each in letters],
         "emails": [each.email for each in letters],
         "user_ids": [each.user_id for each in letters],
         "invitation_ids": [each.invitation_id for each in letters],
         "details": [json.dumps(each.detail) for each in letters],
     }
-    await POST.run(session, **values)
+    await POST.run(db, **values)
 
 
-async def post_to(session: Session, kind: MailKind, user: User, **detail: Any) -> None:
+async def enqueue_to_user(db: Session, kind: MailKind, user: User, **detail: Any) -> None:
     """Post a letter to a user."""
-    await post(session, kind, [Letter(user.email, user.id, detail=detail)])
+    await enqueue(db, kind, [OutgoingMail(user.email, user.id, detail=detail)])
 
 
-async def post_to_holder(session: Session, kind: MailKind, email: str) -> None:
+async def enqueue_to_email_owner(db: Session, kind: MailKind, email: str) -> None:
     """Post a letter to the active user who has an address, if there is one; it is one statement either way."""
-    values = {"id": uuid7(), "kind": kind, "language": language_of(session), "email": email}
-    await POST_TO_HOLDER.run(session, **values)
+    values = {"id": uuid7(), "kind": kind, "language": request_language(db), "email": email}
+    await POST_TO_HOLDER.run(db, **values)
 
 
-def language_of(session: Session) -> str:
-    """Choose by what the session knows of its client's languages."""
-    return choose(session.info.get("languages", ""))
+def request_language(db: Session) -> str:
+    """Choose the language of a mail by the Accept-Language header of the request that causes it."""
+    return negotiate_language(db.context.accept_language if db.context else "")

@@ -19,7 +19,7 @@ from accounts.observability import metrics
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(hours=4)
 ATTEMPTS = 16  # some two days
-TAKE: Any = select(OutboxMail).from_statement(
+LEASE_NEXT: Any = select(OutboxMail).from_statement(
     text("""
         UPDATE outbox SET attempts = attempts + 1, next_at = now() + :lease
         WHERE id = (
@@ -40,49 +40,49 @@ class Backlog:
     parked: int
 
 
-async def take(session: Session, lease: timedelta) -> OutboxMail | None:
+async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
     """Take the mail that has been due the longest, if one is."""
-    mail: OutboxMail | None = (await session.exec(TAKE, params={"lease": lease})).scalars().one_or_none()
+    mail: OutboxMail | None = (await db.exec(LEASE_NEXT, params={"lease": lease})).scalars().one_or_none()
     return mail
 
 
-async def end(session: Session, mail: OutboxMail) -> None:
+async def delete_mail(db: Session, mail: OutboxMail) -> None:
     """Be done with a mail: it was accepted, or has become pointless."""
-    await session.exec(delete(OutboxMail).where(col(OutboxMail.id) == mail.id))
+    await db.exec(delete(OutboxMail).where(col(OutboxMail.id) == mail.id))
 
 
-async def give_back(session: Session, mail: OutboxMail, reason: str) -> None:
+async def release(db: Session, mail: OutboxMail, reason: str) -> None:
     """Put a mail back that could not even be tried: it is due at once, behind the others, and that was no attempt."""
-    await _change(session, mail, reason, next_at=func.now(), attempts=mail.attempts - 1)
+    await _change(db, mail, reason, next_at=func.now(), attempts=mail.attempts - 1)
 
 
-async def postpone(session: Session, mail: OutboxMail, reason: str) -> None:
+async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
     """Try a mail again later, each time three times as long; after the last time give it up."""
     if mail.attempts >= ATTEMPTS:
-        await park(session, mail, reason)
+        await park(db, mail, reason)
     else:
-        await _change(session, mail, reason, next_at=func.now() + wait_after(mail.attempts))
+        await _change(db, mail, reason, next_at=func.now() + retry_delay(mail.attempts))
         metrics.mail(mail.kind, "postponed")
 
 
-async def park(session: Session, mail: OutboxMail, reason: str) -> None:
+async def park(db: Session, mail: OutboxMail, reason: str) -> None:
     """Give a mail up, and keep it to be looked at."""
-    await _change(session, mail, reason, parked_at=func.now())
+    await _change(db, mail, reason, parked_at=func.now())
     metrics.mail(mail.kind, "parked")
 
 
-def wait_after(attempts: int) -> timedelta:
+def retry_delay(attempts: int) -> timedelta:
     """Tell for how long a mail rests after so many attempts."""
     wait: timedelta = FIRST_WAIT * 3 ** min(attempts - 1, 10)
     return min(wait, LONGEST_WAIT)
 
 
-async def _change(session: Session, mail: OutboxMail, reason: str, **values: Any) -> None:
+async def _change(db: Session, mail: OutboxMail, reason: str, **values: Any) -> None:
     values["error"] = reason[:ERROR_LENGTH]
-    await session.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
+    await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
 
 
-async def backlog(session: Session) -> Backlog:
+async def backlog(db: Session) -> Backlog:
     """Count what waits and what was given up."""
     waiting = col(OutboxMail.parked_at).is_(None)
     counts = select(
@@ -91,7 +91,7 @@ async def backlog(session: Session) -> Backlog:
         func.count().filter(~waiting),
         func.clock_timestamp(),
     ).select_from(OutboxMail)
-    number, oldest, parked, now = (await session.exec(counts)).one()
+    number, oldest, parked, now = (await db.exec(counts)).one()
     return Backlog(number, _seconds(oldest, now), parked)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import delete, func
 from sqlmodel import col
 
 from accounts.db.session import Session
-from accounts.db.statements import Prepared
+from accounts.db.statements import CompiledStatement
 from accounts.domain.errors import TooManyAttempts
 from accounts.models import Throttle
 
@@ -53,7 +53,7 @@ class Allowance:
 # In the order of the keys, so that no two wait for one another; and by clock_timestamp(), since now() is older than a
 # wait for a row. Where others were faster under some of the keys, it divides by zero, and so counts under none: a
 # transaction around it would hold the rows for two more round trips.
-COUNT = Prepared("""
+CONSUME = CompiledStatement("""
     WITH wanted AS (
         SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]))
             AS given (key, emission, period)
@@ -71,10 +71,10 @@ COUNT = Prepared("""
     )
     SELECT key, arrival_at - clock_timestamp(), 1 / CAST(count(*) OVER () = cardinality(:keys) AS integer) FROM counted
 """)
-SEEN = Prepared("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)")
+SELECT_LIMITS = CompiledStatement("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)")
 
 
-async def attempt(
+async def consume(
     connection: asyncpg.Connection,
     limits: Mapping[str, Limit],
     strangers: Mapping[str, Limit] | None = None,
@@ -89,7 +89,7 @@ async def attempt(
 
     """
     # First without a lock: a flood beyond the limit costs a look at its rows, and nobody waits for anybody.
-    seen = await _seen(connection, [*limits, *(strangers or ()), known])
+    seen = await _select_limits(connection, [*limits, *(strangers or ()), known])
     if not seen.get(known, 0) > 0:
         limits = {**limits, **(strangers or {})}
     if refusal := _refusal(limits, seen):
@@ -100,19 +100,21 @@ async def attempt(
         "periods": [limit.period for limit in limits.values()],
     }
     try:
-        counted = await COUNT.fetch(connection, **values)
+        counted = await CONSUME.fetch(connection, **values)
     except asyncpg.DivisionByZeroError:
         counted = []
     if not counted:
         one = next(iter(limits.values()))
-        raise _refusal(limits, await _seen(connection, [*limits])) or TooManyAttempts(1, one.attempts, one.seconds)
+        raise _refusal(limits, await _select_limits(connection, [*limits])) or TooManyAttempts(
+            1, one.attempts, one.seconds
+        )
     allowances = [_allowance(limits[key], backlog) for key, backlog, _ in counted]
     return min(allowances, key=lambda each: each.remaining)
 
 
-async def _seen(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
+async def _select_limits(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
     """Look up for how many seconds from now on keys are busy, or remembered."""
-    rows = await SEEN.fetch(connection, keys=keys)
+    rows = await SELECT_LIMITS.fetch(connection, keys=keys)
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
@@ -130,7 +132,7 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
     return Allowance(limit, (limit.period - backlog) // limit.emission, math.ceil(backlog.total_seconds()))
 
 
-FORGET_AND_REMEMBER = Prepared("""
+RESET_AND_REMEMBER = CompiledStatement("""
     WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:forgotten) ORDER BY key FOR UPDATE),
     forgotten AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)
     INSERT INTO throttle (key, arrival_at) VALUES (:remembered, clock_timestamp() + :duration)
@@ -138,11 +140,11 @@ FORGET_AND_REMEMBER = Prepared("""
 """)
 
 
-async def forget(session: Session, keys: Collection[str], remembered: str, duration: timedelta) -> None:
+async def reset_limits(db: Session, keys: Collection[str], remembered: str, duration: timedelta) -> None:
     """Give each key its whole limit back, and remember another one for as long as ``duration``, from the commit on."""
-    await FORGET_AND_REMEMBER.run(session, forgotten=list(keys), remembered=remembered, duration=duration)
+    await RESET_AND_REMEMBER.run(db, forgotten=list(keys), remembered=remembered, duration=duration)
 
 
-async def prune(session: Session) -> int:
+async def delete_expired_limits(db: Session) -> int:
     """Delete the rows that say no more than a missing one, and return how many there were."""
-    return (await session.exec(delete(Throttle).where(col(Throttle.arrival_at) < func.clock_timestamp()))).rowcount
+    return (await db.exec(delete(Throttle).where(col(Throttle.arrival_at) < func.clock_timestamp()))).rowcount

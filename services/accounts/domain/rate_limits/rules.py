@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from accounts.db.engine import Connect
+from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session
 from accounts.domain.client_network import network
 from accounts.domain.errors import TooManyAttempts
@@ -29,7 +29,7 @@ from accounts.domain.rate_limits.gcra import Allowance, Limit
 from accounts.observability import metrics
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
-KNOWN = timedelta(days=30)
+KNOWN_NETWORK_TTL = timedelta(days=30)
 
 
 class Attempt(StrEnum):
@@ -80,7 +80,9 @@ RULES = {
 REFUSALS = metrics.rules(RULES)
 
 
-async def admit(connect: Connect, attempt: Attempt, client: str, address: str = "", *, scale: float = 1) -> Allowance:
+async def check_rate_limit(
+    connect: ConnectDriver, attempt: Attempt, client: str, address: str = "", *, scale: float = 1
+) -> Allowance:
     """Count an attempt, on a connection of its own: it counts whatever becomes of the caller's transaction.
 
     ``client`` is an IP address, ``address`` an e-mail address, ``scale`` a factor for every limit.
@@ -90,25 +92,25 @@ async def admit(connect: Connect, attempt: Attempt, client: str, address: str = 
 
     """
     rule, its = RULES[attempt], network(client)
-    limits = _counters(f"{attempt}-client", rule.client, its)
-    limits |= _counters(f"{attempt}-pair", rule.pair, address, its)
-    strangers = _counters(f"{attempt}-address", rule.address, address)
-    known = _known(client, address) if rule.pair else ""
+    limits = _limits_by_key(f"{attempt}-client", rule.client, its)
+    limits |= _limits_by_key(f"{attempt}-pair", rule.pair, address, its)
+    strangers = _limits_by_key(f"{attempt}-address", rule.address, address)
+    known = _known_network_key(client, address) if rule.pair else ""
     try:
         async with connect() as connection:
-            return await gcra.attempt(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
+            return await gcra.consume(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
     except TooManyAttempts:
         REFUSALS[attempt].inc()
         raise
 
 
-async def welcome(session: Session, client: str, address: str) -> None:
+async def reset_failed_attempts(db: Session, client: str, address: str) -> None:
     """Note that an address was proven, by its password or a mailed token: what its owner got wrong is forgotten."""
-    pair = _counters(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, network(client))
-    await gcra.forget(session, pair.keys(), _known(client, address), KNOWN)
+    pair = _limits_by_key(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, network(client))
+    await gcra.reset_limits(db, pair.keys(), _known_network_key(client, address), KNOWN_NETWORK_TTL)
 
 
-def _counters(name: str, limits: Iterable[Limit], *subject: str) -> dict[str, Limit]:
+def _limits_by_key(name: str, limits: Iterable[Limit], *subject: str) -> dict[str, Limit]:
     return {f"{name}:{limit.seconds}:{_digest(subject)}": limit for limit in limits}
 
 
@@ -116,16 +118,16 @@ def _scaled(limits: dict[str, Limit], factor: float) -> dict[str, Limit]:
     return {key: limit.scaled(factor) for key, limit in limits.items()}
 
 
-def _known(client: str, address: str) -> str:
+def _known_network_key(client: str, address: str) -> str:
     return f"known:{_digest((address, network(client)))}"
 
 
 def _digest(subject: tuple[str, ...]) -> str:
     """Bound the length, and store no address that one could read."""
-    return hashlib.blake2b("\n".join(map(_fold, subject)).encode(), digest_size=20).hexdigest()
+    return hashlib.blake2b("\n".join(map(_lowercase, subject)).encode(), digest_size=20).hexdigest()
 
 
-def _fold(text: str) -> str:
+def _lowercase(text: str) -> str:
     # As PostgreSQL's lower(), by which users are found: a letter for a letter. Python's makes two of "İ", and with
     # other keys for the same user there would be other counts.
     return "".join(letter.lower()[0] for letter in text)

@@ -12,20 +12,20 @@ from typing import Any
 import asyncpg
 from sqlalchemy import select
 
-from accounts.db.engine import Connect
+from accounts.db.engine import ConnectDriver
 from accounts.db.session import Sessionmaker, transaction
 from accounts.db.statements import JsonRows
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.session_token import Token
-from accounts.domain.sessions.sessions import BY_TOKEN, SessionManager
+from accounts.domain.sessions.session_token import SessionToken
+from accounts.domain.sessions.sessions import IS_SESSION_OF_CALLER, SessionManager
 from accounts.models import User
 from accounts.schemas.identity.users import UserRead
 from accounts.settings import Settings
 
 
-def caller(*columns: Any) -> Any:
+def select_caller(*columns: Any) -> Any:
     """Select columns of whoever has the live session that ``Reading.parameters`` names: no row, or one."""
-    return select(*columns).where(*BY_TOKEN)
+    return select(*columns).where(*IS_SESSION_OF_CALLER)
 
 
 @dataclass(slots=True)
@@ -35,18 +35,18 @@ class Reading:
     What runs on the connection needs no transaction.
     """
 
-    connect: Connect
+    connect: ConnectDriver
     reader: Sessionmaker
     settings: Settings
     claims: Claims | None
-    cookie: Token | None
+    cookie: SessionToken | None
     _taken: AbstractAsyncContextManager[asyncpg.Connection] = field(init=False)
 
     async def __aenter__(self) -> asyncpg.Connection:
         """Take a connection out of the pool."""
         if self.cookie:
-            async with transaction(self.reader) as session:
-                found = await SessionManager(session, self.settings).by_cookie(self.cookie)
+            async with transaction(self.reader) as db:
+                found = await SessionManager(db, self.settings).by_cookie(self.cookie)
             self.claims = Claims(found[0].id, found[1].id) if found else None
         self._taken = self.connect()
         return await self._taken.__aenter__()
@@ -65,11 +65,11 @@ class Reading:
         }
 
 
-ME = JsonRows(caller(*[getattr(User, name) for name in UserRead.model_fields]))
+SELECT_CURRENT_USER = JsonRows(select_caller(*[getattr(User, name) for name in UserRead.model_fields]))
 
 
-async def me(reading: Reading) -> str | None:
+async def read_current_user(reading: Reading) -> str | None:
     """Show the caller, as the JSON of a ``UserRead``; None without a token of a live session."""
     async with reading as connection:
-        texts = await ME.texts(connection, **reading.parameters)
+        texts = await SELECT_CURRENT_USER.texts(connection, **reading.parameters)
     return texts[0] if texts else None

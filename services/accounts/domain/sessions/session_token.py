@@ -14,7 +14,7 @@ SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SessionToken:
     """A refresh token, or a cookie: the session's id, and 256 bits that only its holder knows."""
 
     session_id: uuid.UUID
@@ -28,15 +28,15 @@ class Token:
         """What is stored of it."""
         return hashlib.sha256(self.secret).digest()
 
-    def successor(self, key: str) -> "Token":
+    def successor(self, key: str) -> "SessionToken":
         """The token that takes this one's place; only the holder of ``key`` can tell it."""
-        return Token(self.session_id, hmac.digest(key.encode(), self.session_id.bytes + self.secret, "sha256"))
+        return SessionToken(self.session_id, hmac.digest(key.encode(), self.session_id.bytes + self.secret, "sha256"))
 
 
-def parse(text: str) -> Token | None:
+def parse_session_token(text: str) -> SessionToken | None:
     """Read a token; None if nobody made it."""
     try:
         raw = urlsafe_b64decode(text.encode("ascii"))
     except ValueError:
         return None
-    return Token(uuid.UUID(bytes=raw[:16]), raw[16:]) if len(raw) == 16 + SECRET_BYTES else None
+    return SessionToken(uuid.UUID(bytes=raw[:16]), raw[16:]) if len(raw) == 16 + SECRET_BYTES else None

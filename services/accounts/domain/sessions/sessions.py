@@ -20,27 +20,26 @@ from sqlalchemy import (
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
-from accounts.db.session import Session
-from accounts.db.statements import Prepared
+from accounts.db.session import RequestContext, Session
+from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.audit.log import Action, of_client, record
+from accounts.domain.audit.log import Action, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.session_token import SECRET_BYTES, Token
+from accounts.domain.sessions.session_token import SECRET_BYTES, SessionToken
 from accounts.models import MailKind, SessionKind, User, UserSession
-from accounts.models.sessions import ADDRESS_LENGTH, USER_AGENT_LENGTH
 from accounts.observability import metrics
 from accounts.settings import Settings
 
-GRACE = timedelta(seconds=10)
-SEEN = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
-FRESH = {"populate_existing": True}  # what another transaction has changed meanwhile counts
+REFRESH_GRACE = timedelta(seconds=10)
+LAST_SEEN_PRECISION = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
+POPULATE_EXISTING = {"populate_existing": True}  # what another transaction has changed meanwhile counts
 
 VERSIONS = re.compile(r"[\d._]+")
 # The user is locked, so that the others are all there are. What it selects is whether the user has signed in before,
 # and never from this device: a statement sees what was before it.
-START = Prepared("""
+START_SESSION = CompiledStatement("""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
     ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
@@ -56,7 +55,7 @@ START = Prepared("""
 """)
 
 
-def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
+def live_conditions(idle: Any) -> tuple[ColumnElement[bool], ...]:
     """Tell sessions that have neither ended nor been idle for too long, of users who are active."""
     return (
         col(UserSession.expires_at) > func.now(),
@@ -67,17 +66,20 @@ def live(idle: Any) -> tuple[ColumnElement[bool], ...]:
 
 
 # Made once: to put a statement together takes as long as to run it.
-LIVE = live(bindparam("idle", type_=Interval))
+IS_LIVE = live_conditions(bindparam("idle", type_=Interval))
 BY_ID = col(UserSession.id) == bindparam("session_id")
-BY_TOKEN = (BY_ID, col(User.id) == bindparam("caller_id"), *LIVE)  # which access tokens name
-BY_CLAIMS = select(User, UserSession).where(*BY_TOKEN)
+IS_SESSION_OF_CALLER = (BY_ID, col(User.id) == bindparam("caller_id"), *IS_LIVE)  # which access tokens name
+BY_CLAIMS = select(User, UserSession).where(*IS_SESSION_OF_CALLER)
 BY_COOKIE = select(User, UserSession).where(
-    BY_ID, col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE, *LIVE
+    BY_ID, col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE, *IS_LIVE
 )
-USE = (
+ROTATE = (
     update(UserSession)
     .where(
-        BY_ID, col(UserSession.token_hash) == bindparam("used_hash"), col(UserSession.kind) == SessionKind.BEARER, *LIVE
+        BY_ID,
+        col(UserSession.token_hash) == bindparam("used_hash"),
+        col(UserSession.kind) == SessionKind.BEARER,
+        *IS_LIVE,
     )
     .values(
         token_hash=bindparam("next_hash"),
@@ -88,30 +90,33 @@ USE = (
     .returning(UserSession)
 )
 # Sign-ins of one user wait for each other here, and for a change of the password that would end them.
-AS_SEEN = Prepared('SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE')
+LOCK_UNCHANGED_USER = CompiledStatement(
+    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
+)
 
 
-async def revoke_others(session: Session, user: User, keep: uuid.UUID | None) -> int:
+async def revoke_sessions(db: Session, user: User, keep: uuid.UUID | None) -> int:
     """End all sessions of a user but the one to ``keep``, in the transaction of what makes them untrustworthy.
 
     Call it after the user's row is flushed, so that a sign-in at the same instant is either seen or refused.
     """
     theirs = delete(UserSession).where(col(UserSession.user_id) == user.id)
-    ended = (await session.exec(theirs if keep is None else theirs.where(col(UserSession.id) != keep))).rowcount
+    ended = (await db.exec(theirs if keep is None else theirs.where(col(UserSession.id) != keep))).rowcount
     if ended:
-        await record(session, Action.SESSIONS_REVOKED, user_id=user.id, count=ended)
+        await record(db, Action.SESSIONS_REVOKED, user_id=user.id, count=ended)
     return ended
 
 
 class SessionManager:
     """Rules about sessions. Every method runs in the session's transaction, which somebody else ends."""
 
-    def __init__(self, session: Session, settings: Settings) -> None:
-        self.session = session
+    def __init__(self, db: Session, settings: Settings) -> None:
+        self.db = db
+        self.context = db.context or RequestContext()
         self.settings = settings
         self.idle = timedelta(seconds=settings.session_idle_seconds)
 
-    async def start(self, user: User, kind: SessionKind) -> Token:
+    async def start(self, user: User, kind: SessionKind) -> SessionToken:
         """Begin a session for a user whose password was right; the longest unseen beyond the cap end.
 
         Raises:
@@ -119,30 +124,30 @@ class SessionManager:
 
         """
         await self._lock(user)
-        token = Token(uuid7(), secrets.token_bytes(SECRET_BYTES))
+        token = SessionToken(uuid7(), secrets.token_bytes(SECRET_BYTES))
         values: dict[str, Any] = {
             "id": token.session_id,
             "user_id": user.id,
             "kind": kind,
             "token_hash": token.hash,
             "lifetime": timedelta(seconds=self.settings.session_seconds),
-            "user_agent": of_client(self.session, "user_agent", USER_AGENT_LENGTH),
-            "address": of_client(self.session, "address", ADDRESS_LENGTH),
+            "user_agent": self.context.user_agent,
+            "address": self.context.client_ip,
             "others": self.settings.sessions_per_user - 1,
         }
         values["fingerprint"] = _fingerprint(values["address"], values["user_agent"])
-        ((unfamiliar,),) = await START.run(self.session, **values)
-        await record(self.session, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
+        ((unfamiliar,),) = await START_SESSION.run(self.db, **values)
+        await record(self.db, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
         if unfamiliar:
             where = {"device": values["user_agent"], "address": values["address"]}
-            await outbox.post_to(self.session, MailKind.NEW_SIGN_IN, user, **where)
+            await outbox.enqueue_to_user(self.db, MailKind.NEW_SIGN_IN, user, **where)
         return token
 
     async def _lock(self, user: User) -> None:
-        if not await AS_SEEN.run(self.session, id=user.id, seen=user.hashed_password):
+        if not await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password):
             raise errors.LoginBadCredentials
 
-    async def refresh(self, token: Token | None) -> tuple[UserSession, Token]:
+    async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
         """Use a refresh token, and get the next.
 
         Raises:
@@ -157,18 +162,22 @@ class SessionManager:
             "session_id": token.session_id,
             "used_hash": token.hash,
             "next_hash": successor.hash,
-            "client": of_client(self.session, "address", ADDRESS_LENGTH),
+            "client": self.context.client_ip,
             "idle": self.idle,
         }
-        used = (await self.session.exec(USE, params=values, execution_options=FRESH)).scalars().one_or_none()
+        used = (await self.db.exec(ROTATE, params=values, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
         return (used, successor) if used else await self._used_before(token)
 
-    async def _used_before(self, token: Token) -> tuple[UserSession, Token]:
-        in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - GRACE
+    async def _used_before(self, token: SessionToken) -> tuple[UserSession, SessionToken]:
+        in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - REFRESH_GRACE
         statement = select(UserSession, in_grace).where(
-            col(UserSession.id) == token.session_id, col(UserSession.kind) == SessionKind.BEARER, *live(self.idle)
+            col(UserSession.id) == token.session_id,
+            col(UserSession.kind) == SessionKind.BEARER,
+            *live_conditions(self.idle),
         )
-        row = (await self.session.exec(statement.with_for_update(of=UserSession), execution_options=FRESH)).first()
+        row = (
+            await self.db.exec(statement.with_for_update(of=UserSession), execution_options=POPULATE_EXISTING)
+        ).first()
         if row is None:
             raise errors.RefreshBadToken
         found, recent = row
@@ -176,28 +185,28 @@ class SessionManager:
             if recent and hmac.compare_digest(found.token_hash, successor.hash):
                 return found, successor
         metrics.REFRESH_REUSED.inc()
-        await self.session.delete(found)
-        await record(self.session, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
+        await self.db.delete(found)
+        await record(self.db, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
         raise errors.RefreshTokenReused
 
     async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
         """Find the user and the live session that an access token names, by one statement."""
         values = {"session_id": claims.session_id, "caller_id": claims.user_id, "idle": self.idle}
-        return (await self.session.exec(BY_CLAIMS, params=values)).first()
+        return (await self.db.exec(BY_CLAIMS, params=values)).first()
 
-    async def by_cookie(self, token: Token) -> tuple[User, UserSession] | None:
+    async def by_cookie(self, token: SessionToken) -> tuple[User, UserSession] | None:
         """Find the user and the live session that a cookie stands for, and note, now and then, that it was seen."""
         values = {"session_id": token.session_id, "token_hash": token.hash, "idle": self.idle}
-        found = (await self.session.exec(BY_COOKIE, params=values)).first()
-        if found and datetime.now(UTC) - found[1].last_seen_at > SEEN:
+        found = (await self.db.exec(BY_COOKIE, params=values)).first()
+        if found and datetime.now(UTC) - found[1].last_seen_at > LAST_SEEN_PRECISION:
             seen = update(UserSession).where(col(UserSession.id) == token.session_id)
-            await self.session.exec(seen.values(last_seen_at=func.now()))
+            await self.db.exec(seen.values(last_seen_at=func.now()))
         return found
 
     async def list(self, user: User) -> Sequence[UserSession]:
         """List a user's live sessions, the newest first."""
-        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live(self.idle))
-        return (await self.session.exec(statement.order_by(col(UserSession.id).desc()))).all()
+        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live_conditions(self.idle))
+        return (await self.db.exec(statement.order_by(col(UserSession.id).desc()))).all()
 
     async def end(self, user: User, session_id: uuid.UUID) -> None:
         """End one of a user's sessions.
@@ -207,9 +216,9 @@ class SessionManager:
 
         """
         statement = delete(UserSession).where(col(UserSession.id) == session_id, col(UserSession.user_id) == user.id)
-        if not (await self.session.exec(statement)).rowcount:
+        if not (await self.db.exec(statement)).rowcount:
             raise errors.SessionNotFound
-        await record(self.session, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))
+        await record(self.db, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))
 
 
 def _fingerprint(address: str, user_agent: str) -> bytes:

@@ -23,7 +23,7 @@ SYSTEMS = {
 LONGEST = 60
 
 
-def device(user_agent: str) -> str:
+def describe_user_agent(user_agent: str) -> str:
     """Name a device, as in "Firefox on Linux"; of what is no browser, the beginning of what it calls itself."""
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)

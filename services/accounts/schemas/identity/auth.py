@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from accounts.schemas.fields import Email, Opaque, Password, Username
+from accounts.schemas.fields import Email, OpaqueToken, Password, Username
 
 Ignored = Annotated[str, StringConstraints(max_length=1000)]
 
@@ -24,7 +24,7 @@ class RefreshForm(BaseModel):
     """OAuth 2.0's refresh grant (RFC 6749, 6)."""
 
     grant_type: Literal["refresh_token"] = "refresh_token"
-    refresh_token: Opaque
+    refresh_token: OpaqueToken
     scope: Ignored = ""
     client_id: Ignored = ""
     client_secret: Ignored = ""
@@ -50,10 +50,10 @@ class EmailInput(BaseModel):
 class TokenInput(BaseModel):
     """A token that was sent to an address."""
 
-    token: Opaque
+    token: OpaqueToken
 
 
-class ResetInput(TokenInput):
+class PasswordResetInput(TokenInput):
     """A token that was sent to an address, and the new password that it allows to set."""
 
     password: Password

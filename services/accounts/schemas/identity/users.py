@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from accounts.schemas.fields import NORMALISED, UNIFIED, Beginning, DisplayName, Email, Opaque, Password
+from accounts.schemas.fields import NFC, NFKC, DisplayName, Email, OpaqueToken, Password, Prefix
 from accounts.schemas.pagination import PageQuery
 
 
@@ -43,7 +43,7 @@ class RegistrationCreate(UserCreate):
 
     # Not of the user: what is dumped is stored.
     invitation: Annotated[
-        Opaque | None, Field(exclude=True, description="The token of an invitation.", examples=[None])
+        OpaqueToken | None, Field(exclude=True, description="The token of an invitation.", examples=[None])
     ] = None
 
 
@@ -65,8 +65,8 @@ class ManagedUserCreate(UserCreate):
 class UserQuery(PageQuery):
     """Which users are asked for; letter case makes no difference."""
 
-    email: Annotated[Beginning | None, UNIFIED, Field(description="How the address begins.")] = None
-    name: Annotated[Beginning | None, NORMALISED, Field(description="How the name begins.")] = None
+    email: Annotated[Prefix | None, NFKC, Field(description="How the address begins.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
     is_active: bool | None = None
     is_superuser: bool | None = None
     is_verified: bool | None = None

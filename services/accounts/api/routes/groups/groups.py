@@ -9,17 +9,17 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import GroupManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.pagination import PAGED, add_link
+from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.domain import errors
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
 
 router = APIRouter(tags=["groups"])
 
 GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
-ACTING = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
+GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
 
 
-@router.get("/user-groups", summary="List groups", responses=PAGED | problems(errors.BadCursor))
+@router.get("/user-groups", summary="List groups", responses=LINK_HEADER | problems(errors.BadCursor))
 async def list_groups(
     request: Request,
     response: Response,
@@ -29,12 +29,14 @@ async def list_groups(
 ) -> Sequence[GroupRead]:
     """The public groups, and with a token one's own, by name."""
     page = await groups.list(viewer, query)
-    add_link(request, response, page)
+    add_link_header(request, response, page)
     return page.rows
 
 
 @router.get(
-    "/users/me/groups", summary="List one's own groups", responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor)
+    "/users/me/groups",
+    summary="List one's own groups",
+    responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_my_groups(
     request: Request,
@@ -45,7 +47,7 @@ async def list_my_groups(
 ) -> Sequence[GroupRead]:
     """The groups that one belongs to, with one's role, the oldest group first."""
     page = await groups.of_user(user, query)
-    add_link(request, response, page)
+    add_link_header(request, response, page)
     return page.rows
 
 
@@ -70,7 +72,9 @@ async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep)
     return await groups.get(group_id, viewer)
 
 
-@router.patch("/user-groups/{group_id}", summary="Change a group", responses=problems(*ACTING, errors.GroupNameTaken))
+@router.patch(
+    "/user-groups/{group_id}", summary="Change a group", responses=problems(*GROUP_ERRORS, errors.GroupNameTaken)
+)
 async def update_group(
     group_id: GroupId, group_update: GroupUpdate, user: CurrentUser, groups: GroupManagerDep
 ) -> GroupRead:
@@ -82,7 +86,7 @@ async def update_group(
     "/user-groups/{group_id}",
     summary="Delete a group",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*ACTING),
+    responses=problems(*GROUP_ERRORS),
 )
 async def delete_group(group_id: GroupId, user: CurrentUser, groups: GroupManagerDep) -> None:
     """Delete a group with its memberships and invitations: for owners."""

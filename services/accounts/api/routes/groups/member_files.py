@@ -12,19 +12,19 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.requests import ClientDisconnect
 
 from accounts.api.authentication import CurrentUser
-from accounts.api.dependencies import SessionDep
-from accounts.api.downloads import DOWNLOADED, Download, every_page, json_array
+from accounts.api.dependencies import DbDep
+from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import THROTTLED, by_client
-from accounts.api.routes.groups.groups import ACTING, GroupId
+from accounts.api.rate_limits import THROTTLED, limit_by_client
+from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
-from accounts.domain.groups.access import find
-from accounts.domain.groups.permissions import Act
+from accounts.domain.groups.access import get_access
+from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations import member_import
 from accounts.domain.invitations.import_file import ImportFile
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.schemas.csv_injection import guard
+from accounts.schemas.csv_injection import escape_formula
 from accounts.schemas.member_files import ExportFormat, ImportRead, MemberExport
 from accounts.schemas.pagination import PageQuery
 
@@ -59,14 +59,14 @@ IMPORTED = {
     status_code=HTTPStatus.OK,  # which FastAPI does not know of a Download
     response_class=Download,
     # CSV comes first, as which generated clients read what is not asked for as JSON.
-    responses=problems(*ACTING)
-    | {HTTPStatus.OK: DOWNLOADED[200] | {"model": list[MemberExport], "content": {CSV: EXPORTED}}},
+    responses=problems(*GROUP_ERRORS)
+    | {HTTPStatus.OK: CONTENT_DISPOSITION[200] | {"model": list[MemberExport], "content": {CSV: EXPORTED}}},
 )
 async def export_members(
     group_id: GroupId,
     request: Request,
     user: CurrentUser,
-    session: SessionDep,
+    db: DbDep,
     format: Annotated[
         ExportFormat, Query(description="CSV with CR LF and a line of names, or an array.")
     ] = ExportFormat.CSV,
@@ -76,8 +76,8 @@ async def export_members(
     In CSV an apostrophe is put before a name or an address that spreadsheets take for a formula: what begins with `=`,
     `+`, `-`, `@`, a full-width form of these, a tab or a line end. Imports take it away. JSON has it as it is.
     """
-    await find(session, group_id, user, Act.EXPORT)
-    rows = every_page(request.state.sessionmaker, partial(member_export.export, group_id=group_id), PageQuery())
+    await get_access(db, group_id, user, Permission.EXPORT)
+    rows = every_page(request.state.sessionmaker, partial(member_export.export_page, group_id=group_id), PageQuery())
     pieces = csv_table(rows) if format is ExportFormat.CSV else json_array(rows)
     return Download(pieces, MEDIA_TYPES[format], f"group-{group_id}-members.{format}")
 
@@ -86,7 +86,7 @@ async def csv_table(batches: AsyncIterator[Sequence[MemberExport]]) -> AsyncIter
     """Write CSV (RFC 4180) with a header line."""
     yield _csv([MemberExport.model_fields])
     async for rows in batches:
-        yield _csv(map(guard, row.model_dump(mode="json").values()) for row in rows)
+        yield _csv(map(escape_formula, row.model_dump(mode="json").values()) for row in rows)
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:
@@ -105,17 +105,17 @@ def _require_csv(request: Request) -> None:
 @router.post(
     "/import",
     summary="Import members",
-    dependencies=[by_client(Attempt.IMPORT)],
+    dependencies=[limit_by_client(Attempt.IMPORT)],
     openapi_extra={"requestBody": IMPORTED},
     responses=problems(
-        *ACTING, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *THROTTLED
+        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *THROTTLED
     ),
 )
 async def import_members(
     group_id: GroupId,
     request: Request,
     user: CurrentUser,
-    session: SessionDep,
+    db: DbDep,
     *,
     dry_run: Annotated[bool, Query(description="Count only: change nothing and send nothing.")] = False,
 ) -> ImportRead:
@@ -128,12 +128,12 @@ async def import_members(
     All of it is done or none: a file with a wrong line is refused, and `errors` has the first 100 of them, each `loc`
     with the number of the line. A file has at most 50,000 rows and 5 MiB.
     """
-    await find(session, group_id, user, Act.IMPORT)
-    await session.release()
+    await get_access(db, group_id, user, Permission.IMPORT)
+    await db.release_connection()
     _require_csv(request)
     try:
         file = await ImportFile().read(request.stream())
     except ClientDisconnect:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # which nobody reads
     key = request.state.settings.secret_keys[0]
-    return await member_import.run(session, group_id, user, file, key, dry_run=dry_run)
+    return await member_import.import_members(db, group_id, user, file, key, dry_run=dry_run)

@@ -10,15 +10,15 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import MemberManagerDep
 from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
 from accounts.api.openapi import problems
-from accounts.api.pagination import PAGED, json_page
-from accounts.api.routes.groups.groups import ACTING, GroupId
+from accounts.api.pagination import LINK_HEADER, json_page
+from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_list
 from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"], route_class=ReadRoute)
-KEPT = (errors.LastOwner, errors.UserInactive)
+OWNER_ERRORS = (errors.LastOwner, errors.UserInactive)
 
 
 @reads.get(
@@ -27,20 +27,20 @@ KEPT = (errors.LastOwner, errors.UserInactive)
     response_model=list[MemberRead],
     openapi_extra=SECURITY,
     response_model_exclude_none=True,
-    responses=PAGED | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
+    responses=LINK_HEADER | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )
 async def list_members(
     group_id: GroupId, request: Request, reading: ReadingDep, query: Annotated[MemberQuery, Query()]
 ) -> Response:
     """The members of a group that the caller may see; their addresses are for fellow members and superusers."""
-    return json_page(request, await member_list.members(reading, group_id, query))
+    return json_page(request, await member_list.list_members(reading, group_id, query))
 
 
 @router.put(
     "/users/{user_id:uuid}",
     summary="Add a member, or set a role",
     response_model_exclude_none=True,
-    responses=problems(*ACTING, errors.UserNotFound, *KEPT)
+    responses=problems(*GROUP_ERRORS, errors.UserNotFound, *OWNER_ERRORS)
     | {HTTPStatus.CREATED: {"model": MemberRead, "description": "The user was no member before."}},
 )
 async def put_member(
@@ -65,7 +65,7 @@ async def put_member(
     "/users/{user_id:uuid}",
     summary="Change a member's role",
     response_model_exclude_none=True,
-    responses=problems(*ACTING, errors.MemberNotFound, *KEPT),
+    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS),
 )
 async def update_member(
     group_id: GroupId, user_id: uuid.UUID, body: RoleInput, user: CurrentUser, members: MemberManagerDep
@@ -78,7 +78,7 @@ async def update_member(
     "/users/{user_id:uuid}",
     summary="Remove a member, or leave",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*ACTING, errors.MemberNotFound, errors.LastOwner),
+    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, errors.LastOwner),
 )
 async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep) -> None:
     """Leave a group, or, for admins, remove somebody; owners are removed by owners only."""
@@ -89,7 +89,7 @@ async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser
     "/transfer",
     summary="Hand ownership over",
     response_model_exclude_none=True,
-    responses=problems(*ACTING, errors.MemberNotFound, *KEPT),
+    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS),
 )
 async def transfer_group(
     group_id: GroupId, body: TransferInput, user: CurrentUser, members: MemberManagerDep

@@ -8,13 +8,20 @@ from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
 from accounts.api.dependencies import SessionManagerDep, UserManagerDep
-from accounts.api.openapi import AUTHENTICATED, NOTHING, problems
-from accounts.api.rate_limits import THROTTLED, Login, WelcomeDep, by_address, by_client, by_registration
+from accounts.api.openapi import AUTHENTICATED, NO_BODY, problems
+from accounts.api.rate_limits import (
+    THROTTLED,
+    LoginFormDep,
+    ResetAttemptsDep,
+    limit_by_client,
+    limit_by_email,
+    limit_registration,
+)
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.domain.sessions.session_token import Token, parse
+from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.models import Purpose, User
-from accounts.schemas.identity.auth import EmailInput, RefreshForm, ResetInput, TokenInput, TokenRead
+from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, RefreshForm, TokenInput, TokenRead
 from accounts.schemas.identity.users import RegistrationCreate, UserRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -26,7 +33,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
 )
 async def login(
-    form: Login, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
+    form: LoginFormDep, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
 ) -> TokenRead:
     """Exchange an e-mail address and a password for an access token and a refresh token.
 
@@ -40,7 +47,7 @@ async def login(
 @router.post(
     "/jwt/refresh",
     summary="Refresh the tokens",
-    dependencies=[by_client(Attempt.REFRESH)],
+    dependencies=[limit_by_client(Attempt.REFRESH)],
     responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *THROTTLED),
 )
 async def refresh(
@@ -51,11 +58,11 @@ async def refresh(
     Each works once. For ten seconds it gives the same answer again, to another tab or after a lost answer; later, its
     use ends the session, since somebody has stolen it.
     """
-    used, successor = await sessions.refresh(parse(form.refresh_token))
+    used, successor = await sessions.refresh(parse_session_token(form.refresh_token))
     return answer(request, response, used.user_id, successor)
 
 
-def answer(request: Request, response: Response, user_id: uuid.UUID, token: Token) -> TokenRead:
+def answer(request: Request, response: Response, user_id: uuid.UUID, token: SessionToken) -> TokenRead:
     """Sign an access token for the session of ``token``, and let nobody store either."""
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
     return TokenRead(
@@ -81,7 +88,7 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     summary="Sign up",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    dependencies=[by_registration],
+    dependencies=[limit_registration],
     responses=problems(
         errors.RegisterInvalidPassword,
         errors.InvitationBadToken,
@@ -104,8 +111,8 @@ async def register(user_create: RegistrationCreate, users: UserManagerDep) -> Us
     "/forgot-password",
     summary="Ask for a reset token",
     status_code=HTTPStatus.ACCEPTED,
-    dependencies=[by_address(Attempt.FORGOT_PASSWORD)],
-    responses={HTTPStatus.ACCEPTED: NOTHING} | problems(*THROTTLED),
+    dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)],
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
 )
 async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token for setting a new password, if there is an active user with this address."""
@@ -115,11 +122,11 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
 @router.post(
     "/reset-password",
     summary="Set a new password",
-    dependencies=[by_client(Attempt.RESET_PASSWORD)],
-    responses={HTTPStatus.OK: NOTHING}
+    dependencies=[limit_by_client(Attempt.RESET_PASSWORD)],
+    responses={HTTPStatus.OK: NO_BODY}
     | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
 )
-async def reset_password(body: ResetInput, users: UserManagerDep, welcome: WelcomeDep) -> None:
+async def reset_password(body: PasswordResetInput, users: UserManagerDep, welcome: ResetAttemptsDep) -> None:
     """Use a reset token up. A password that is refused leaves it usable."""
     user = await users.reset_password(body.token, body.password)
     await welcome(user.email)
@@ -129,8 +136,8 @@ async def reset_password(body: ResetInput, users: UserManagerDep, welcome: Welco
     "/request-verify-token",
     summary="Ask for a verification token",
     status_code=HTTPStatus.ACCEPTED,
-    dependencies=[by_address(Attempt.REQUEST_VERIFY)],
-    responses={HTTPStatus.ACCEPTED: NOTHING} | problems(*THROTTLED),
+    dependencies=[limit_by_email(Attempt.REQUEST_VERIFY)],
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
 )
 async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token that proves the address, if there is an active, unverified user with it."""
@@ -141,7 +148,7 @@ async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     "/verify",
     summary="Verify an address",
     response_model=UserRead,
-    dependencies=[by_client(Attempt.VERIFY)],
+    dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.VerifyUserBadToken, *THROTTLED),
 )
 async def verify(body: TokenInput, users: UserManagerDep) -> User:
@@ -153,7 +160,7 @@ async def verify(body: TokenInput, users: UserManagerDep) -> User:
     "/confirm-email",
     summary="Confirm a new address",
     response_model=UserRead,
-    dependencies=[by_client(Attempt.VERIFY)],
+    dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
 )
 async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
@@ -168,7 +175,7 @@ async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
     "/undo-email",
     summary="Take a change of address back",
     response_model=UserRead,
-    dependencies=[by_client(Attempt.VERIFY)],
+    dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
 )
 async def undo_email(body: TokenInput, users: UserManagerDep) -> User:

@@ -11,9 +11,9 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import THROTTLED, CountNewAddressDep, CountProofDep
+from accounts.api.rate_limits import THROTTLED, CountEmailChangeDep, CountPasswordCheckDep
 from accounts.domain import errors
-from accounts.domain.sessions.caller import me
+from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
 from accounts.schemas.identity.users import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
@@ -44,7 +44,7 @@ async def authenticated_route(user: CurrentUser) -> Greeting:
 )
 async def read_me(reading: ReadingDep) -> Response:
     """Read one's own user."""
-    if (user := await me(reading)) is None:
+    if (user := await read_current_user(reading)) is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED)
     return Response(user, media_type="application/json")
 
@@ -60,8 +60,8 @@ async def update_me(
     current: CurrentSession,
     user_update: UserUpdate,
     users: UserManagerDep,
-    count: CountProofDep,
-    count_mail: CountNewAddressDep,
+    count: CountPasswordCheckDep,
+    count_mail: CountEmailChangeDep,
 ) -> User:
     """Change what the body names; a new address or password needs a recent sign-in or `current_password`.
 
@@ -84,7 +84,7 @@ async def delete_me(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountProofDep,
+    count: CountPasswordCheckDep,
     confirmation: Confirmation | SkipJsonSchema[None] = None,
 ) -> None:
     """Delete one's account, for good; it needs a recent sign-in or `current_password`.
@@ -123,8 +123,8 @@ async def update_user(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountProofDep,
-    count_mail: CountNewAddressDep,
+    count: CountPasswordCheckDep,
+    count_mail: CountEmailChangeDep,
 ) -> User:
     """For superusers: change what the body names, with the flags that users cannot change themselves.
 

@@ -8,12 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from accounts.api.authentication import current_superuser
-from accounts.api.dependencies import SessionDep, UserManagerDep
+from accounts.api.dependencies import DbDep, UserManagerDep
 from accounts.api.openapi import SUPERUSER, problems
-from accounts.api.pagination import PAGED, add_link
+from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.domain import errors
 from accounts.domain.identity import user_search
-from accounts.domain.sessions.sessions import revoke_others
+from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.models import User
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
 
@@ -24,14 +24,14 @@ router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depen
     "",
     summary="List users",
     response_model=list[UserRead],
-    responses=PAGED | problems(*SUPERUSER, errors.BadCursor),
+    responses=LINK_HEADER | problems(*SUPERUSER, errors.BadCursor),
 )
 async def list_users(
-    request: Request, response: Response, session: SessionDep, query: Annotated[UserQuery, Query()]
+    request: Request, response: Response, db: DbDep, query: Annotated[UserQuery, Query()]
 ) -> Sequence[User]:
     """For superusers: by address or name where one is looked for, else the oldest first."""
-    page = await user_search.search(session, query)
-    add_link(request, response, page)
+    page = await user_search.list_users(db, query)
+    add_link_header(request, response, page)
     return page.rows
 
 
@@ -53,6 +53,6 @@ async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> 
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*SUPERUSER, errors.UserNotFound),
 )
-async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, session: SessionDep) -> None:
+async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, db: DbDep) -> None:
     """For superusers: end all sessions of a user."""
-    await revoke_others(session, await users.by_id(user_id), keep=None)
+    await revoke_sessions(db, await users.by_id(user_id), keep=None)

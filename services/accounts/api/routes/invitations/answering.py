@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import AnswerManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.pagination import PAGED, add_link
-from accounts.api.rate_limits import THROTTLED, by_client
+from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.rate_limits import THROTTLED, limit_by_client
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
@@ -25,7 +25,7 @@ router = APIRouter(tags=["invitations"])
 @router.get(
     "/users/me/invitations",
     summary="List one's own invitations",
-    responses=PAGED | problems(*AUTHENTICATED, errors.BadCursor),
+    responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_my_invitations(
     request: Request,
@@ -36,7 +36,7 @@ async def list_my_invitations(
 ) -> Sequence[OwnInvitationRead]:
     """The open invitations of one's address, the oldest first; none as long as the address is not verified."""
     page = await answers.list(user, query)
-    add_link(request, response, page)
+    add_link_header(request, response, page)
     return page.rows
 
 
@@ -64,7 +64,7 @@ async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, 
 @router.post(
     "/invitations/accept",
     summary="Accept an invitation by its token",
-    dependencies=[by_client(Attempt.INVITATION)],
+    dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(
         *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *THROTTLED
     ),
@@ -81,7 +81,7 @@ async def accept_invitation(body: TokenInput, user: CurrentUser, answers: Answer
     "/invitations/decline",
     summary="Decline an invitation by its token",
     status_code=HTTPStatus.NO_CONTENT,
-    dependencies=[by_client(Attempt.INVITATION)],
+    dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(errors.InvitationBadToken, *THROTTLED),
 )
 async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import InvitationManagerDep
 from accounts.api.openapi import problems
-from accounts.api.pagination import PAGED, add_link
+from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.api.rate_limits import THROTTLED, CountInvitationDep
-from accounts.api.routes.groups.groups import ACTING, GroupId
+from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
 from accounts.schemas.pagination import PageQuery
@@ -25,7 +25,7 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
     "",
     summary="Invite an address",
     status_code=HTTPStatus.CREATED,
-    responses=problems(*ACTING, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *THROTTLED),
+    responses=problems(*GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *THROTTLED),
 )
 async def create_invitation(
     group_id: GroupId,
@@ -42,7 +42,7 @@ async def create_invitation(
     return await invitations.invite(group_id, body, user)
 
 
-@router.get("", summary="List a group's invitations", responses=PAGED | problems(*ACTING, errors.BadCursor))
+@router.get("", summary="List a group's invitations", responses=LINK_HEADER | problems(*GROUP_ERRORS, errors.BadCursor))
 async def list_invitations(
     group_id: GroupId,
     request: Request,
@@ -53,14 +53,14 @@ async def list_invitations(
 ) -> Sequence[InvitationRead]:
     """The open invitations, the oldest first: for admins. What has expired is not shown, and can be invited anew."""
     page = await invitations.list(group_id, user, query)
-    add_link(request, response, page)
+    add_link_header(request, response, page)
     return page.rows
 
 
 @router.post(
     "/{invitation_id}/resend",
     summary="Send an invitation again",
-    responses=problems(*ACTING, errors.InvitationNotFound, *THROTTLED),
+    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *THROTTLED),
 )
 async def resend_invitation(
     group_id: GroupId,
@@ -78,7 +78,7 @@ async def resend_invitation(
     "/{invitation_id}",
     summary="Revoke an invitation",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*ACTING, errors.InvitationNotFound),
+    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound),
 )
 async def revoke_invitation(
     group_id: GroupId, invitation_id: InvitationId, user: CurrentUser, invitations: InvitationManagerDep

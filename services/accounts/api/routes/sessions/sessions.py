@@ -6,11 +6,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
-from accounts.api.dependencies import SessionDep, SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.rate_limits import THROTTLED, Login
+from accounts.api.rate_limits import THROTTLED, LoginFormDep
 from accounts.domain import errors
-from accounts.domain.sessions.sessions import revoke_others
+from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.schemas.sessions import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     response_class=Response,
     responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
 )
-async def cookie_login(form: Login, users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
+async def cookie_login(form: LoginFormDep, users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
     """Exchange an e-mail address and a password for a cookie that no script can read.
 
     Pages of other sites can neither sign anybody in nor change anything with it.
@@ -61,9 +61,9 @@ async def list_sessions(user: CurrentUser, current: CurrentSession, sessions: Se
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED),
 )
-async def end_other_sessions(user: CurrentUser, current: CurrentSession, session: SessionDep) -> None:
+async def end_other_sessions(user: CurrentUser, current: CurrentSession, db: DbDep) -> None:
     """End all of one's sessions but this one."""
-    await revoke_others(session, user, current.id)
+    await revoke_sessions(db, user, current.id)
 
 
 @router.delete(
