@@ -10,7 +10,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
-from accounts.api.rate_limits import CountMail, LoginFormDep, count_verification
+from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Purpose
@@ -83,10 +83,8 @@ async def end_sessions(
 
 
 @router.post("/request-verify")
-async def request_verify(
-    user: CurrentUser, users: UserManagerDep, count: Annotated[CountMail, count_verification]
-) -> Response:
+async def request_verify(user: CurrentUser, users: UserManagerDep, check_limit: VerificationLimitDep) -> Response:
     """Mail the token once more that verifies one's address."""
-    await count(user.email)
+    await check_limit(user.email)
     await users.request(Purpose.VERIFY, user.email)
     return redirect("/done/sent")

@@ -15,7 +15,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import THROTTLED, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
@@ -31,7 +31,7 @@ from accounts.schemas.pagination import PageQuery
 router = APIRouter(prefix="/user-groups/{group_id}/users", tags=["members"])
 
 CSV = "text/csv"
-LARGER = {re.compile(r"/user-groups/[0-9]+/users/import"): 5 * 1024 * 1024}
+LARGE_BODIES = {re.compile(r"/user-groups/[0-9]+/users/import"): 5 * 1024 * 1024}
 MEDIA_TYPES = {
     ExportFormat.CSV: f"{CSV}; charset=utf-8; header=present",
     ExportFormat.JSON: "application/json",
@@ -108,7 +108,7 @@ def _require_csv(request: Request) -> None:
     dependencies=[limit_by_client(Attempt.IMPORT)],
     openapi_extra={"requestBody": IMPORTED},
     responses=problems(
-        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *THROTTLED
+        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *RATE_LIMITED
     ),
 )
 async def import_members(

@@ -10,12 +10,11 @@ from accounts.api.authentication import BearerStrategyDep, CurrentSession, Curre
 from accounts.api.dependencies import SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, NO_BODY, problems
 from accounts.api.rate_limits import (
-    THROTTLED,
+    RATE_LIMITED,
     LoginFormDep,
     ResetAttemptsDep,
     limit_by_client,
     limit_by_email,
-    limit_registration,
 )
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
@@ -30,7 +29,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 @router.post(
     "/jwt/login",
     summary="Sign in",
-    responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
+    responses=problems(errors.LoginBadCredentials, errors.Busy, *RATE_LIMITED),
 )
 async def login(
     form: LoginFormDep, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
@@ -48,7 +47,7 @@ async def login(
     "/jwt/refresh",
     summary="Refresh the tokens",
     dependencies=[limit_by_client(Attempt.REFRESH)],
-    responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *THROTTLED),
+    responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *RATE_LIMITED),
 )
 async def refresh(
     form: Annotated[RefreshForm, Form()], sessions: SessionManagerDep, request: Request, response: Response
@@ -88,23 +87,23 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     summary="Sign up",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    dependencies=[limit_registration],
+    dependencies=[limit_by_email(Attempt.REGISTER, RegistrationCreate)],
     responses=problems(
         errors.RegisterInvalidPassword,
         errors.InvitationBadToken,
         errors.InvitationOtherAddress,
         errors.Busy,
-        *THROTTLED,
+        *RATE_LIMITED,
     ),
 )
-async def register(user_create: RegistrationCreate, users: UserManagerDep) -> User:
+async def register(body: RegistrationCreate, users: UserManagerDep) -> User:
     """Make an account, and mail a token that verifies the address.
 
     A password is long, not one that many take, and whatever it is composed of. With the token of an invitation, the
     address is verified by it, and the user belongs to the group at once. Where somebody has the address already, the
     answer is the same, with an id that is nobody's, and they are told by mail.
     """
-    return await users.register(user_create)
+    return await users.register(body)
 
 
 @router.post(
@@ -112,7 +111,7 @@ async def register(user_create: RegistrationCreate, users: UserManagerDep) -> Us
     summary="Ask for a reset token",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)],
-    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
 async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token for setting a new password, if there is an active user with this address."""
@@ -124,12 +123,12 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     summary="Set a new password",
     dependencies=[limit_by_client(Attempt.RESET_PASSWORD)],
     responses={HTTPStatus.OK: NO_BODY}
-    | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
+    | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *RATE_LIMITED),
 )
-async def reset_password(body: PasswordResetInput, users: UserManagerDep, welcome: ResetAttemptsDep) -> None:
+async def reset_password(body: PasswordResetInput, users: UserManagerDep, reset_attempts: ResetAttemptsDep) -> None:
     """Use a reset token up. A password that is refused leaves it usable."""
     user = await users.reset_password(body.token, body.password)
-    await welcome(user.email)
+    await reset_attempts(user.email)
 
 
 @router.post(
@@ -137,7 +136,7 @@ async def reset_password(body: PasswordResetInput, users: UserManagerDep, welcom
     summary="Ask for a verification token",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[limit_by_email(Attempt.REQUEST_VERIFY)],
-    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
 async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     """Send a token that proves the address, if there is an active, unverified user with it."""
@@ -149,7 +148,7 @@ async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     summary="Verify an address",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.VerifyUserBadToken, *THROTTLED),
+    responses=problems(errors.VerifyUserBadToken, *RATE_LIMITED),
 )
 async def verify(body: TokenInput, users: UserManagerDep) -> User:
     """Use a verification token up."""
@@ -161,7 +160,7 @@ async def verify(body: TokenInput, users: UserManagerDep) -> User:
     summary="Confirm a new address",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+    responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
 async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
     """Use a token up that was sent to a new address, which is the user's from now on; all sessions end.
@@ -176,7 +175,7 @@ async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
     summary="Take a change of address back",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+    responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
 async def undo_email(body: TokenInput, users: UserManagerDep) -> User:
     """Use a token up that was sent to the address before a change. All sessions end, and a reset token is mailed."""

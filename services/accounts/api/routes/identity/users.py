@@ -11,7 +11,7 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import THROTTLED, CountEmailChangeDep, CountPasswordCheckDep
+from accounts.api.rate_limits import RATE_LIMITED, EmailChangeLimitDep, PasswordLimitDep
 from accounts.domain import errors
 from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
@@ -19,7 +19,7 @@ from accounts.schemas.identity.users import Confirmation, SuperuserUpdate, UserR
 
 router = APIRouter(tags=["users"])
 reads = APIRouter(tags=["users"], route_class=ReadRoute)
-PROOF = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *THROTTLED)
+PROOF = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
 CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *PROOF)
 
 
@@ -60,17 +60,17 @@ async def update_me(
     current: CurrentSession,
     user_update: UserUpdate,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
-    count_mail: CountEmailChangeDep,
+    check_password_limit: PasswordLimitDep,
+    check_email_limit: EmailChangeLimitDep,
 ) -> User:
     """Change what the body names; a new address or password needs a recent sign-in or `current_password`.
 
     A new password ends all other sessions. A new address is sent a token, and takes effect when that is used at
     `/auth/confirm-email`: until then the answer, and the user, have the old one.
     """
-    await count(user, user_update.current_password)
+    await check_password_limit(user, user_update.current_password)
     if user_update.email not in {None, user.email}:
-        await count_mail(user_update.email)
+        await check_email_limit(user_update.email)
     return await users.update(user_update, user, current)
 
 
@@ -84,7 +84,7 @@ async def delete_me(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
+    check_password_limit: PasswordLimitDep,
     confirmation: Confirmation | SkipJsonSchema[None] = None,
 ) -> None:
     """Delete one's account, for good; it needs a recent sign-in or `current_password`.
@@ -94,7 +94,7 @@ async def delete_me(
     invitations: those that one sent, without the sender, and those to one's address.
     """
     password = confirmation.current_password if confirmation else None
-    await count(user, password)
+    await check_password_limit(user, password)
     await users.delete(user, current=current, current_password=password)
 
 
@@ -123,16 +123,16 @@ async def update_user(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
-    count_mail: CountEmailChangeDep,
+    check_password_limit: PasswordLimitDep,
+    check_email_limit: EmailChangeLimitDep,
 ) -> User:
     """For superusers: change what the body names, with the flags that users cannot change themselves.
 
     An address changes at once, and is unverified. For oneself it is all as at `/users/me`.
     """
-    await count(user, user_update.current_password)
+    await check_password_limit(user, user_update.current_password)
     if user_update.email is not None:
-        await count_mail(user_update.email)
+        await check_email_limit(user_update.email)
     return await users.update(user_update, await users.by_id(user_id), current)
 
 

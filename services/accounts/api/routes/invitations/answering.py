@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import AnswerManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import THROTTLED, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
@@ -66,7 +66,7 @@ async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, 
     summary="Accept an invitation by its token",
     dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(
-        *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *THROTTLED
+        *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *RATE_LIMITED
     ),
 )
 async def accept_invitation(body: TokenInput, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
@@ -82,7 +82,7 @@ async def accept_invitation(body: TokenInput, user: CurrentUser, answers: Answer
     summary="Decline an invitation by its token",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[limit_by_client(Attempt.INVITATION)],
-    responses=problems(errors.InvitationBadToken, *THROTTLED),
+    responses=problems(errors.InvitationBadToken, *RATE_LIMITED),
 )
 async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:
     """End the invitation; it takes no account."""

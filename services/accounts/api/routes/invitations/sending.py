@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import InvitationManagerDep
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import THROTTLED, CountInvitationDep
+from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
@@ -25,20 +25,22 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
     "",
     summary="Invite an address",
     status_code=HTTPStatus.CREATED,
-    responses=problems(*GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *THROTTLED),
+    responses=problems(
+        *GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *RATE_LIMITED
+    ),
 )
 async def create_invitation(
     group_id: GroupId,
     body: InvitationCreate,
     user: CurrentUser,
     invitations: InvitationManagerDep,
-    count: CountInvitationDep,
+    check_limit: InvitationLimitDep,
 ) -> InvitationRead:
     """Send a token to an address, whether or not somebody has an account with it: for admins.
 
     Owners are invited by owners. The token lets whoever has the address join, once, before the invitation expires.
     """
-    await count(body.email)
+    await check_limit(body.email)
     return await invitations.invite(group_id, body, user)
 
 
@@ -60,17 +62,17 @@ async def list_invitations(
 @router.post(
     "/{invitation_id}/resend",
     summary="Send an invitation again",
-    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *THROTTLED),
+    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *RATE_LIMITED),
 )
 async def resend_invitation(
     group_id: GroupId,
     invitation_id: InvitationId,
     user: CurrentUser,
     invitations: InvitationManagerDep,
-    count: CountInvitationDep,
+    check_limit: InvitationLimitDep,
 ) -> InvitationRead:
     """Send a new token, good for as long as the first one was: for admins. The one before is dead from now on."""
-    await count(await invitations.address(group_id, invitation_id, user))
+    await check_limit(await invitations.address(group_id, invitation_id, user))
     return await invitations.resend(group_id, invitation_id, user)
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.rate_limits import THROTTLED, LoginFormDep
+from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep
 from accounts.domain import errors
 from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.schemas.sessions import SessionRead
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     summary="Sign in, in a browser",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
+    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *RATE_LIMITED),
 )
 async def cookie_login(form: LoginFormDep, users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
     """Exchange an e-mail address and a password for a cookie that no script can read.
