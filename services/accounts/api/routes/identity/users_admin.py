@@ -1,4 +1,4 @@
-"""What superusers do about users, besides reading, changing and deleting one."""
+"""Administration of users, for superusers."""
 
 import uuid
 from collections.abc import Sequence
@@ -29,7 +29,10 @@ router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depen
 async def list_users(
     request: Request, response: Response, db: DbDep, query: Annotated[UserQuery, Query()]
 ) -> Sequence[User]:
-    """For superusers: by address or name where one is looked for, else the oldest first."""
+    """List users. Requires a superuser.
+
+    With `email` or `name`, they are sorted by that; otherwise, the oldest come first.
+    """
     page = await user_search.list_users(db, query)
     add_link_header(request, response, page)
     return page.rows
@@ -37,13 +40,13 @@ async def list_users(
 
 @router.post(
     "",
-    summary="Make a user",
+    summary="Create a user",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
     responses=problems(*SUPERUSER, errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy),
 )
 async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> User:
-    """For superusers: make an account, with the flags that users cannot give themselves."""
+    """Create a user, including the flags that users cannot set themselves. Requires a superuser."""
     return await users.create(user_create)
 
 
@@ -54,5 +57,5 @@ async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> 
     responses=problems(*SUPERUSER, errors.UserNotFound),
 )
 async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, db: DbDep) -> None:
-    """For superusers: end all sessions of a user."""
+    """End all sessions of a user. Requires a superuser."""
     await revoke_sessions(db, await users.by_id(user_id), keep=None)
