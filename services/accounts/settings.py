@@ -165,6 +165,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _metrics_have_a_port_of_their_own(self) -> Self:
+        if self.metrics_port == self.api_port:
+            raise ValueError("METRICS_PORT is the same as API_PORT")
+        return self
+
+    @model_validator(mode="after")
     def _secrets_are_secret(self) -> Self:
         if not all(self.secret_keys):
             raise ValueError("SECRET_KEY is empty, or has a comma too many")

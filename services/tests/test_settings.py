@@ -69,6 +69,7 @@ def test_takes_the_url_of_a_provider(environment: pytest.MonkeyPatch) -> None:
         ("DATABASE_URL", "sqlite:///x", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL is not of the form postgresql://user@host:port/name"),
         ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
+        ("METRICS_PORT", "8000", "METRICS_PORT is the same as API_PORT"),
         ("MAIL_FROM", "a@example.com, b@example.com", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
         ("MAIL_FROM", "Everybody: a@example.com;", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),
         ("MAIL_FROM", "accounts", "MAIL_FROM: not one mailbox, as in: Name <name@example.com>"),

@@ -50,7 +50,7 @@ class Served(NamedTuple):
     def kill(self, worker: int) -> None:
         """End a worker, and wait for the one that takes its place."""
         os.kill(worker, signal.SIGKILL)
-        until(lambda: worker not in self.children() and len(self.children()) == WORKERS + 1)
+        until(lambda: worker not in self.children() and len(self.children()) == WORKERS)
 
     def children(self) -> set[int]:
         """List what the master has forked."""
@@ -83,7 +83,7 @@ def gunicorn(database: str, **more: str) -> Iterator[Served]:
         served = Served(master, f"http://127.0.0.1:{variables['API_PORT']}", metrics)
         try:
             until(lambda: answers(served.api))
-            until(lambda: len(served.children()) == WORKERS + 1)
+            until(lambda: len(served.children()) == WORKERS)
             yield served
         finally:
             master.terminate()

@@ -15,72 +15,60 @@ REQUESTS = "accounts_http_request_duration_seconds_count"
 LIVE = {"method": "GET", "route": "/health/live", "status": "200"}
 
 
-def alive(process: int) -> bool:
-    """Tell what runs from what has ended, reaped or not."""
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except FileNotFoundError:
-        return False
+def directories(master: subprocess.Popen[bytes]) -> list[Path]:
+    return list(Path("/dev/shm").glob(f"accounts-metrics-{master.pid}-*"))  # noqa: S108  # as gunicorn.conf.py has it
 
 
-def files() -> set[Path]:
-    return set(Path("/dev/shm").glob("accounts-metrics-*"))  # noqa: S108  # as gunicorn.conf.py has it
-
-
-def test_all_workers_count_as_one_and_a_killed_one_has_counted(fresh_database: str) -> None:
-    before = files()
+def test_totals_cover_all_workers_and_survive_a_killed_one(fresh_database: str) -> None:
     with gunicorn(fresh_database) as served:
         counted = served.value(REQUESTS, **LIVE)
         served.ask(times=20)
         assert served.value(REQUESTS, **LIVE) == counted + 20
 
-        exporter, *workers = sorted(served.children())
-        served.kill(workers[0])
-        served.ask(times=20)
-        assert served.value(REQUESTS, **LIVE) == counted + 40
-        until(lambda: served.value("accounts_database_connections_limit") == WORKERS * 10)  # no more are alive
+        for killed in range(1, 3):
+            served.kill(min(served.children()))
+            served.ask(times=20)
+            assert served.value(REQUESTS, **LIVE) == counted + 20 + killed * 20
+            until(lambda: served.value("accounts_database_connections_limit") == WORKERS * 10)  # no more are alive
 
-        os.kill(exporter, signal.SIGKILL)  # the next worker brings another
-        until(lambda: exporter not in served.children())
-        served.kill(workers[1])
-        served.ask(times=2)
-        assert served.value(REQUESTS, **LIVE) == counted + 42
-        [directory] = files() - before
+        [directory] = directories(served.master)
         assert len(list(directory.glob("counter_*"))) == WORKERS + 1  # and the master's: none for each that has ended
 
 
-def test_nothing_is_left_when_it_stops_or_is_killed(fresh_database: str) -> None:
-    before = files()
+def test_files_are_deleted_when_gunicorn_stops_and_after_a_kill_at_the_next_start(fresh_database: str) -> None:
     with gunicorn(fresh_database) as served:
-        children = served.children()
         served.master.terminate()
         assert served.master.wait(PATIENCE) == 0
-        assert not any(map(alive, children))
-        assert files() == before
+        assert not directories(served.master)
 
     with gunicorn(fresh_database) as served:
-        children = served.children()
+        workers = served.children()
         served.master.kill()
-        until(lambda: not alive(min(children)) and files() == before)
-        for worker in filter(alive, children):  # uvicorn's do not look for a master
-            os.kill(worker, signal.SIGTERM)
+        served.master.wait()
+    for worker in workers:  # uvicorn's do not notice that their master has ended
+        os.kill(worker, signal.SIGTERM)
+    assert len(directories(served.master)) == 1
+
+    with gunicorn(fresh_database):
+        assert not directories(served.master)
 
 
-def test_the_public_port_has_no_metrics_and_theirs_has_nothing_else(fresh_database: str) -> None:
-    before = files()
+def test_metrics_are_served_on_their_own_port_only(fresh_database: str) -> None:
     with gunicorn(fresh_database) as served, Client(base_url=served.api) as api:
         assert api.get("/metrics").status_code == 404
         assert served.metrics.get("/health/live").status_code == 404
         assert served.metrics.post("/metrics").status_code == 405
 
         taken = environment(fresh_database, METRICS_PORT=str(served.metrics.base_url.port))
-        second = subprocess.run([sys.executable, "-m", "gunicorn"], env=taken, capture_output=True, check=False)
+        command = [sys.executable, "-m", "gunicorn"]
+        with subprocess.Popen(command, env=taken, stderr=subprocess.PIPE) as second:
+            _, errors = second.communicate()
         assert second.returncode == 1
-        assert b"METRICS_PORT=" in second.stderr.splitlines()[-1]
-        assert len(files()) == len(before) + 1
+        assert f"('127.0.0.1', {taken['METRICS_PORT']})" in errors.decode().splitlines()[-1]
+        assert not directories(second)
 
 
-def test_says_what_waits(fresh_database: str) -> None:
+def test_metrics_report_mail_that_waits(fresh_database: str) -> None:
     with gunicorn(fresh_database) as served:
         with Client(base_url=served.api) as api:
             api.post("/auth/forgot-password", json={"email": "nobody@camelot.example.com"})
