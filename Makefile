@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -65,6 +65,9 @@ migrate: $(ENGINE_READY) ## Bring the schema up to date
 
 revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
+
+rename: ## Rename a copy of this project: NAME=guests
+	python3 scripts/rename.py $(NAME)
 
 # Coverage is of the whole suite, or it says nothing.
 test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
