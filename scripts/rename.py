@@ -14,7 +14,20 @@ ROOT = Path(__file__).resolve().parent.parent
 OLD = "accounts"
 NAME = re.compile(r"[a-z][a-z0-9]{2,19}")
 # A name that is imported or used in SQL without quotes.
-TAKEN = {"all", "benchmarks", "column", "database", "group", "order", "role", "select", "session", "table", "tests", "user"}
+TAKEN = {
+    "all",
+    "benchmarks",
+    "column",
+    "database",
+    "group",
+    "order",
+    "role",
+    "select",
+    "session",
+    "table",
+    "tests",
+    "user",
+}
 SKIPPED = {".git", ".local", ".venv", "__pycache__", "node_modules"}
 KEPT = {"LICENSE"}  # its copyright notice has to stay (MIT)
 

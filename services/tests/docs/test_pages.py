@@ -61,7 +61,9 @@ def test_named_files_exist(page: Path) -> None:
     if page.name == "CHANGELOG.md":  # it names what was, too
         return
     for name in NAMED_FILE.findall(text):
-        is_file = name.endswith((".py", ".yaml", ".toml", ".cfg", ".md", ".lock")) or name.startswith(("docs/", "deploy/"))
+        is_file = name.endswith((".py", ".yaml", ".toml", ".cfg", ".md", ".lock")) or name.startswith(
+            ("docs/", "deploy/")
+        )
         if is_file and not name.startswith(ELSEWHERE) and not to_be_written(name):
             assert any((folder / name).exists() for folder in (ROOT, PACKAGE)), name
 

@@ -88,3 +88,17 @@ class Project:
     def python(self, *arguments: str) -> str:
         """Run Python in the copy."""
         return self.run(sys.executable, *arguments)
+
+    def tool(self, name: str, *arguments: str) -> str:
+        """Run a program of the environment in the copy."""
+        return self.run(Path(sys.executable).parent / name, *arguments)
+
+    def revision(self, message: str) -> None:
+        """Do what ``make revision`` does."""
+        self.python("../scripts/revision.py", message)
+
+    def lint(self, paths: list[str]) -> None:
+        """Check files with ruff, as ``make check`` does."""
+        names = [f"../{path}" for path in paths]
+        self.python("-m", "ruff", "check", "--config", "pyproject.toml", "--no-cache", *names)
+        self.python("-m", "ruff", "format", "--config", "pyproject.toml", "--no-cache", "--check", *names)
