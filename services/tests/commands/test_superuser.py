@@ -76,7 +76,7 @@ async def test_refuses_two_different_answers(busy_world: World, main: Main, monk
     [
         (b"", "there is no password on standard input"),
         (b"\n", "there is no password on standard input"),
-        (b"too short\n", "A password has 12 to 128 characters."),
+        (b"too short\n", "A password must have 12 to 128 characters."),
         (b"x" * 129, "password: String should have at most 128 characters"),
         (b"\xff" * 12, "that was no password"),
     ],

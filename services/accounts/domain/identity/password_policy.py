@@ -12,6 +12,7 @@ from string import digits
 from zxcvbn_rs_py import zxcvbn
 
 from accounts.schemas.fields import PASSWORD_MAX_LENGTH
+from accounts.translations import N_
 
 SERVICE = "accounts"
 GUESSES = 10**7
@@ -23,6 +24,10 @@ AS_LETTERS = str.maketrans("@$!|+({[<%", "asiltccccx")
 AS_KEYS = str.maketrans("!@#$%^&*(){[<|+", "1234567890]],\\=")
 MARKS = "!?.*"
 SEPARATORS = re.compile(r"[\s\-_.,:;/]+")
+TOO_SHORT = N_("A password must have %(shortest)s to %(longest)s characters.")
+PERSONAL = N_("A password must not be a name or an email address with some digits.")
+GUESSABLE = N_("This password is too easy to guess. Try several unrelated words.")
+WEAKNESSES = (TOO_SHORT, PERSONAL, GUESSABLE)
 
 
 def find_weakness(password: str, shortest: int, about: Iterable[str] = ()) -> str | None:
@@ -31,15 +36,15 @@ def find_weakness(password: str, shortest: int, about: Iterable[str] = ()) -> st
     ``shortest`` is in characters; ``about`` is what others may know of its user: names and addresses.
     """
     if not shortest <= len(password) <= PASSWORD_MAX_LENGTH:
-        return f"A password has {shortest} to {PASSWORD_MAX_LENGTH} characters."
+        return TOO_SHORT % {"shortest": shortest, "longest": PASSWORD_MAX_LENGTH}
     known = list(dict.fromkeys(word for text in (*about, SERVICE) for word in _words(text)))
     plain = unicodedata.normalize("NFKC", password).casefold()
     bare = plain.strip(MARKS)
     forms = {_joined(bare.translate(AS_LETTERS)), _joined(plain.translate(AS_KEYS))}
     if any(form.strip(digits) in known for form in (*forms, _joined(bare))):
-        return "A password is more than a name or an address with some digits."
+        return PERSONAL
     if any(_guessed(form, known) for form in forms):
-        return "This is one of the first passwords to be guessed: take some words that nobody expects together."
+        return GUESSABLE
     return None
 
 

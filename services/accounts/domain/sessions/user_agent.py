@@ -1,6 +1,8 @@
-"""What a User-Agent header says to people: a browser and a system, where it is a browser's."""
+"""Names for devices from User-Agent headers: browser and operating system."""
 
-# In this order: browsers name those that they want to be taken for, too.
+from collections.abc import Callable
+
+# Order matters: a browser also names those it claims compatibility with.
 BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -23,10 +25,13 @@ SYSTEMS = {
 LONGEST = 60
 
 
-def describe_user_agent(user_agent: str) -> str:
-    """Name a device, as in "Firefox on Linux"; of what is no browser, the beginning of what it calls itself."""
+def describe_user_agent(user_agent: str, gettext: Callable[[str], str] = str) -> str:
+    """Name a device for people, such as "Firefox on Linux", in the language of ``gettext``.
+
+    A client that is no browser is named by the beginning of its User-Agent.
+    """
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser is None:
-        return user_agent[:LONGEST] or "Unknown device"
-    return f"{browser} on {system}" if system else browser
+        return user_agent[:LONGEST] or gettext("Unknown device")
+    return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser
