@@ -1,8 +1,8 @@
-"""Names for devices from User-Agent headers: browser and operating system."""
+"""Device names for people, from the User-Agent header."""
 
 from collections.abc import Callable
 
-# Order matters: a browser also names those it claims compatibility with.
+# The order matters: browsers also name the ones that they are compatible with.
 BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -22,16 +22,16 @@ SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
-LONGEST = 60
+MAX_LENGTH = 60
 
 
 def describe_user_agent(user_agent: str, gettext: Callable[[str], str] = str) -> str:
-    """Name a device for people, such as "Firefox on Linux", in the language of ``gettext``.
+    """Return a name such as "Firefox on Linux"; for other programs, the first 60 characters of the header.
 
-    A client that is no browser is named by the beginning of its User-Agent.
+    ``gettext`` translates it.
     """
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser is None:
-        return user_agent[:LONGEST] or gettext("Unknown device")
+        return user_agent[:MAX_LENGTH] or gettext("Unknown device")
     return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser
