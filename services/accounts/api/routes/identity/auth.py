@@ -47,7 +47,7 @@ async def login(
     The form is OAuth 2.0's password grant: `username` is the e-mail address. Send the access token with later
     requests as `Authorization: Bearer …`, and exchange the refresh token before it expires.
     """
-    user = await sign_in.sign_in(form.username, form.password)
+    user = await sign_in.authenticate(form.username, form.password)
     return answer(request, response, user.id, await strategy.start(user))
 
 

@@ -28,7 +28,7 @@ async def cookie_login(form: LoginFormDep, sign_in: SignInDep, strategy: CookieS
 
     Pages of other sites can neither sign anybody in nor change anything with it.
     """
-    response = await cookie.login(strategy, await sign_in.sign_in(form.username, form.password))
+    response = await cookie.login(strategy, await sign_in.authenticate(form.username, form.password))
     response.headers["Cache-Control"] = "no-store"
     return response
 
