@@ -22,6 +22,7 @@ from accounts.seeder.batch import Batch
 from accounts.seeder.sample import PASSWORD, SUPERUSER
 from accounts.settings import Environment, Settings
 from support.people import World
+from support.waiting import PATIENCE, eventually
 
 BATCH = Batch(users=100, seed=1)
 Main = Callable[..., Awaitable[None]]
@@ -145,10 +146,13 @@ async def test_two_at_once_make_it_once(busy_world: World, main: Main, capsys: p
     async with transaction(busy_world.sessionmaker) as db:
         await db.exec(select(func.pg_advisory_xact_lock(seeder.LOCK_KEY)))
         both = [asyncio.ensure_future(main("--users", "10")) for _ in range(2)]
-        said = ""
-        while said.count("waiting") < 2:
-            await asyncio.sleep(0.01)
-            said += capsys.readouterr().err
+        messages: list[str] = []
+
+        def both_wait() -> bool:
+            messages.append(capsys.readouterr().err)
+            return "".join(messages).count("waiting") == 2
+
+        await eventually("both seeders wait for the lock", both_wait)
     await asyncio.gather(*both)
 
     users, groups, _ = await counts(busy_world.sessionmaker)
@@ -300,10 +304,11 @@ async def test_an_interrupted_run_leaves_nothing(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
     )
     assert process.stderr is not None
-    while not (line := await process.stderr.readline()).startswith(b"user_group: "):
-        assert line.startswith(b"user: "), line  # the memberships take seconds
-    process.send_signal(sent)
-    _, rest = await process.communicate()
+    async with asyncio.timeout(PATIENCE):
+        while not (line := await process.stderr.readline()).startswith(b"user_group: "):
+            assert line.startswith(b"user: "), line  # the memberships take seconds
+        process.send_signal(sent)
+        _, rest = await process.communicate()
 
     assert (process.returncode, rest.decode().strip()) == (status, said)
     assert await counts(busy_world.sessionmaker) == (0, 0, 0)
