@@ -45,7 +45,7 @@ async def sign_in(
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Sign in, and continue with the invitation if there is one."""
-    answer = await cookie.login(strategy, await manager.sign_in(form.username, form.password))
+    answer = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
     return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
