@@ -16,7 +16,7 @@ from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
-from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
@@ -83,9 +83,9 @@ async def get_invitation_manager(request: Request, db: DbDep) -> InvitationManag
     return InvitationManager(db, request.state.settings.secret_keys[0])
 
 
-async def get_answer_manager(db: DbDep) -> AnswerManager:
+async def get_own_invitation_manager(db: DbDep) -> OwnInvitationManager:
     """Make the manager of answers to invitations for one request."""
-    return AnswerManager(db)
+    return OwnInvitationManager(db)
 
 
 async def get_session_manager(request: Request, db: DbDep) -> SessionManager:
@@ -98,4 +98,4 @@ UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
 GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]
 MemberManagerDep = Annotated[MemberManager, Depends(get_member_manager)]
 InvitationManagerDep = Annotated[InvitationManager, Depends(get_invitation_manager)]
-AnswerManagerDep = Annotated[AnswerManager, Depends(get_answer_manager)]
+OwnInvitationManagerDep = Annotated[OwnInvitationManager, Depends(get_own_invitation_manager)]

@@ -17,7 +17,7 @@ from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import lock_session, reauthenticate
 from accounts.domain.identity.sign_in import SignIn
 from accounts.domain.identity.user_adapter import UserAdapter, translate_errors
-from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.invitations.answering import accept_token, require_invitation
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Purpose, User, UserSession
 from accounts.schemas.identity.users import RegistrationCreate, UserCreate, UserUpdate
@@ -76,9 +76,8 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
         """
         with translate_errors(errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword):
             values = await self._hashed(wanted)
-        answers = AnswerManager(self.db)
         if wanted.invitation:
-            await answers.require(wanted.invitation, wanted.email)
+            await require_invitation(self.db, wanted.invitation, wanted.email)
         try:
             async with self.db.begin_nested():
                 user = await self.user_db.create(values)
@@ -86,7 +85,7 @@ class UserManager(UUIDIDMixin, SignIn, Addresses):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, wanted.email)
             return _nobody(wanted)
         if wanted.invitation:
-            await answers.accept_token(wanted.invitation, user)
+            await accept_token(self.db, wanted.invitation, user)
         else:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user

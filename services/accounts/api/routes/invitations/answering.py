@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser
-from accounts.api.dependencies import AnswerManagerDep
+from accounts.api.dependencies import OwnInvitationManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.api.rate_limits import THROTTLED, limit_by_client
@@ -31,11 +31,11 @@ async def list_my_invitations(
     request: Request,
     response: Response,
     user: CurrentUser,
-    answers: AnswerManagerDep,
+    invitations: OwnInvitationManagerDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[OwnInvitationRead]:
     """The open invitations of one's address, the oldest first; none as long as the address is not verified."""
-    page = await answers.list(user, query)
+    page = await invitations.list(user, query)
     add_link_header(request, response, page)
     return page.rows
 
@@ -45,9 +45,11 @@ async def list_my_invitations(
     summary="Accept one of one's own invitations",
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound, errors.UserNotFound),
 )
-async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+async def accept_my_invitation(
+    invitation_id: InvitationId, user: CurrentUser, invitations: OwnInvitationManagerDep
+) -> GroupRead:
     """Join the group. Whoever belongs to it already stays what they are."""
-    return await answers.accept(invitation_id, user)
+    return await invitations.accept(invitation_id, user)
 
 
 @router.delete(
@@ -56,9 +58,11 @@ async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, a
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound),
 )
-async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> None:
+async def decline_my_invitation(
+    invitation_id: InvitationId, user: CurrentUser, invitations: OwnInvitationManagerDep
+) -> None:
     """End the invitation. Nobody is told."""
-    await answers.decline(invitation_id, user)
+    await invitations.decline(invitation_id, user)
 
 
 @router.post(
@@ -69,12 +73,12 @@ async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, 
         *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *THROTTLED
     ),
 )
-async def accept_invitation(body: TokenInput, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+async def accept_invitation(body: TokenInput, user: CurrentUser, invitations: OwnInvitationManagerDep) -> GroupRead:
     """Join the group. The token was sent to the address, which is verified by it.
 
     Whoever belongs to the group already stays what they are. Without an account, sign up with the token instead.
     """
-    return await answers.accept_token(body.token, user)
+    return await invitations.accept_token(body.token, user)
 
 
 @router.post(
@@ -84,6 +88,6 @@ async def accept_invitation(body: TokenInput, user: CurrentUser, answers: Answer
     dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(errors.InvitationBadToken, *THROTTLED),
 )
-async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:
+async def decline_invitation(body: TokenInput, invitations: OwnInvitationManagerDep) -> None:
     """End the invitation; it takes no account."""
-    await answers.decline_token(body.token)
+    await invitations.decline_token(body.token)

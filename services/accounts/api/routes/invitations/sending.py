@@ -39,7 +39,7 @@ async def create_invitation(
     Owners are invited by owners. The token lets whoever has the address join, once, before the invitation expires.
     """
     await count(body.email)
-    return await invitations.invite(group_id, body, user)
+    return await invitations.create(group_id, body, user)
 
 
 @router.get("", summary="List a group's invitations", responses=LINK_HEADER | problems(*GROUP_ERRORS, errors.BadCursor))
@@ -70,7 +70,7 @@ async def resend_invitation(
     count: CountInvitationDep,
 ) -> InvitationRead:
     """Send a new token, good for as long as the first one was: for admins. The one before is dead from now on."""
-    await count(await invitations.address(group_id, invitation_id, user))
+    await count(await invitations.get_email(group_id, invitation_id, user))
     return await invitations.resend(group_id, invitation_id, user)
 
 
