@@ -1,4 +1,4 @@
-"""There is always an owner: a group keeps at least one who can sign in."""
+"""The last-owner rule: every group keeps at least one active owner."""
 
 from sqlalchemy.orm import aliased
 from sqlmodel import col, exists, select
@@ -7,49 +7,49 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.models import Membership, Role, User, UserGroup
 
-GROUPS_SHOWN = 100  # how many of the groups that are in the way are told
+MAX_GROUPS_SHOWN = 100
 
 
 async def require_other_owner(db: Session, user: User, group: UserGroup) -> None:
-    """Keep an owner from ceasing to be one, while somebody holds the group, unless there is another.
+    """Require that a group, which the caller has locked, has another active owner.
 
     Raises:
-        LastOwner: naming the group.
+        LastOwner: it has none.
 
     """
-    if await _only_for(db, user, group):
+    if await _owned_alone(db, user, group):
         raise errors.LastOwner([group])
 
 
 async def require_other_owners(db: Session, user: User) -> None:
-    """Lock a user who is to be deactivated or deleted, and all their groups, until the transaction ends.
+    """Lock a user who is to be deactivated or deleted, and all groups of the user, until the transaction ends.
 
     Raises:
-        LastOwner: naming the groups that nobody else owns.
+        LastOwner: some groups have no other active owner; the error names them.
 
     """
     await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
-    theirs = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
-    await db.exec(theirs.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
-    if groups := await _only_for(db, user):
+    groups_of_user = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
+    await db.exec(groups_of_user.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
+    if groups := await _owned_alone(db, user):
         raise errors.LastOwner(groups)
 
 
-async def _only_for(db: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
-    """Find groups whose only active owner is the user, the first by name."""
-    other, others = aliased(Membership), aliased(User)
-    another = exists().where(
-        col(other.group_id) == UserGroup.id,
-        col(other.role) == Role.OWNER,
-        col(other.user_id) != user.id,
-        col(other.user_id) == others.id,
-        col(others.is_active),
+async def _owned_alone(db: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
+    """List groups whose only active owner is the user, by name."""
+    other_membership, other_user = aliased(Membership), aliased(User)
+    other_owner = exists().where(
+        col(other_membership.group_id) == UserGroup.id,
+        col(other_membership.role) == Role.OWNER,
+        col(other_membership.user_id) != user.id,
+        col(other_membership.user_id) == other_user.id,
+        col(other_user.is_active),
     )
     statement = (
         select(UserGroup)
         .join(Membership)
-        .where(col(Membership.user_id) == user.id, col(Membership.role) == Role.OWNER, ~another)
+        .where(col(Membership.user_id) == user.id, col(Membership.role) == Role.OWNER, ~other_owner)
     )
     if group:
         statement = statement.where(UserGroup.id == group.id)
-    return list((await db.exec(statement.order_by(UserGroup.name).limit(GROUPS_SHOWN))).all())
+    return list((await db.exec(statement.order_by(UserGroup.name).limit(MAX_GROUPS_SHOWN))).all())

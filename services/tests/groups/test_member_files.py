@@ -28,6 +28,7 @@ from accounts.models import AuditEvent, Invitation, Membership, Role, User, User
 from accounts.schemas.member_files import MemberExport
 from accounts.schemas.pagination import Page, PageQuery
 from support.people import World
+from support.waiting import eventually
 
 TYPE = {"Content-Type": "text/csv"}
 DOMAIN = "camelot.example.com"
@@ -506,7 +507,7 @@ class TestAtTheSameInstant:
 
         async with connection(busy_world, head) as (reader, _):
             await reader.readuntil(b"knight")
-            await arrived.wait()
+            await eventually("the second page is read", arrived.is_set)
             assert pool_of(busy_world).checkedout() == 1
 
         assert pool_of(busy_world).checkedout() == 0

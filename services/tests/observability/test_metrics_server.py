@@ -8,8 +8,9 @@ from pathlib import Path
 
 from httpx2 import Client
 
-from support.gunicorn import PATIENCE, WORKERS, environment, gunicorn, until
+from support.gunicorn import WORKERS, environment, gunicorn
 from support.people import PASSWORD
+from support.waiting import PATIENCE, wait_until
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
 LIVE = {"method": "GET", "route": "/health/live", "status": "200"}
@@ -38,10 +39,11 @@ def test_all_workers_count_as_one_and_a_killed_one_has_counted(fresh_database: s
         served.kill(workers[0])
         served.ask(times=20)
         assert served.value(REQUESTS, **LIVE) == counted + 40
-        until(lambda: served.value("accounts_database_connections_limit") == WORKERS * 10)  # no more are alive
+        limit = WORKERS * 10
+        wait_until("only live workers count", lambda: served.value("accounts_database_connections_limit") == limit)
 
         os.kill(exporter, signal.SIGKILL)  # the next worker brings another
-        until(lambda: exporter not in served.children())
+        wait_until("the exporter is gone", lambda: exporter not in served.children())
         served.kill(workers[1])
         served.ask(times=2)
         assert served.value(REQUESTS, **LIVE) == counted + 42
@@ -61,7 +63,7 @@ def test_nothing_is_left_when_it_stops_or_is_killed(fresh_database: str) -> None
     with gunicorn(fresh_database) as served:
         children = served.children()
         served.master.kill()
-        until(lambda: not alive(min(children)) and files() == before)
+        wait_until("the exporter and its files are gone", lambda: not alive(min(children)) and files() == before)
         for worker in filter(alive, children):  # uvicorn's do not look for a master
             os.kill(worker, signal.SIGTERM)
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
-from accounts.api.dependencies import OwnInvitationManagerDep, UserManagerDep
+from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_registration_form
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
@@ -29,9 +29,9 @@ async def register_page(request: Request) -> Response:
 
 
 @router.post("/register", dependencies=[limit_registration_form])
-async def register(form: Annotated[RegistrationCreate, Form()], users: UserManagerDep) -> Response:
+async def register(form: Annotated[RegistrationCreate, Form()], registration: RegistrationDep) -> Response:
     """Make an account; the next page is the same whoever has the address."""
-    await users.register(form)
+    await registration.register(form)
     return redirect("/done/joined" if form.invitation else "/done/registered")
 
 

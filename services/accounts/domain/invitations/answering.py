@@ -135,7 +135,7 @@ async def accept_token(db: Session, token: str, user: User) -> int:
     group_id = await _join(db, user, (*_has_token(token), _has_email(user.email)))
     if group_id is None:
         raise await _find_refusal(db, token, user.email) or errors.InvitationBadToken
-    await UserAdapter(db, User).update(user, {"is_verified": True})
+    await UserAdapter(db).update(user, {"is_verified": True})
     return group_id
 
 

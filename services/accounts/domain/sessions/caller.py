@@ -16,8 +16,9 @@ from accounts.db.engine import ConnectDriver
 from accounts.db.session import Sessionmaker, transaction
 from accounts.db.statements import JsonRows
 from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.live_sessions import IS_SESSION_OF_CALLER
 from accounts.domain.sessions.session_token import SessionToken
-from accounts.domain.sessions.sessions import IS_SESSION_OF_CALLER, SessionManager
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import User
 from accounts.schemas.identity.users import UserRead
 from accounts.settings import Settings

@@ -7,7 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import (
+    EmailChangeDep,
+    PasswordResetDep,
+    RegistrationDep,
+    SessionManagerDep,
+    SignInDep,
+    VerificationDep,
+)
 from accounts.api.openapi import AUTHENTICATED, NO_BODY, problems
 from accounts.api.rate_limits import (
     THROTTLED,
@@ -20,7 +27,7 @@ from accounts.api.rate_limits import (
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
-from accounts.models import Purpose, User
+from accounts.models import User
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, RefreshForm, TokenInput, TokenRead
 from accounts.schemas.identity.users import RegistrationCreate, UserRead
 
@@ -33,14 +40,14 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
 )
 async def login(
-    form: LoginFormDep, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
+    form: LoginFormDep, sign_in: SignInDep, strategy: BearerStrategyDep, request: Request, response: Response
 ) -> TokenRead:
     """Exchange an e-mail address and a password for an access token and a refresh token.
 
     The form is OAuth 2.0's password grant: `username` is the e-mail address. Send the access token with later
     requests as `Authorization: Bearer …`, and exchange the refresh token before it expires.
     """
-    user = await users.sign_in(form)
+    user = await sign_in.sign_in(form.username, form.password)
     return answer(request, response, user.id, await strategy.start(user))
 
 
@@ -80,7 +87,7 @@ def answer(request: Request, response: Response, user_id: uuid.UUID, token: Sess
 )
 async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
     """End the session: its tokens are good for nothing from now on."""
-    await sessions.end(user, current.id)
+    await sessions.revoke(user, current.id)
 
 
 @router.post(
@@ -97,14 +104,14 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
         *THROTTLED,
     ),
 )
-async def register(user_create: RegistrationCreate, users: UserManagerDep) -> User:
+async def register(user_create: RegistrationCreate, registration: RegistrationDep) -> User:
     """Make an account, and mail a token that verifies the address.
 
     A password is long, not one that many take, and whatever it is composed of. With the token of an invitation, the
     address is verified by it, and the user belongs to the group at once. Where somebody has the address already, the
     answer is the same, with an id that is nobody's, and they are told by mail.
     """
-    return await users.register(user_create)
+    return await registration.register(user_create)
 
 
 @router.post(
@@ -114,9 +121,9 @@ async def register(user_create: RegistrationCreate, users: UserManagerDep) -> Us
     dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)],
     responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
 )
-async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
+async def forgot_password(body: EmailInput, resets: PasswordResetDep) -> None:
     """Send a token for setting a new password, if there is an active user with this address."""
-    await users.request(Purpose.RESET, body.email)
+    await resets.request(body.email)
 
 
 @router.post(
@@ -126,9 +133,9 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     responses={HTTPStatus.OK: NO_BODY}
     | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
 )
-async def reset_password(body: PasswordResetInput, users: UserManagerDep, welcome: ResetAttemptsDep) -> None:
+async def reset_password(body: PasswordResetInput, resets: PasswordResetDep, welcome: ResetAttemptsDep) -> None:
     """Use a reset token up. A password that is refused leaves it usable."""
-    user = await users.reset_password(body.token, body.password)
+    user = await resets.reset(body.token, body.password)
     await welcome(user.email)
 
 
@@ -139,9 +146,9 @@ async def reset_password(body: PasswordResetInput, users: UserManagerDep, welcom
     dependencies=[limit_by_email(Attempt.REQUEST_VERIFY)],
     responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
 )
-async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
+async def request_verify_token(body: EmailInput, verification: VerificationDep) -> None:
     """Send a token that proves the address, if there is an active, unverified user with it."""
-    await users.request(Purpose.VERIFY, body.email)
+    await verification.request(body.email)
 
 
 @router.post(
@@ -151,9 +158,9 @@ async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.VerifyUserBadToken, *THROTTLED),
 )
-async def verify(body: TokenInput, users: UserManagerDep) -> User:
+async def verify(body: TokenInput, verification: VerificationDep) -> User:
     """Use a verification token up."""
-    return await users.verify(body.token)
+    return await verification.verify(body.token)
 
 
 @router.post(
@@ -163,12 +170,12 @@ async def verify(body: TokenInput, users: UserManagerDep) -> User:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
 )
-async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
+async def confirm_email(body: TokenInput, changes: EmailChangeDep) -> User:
     """Use a token up that was sent to a new address, which is the user's from now on; all sessions end.
 
     The address before is told, with a token that takes the change back within a week.
     """
-    return await users.confirm_email(body.token)
+    return await changes.confirm(body.token)
 
 
 @router.post(
@@ -178,6 +185,6 @@ async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
 )
-async def undo_email(body: TokenInput, users: UserManagerDep) -> User:
+async def undo_email(body: TokenInput, changes: EmailChangeDep) -> User:
     """Use a token up that was sent to the address before a change. All sessions end, and a reset token is mailed."""
-    return await users.undo_email(body.token)
+    return await changes.undo(body.token)

@@ -107,7 +107,7 @@ async def delete_me(
 )
 async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
     """For superusers."""
-    return await users.by_id(user_id)
+    return await users.get(user_id)
 
 
 @router.patch(
@@ -133,7 +133,7 @@ async def update_user(
     await count(user, user_update.current_password)
     if user_update.email is not None:
         await count_mail(user_update.email)
-    return await users.update(user_update, await users.by_id(user_id), current)
+    return await users.update(user_update, await users.get(user_id), current)
 
 
 @router.delete(
@@ -147,4 +147,4 @@ async def update_user(
 )
 async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
     """For superusers: delete a user, and what users delete with themselves. For oneself it needs a recent sign-in."""
-    await users.delete(await users.by_id(user_id), current=current)
+    await users.delete(await users.get(user_id), current=current)
