@@ -110,12 +110,13 @@ def _add_common_responses(operation: dict[str, Any]) -> None:
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
-    if "503" not in operation["responses"] and "health" not in operation["tags"]:
+    if "health" not in operation["tags"]:
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
     for status, addition in problems(*common).items():
         response = operation["responses"].setdefault(str(int(status)), _empty_response())
         response["description"] += addition["description"]
         response["content"][PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _mark_auth_optional(operation: dict[str, Any]) -> None:

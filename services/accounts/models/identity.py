@@ -74,7 +74,7 @@ EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)
 
 
 class Purpose(StrEnum):
-    """The one thing that a token is good for."""
+    """The only purpose for which a one-time token can be used."""
 
     VERIFY = "verify"
     RESET = "reset"

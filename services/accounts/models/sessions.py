@@ -16,7 +16,7 @@ ADDRESS_LENGTH = 45  # the longest way to write an IPv6 address
 
 
 class SessionKind(StrEnum):
-    """How a session's tokens travel: as bearer tokens that are refreshed, or in a browser's cookie."""
+    """How a session is authenticated: with bearer tokens, or with a cookie."""
 
     BEARER = "bearer"
     COOKIE = "cookie"
