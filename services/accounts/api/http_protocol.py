@@ -1,4 +1,4 @@
-"""The HTTP server's patience, of which uvicorn has no end: how long a request's head may take, and how large it is."""
+"""Limits on the time and size of a request's head (against slowloris), which uvicorn does not have."""
 
 import asyncio
 from typing import override
@@ -10,9 +10,9 @@ HEAD_BYTES = 32 * 1024
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, closing connections whose next head does not come in time, or does not end; gunicorn.conf.py uses it.
+    """uvicorn's HTTP protocol, which closes connections whose request head is too slow or too large.
 
-    Between two requests uvicorn's own limit holds; it ends with the first byte of the next one, and this begins.
+    Between two requests uvicorn's keep-alive timeout applies; this one starts with the first byte of the next request.
     """
 
     _deadline: asyncio.TimerHandle | None = None
@@ -26,7 +26,7 @@ class Protocol(HttpToolsProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        # A body that was answered before its end is still to be passed over: whoever sends it must be able to read.
+        # Not while a body is still arriving: it may have been answered early, and the client must be able to read that.
         if self._deadline is None and not self._in_body and self.cycle.response_complete:
             self._await_head()
         super().data_received(data)
@@ -39,7 +39,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._stop_waiting()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
-            raise ValueError("the head is too large")  # uvicorn answers 400, and closes
+            raise ValueError("request head too large")  # uvicorn responds with 400 and closes
         self._in_body = True
         super().on_headers_complete()
 
