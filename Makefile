@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -65,6 +65,9 @@ migrate: $(ENGINE_READY) ## Migrate the database to the latest schema
 
 revision: $(VENV)/.synced ## Generate a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
+
+rename: ## Rename a copy of this project: NAME=guests
+	python3 scripts/rename.py $(NAME)
 
 # Coverage only makes sense for the whole suite.
 test: $(VENV)/.synced ## Run the tests; ARGS="-k groups" selects some

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from httpx2 import Client
 
-from support.gunicorn import PATIENCE, WORKERS, environment, gunicorn, until
+from support.gunicorn import WORKERS, environment, gunicorn
 from support.people import PASSWORD
+from support.waiting import PATIENCE, wait_until
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
 LIVE = {"method": "GET", "route": "/health/live", "status": "200"}
@@ -29,7 +30,10 @@ def test_totals_cover_all_workers_and_survive_a_killed_one(fresh_database: str) 
             served.kill(min(served.children()))
             served.ask(times=20)
             assert served.value(REQUESTS, **LIVE) == counted + 20 + killed * 20
-            until(lambda: served.value("accounts_database_connections_limit") == WORKERS * 10)  # no more are alive
+            wait_until(
+                "only live workers count",
+                lambda: served.value("accounts_database_connections_limit") == WORKERS * 10,
+            )
 
         [directory] = directories(served.master)
         assert len(list(directory.glob("counter_*"))) == WORKERS + 1  # and the master's: none for each that has ended
