@@ -1,6 +1,5 @@
 """The page "Make it yours": a renamed copy of this project passes the checks and serves."""
 
-import os
 from pathlib import Path
 
 import pytest
