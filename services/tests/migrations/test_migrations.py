@@ -18,6 +18,7 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from accounts.models import Base
 from support.schema import VERSIONS, Alembic, fetch, with_versions_in
+from support.waiting import PATIENCE
 
 BROKEN = """
 from alembic import op
@@ -63,7 +64,7 @@ def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None
 
     all_four = [subprocess.Popen(upgrade, env=os.environ | {"DATABASE_URL": owned_database}) for _ in range(4)]
 
-    assert [each.wait() for each in all_four] == [0] * 4
+    assert [each.wait(PATIENCE) for each in all_four] == [0] * 4
     assert "user" in tables(owned_database)
 
 
