@@ -30,7 +30,7 @@ def has_other_owner(group_id: Any, user_id: uuid.UUID) -> ColumnElement[bool]:
 
 
 async def require_other_owners(db: Session, user: User) -> None:
-    """Lock a user who is to be deactivated or deleted, and all their groups, until the transaction ends.
+    """Lock a user who is to be deactivated or deleted, and all groups of the user, until the transaction ends.
 
     Raises:
         LastOwner: with the groups whose only active owner is the user.

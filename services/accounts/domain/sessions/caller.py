@@ -14,7 +14,7 @@ from sqlalchemy import Select, select
 from accounts.db.engine import ConnectDriver
 from accounts.db.statements import JsonRows
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.sessions import IS_SESSION_OF_CALLER
+from accounts.domain.sessions.live_sessions import IS_SESSION_OF_CALLER
 from accounts.models import User
 from accounts.schemas.identity.users import UserRead
 
