@@ -1,4 +1,4 @@
-"""Groups and who belongs to them: SQLModel entities, the pattern for every further one."""
+"""Groups and memberships: SQLModel entities, and the pattern for new ones."""
 
 import uuid
 from datetime import datetime
@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 
 class Membership(Entity, table=True):
-    """That a user belongs to a group, and as what. Its primary key serves the list of a group's members."""
+    """A user's membership of a group, with the role. The primary key is the index for the list of members by id."""
 
     __table_args__: ClassVar[Any] = (
         Index(None, "user_id", "group_id"),
@@ -57,12 +57,12 @@ class Membership(Entity, table=True):
 
 
 class UserGroup(Timestamps, Entity, table=True):
-    """A named set of users. ``member_count`` is the database's to set: a trigger of ``membership`` counts."""
+    """A named set of users. ``member_count`` is maintained by a trigger on ``membership``; nothing else sets it."""
 
     __tablename__ = "user_group"
     __table_args__: ClassVar[Any] = (
         CheckConstraint("name <> ''", name="name_not_empty"),
-        # For the lists of groups by name, which go through one visibility after the other.
+        # For lists of groups by name, which read each visibility separately.
         Index("ix_user_group_visibility_name_lower_id", "visibility", text("lower(name)"), "id"),
     )
 
@@ -86,8 +86,8 @@ class UserGroup(Timestamps, Entity, table=True):
     )
 
 
-# Two names that differ only in letter case would pass for one another. Only public names are unique: who is refused a
-# name would learn by it of a private group.
+# Ignoring case, because names that differ only in case are confused with one another. Public groups only, because a
+# conflict with a private group would reveal it.
 NAME_INDEX = Index(
     "uq_user_group_public_name_lower",
     func.lower(UserGroup.name),
