@@ -1,4 +1,4 @@
-"""Account enumeration: responses and work are the same whether or not an e-mail address has an account."""
+"""Account enumeration: responses and work are the same whether or not an email address has an account."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Change of e-mail: confirmed from the new address, undone from the previous one."""
+"""Change of email: confirmed from the new address, undone from the previous one."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One-time tokens: for one user, purpose and e-mail address, stored as hashes, consumed by one atomic statement.
+"""One-time tokens: for one user, purpose and email address, stored as hashes, consumed by one atomic statement.
 
 A token is derived from the id of its mail and a secret key. So it is stored nowhere, and a mail that is sent again
 after a failure contains the same token.
@@ -78,7 +78,7 @@ async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> 
 
 
 async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
-    """Send a token to the active user with an e-mail address, unless there is none, or it is verified already.
+    """Send a token to the active user with an email address, unless there is none, or it is verified already.
 
     The token replaces an earlier one for the same purpose. It is one statement in all cases.
     """
@@ -133,7 +133,7 @@ async def activate_token(
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Return the active user of a usable token, and the e-mail address that it was sent to. It stays usable."""
+    """Return the active user of a usable token, and the email address that it was sent to. It stays usable."""
     statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
     return (await db.exec(statement.where(*_usable(token, purpose)))).one_or_none()
 
@@ -147,7 +147,7 @@ async def consume_token(db: Session, token: str, purpose: Purpose) -> tuple[User
 
 
 async def revoke_tokens(db: Session, user: User) -> None:
-    """Delete a user's tokens after a change of the password or the e-mail address.
+    """Delete a user's tokens after a change of the password or the email address.
 
     The one that undoes a change of the address stays: an attacker would change both first.
     """
