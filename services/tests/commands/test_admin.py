@@ -106,7 +106,7 @@ async def test_only_one_of_two_superusers_can_be_deactivated_concurrently(busy_w
 @pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
 @pytest.mark.usefixtures("busy_world")
 async def test_unknown_email_is_reported(main: Main, command: str) -> None:
-    with pytest.raises(SystemExit, match=r"^admin: There is no such user\.$"):
+    with pytest.raises(SystemExit, match=r"^admin: The user does not exist\.$"):
         await main(command, "nobody@example.com")
 
 

@@ -99,7 +99,7 @@ async def test_invalid_arguments_are_refused_before_the_password_prompt(busy_wor
     """pytest fails if standard input is read."""
     guinevere = await busy_world.user("guinevere")
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(guinevere.email.replace("camelot", "CAMELOT"))
     with pytest.raises(SystemExit, match=r"^superuser: email: Input should be an email address$"):
         await main("merlin")
@@ -120,7 +120,7 @@ async def test_user_who_registers_concurrently_is_not_promoted(
     monkeypatch.setattr(superuser, "refuse_taken", not_taken)
     pipe(monkeypatch, PASSWORD.encode())
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(merlin.email)
 
     assert [user.is_superuser for user in await users(busy_world)] == [False]
