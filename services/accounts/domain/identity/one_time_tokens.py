@@ -1,13 +1,6 @@
-"""One-time tokens: for one user, purpose and email address, stored as hashes, consumed by one atomic statement.
+"""One-time tokens: for one user, purpose and email address, stored as hashes, consumed by one atomic statement."""
 
-A token is derived from the id of its mail and a secret key. So it is stored nowhere, and a mail that is sent again
-after a failure contains the same token.
-"""
-
-import hashlib
-import hmac
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
+from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.identity import COLLATION
@@ -55,16 +49,6 @@ STORE = CompiledStatement("""
     WHERE CAST(:supersede AS boolean) OR one_time_token.expires_at <= now()
     RETURNING user_id
 """)
-
-
-def derive_token(key: str, mail_id: uuid.UUID) -> str:
-    """Derive the token of a mail: 256 bits that it takes ``key`` to compute."""
-    return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
-
-
-def hash_token(token: str) -> bytes:
-    """Return the hash that is stored of a token. 256 random bits need neither a salt nor a slow hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
@@ -110,11 +94,6 @@ async def store_token(
         "supersede": supersede,
     }
     return bool(await STORE.run(db, **values))
-
-
-def candidate_tokens(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:
-    """Return the possible tokens of a mail by hash: the key may have been rotated since the mail was enqueued."""
-    return {hash_token(token): token for token in (derive_token(key, mail_id) for key in keys)}
 
 
 async def activate_token(
