@@ -80,8 +80,9 @@ class UserManager:
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
         """Change the fields that are set. ``current`` is the caller's session.
 
-        A new password ends all other sessions of the user, deactivation ends all, and both are notified by mail. Users
-        confirm a new email address of their own before it changes; superusers change another user's at once.
+        A new password ends all other sessions of the user, deactivation ends all. A user is told by mail of a new
+        password or email address and of a change to the superuser flag. A user's own new address has to be confirmed
+        before it changes; superusers change another user's at once.
 
         Raises:
             BadCurrentPassword: for users who change their own password or email address.
