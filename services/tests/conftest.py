@@ -30,9 +30,14 @@ from accounts.settings import Settings, get_settings
 from postgres import throwaway
 from support.people import SCHEMA_OWNER, World
 from support.schema import same_connection
+from support.time_limits import limit_time
 
 TEMPLATE = "accounts"
 CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    limit_time(item)
 
 
 def pytest_configure(config: pytest.Config) -> None:

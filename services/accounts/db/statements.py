@@ -1,12 +1,13 @@
-"""Statements that are compiled once and handed to the driver: for what is called most, and for PostgreSQL's own SQL.
+"""Statements that are compiled once, for what runs most often and for SQL that only PostgreSQL has.
 
-SQLAlchemy would look each up, or compile it anew, and convert its values, for longer than it takes to run.
+Everything else uses the ORM or Core, which look a statement up in a cache (or compile it again, as every ON CONFLICT)
+and convert its values each time. For a short statement that takes longer than running it.
 """
 
 from typing import Any
 
 import asyncpg
-from sqlalchemy import DateTime, Select, Text, cast, func, literal_column, select, text
+from sqlalchemy import DateTime, Row, Select, Text, cast, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm import Session as SyncSession
 
@@ -16,50 +17,53 @@ DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
 class CompiledStatement:
-    """A statement whose parameters are ``bindparam``s, or text that names them as ``:name``.
+    """A statement compiled for asyncpg: Core with ``bindparam``s, or SQL text with parameters as ``:name``.
 
-    Values are the driver's: a UUID, a timedelta, JSON as text. PostgreSQL tells a parameter's type by where it stands.
+    Values and results are those of asyncpg: ``uuid.UUID``, ``timedelta``, lists for arrays, and JSON as text.
+    PostgreSQL infers each parameter's type from its context; where it cannot, the statement says CAST.
     """
 
     def __init__(self, statement: Any) -> None:
         compiled = (text(statement) if isinstance(statement, str) else statement).compile(dialect=DIALECT)
-        self._text = str(compiled)
-        self._values = dict(compiled.params)
-        self._names = tuple(compiled.positiontup or ())
+        state = compiled.construct_expanded_state(compiled.params)
+        self._sql: str = state.statement
+        self._names = tuple(state.positiontup or ())
+        self._literals = {name: value for name, value in state.parameters.items() if value is not None}
 
-    async def fetch(self, connection: asyncpg.Connection, **values: Any) -> list[Any]:
-        """Run it by itself. What is named in ``values`` beyond its parameters is ignored."""
-        rows: list[Any] = await connection.fetch(self._text, *self._arguments(values))
-        return rows
-
-    async def run(self, db: Session, **values: Any) -> list[Any]:
-        """Run it in a session's transaction; nothing is flushed before."""
+    async def run(self, db: Session, **values: Any) -> list[Row[Any]]:
+        """Run in the transaction of ``db``, without flushing it, and return the rows, if the statement has any."""
         return await db.run_sync(self._run, self._arguments(values))
 
-    def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        known = self._values | values
-        return tuple(known[name] for name in self._names)
+    async def fetch(self, connection: asyncpg.Connection, **values: Any) -> list[asyncpg.Record]:
+        """Run on a connection of the driver, as a transaction of its own, and return the rows."""
+        rows: list[asyncpg.Record] = await connection.fetch(self._sql, *self._arguments(values))
+        return rows
 
-    def _run(self, db: SyncSession, arguments: tuple[Any, ...]) -> list[Any]:
-        result = db.connection().exec_driver_sql(self._text, arguments)
+    def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the values in the order of the statement, without those that it does not use. A missing one raises."""
+        values = self._literals | values
+        return tuple(values[name] for name in self._names)
+
+    def _run(self, db: SyncSession, arguments: tuple[Any, ...]) -> list[Row[Any]]:
+        result = db.connection().exec_driver_sql(self._sql, arguments)
         return list(result.all()) if result.returns_rows else []
 
 
-INSTANT = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, as everywhere else; connections are in UTC
+RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # as Pydantic writes it; connections are in UTC
 
 
 class JsonRows(CompiledStatement):
-    """The same for rows to show: each comes as the text of a JSON object, with the columns by their names."""
+    """A query whose rows PostgreSQL writes as JSON objects, with a member for each column."""
 
-    def __init__(self, statement: Select[Any]) -> None:
-        rows = statement.subquery("rows")
-        shown = select(*[_json_column(column) for column in rows.columns]).subquery("shown")
+    def __init__(self, query: Select[Any]) -> None:
+        columns = [_json_column(column) for column in query.subquery("rows").columns]
+        shown = select(*columns).subquery("shown")
         super().__init__(select(cast(func.row_to_json(literal_column("shown")), Text)).select_from(shown))
 
     async def texts(self, connection: asyncpg.Connection, **values: Any) -> list[str]:
-        """Run it, for the texts alone."""
+        """Run as ``fetch`` does, and return the text of each row's object."""
         return [text for (text,) in await self.fetch(connection, **values)]
 
 
 def _json_column(column: Any) -> Any:
-    return func.to_char(column, INSTANT).label(column.key) if isinstance(column.type, DateTime) else column
+    return func.to_char(column, RFC_3339).label(column.key) if isinstance(column.type, DateTime) else column

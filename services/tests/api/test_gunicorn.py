@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +13,8 @@ from httpx2 import Client, TransportError
 
 from support.gunicorn import environment
 from support.people import PASSWORD
+from support.waiting import PATIENCE, wait_until
 
-PATIENCE = 20.0
 MORGANA = "morgana@camelot.example.com"
 # A token, an address that is free and a password that is strong are not to be had by generating any.
 DELIBERATE = "positive_data_acceptance"
@@ -36,14 +35,13 @@ def gunicorn(database: str) -> Iterator[tuple[subprocess.Popen[bytes], Client]]:
 
 
 def wait_until_ready(client: Client) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+    def ready() -> bool:
         try:
-            if client.get("/health/ready").status_code == 200:
-                return
+            return client.get("/health/ready").status_code == 200
         except TransportError:
-            time.sleep(0.1)
-    pytest.fail("gunicorn does not serve")
+            return False
+
+    wait_until("gunicorn is ready", ready)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from accounts.db.errors import is_unavailable, sqlstate
 from accounts.db.session import Session, Sessionmaker, create_sessionmaker, transaction
 from accounts.models import User, UserGroup
 from accounts.settings import Settings
+from support.waiting import eventually
 
 
 async def count(sessionmaker: Sessionmaker) -> int:
@@ -65,8 +66,7 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_us
         async with DriverConnection(engine) as closed:
             pid = closed.get_server_pid()
         await other.execute("SELECT pg_terminate_backend($1)", pid)
-        while not closed.is_closed():  # noqa: ASYNC110  # the loop tells nobody
-            await asyncio.sleep(0)
+        await eventually("the driver notices that the server closed the connection", closed.is_closed)
 
         async with DriverConnection(engine) as fresh:
             assert await fresh.fetchval("SELECT pg_backend_pid()") != pid

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from signal import SIGINT, SIGQUIT, Signals
 
 from faults.clients import Clients
-from faults.stack import PATIENCE, POLL, Stack
+from faults.stack import Stack
+from support.waiting import eventually
 
 Fault = Callable[[Stack, Clients], Awaitable[float]]
 BUSY = (
@@ -158,10 +159,11 @@ async def hung_up(stack: Stack, clients: Clients) -> float:
                 each.cancel()
             await asyncio.wait(requests)
     await holder.close()
-    async with asyncio.timeout(PATIENCE):
-        # Else a connection is out of the pool, or a transaction open, for nobody.
-        while await stack.fetch(BUSY):  # noqa: ASYNC110  # PostgreSQL tells nobody
-            await asyncio.sleep(POLL)
+
+    async def all_idle() -> bool:
+        return not await stack.fetch(BUSY)
+
+    await eventually("no cancelled request keeps a connection or a transaction", all_idle)
     return await clients.recovered()
 
 

@@ -17,9 +17,8 @@ from accounts.migrations.roles import ROLE
 from benchmarks.servers import environment, free_port
 from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
+from support.waiting import PATIENCE, POLL
 
-PATIENCE = 60.0  # until something begins; how busy the machine is decides about no test
-POLL = 0.05
 STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 WORKERS = 2
 POOL = 8

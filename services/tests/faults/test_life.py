@@ -3,13 +3,13 @@
 import asyncio
 import os
 from asyncio import StreamWriter
-from collections.abc import Awaitable, Callable
 from signal import SIGKILL
 
 from benchmarks import procfs
 from faults.clients import Clients
 from faults.run import BOUND
-from faults.stack import PATIENCE, POLL, Api, Stack, stack
+from faults.stack import Api, Stack, stack
+from support.waiting import POLL, eventually
 
 LOGINS = 8
 IDLE = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -35,9 +35,9 @@ async def stops_behind_people(url: str) -> None:
         async with holder.transaction():
             await holder.execute("LOCK TABLE user_session IN SHARE MODE")  # nobody begins a session meanwhile
             logins = [asyncio.create_task(clients.note(clients.login)) for _ in range(LOGINS)]
-            await until(lambda: all_wait(made))
+            await eventually("all sign-ins wait for a lock", lambda: all_wait(made))
             stopping = asyncio.create_task(made.api.stop())
-            await until(lambda: refuses(made.api))
+            await eventually("the API refuses connections", lambda: refuses(made.api))
         await holder.close()
 
         assert await asyncio.gather(*logins) == ["200"] * LOGINS
@@ -86,12 +86,6 @@ async def opened(api: Api, request: bytes) -> StreamWriter:
     _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(request)
     return writer
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await true():  # noqa: ASYNC110  # another process is asked
-            await asyncio.sleep(POLL)
 
 
 async def all_wait(made: Stack) -> bool:

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from sqlmodel import col, func, select
 
 from accounts.db.session import transaction
-from accounts.domain.identity.users import UserManager
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.identity.users import SuperuserUpdate
 from support.people import SCHEMA_OWNER, World
+from support.waiting import eventually
 
 ROUNDS = 10
 
@@ -76,7 +76,7 @@ async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> 
             court.client.patch, member(group, court.guinevere), json={"role": "admin"}, headers=court.as_arthur
         )
         first = asyncio.create_task(change())
-        await waiting(court.world)
+        await lock_wait(court.world)
         await stranger.exec(select(User).where(col(User.id) == court.guinevere.id).with_for_update())
 
     assert ((await first).status_code, (await first).headers["Retry-After"]) == (503, "2")
@@ -192,26 +192,29 @@ async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> Non
     """The other's transaction is under way, so that the request that makes the group has to wait for it."""
     user, headers = await court.extra()
     async with transaction(court.world.sessionmaker) as db:
-        manager = UserManager(db, court.world.passwords, court.world.key)
-        found = await manager.by_id(user.id)
+        manager = court.world.users(db)
+        found = await manager.get(user.id)
         if act == "deactivated":
             await manager.update(SuperuserUpdate(is_active=False), found)
         else:
             await manager.delete(found)
         making = asyncio.ensure_future(court.client.post("/user-groups", json={"name": "Mine"}, headers=headers))
-        await waiting(court.world)
+        await lock_wait(court.world)
     answer = await making
 
     assert (answer.status_code, answer.json()["detail"]) == (404, "USER_NOT_FOUND")
 
 
-async def waiting(world: World) -> None:
-    """Return when somebody waits for a lock in this database; other tests have theirs."""
-    async with transaction(world.sessionmaker) as db:
-        connection = await db.connection()
-        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        while not (await connection.exec_driver_sql(query)).scalar():  # noqa: ASYNC110  # PostgreSQL tells nobody
-            await asyncio.sleep(0)  # lets it come so far
+async def lock_wait(world: World) -> None:
+    """Return when a connection to this test's database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+    async def waits() -> bool:
+        # A new transaction for each look: PostgreSQL shows one transaction the same list of connections throughout.
+        async with transaction(world.sessionmaker) as db:
+            return bool((await (await db.connection()).exec_driver_sql(query)).scalar())
+
+    await eventually("a request waits for a lock", waits)
 
 
 async def test_two_are_deleted_while_their_roles_change(court: Court) -> None:

@@ -108,7 +108,7 @@ async def test_what_happens_is_recorded_without_addresses_and_tokens(
     kays_own = [(each["action"], each["actor_id"]) for each in reversed(events) if each["user_id"] == kays]
     assert kays_own == [
         (action, kays)
-        for action in ("user.created", "membership.created", "invitation.accepted", "user.changed")
+        for action in ("user.created", "membership.created", "invitation.accepted")
     ]  # fmt: skip
     assert all(
         (each["group_id"], each["detail"]) == (table.group.id, {"role": "member"})

@@ -18,6 +18,7 @@ from sqlmodel.sql.sqltypes import AutoString, UTCDateTime
 
 from accounts.models import Base
 from support.schema import VERSIONS, Alembic, fetch, with_versions_in
+from support.waiting import PATIENCE
 
 BROKEN = """
 from alembic import op
@@ -63,7 +64,7 @@ def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None
 
     all_four = [subprocess.Popen(upgrade, env=os.environ | {"DATABASE_URL": owned_database}) for _ in range(4)]
 
-    assert [each.wait() for each in all_four] == [0] * 4
+    assert [each.wait(PATIENCE) for each in all_four] == [0] * 4
     assert "user" in tables(owned_database)
 
 
@@ -94,7 +95,7 @@ def test_gives_up_behind_a_lock(owned_database: str, alembic: Alembic) -> None:
 
 def test_writes_the_types_of_libraries_as_plain_ones(alembic: Alembic, tmp_path: Path) -> None:
     columns = [Column("a", AutoString(20)), Column("b", UTCDateTime), Column("c", GUID), Column("d", AutoString)]
-    table = Table("badge", Base.metadata, *columns)
+    table = Table("sword", Base.metadata, *columns)
     try:
         path = alembic(
             "revision", autogenerate=True, version_path=str(tmp_path), config=with_versions_in(tmp_path)

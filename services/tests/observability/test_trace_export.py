@@ -15,6 +15,7 @@ from accounts.settings import Settings
 from benchmarks.servers import free_port
 from support.gunicorn import gunicorn
 from support.otlp import collecting, traced
+from support.waiting import PATIENCE
 
 OFF = "import sys; from accounts.api.app import create_app; create_app(); print(*sys.modules)"
 
@@ -50,7 +51,7 @@ def test_each_worker_sends_its_own(fresh_database: str) -> None:
         with gunicorn(fresh_database, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as served:
             served.ask("/user-groups", times=10)
             served.master.terminate()
-            assert served.master.wait(20) == 0
+            assert served.master.wait(PATIENCE) == 0
 
         assert len({span.trace_id for span in collector.named("GET /user-groups")}) == 10
 

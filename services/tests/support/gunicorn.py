@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.settings import get_settings
 from benchmarks.servers import free_port
+from support.waiting import wait_until
 
-PATIENCE = 20.0
 WORKERS = 2
 
 
@@ -50,19 +49,14 @@ class Served(NamedTuple):
     def kill(self, worker: int) -> None:
         """End a worker, and wait for the one that takes its place."""
         os.kill(worker, signal.SIGKILL)
-        until(lambda: worker not in self.children() and len(self.children()) == WORKERS + 1)
+        wait_until(
+            "another worker takes the place", lambda: worker not in self.children() and len(self.children()) == WORKERS
+        )
 
     def children(self) -> set[int]:
         """List what the master has forked."""
         path = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
         return set(map(int, path.read_text().split()))
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it does not become true"
-        time.sleep(0.1)
 
 
 def environment(database: str, **more: str) -> dict[str, str]:
@@ -82,8 +76,8 @@ def gunicorn(database: str, **more: str) -> Iterator[Served]:
     ):
         served = Served(master, f"http://127.0.0.1:{variables['API_PORT']}", metrics)
         try:
-            until(lambda: answers(served.api))
-            until(lambda: len(served.children()) == WORKERS + 1)
+            wait_until("gunicorn answers", lambda: answers(served.api))
+            wait_until("all workers run", lambda: len(served.children()) == WORKERS)
             yield served
         finally:
             master.terminate()

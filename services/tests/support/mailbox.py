@@ -10,6 +10,8 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from support.waiting import eventually
+
 
 class Mailbox:
     """Takes mail, each in so many ``seconds``, or gives ``replies`` first."""
@@ -25,6 +27,10 @@ class Mailbox:
         await asyncio.sleep(self.seconds)
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
+
+    async def received(self, number: int) -> None:
+        """Wait for so many messages."""
+        await eventually(f"{number} messages have arrived", lambda: len(self.messages) >= number)
 
     def ids(self) -> Counter[str]:
         """How often each mail has come, by what its Message-ID begins with."""

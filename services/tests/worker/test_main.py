@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from accounts.settings import Settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker.worker import CONNECTIONS
 from benchmarks.servers import free_port
-
-PATIENCE = 20.0
+from support.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,14 +28,18 @@ def test_has_metrics_of_its_own(settings: Settings) -> None:
     found: list[str] = []
 
     def scrape() -> None:
-        deadline = time.monotonic() + PATIENCE
-        with Client(base_url=f"http://127.0.0.1:{settings.metrics_port}") as client:
-            while not found and time.monotonic() < deadline:
-                try:
-                    found.append(client.get("/metrics").text)
-                except TransportError:
-                    time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            with Client(base_url=f"http://127.0.0.1:{settings.metrics_port}") as client:
+                wait_until("the worker serves metrics", lambda: answers(client))
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def answers(client: Client) -> bool:
+        try:
+            found.append(client.get("/metrics").text)
+        except TransportError:
+            return False
+        return True
 
     threading.Thread(target=scrape).start()
     process_of_worker.main()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from email.message import EmailMessage
 from pathlib import Path
@@ -34,14 +34,7 @@ from faults.proxy import Proxy
 from postgres import throwaway
 from support.mailbox import Mailbox, server
 from support.people import SCHEMA_OWNER, World
-
-PATIENCE = 30.0
-
-
-async def until(true: Callable[[], Awaitable[bool]], seconds: float = PATIENCE) -> None:
-    async with asyncio.timeout(seconds):
-        while not await true():  # noqa: ASYNC110  # in another process
-            await asyncio.sleep(0.05)
+from support.waiting import PATIENCE, eventually
 
 
 class Posts:
@@ -62,8 +55,13 @@ class Posts:
         async with transaction(self.sessionmaker) as db:
             return len((await db.exec(select(OutboxMail))).all())
 
-    async def none_left(self) -> bool:
-        return await self.left() == 0
+    async def all_sent(self) -> None:
+        """Wait until the queue is empty."""
+
+        async def empty() -> bool:
+            return await self.left() == 0
+
+        await eventually("the mail queue is empty", empty)
 
     async def due(self) -> None:
         """Let the time pass that a mail belongs to whoever has taken it."""
@@ -96,17 +94,18 @@ def names(folder: Path) -> list[str]:
 
 
 async def test_a_commit_wakes_it_and_stopping_ends_it(
-    fresh_settings: Settings, fresh_database: str, tmp_path: Path
+    fresh_settings: Settings, fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker_module, "POLL_SECONDS", 3600)  # polling alone would find the mail too late
     async with posting(fresh_database) as posts:
         worker = Worker(fresh_settings, Folder(tmp_path))
         running = asyncio.create_task(worker.run())
-        await asyncio.sleep(0.5)  # it has found nothing, and would look again in ten seconds
+        await asyncio.sleep(0.5)  # until it has found nothing and waits
 
         await posts.post(1)
-        await until(posts.none_left, 5)
+        await posts.all_sent()
         worker.stop()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, PATIENCE)
 
     assert len(names(tmp_path)) == 1
 
@@ -123,9 +122,9 @@ async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
                 1 / 0  # noqa: B018  # what goes wrong
 
         await posts.post(1)
-        await until(posts.none_left, 5)
+        await posts.all_sent()
         worker.stop()
-        await running
+        await asyncio.wait_for(running, PATIENCE)
 
     assert ["knight0" in each for each in names(tmp_path)] == [True]
 
@@ -175,7 +174,7 @@ async def test_two_share_an_outbox_and_nothing_comes_twice(owned_database: str) 
     async with server(mailbox) as port, posting(owned_database) as posts:
         sent = await posts.post(40)
         with process(owned_database, port), process(owned_database, port):
-            await until(posts.none_left)
+            await posts.all_sent()
 
     assert mailbox.ids() == Counter(sent)
 
@@ -187,22 +186,15 @@ async def test_killed_at_any_instant_it_loses_nothing(owned_database: str) -> No
         for _ in range(3):
             before = len(mailbox.messages)
             with process(owned_database, port) as worker:
-                await until(more_than(mailbox, before + 3))
+                await mailbox.received(before + 4)
                 worker.kill()
             await posts.due()
         with process(owned_database, port):
-            await until(posts.none_left)
+            await posts.all_sent()
 
     ids = mailbox.ids()
     assert ids.keys() == sent
     assert ids.total() - len(sent) <= 3 * 4  # those that it had sent and not ended, of four at once
-
-
-def more_than(mailbox: Mailbox, number: int) -> Callable[[], Awaitable[bool]]:
-    async def come() -> bool:
-        return len(mailbox.messages) > number
-
-    return come
 
 
 async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None:
@@ -219,14 +211,14 @@ async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None
                 await asyncio.sleep(1.5)
                 assert (await posts.left(), worker.poll()) == (20, None)
                 async with server(mailbox, port):
-                    await until(more_than(mailbox, 3))
+                    await mailbox.received(4)
                     await asyncio.to_thread(cluster.stop, signal.SIGQUIT)  # without a checkpoint, as in a crash
                     await asyncio.to_thread(cluster.start)
                     sent |= await posts.post(5)
                     await posts.due()
-                    await until(posts.none_left)
+                    await posts.all_sent()
                     worker.terminate()
-                    assert await asyncio.to_thread(worker.wait, 10) == 0
+                    assert await asyncio.to_thread(worker.wait, PATIENCE) == 0
 
     ids = mailbox.ids()
     assert ids.keys() == sent
@@ -243,13 +235,13 @@ async def test_a_black_hole_ends_neither_its_work_nor_its_stopping(
         worker = Worker(settings, Folder(tmp_path))
         running = asyncio.create_task(worker.run())
         await posts.post(1)
-        await until(posts.none_left)
+        await posts.all_sent()
 
         proxy.swallow()
         await posts.post(1)
         await asyncio.sleep(1)
         proxy.heal()
-        await until(posts.none_left)
+        await posts.all_sent()
 
         proxy.swallow()
         worker.stop()
@@ -274,6 +266,6 @@ async def test_prunes(busy_world: World, owned_database: str, fresh_settings: Se
     async def pruned() -> bool:
         return not await busy_world.mails()
 
-    await until(pruned, 5)
+    await eventually("old mail is deleted", pruned)
     worker.stop()
-    await running
+    await asyncio.wait_for(running, PATIENCE)

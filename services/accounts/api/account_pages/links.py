@@ -6,10 +6,9 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
-from accounts.api.dependencies import UserManagerDep
+from accounts.api.dependencies import EmailChangeDep, PasswordResetDep, VerificationDep
 from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.models import Purpose
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, TokenInput
 
 router = APIRouter(prefix=PATH)
@@ -56,38 +55,38 @@ async def done_page(request: Request, what: str) -> Response:
 
 
 @router.post("/verify", dependencies=[limit_by_client(Attempt.VERIFY)])
-async def verify(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+async def verify(form: Annotated[TokenInput, Form()], verification: VerificationDep) -> Response:
     """Mark the address as verified."""
-    await users.verify(form.token)
+    await verification.verify(form.token)
     return redirect("/done/verified")
 
 
 @router.post("/confirm-email", dependencies=[limit_by_client(Attempt.VERIFY)])
-async def confirm_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+async def confirm_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDep) -> Response:
     """Change the address."""
-    await users.confirm_email(form.token)
+    await changes.confirm(form.token)
     return redirect("/done/email-confirmed")
 
 
 @router.post("/undo-email", dependencies=[limit_by_client(Attempt.VERIFY)])
-async def undo_email(form: Annotated[TokenInput, Form()], users: UserManagerDep) -> Response:
+async def undo_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDep) -> Response:
     """Change the address back."""
-    await users.undo_email(form.token)
+    await changes.undo(form.token)
     return redirect("/done/email-undone")
 
 
 @router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD, EmailForm)])
-async def forgot_password(body: EmailForm, users: UserManagerDep) -> Response:
+async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response:
     """Mail a link, if somebody has the address; the next page is the same."""
-    await users.request(Purpose.RESET, body.email)
+    await resets.request(body.email)
     return redirect("/done/sent")
 
 
 @router.post("/reset-password", dependencies=[limit_by_client(Attempt.RESET_PASSWORD)])
 async def reset_password(
-    form: Annotated[PasswordResetInput, Form()], users: UserManagerDep, reset_attempts: ResetAttemptsDep
+    form: Annotated[PasswordResetInput, Form()], resets: PasswordResetDep, reset_attempts: ResetAttemptsDep
 ) -> Response:
     """Set a new password."""
-    user = await users.reset_password(form.token, form.password)
+    user = await resets.reset(form.token, form.password)
     await reset_attempts(user.email)
     return redirect("/done/reset")

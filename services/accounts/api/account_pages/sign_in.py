@@ -9,11 +9,9 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
-from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
-from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.domain.sessions.user_agent import describe_user_agent
-from accounts.models import Purpose
 from accounts.schemas.fields import OpaqueToken
 
 router = APIRouter(prefix=PATH)
@@ -41,12 +39,12 @@ async def sign_in_page(request: Request, viewer: Viewer) -> Response:
 @router.post("/sign-in")
 async def sign_in(
     form: LoginFormDep,
-    users: UserManagerDep,
+    manager: SignInDep,
     strategy: CookieStrategyDep,
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Begin a session, and go on with the invitation, if there is one."""
-    answer = await cookie.login(strategy, await users.sign_in(form))
+    answer = await cookie.login(strategy, await manager.sign_in(form.username, form.password))
     return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
@@ -72,19 +70,20 @@ async def end_sessions(
     user: CurrentUser,
     current: CurrentSession,
     sessions: SessionManagerDep,
-    db: DbDep,
 ) -> Response:
     """End one session, or all others."""
     if form.others:
-        await revoke_sessions(db, user, current.id)
+        await sessions.revoke_all(user, keep=current)
     elif form.session:
-        await sessions.end(user, form.session)
+        await sessions.revoke(user, form.session)
     return redirect("/sessions")
 
 
 @router.post("/request-verify")
-async def request_verify(user: CurrentUser, users: UserManagerDep, check_limit: VerificationLimitDep) -> Response:
+async def request_verify(
+    user: CurrentUser, verification: VerificationDep, check_limit: VerificationLimitDep
+) -> Response:
     """Mail the token once more that verifies one's address."""
     await check_limit(user.email)
-    await users.request(Purpose.VERIFY, user.email)
+    await verification.request(user.email)
     return redirect("/done/sent")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
-from accounts.api.dependencies import AnswerManagerDep, UserManagerDep
+from accounts.api.dependencies import AnswerManagerDep, RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
@@ -30,9 +30,9 @@ async def register_page(request: Request) -> Response:
 
 
 @router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, RegistrationForm)])
-async def register(body: RegistrationForm, users: UserManagerDep) -> Response:
+async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
     """Make an account; the next page is the same whoever has the address."""
-    await users.register(body)
+    await registration.register(body)
     return redirect("/done/joined" if body.invitation else "/done/registered")
 
 

@@ -12,9 +12,9 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups import members
 from accounts.domain.groups.access import lock_user
 from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID, IS_OPEN
@@ -72,10 +72,10 @@ class AnswerManager:
 
         """
         user = await lock_user(self.db, user)
-        group = await self._join(user, (col(Invitation.id) == invitation_id, *_addressed_to(user)))
-        if group is None:
+        group_id = await self._join(user, (col(Invitation.id) == invitation_id, *_addressed_to(user)))
+        if group_id is None:
             raise errors.InvitationNotFound
-        return group
+        return await GroupManager(self.db).get(group_id, user)
 
     async def accept_token(self, token: str, user: User) -> GroupRead:
         """Become a member by the token of an invitation, which also proves the address that it was sent to.
@@ -88,11 +88,21 @@ class AnswerManager:
         """
         user = await lock_user(self.db, user)
         await self.require(token, user.email)
-        group = await self._join(user, _with(token))
-        if group is None:
+        group_id = await self._join(user, _with(token))
+        if group_id is None:
             raise errors.InvitationBadToken
-        await UserAdapter(self.db, User).update(user, {"is_verified": True})
-        return group
+        await UserAdapter(self.db).update(user, {"is_verified": True})
+        return await GroupManager(self.db).get(group_id, user)
+
+    async def accept_as_new_user(self, token: str, user: User) -> None:
+        """Accept with a token that ``require`` has checked, for a user whom this transaction has created.
+
+        Raises:
+            InvitationBadToken: the invitation has ended meanwhile.
+
+        """
+        if not await self._join(user, _with(token)):
+            raise errors.InvitationBadToken
 
     async def decline(self, invitation_id: int, user: User) -> None:
         """End an invitation of the user's verified address.
@@ -114,17 +124,17 @@ class AnswerManager:
         if not await self._decline(_with(token)):
             raise errors.InvitationBadToken
 
-    async def _join(self, user: User, its: Conditions) -> GroupRead | None:
-        """Make of an invitation a membership, for a locked user; None if there is no such open invitation."""
+    async def _join(self, user: User, its: Conditions) -> int | None:
+        """Turn an invitation into a membership of a locked user; return the group's id, or None without invitation."""
         into = col(UserGroup.id).in_(select(Invitation.group_id).where(*its))
         await self.db.exec(select(UserGroup.id).where(into).with_for_update(key_share=True))
         ended = await self._end(its)
         if ended is None:
             return None
         group_id, role = ended
-        await members.add_member(self.db, group_id, user.id, role)
+        await add_member(self.db, group_id, user.id, role)
         await record(self.db, Action.INVITATION_ACCEPTED, user_id=user.id, group_id=group_id, role=role)
-        return await GroupManager(self.db).get(group_id, user)
+        return group_id
 
     async def _decline(self, its: Conditions, user: User | None = None) -> bool:
         ended = await self._end(its)

@@ -22,7 +22,7 @@ from accounts.domain.groups import member_export
 from accounts.domain.groups.access import get_access
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations import member_import
-from accounts.domain.invitations.import_file import ImportFile
+from accounts.domain.invitations.import_file import parse_import
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.csv_injection import escape_formula
 from accounts.schemas.member_files import ExportFormat, ImportRead, MemberExport
@@ -134,8 +134,8 @@ async def import_members(
     await db.release_connection()
     _require_csv(request)
     try:
-        file = await ImportFile().read(request.stream())
+        rows = await parse_import(await request.body())
     except ClientDisconnect:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client is gone
     key = request.state.settings.secret_keys[0]
-    return await member_import.import_members(db, group_id, user, file, key, dry_run=dry_run)
+    return await member_import.import_members(db, group_id, user, rows, key, dry_run=dry_run)

@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter
 
-from accounts.api.authentication import CurrentUser
+from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import MemberManagerDep
-from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
+from accounts.api.fast_routes import fast_get, fast_reader, parse_path, parse_query
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
@@ -17,23 +18,30 @@ from accounts.domain.groups import member_list
 from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
-reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"], route_class=ReadRoute)
+reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 OWNER_ERRORS = (errors.LastOwner, errors.UserInactive)
+GROUP_ID = TypeAdapter[int](GroupId)
 
 
-@reads.get(
+def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[MemberQuery, Query()]) -> None:
+    """Document the parameters of ``list_members``."""
+
+
+@fast_get(
+    reads,
     "/users",
+    list_members_parameters,
     summary="List a group's members",
     response_model=list[MemberRead],
-    openapi_extra=SECURITY,
     response_model_exclude_none=True,
     responses=LINK_HEADER | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )
-async def list_members(
-    group_id: GroupId, request: Request, reading: ReadingDep, query: Annotated[MemberQuery, Query()]
-) -> Response:
+async def list_members(request: Request) -> Response:
     """List the members of a group that you may see. Emails are shown to members of the group and superusers only."""
-    return json_page(request, await member_list.list_members(reading, group_id, query))
+    group_id = parse_path(request, "group_id", GROUP_ID)
+    query = parse_query(request, MemberQuery)
+    page = await member_list.list_members(await fast_reader(request), group_id, query)
+    return json_page(request, page)
 
 
 @router.put(

@@ -7,7 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import (
+    EmailChangeDep,
+    PasswordResetDep,
+    RegistrationDep,
+    SessionManagerDep,
+    SignInDep,
+    VerificationDep,
+)
 from accounts.api.openapi import AUTHENTICATED, NO_BODY, problems
 from accounts.api.rate_limits import (
     RATE_LIMITED,
@@ -19,7 +26,7 @@ from accounts.api.rate_limits import (
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
-from accounts.models import Purpose, User
+from accounts.models import User
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, RefreshForm, TokenInput, TokenRead
 from accounts.schemas.identity.users import RegistrationCreate, UserRead
 
@@ -32,14 +39,14 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     responses=problems(errors.LoginBadCredentials, errors.Busy, *RATE_LIMITED),
 )
 async def login(
-    form: LoginFormDep, users: UserManagerDep, strategy: BearerStrategyDep, request: Request, response: Response
+    form: LoginFormDep, sign_in: SignInDep, strategy: BearerStrategyDep, request: Request, response: Response
 ) -> TokenRead:
     """Exchange an email and a password for an access token and a refresh token.
 
     The form is OAuth 2.0's password grant: `username` is the email. Send the access token with later requests as
     `Authorization: Bearer …`. When it expires, use the refresh token at `/auth/jwt/refresh`.
     """
-    user = await users.sign_in(form)
+    user = await sign_in.sign_in(form.username, form.password)
     return token_response(request, response, user.id, await strategy.start(user))
 
 
@@ -79,7 +86,7 @@ def token_response(request: Request, response: Response, user_id: uuid.UUID, tok
 )
 async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
     """End the current session. Its tokens stop working at once."""
-    await sessions.end(user, current.id)
+    await sessions.revoke(user, current.id)
 
 
 @router.post(
@@ -96,14 +103,14 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
         *RATE_LIMITED,
     ),
 )
-async def register(body: RegistrationCreate, users: UserManagerDep) -> User:
+async def register(body: RegistrationCreate, registration: RegistrationDep) -> User:
     """Create an account, and send a token that verifies the email.
 
     Passwords must be long enough and not among the common ones; there are no rules on their characters. With the token
     of an invitation, the email is verified at once and the user joins the group. If the email has an account already,
     the response looks the same, with a random id, and the owner is notified by mail.
     """
-    return await users.register(body)
+    return await registration.register(body)
 
 
 @router.post(
@@ -113,9 +120,9 @@ async def register(body: RegistrationCreate, users: UserManagerDep) -> User:
     dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)],
     responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
-async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
+async def forgot_password(body: EmailInput, resets: PasswordResetDep) -> None:
     """Send a reset token if an active user has this email. The response is always the same."""
-    await users.request(Purpose.RESET, body.email)
+    await resets.request(body.email)
 
 
 @router.post(
@@ -125,9 +132,9 @@ async def forgot_password(body: EmailInput, users: UserManagerDep) -> None:
     responses={HTTPStatus.OK: NO_BODY}
     | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *RATE_LIMITED),
 )
-async def reset_password(body: PasswordResetInput, users: UserManagerDep, reset_attempts: ResetAttemptsDep) -> None:
+async def reset_password(body: PasswordResetInput, resets: PasswordResetDep, reset_attempts: ResetAttemptsDep) -> None:
     """Set a new password with a reset token, and end all sessions. A refused password leaves the token valid."""
-    user = await users.reset_password(body.token, body.password)
+    user = await resets.reset(body.token, body.password)
     await reset_attempts(user.email)
 
 
@@ -138,9 +145,9 @@ async def reset_password(body: PasswordResetInput, users: UserManagerDep, reset_
     dependencies=[limit_by_email(Attempt.REQUEST_VERIFY)],
     responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
-async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
+async def request_verify_token(body: EmailInput, verification: VerificationDep) -> None:
     """Send a verification token if an active, unverified user has this email. The response is always the same."""
-    await users.request(Purpose.VERIFY, body.email)
+    await verification.request(body.email)
 
 
 @router.post(
@@ -150,9 +157,9 @@ async def request_verify_token(body: EmailInput, users: UserManagerDep) -> None:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.VerifyUserBadToken, *RATE_LIMITED),
 )
-async def verify(body: TokenInput, users: UserManagerDep) -> User:
+async def verify(body: TokenInput, verification: VerificationDep) -> User:
     """Mark the email as verified with a verification token."""
-    return await users.verify(body.token)
+    return await verification.verify(body.token)
 
 
 @router.post(
@@ -162,12 +169,12 @@ async def verify(body: TokenInput, users: UserManagerDep) -> User:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
-async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
+async def confirm_email(body: TokenInput, changes: EmailChangeDep) -> User:
     """Change the email with the token that was sent to the new one, and end all sessions.
 
     The previous email is notified. The token in that mail undoes the change within a week.
     """
-    return await users.confirm_email(body.token)
+    return await changes.confirm(body.token)
 
 
 @router.post(
@@ -177,6 +184,6 @@ async def confirm_email(body: TokenInput, users: UserManagerDep) -> User:
     dependencies=[limit_by_client(Attempt.VERIFY)],
     responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
-async def undo_email(body: TokenInput, users: UserManagerDep) -> User:
+async def undo_email(body: TokenInput, changes: EmailChangeDep) -> User:
     """Restore the previous email with the token that was sent to it, end all sessions, and send a reset token."""
-    return await users.undo_email(body.token)
+    return await changes.undo(body.token)

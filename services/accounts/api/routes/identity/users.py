@@ -3,13 +3,13 @@
 import uuid
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
-from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
+from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
 from accounts.api.rate_limits import RATE_LIMITED, EmailChangeLimitDep, PasswordLimitDep
 from accounts.domain import errors
@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.schemas.identity.users import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
-reads = APIRouter(tags=["users"], route_class=ReadRoute)
+reads = APIRouter(tags=["users"])
 REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
 CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *REAUTHENTICATION)
 
@@ -35,16 +35,21 @@ async def authenticated_route(user: CurrentUser) -> Greeting:
     return Greeting(message=f"Hello {user.email}!")
 
 
-@reads.get(
+def read_me_parameters(user: CurrentUser) -> None:
+    """Document the parameters of ``read_me``."""
+
+
+@fast_get(
+    reads,
     "/users/me",
+    read_me_parameters,
     summary="Get the current user",
     response_model=UserRead,
-    openapi_extra=SECURITY,
     responses=problems(*AUTHENTICATED),
 )
-async def read_me(reading: ReadingDep) -> Response:
+async def read_me(request: Request) -> Response:
     """Return the current user."""
-    if (user := await read_current_user(reading)) is None:
+    if (user := await read_current_user(await fast_reader(request))) is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED)
     return Response(user, media_type="application/json")
 
@@ -106,7 +111,7 @@ async def delete_me(
 )
 async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
     """Return any user. Requires a superuser."""
-    return await users.by_id(user_id)
+    return await users.get(user_id)
 
 
 @router.patch(
@@ -132,7 +137,7 @@ async def update_user(
     await check_password_limit(user, user_update.current_password)
     if user_update.email is not None:
         await check_email_limit(user_update.email)
-    return await users.update(user_update, await users.by_id(user_id), current)
+    return await users.update(user_update, await users.get(user_id), current)
 
 
 @router.delete(
@@ -146,4 +151,4 @@ async def update_user(
 )
 async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
     """Delete any user, like `DELETE /users/me`. Requires a superuser; for your own account, also a recent sign-in."""
-    await users.delete(await users.by_id(user_id), current=current)
+    await users.delete(await users.get(user_id), current=current)

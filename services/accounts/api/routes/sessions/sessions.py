@@ -6,11 +6,10 @@ from http import HTTPStatus
 from fastapi import APIRouter, Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
-from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import SessionManagerDep, SignInDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep
 from accounts.domain import errors
-from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.schemas.sessions import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
@@ -24,12 +23,12 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     response_class=Response,
     responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *RATE_LIMITED),
 )
-async def cookie_login(form: LoginFormDep, users: UserManagerDep, strategy: CookieStrategyDep) -> Response:
+async def cookie_login(form: LoginFormDep, sign_in: SignInDep, strategy: CookieStrategyDep) -> Response:
     """Exchange an email and a password for a cookie that scripts cannot read.
 
     Requests from pages of other sites are refused: they can neither sign users in nor use the cookie.
     """
-    response = await cookie.login(strategy, await users.sign_in(form))
+    response = await cookie.login(strategy, await sign_in.sign_in(form.username, form.password))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -61,9 +60,9 @@ async def list_sessions(user: CurrentUser, current: CurrentSession, sessions: Se
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED),
 )
-async def end_other_sessions(user: CurrentUser, current: CurrentSession, db: DbDep) -> None:
+async def end_other_sessions(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
     """End all of your sessions except the current one."""
-    await revoke_sessions(db, user, current.id)
+    await sessions.revoke_all(user, keep=current)
 
 
 @router.delete(
@@ -74,4 +73,4 @@ async def end_other_sessions(user: CurrentUser, current: CurrentSession, db: DbD
 )
 async def end_session(session_id: uuid.UUID, user: CurrentUser, sessions: SessionManagerDep) -> None:
     """End one of your sessions, on any device."""
-    await sessions.end(user, session_id)
+    await sessions.revoke(user, session_id)

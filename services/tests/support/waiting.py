@@ -1,0 +1,37 @@
+"""Waiting for what another task or process does: every wait ends, and its failure says what did not happen."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+
+PATIENCE = 60.0  # seconds; far more than any wait needs, because a busy machine must not fail a test
+POLL = 0.05
+
+
+def wait_until(what: str, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    """Poll ``condition`` until it is true.
+
+    Raises:
+        TimeoutError: it is still false after ``seconds``; the message names ``what``.
+
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still waiting after {seconds:g} s: {what}")
+        time.sleep(POLL)
+
+
+async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]], seconds: float = PATIENCE) -> None:
+    """Poll ``condition``, which may be asynchronous, until it is true, while other tasks go on.
+
+    Raises:
+        TimeoutError: it is still false after ``seconds``; the message names ``what``.
+
+    """
+    deadline = time.monotonic() + seconds
+    while not (await result if isawaitable(result := condition()) else result):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still waiting after {seconds:g} s: {what}")
+        await asyncio.sleep(POLL)
