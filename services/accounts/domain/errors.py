@@ -52,7 +52,7 @@ class UpdateUserInvalidPassword(Refusal):
 
 
 class ResetPasswordBadToken(Refusal):
-    """The token is unknown, used, superseded or expired."""
+    """The token is unknown, used, replaced by a newer one, or expired."""
 
     code = "RESET_PASSWORD_BAD_TOKEN"
 
@@ -76,7 +76,7 @@ class ConfirmEmailBadToken(Refusal):
 
 
 class UndoEmailBadToken(Refusal):
-    """The token is unknown, used or expired."""
+    """The token is unknown, used, or expired."""
 
     code = "UNDO_EMAIL_BAD_TOKEN"
 
@@ -172,7 +172,7 @@ class InvitationNotFound(Refusal):
 
 
 class InvitationBadToken(Refusal):
-    """The token is unknown, used, superseded or expired, or the invitation was revoked."""
+    """The token is unknown, used, replaced by a newer one, or expired, or the invitation was revoked."""
 
     code = "INVITATION_BAD_TOKEN"
 
