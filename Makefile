@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test test-all mail bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it answers
@@ -66,9 +66,11 @@ migrate: $(ENGINE_READY) ## Bring the schema up to date
 revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
 
-# Coverage is of the whole suite, or it says nothing.
-test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
-	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
+test: $(VENV)/.synced ## Run the fast tests; ARGS="-k groups" for some of them
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.synced ## Run all tests, which have to cover every statement and branch
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 --cov=accounts --cov-config=pyproject.toml $(ARGS)
 
 mail: $(VENV)/.synced ## Write every letter in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py

@@ -186,6 +186,7 @@ def test_containers_are_handed_every_variable() -> None:
     assert handed_on >= {name.upper() for name in Settings.model_fields} - decided_by_the_image
 
 
+@pytest.mark.slow
 def test_a_process_ends_with_one_line() -> None:
     for command in (["-m", "alembic", "upgrade", "head"], ["-m", "gunicorn"]):
         result = subprocess.run(

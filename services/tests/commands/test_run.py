@@ -34,6 +34,7 @@ async def said_by(module: str, *argv: str, **environment: str) -> tuple[int | No
     return process.returncode, (out + err).decode().splitlines()
 
 
+@pytest.mark.slow
 async def test_says_in_one_line_what_is_not_ready(empty_database: str) -> None:
     (not_migrated, first), (away, second) = await asyncio.gather(
         said_by("accounts.seeder", DATABASE_URL=empty_database),

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from accounts import metrics_server
 from accounts.observability import metrics_files
 from accounts.settings import Settings
-from benchmarks.servers import free_port
+from support.processes import free_port
 
 
 @pytest.fixture

@@ -224,6 +224,7 @@ async def test_two_databases_get_the_same_rows(world: World, busy_world: World) 
     assert [user.hashed_password for user in one] == [user.hashed_password for user in two]
 
 
+@pytest.mark.slow
 async def test_every_process_makes_the_same_up() -> None:
     program = "from accounts.seeder.batch import Batch; b = Batch(50, 7)\n"
     program += "print([*b.user_rows('x'), *b.group_rows(range(6)), *b.membership_rows(range(6))])"
@@ -283,6 +284,7 @@ async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: 
     assert await counts(busy_world.sessionmaker) == (1, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "status", "said"),
     [(signal.SIGINT, 130, "seeder: interrupted, and undone"), (signal.SIGTERM, -15, ""), (signal.SIGKILL, -9, "")],
