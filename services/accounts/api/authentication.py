@@ -1,4 +1,4 @@
-"""Who is calling: FastAPI Users' transports and strategies, on sessions that can be ended."""
+"""Authentication of requests: FastAPI Users' transports and strategies, on sessions that can be revoked."""
 
 import uuid
 from abc import ABC, abstractmethod
@@ -7,23 +7,73 @@ from http import HTTPStatus
 from typing import Annotated, override
 
 from fastapi import Depends, HTTPException, Request
-from fastapi_users import BaseUserManager, FastAPIUsers
+from fastapi.security import OAuth2PasswordRequestForm
+from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
+from fastapi_users.password import PasswordHelper
+from pydantic import BaseModel
 
-from accounts.api.dependencies import DbDep, SessionManagerDep, get_user_manager
+from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
 from accounts.db.session import RequestContext, Session
+from accounts.domain.identity import password_hashing
+from accounts.domain.identity.sign_in import SignInManager
+from accounts.domain.identity.users import UserManager
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
+from accounts.schemas.identity.users import ManagedUserCreate, SuperuserUpdate, UserCreate, UserUpdate
 
-# The prefix makes browsers insist on Secure, Path=/ and no Domain (RFC 6265bis, 4.1.3.2).
+# Browsers insist on Secure, Path=/ and no Domain for this prefix (RFC 6265bis, 4.1.3.2).
 COOKIE = "__Host-accounts"
-COOKIE_SECONDS = 400 * 24 * 60 * 60  # as long as browsers keep any: the session's own limits end it earlier
+COOKIE_SECONDS = 400 * 24 * 60 * 60  # the longest that browsers allow: the session's own limits end it earlier
+
+
+class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
+    """The domain behind FastAPI Users' interface, for its authenticator and for its routers, such as OAuth.
+
+    With ``safe`` a caller sets no flags. Refusals of the domain pass through as they are. Verification and password
+    reset have managers and routes of their own.
+    """
+
+    def __init__(self, users: UserManager) -> None:
+        super().__init__(users.adapter, PasswordHelper(password_hashing.PASSWORD_HASH))
+        self.users = users
+
+    @override
+    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User:
+        sign_in = SignInManager(self.users.db, self.users.passwords)
+        return await sign_in.authenticate(credentials.username, credentials.password)
+
+    @override
+    async def create(self, user_create: BaseModel, safe: bool = False, request: Request | None = None) -> User:
+        schema = UserCreate if safe else ManagedUserCreate
+        return await self.users.create(schema.model_validate(user_create.model_dump()))
+
+    @override
+    async def update(
+        self, user_update: BaseModel, user: User, safe: bool = False, request: Request | None = None
+    ) -> User:
+        schema = UserUpdate if safe else SuperuserUpdate
+        changes = schema.model_validate(user_update.model_dump(exclude_unset=True))
+        return await self.users.update(changes, user, _session_of(request))
+
+    @override
+    async def delete(self, user: User, request: Request | None = None) -> None:
+        await self.users.delete(user, _session_of(request))
+
+
+def _session_of(request: Request | None) -> UserSession | None:
+    return getattr(request.state, "current_session", None) if request else None
+
+
+async def get_fastapi_users_manager(users: UserManagerDep) -> FastAPIUsersManager:
+    """Return FastAPI Users' manager for one request."""
+    return FastAPIUsersManager(users)
 
 
 class SessionStrategy(Strategy[User, uuid.UUID], ABC):
-    """Finds the user and the live session that a token names, by one statement, and leaves the session at hand."""
+    """Reads the user and the live session of a token in one statement, and keeps the session in ``request.state``."""
 
     kind: SessionKind
 
@@ -34,12 +84,12 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     @override
     async def read_token(self, token: str | None, user_manager: BaseUserManager[User, uuid.UUID]) -> User | None:
-        found = await self._find(token or "")
-        if found is None:
+        row = await self._read(token or "")
+        if row is None:
             return None
-        user, session = found
+        user, session = row
         self.request.state.current_session = session
-        # For the log: a row that a rollback has expired cannot be read any more.
+        # For the access log: a rollback expires the session's row, which cannot be read any more.
         self.request.state.claims = Claims(user.id, session.id)
         self.db.context = replace(self.db.context or RequestContext(), actor_id=user.id)
         return user
@@ -50,71 +100,71 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     @override
     async def destroy_token(self, token: str, user: User) -> None:
-        await self.sessions.end(user, self.request.state.current_session.id)
+        await self.sessions.revoke(user, self.request.state.current_session.id)
 
     async def start(self, user: User) -> SessionToken:
-        """Begin a session whose tokens travel this way."""
+        """Start a session of this kind."""
         return await self.sessions.start(user, self.kind)
 
     @abstractmethod
-    async def _find(self, token: str) -> tuple[User, UserSession] | None:
-        """Find whom a token of this kind stands for."""
+    async def _read(self, token: str) -> tuple[User, UserSession] | None:
+        """Return the user and the live session of a token."""
 
 
 class BearerStrategy(SessionStrategy):
-    """Reads access tokens, which name their session."""
+    """Access tokens, which name their session."""
 
     kind = SessionKind.BEARER
 
     @override
-    async def _find(self, token: str) -> tuple[User, UserSession] | None:
+    async def _read(self, token: str) -> tuple[User, UserSession] | None:
         claims = self.request.state.keys.verify(token)
         return await self.sessions.by_claims(claims) if claims else None
 
 
 class CookieStrategy(SessionStrategy):
-    """Reads cookies, which are opaque."""
+    """Cookies, which are opaque."""
 
     kind = SessionKind.COOKIE
 
     @override
-    async def _find(self, token: str) -> tuple[User, UserSession] | None:
+    async def _read(self, token: str) -> tuple[User, UserSession] | None:
         parsed = parse_session_token(token)
         return await self.sessions.by_cookie(parsed) if parsed else None
 
 
 async def get_bearer_strategy(request: Request, db: DbDep, sessions: SessionManagerDep) -> BearerStrategy:
-    """Make what reads and writes access tokens for one request."""
+    """Return the strategy of access tokens for one request."""
     return BearerStrategy(request, db, sessions)
 
 
 async def get_cookie_strategy(request: Request, db: DbDep, sessions: SessionManagerDep) -> CookieStrategy:
-    """Make what reads and writes cookies for one request."""
+    """Return the strategy of cookies for one request."""
     return CookieStrategy(request, db, sessions)
 
 
 bearer = AuthenticationBackend("jwt", BearerTransport("auth/jwt/login"), get_bearer_strategy)
 cookie = AuthenticationBackend("cookie", CookieTransport(COOKIE, cookie_max_age=COOKIE_SECONDS), get_cookie_strategy)
-_users = FastAPIUsers[User, uuid.UUID](get_user_manager, [bearer, cookie])
+fastapi_users = FastAPIUsers[User, uuid.UUID](get_fastapi_users_manager, [bearer, cookie])
 
 BearerStrategyDep = Annotated[BearerStrategy, Depends(get_bearer_strategy)]
 CookieStrategyDep = Annotated[CookieStrategy, Depends(get_cookie_strategy)]
 
 
-current_user = _users.current_user(active=True)
+current_user = fastapi_users.current_user(active=True)
 CurrentUser = Annotated[User, Depends(current_user)]
-Viewer = Annotated[User | None, Depends(_users.current_user(active=True, optional=True))]
+Viewer = Annotated[User | None, Depends(fastapi_users.current_user(active=True, optional=True))]
 
 
 async def current_superuser(user: CurrentUser) -> User:
-    """Let superusers alone pass, on the user that is found already: asked apart, it would be found a second time."""
+    """Require a superuser. It depends on ``CurrentUser``, so the user is loaded once per request."""
     if not user.is_superuser:
         raise HTTPException(HTTPStatus.FORBIDDEN)
     return user
 
 
 async def get_current_session(request: Request, _: CurrentUser) -> UserSession:
-    """Give the session by which this request is authenticated."""
+    """Return the session that authenticates this request."""
     session: UserSession = request.state.current_session
     return session
 

@@ -1,23 +1,28 @@
-"""What routes ask for: the transaction and the managers.
+"""Dependencies of routes: the request's transaction and the managers.
 
-All of it is async, also what waits for nothing: FastAPI sends every other dependency through a thread.
+All of them are async, even where nothing is awaited: FastAPI runs synchronous dependencies in a thread.
 """
 
-from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Annotated, TypedDict
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, TypedDict
 
 from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
 
 from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
+from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.password_reset import PasswordResetManager
+from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
-from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.identity.verification import VerificationManager
+from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.registration import RegistrationManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models.sessions import ADDRESS_LENGTH, USER_AGENT_LENGTH
@@ -25,7 +30,7 @@ from accounts.settings import Settings
 
 
 class State(TypedDict):
-    """What the lifespan makes once and every request reaches as ``request.state``."""
+    """What the lifespan creates once, and every request has as ``request.state``."""
 
     settings: Settings
     sessionmaker: Sessionmaker
@@ -36,7 +41,7 @@ class State(TypedDict):
 
 
 def request_context(request: Request) -> RequestContext:
-    """Read what sessions and events store about a client, without control characters and cut to the column."""
+    """Return what sessions and audit events store about a client: printable, and no longer than the column."""
     return RequestContext(
         client_ip=_printable(request.client.host if request.client else "", ADDRESS_LENGTH),
         user_agent=_printable(request.headers.get("user-agent", ""), USER_AGENT_LENGTH),
@@ -49,9 +54,9 @@ def _printable(text: str, length: int) -> str:
 
 
 async def get_db(request: Request) -> AsyncIterator[Session]:
-    """Open the request's one transaction. Depend on ``DbDep`` only: with another scope there would be a second one.
+    """Open the request's transaction. Depend on ``DbDep`` only: another scope would open a second one.
 
-    Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is a transaction of its own.
+    Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is its own transaction.
     """
     sessionmaker = request.state.reader if request.method in SAFE_METHODS else request.state.sessionmaker
     async with transaction(sessionmaker, request_context(request)) as db:
@@ -61,41 +66,30 @@ async def get_db(request: Request) -> AsyncIterator[Session]:
 DbDep = Annotated[Session, Depends(get_db, scope="function")]
 
 
-async def get_user_manager(request: Request, db: DbDep) -> UserManager:
-    """Make the manager of users for one request."""
-    settings: Settings = request.state.settings
-    recent = timedelta(seconds=settings.recent_seconds)
-    return UserManager(db, request.state.passwords, settings.secret_keys[0], recent)
+def _manager(create: Callable[[Session, Any], object]) -> Dependency:
+    """Return the dependency on a manager, which ``create`` builds from the transaction and the request's ``State``."""
+
+    async def get_manager(request: Request, db: DbDep) -> object:
+        return create(db, request.state)
+
+    dependency: Dependency = Depends(get_manager)
+    return dependency
 
 
-async def get_group_manager(db: DbDep) -> GroupManager:
-    """Make the manager of groups for one request."""
-    return GroupManager(db)
-
-
-async def get_member_manager(db: DbDep) -> MemberManager:
-    """Make the manager of memberships for one request."""
-    return MemberManager(db)
-
-
-async def get_invitation_manager(request: Request, db: DbDep) -> InvitationManager:
-    """Make the manager of invitations for one request."""
-    return InvitationManager(db, request.state.settings.secret_keys[0])
-
-
-async def get_answer_manager(db: DbDep) -> AnswerManager:
-    """Make the manager of answers to invitations for one request."""
-    return AnswerManager(db)
-
-
-async def get_session_manager(request: Request, db: DbDep) -> SessionManager:
-    """Make the manager of sessions for one request."""
-    return SessionManager(db, request.state.settings)
-
-
-SessionManagerDep = Annotated[SessionManager, Depends(get_session_manager)]
-UserManagerDep = Annotated[UserManager, Depends(get_user_manager)]
-GroupManagerDep = Annotated[GroupManager, Depends(get_group_manager)]
-MemberManagerDep = Annotated[MemberManager, Depends(get_member_manager)]
-InvitationManagerDep = Annotated[InvitationManager, Depends(get_invitation_manager)]
-AnswerManagerDep = Annotated[AnswerManager, Depends(get_answer_manager)]
+UserManagerDep = Annotated[UserManager, _manager(lambda db, state: UserManager(db, state.passwords, state.settings))]
+RegistrationDep = Annotated[
+    RegistrationManager, _manager(lambda db, state: RegistrationManager(db, state.passwords, state.settings))
+]
+SignInDep = Annotated[SignInManager, _manager(lambda db, state: SignInManager(db, state.passwords))]
+VerificationDep = Annotated[VerificationManager, _manager(lambda db, state: VerificationManager(db, state.settings))]
+PasswordResetDep = Annotated[
+    PasswordResetManager, _manager(lambda db, state: PasswordResetManager(db, state.passwords, state.settings))
+]
+EmailChangeDep = Annotated[EmailChangeManager, _manager(lambda db, state: EmailChangeManager(db, state.settings))]
+SessionManagerDep = Annotated[SessionManager, _manager(lambda db, state: SessionManager(db, state.settings))]
+GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
+MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]
+InvitationManagerDep = Annotated[
+    InvitationManager, _manager(lambda db, state: InvitationManager(db, state.settings.secret_keys[0]))
+]
+OwnInvitationManagerDep = Annotated[OwnInvitationManager, _manager(lambda db, _: OwnInvitationManager(db))]

@@ -1,9 +1,9 @@
-"""What the commands share: a database that is ready, and one line for what can be expected to go wrong."""
+"""What commands share: a ready database, a manager of users, and expected errors as one line."""
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import NoReturn
 
 import asyncpg
@@ -11,18 +11,20 @@ from sqlalchemy.exc import DBAPIError
 
 from accounts import readiness
 from accounts.db.engine import create_engine
-from accounts.db.session import Sessionmaker, create_sessionmaker
+from accounts.db.session import Sessionmaker, create_sessionmaker, transaction
 from accounts.domain.errors import Refusal
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.users import UserManager
 from accounts.settings import get_settings
 
-INTERRUPTED = 128 + 2  # as a shell has it: 128 and the number of the signal
+INTERRUPTED = 128 + 2  # a shell's status for SIGINT
 
 
 def run[Result](name: str, work: Callable[[Sessionmaker], Awaitable[Result]]) -> Result:
-    """Run ``work`` on the settings' database, when that is there and migrated; ``name`` shows in pg_stat_activity.
+    """Run ``work`` on the settings' database. ``name`` is the application name in pg_stat_activity.
 
     Raises:
-        NotReady: the database is away, or not migrated.
+        NotReady: the database does not answer, or is not migrated.
 
     """
     return asyncio.run(_connected(name, work))
@@ -38,9 +40,18 @@ async def _connected[Result](name: str, work: Callable[[Sessionmaker], Awaitable
         await engine.dispose()
 
 
+@asynccontextmanager
+async def user_manager(sessionmaker: Sessionmaker) -> AsyncIterator[UserManager]:
+    """Open a transaction and the manager of users in it."""
+    settings = get_settings()
+    with closing(PasswordHasher(1, settings.password_min_length)) as passwords:
+        async with transaction(sessionmaker) as db:
+            yield UserManager(db, passwords, settings)
+
+
 @contextmanager
 def one_line_errors(name: str) -> Iterator[None]:
-    """Turn refusals, the database's errors and Ctrl-C into one line on standard error and a status; bugs stay loud.
+    """End with one line on standard error for refusals, database errors and Ctrl-C. Bugs keep their traceback.
 
     Raises:
         SystemExit: with status 1, or 130 for Ctrl-C.
@@ -49,22 +60,22 @@ def one_line_errors(name: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"{name}: interrupted, and undone", file=sys.stderr)
+        print(f"{name}: interrupted; nothing was changed", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except (Refusal, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         fail(name, reason(error))
 
 
 def fail(name: str, reason: str) -> NoReturn:
-    """End the process with status 1 and one line."""
+    """Exit with status 1 and one line on standard error."""
     sys.exit(f"{name}: {reason}")
 
 
 def reason(error: BaseException) -> str:
-    """Say for people what went wrong: a refusal's rule, or what lies under SQLAlchemy's wrapping."""
+    """Return a message for people: the rule of a refusal, or the cause of an error that SQLAlchemy wraps."""
     if isinstance(error, Refusal):
-        said = error.reason or (error.__doc__ or error.code).splitlines()[0]
-        return f"{said} ({reason(error.__cause__)})" if error.__cause__ else said
+        message = error.reason or (error.__doc__ or error.code).splitlines()[0]
+        return f"{message} ({reason(error.__cause__)})" if error.__cause__ else message
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig.__cause__ or error.orig
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -1,6 +1,7 @@
-"""The process that makes a superuser: python -m accounts.commands.superuser EMAIL.
+"""Creation of a superuser: python -m accounts.commands.superuser EMAIL.
 
-The password is asked for, or read as one line from standard input; never an argument or a variable, which others see.
+The password is prompted for, or read as one line from standard input. It is never an argument or a variable, which
+other processes can read.
 """
 
 import argparse
@@ -10,21 +11,18 @@ from getpass import getpass
 
 from pydantic import ValidationError
 
-from accounts.commands.run import fail, one_line_errors, run
+from accounts.commands.run import fail, one_line_errors, run, user_manager
 from accounts.db.session import Sessionmaker, transaction
 from accounts.domain.errors import RegisterUserAlreadyExists
-from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.identity.users import UserManager
 from accounts.models import User
 from accounts.schemas.identity.users import SuperuserCreate
-from accounts.settings import get_settings
 
 NAME = "superuser"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Make a superuser, and say so; whom the address belongs to already is not promoted.
+    """Create a superuser. An existing user is not promoted.
 
     Raises:
         SystemExit: with status 1 and the reason, or 130 for Ctrl-C.
@@ -32,24 +30,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     arguments = parse(argv)
     with one_line_errors(NAME):
-        # All that can be refused without a password is, before somebody types one twice.
+        # Refuse what can be refused without a password before someone types one twice.
         wanted = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # as it says
         run(NAME, lambda sessionmaker: refuse_taken(sessionmaker, wanted.email))
         wanted = validated(arguments.email, arguments.name, read_password())
-        user = run(NAME, lambda sessionmaker: make(sessionmaker, wanted))
-        print(f"Superuser {user.email} is made, with the id {user.id}")
+        user = run(NAME, lambda sessionmaker: create(sessionmaker, wanted))
+        print(f"Created superuser {user.email} with id {user.id}")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m accounts.commands.superuser", description="Make a superuser.")
-    parser.add_argument("email", metavar="EMAIL", help="the address to sign in with")
-    parser.add_argument("--name", default="", help="the name to show")
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m accounts.commands.superuser", description="Create a superuser.")
+    parser.add_argument("email", metavar="EMAIL", help="the e-mail address to sign in with")
+    parser.add_argument("--name", default="", help="the display name")
     return parser.parse_args(argv)
 
 
 def validated(email: str, name: str, password: str) -> SuperuserCreate:
-    """Apply the rules of the wire to what was typed."""
+    """Apply the rules of the API's schemas to the arguments."""
     try:
         return SuperuserCreate(email=email, display_name=name, password=password)
     except ValidationError as error:
@@ -57,43 +55,38 @@ def validated(email: str, name: str, password: str) -> SuperuserCreate:
 
 
 def read_password() -> str:
-    """Ask for a password twice where somebody can type; else take the first line of standard input."""
+    """Prompt for a password twice on a terminal; otherwise read the first line of standard input."""
     try:
         if not sys.stdin.isatty():
-            return sys.stdin.readline().rstrip("\r\n") or fail(NAME, "there is no password on standard input")
+            return sys.stdin.readline().rstrip("\r\n") or fail(NAME, "no password on standard input")
         password = getpass("Password: ")
-        return password if getpass("Again: ") == password else fail(NAME, "the two are not the same")
+        return password if getpass("Again: ") == password else fail(NAME, "the two passwords differ")
     except (EOFError, UnicodeDecodeError):
-        fail(NAME, "that was no password")
+        fail(NAME, "could not read a password")
 
 
 async def refuse_taken(sessionmaker: Sessionmaker, email: str) -> None:
-    """Look whether there is a user with an address.
+    """Check that no user has an e-mail address.
 
     Raises:
-        RegisterUserAlreadyExists: there is.
+        RegisterUserAlreadyExists: a user has it.
 
     """
     async with transaction(sessionmaker) as db:
-        if await UserAdapter(db, User).get_by_email(email):
+        if await UserAdapter(db).get_by_email(email):
             raise RegisterUserAlreadyExists
 
 
-async def make(sessionmaker: Sessionmaker, wanted: SuperuserCreate) -> User:
-    """Make a superuser.
+async def create(sessionmaker: Sessionmaker, superuser_create: SuperuserCreate) -> User:
+    """Create a superuser.
 
     Raises:
-        RegisterUserAlreadyExists: somebody has the address.
+        RegisterUserAlreadyExists: the e-mail address is taken.
         RegisterInvalidPassword: the policy refuses the password.
 
     """
-    settings = get_settings()
-    passwords = PasswordHasher(1, settings.password_min_length)
-    try:
-        async with transaction(sessionmaker) as db:
-            return await UserManager(db, passwords, settings.secret_keys[0]).create(wanted)
-    finally:
-        passwords.close()
+    async with user_manager(sessionmaker) as users:
+        return await users.create(superuser_create)
 
 
 if __name__ == "__main__":

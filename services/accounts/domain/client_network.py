@@ -1,12 +1,12 @@
-"""The network of a client's IP address."""
+"""Client networks: the addresses that count as one client, for rate limits and known devices."""
 
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
-IPV6_SITE = 64  # what one customer has at least: RFC 6177
+IPV6_PREFIX = 64  # RFC 6177: one customer has at least this much
 
 
 def network(client: str) -> str:
-    """Name the network of a client's IP address, whose members count as one: an IPv6 site, or the address itself."""
+    """Return the /64 network of an IPv6 address, or the IPv4 address itself. Anything else is returned unchanged."""
     try:
         address = ip_address(client)
     except ValueError:
@@ -15,4 +15,4 @@ def network(client: str) -> str:
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address), IPV6_SITE), strict=False))
+    return str(IPv6Network((int(address), IPV6_PREFIX), strict=False))

@@ -1,5 +1,9 @@
-"""There is always an owner: a group keeps at least one who can sign in."""
+"""The last-owner rule: every group keeps at least one active owner."""
 
+import uuid
+from typing import Any
+
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import col, exists, select
 
@@ -7,49 +11,44 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.models import Membership, Role, User, UserGroup
 
-GROUPS_SHOWN = 100  # how many of the groups that are in the way are told
+GROUPS_SHOWN = 100  # how many of the blocking groups an error names
 
 
-async def require_other_owner(db: Session, user: User, group: UserGroup) -> None:
-    """Keep an owner from ceasing to be one, while somebody holds the group, unless there is another.
+def has_other_owner(group_id: Any, user_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the SQL condition that a group has an active owner other than a user. It holds while the group is locked.
 
-    Raises:
-        LastOwner: naming the group.
-
+    ``group_id`` is a value or a column.
     """
-    if await _only_for(db, user, group):
-        raise errors.LastOwner([group])
+    membership, owner = aliased(Membership), aliased(User)
+    return exists().where(
+        col(membership.group_id) == group_id,
+        col(membership.role) == Role.OWNER,
+        col(membership.user_id) != user_id,
+        col(membership.user_id) == owner.id,
+        col(owner.is_active),
+    )
 
 
 async def require_other_owners(db: Session, user: User) -> None:
-    """Lock a user who is to be deactivated or deleted, and all their groups, until the transaction ends.
+    """Lock a user who is to be deactivated or deleted, and all groups of the user, until the transaction ends.
 
     Raises:
-        LastOwner: naming the groups that nobody else owns.
+        LastOwner: with the groups whose only active owner is the user.
 
     """
     await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
-    theirs = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
-    await db.exec(theirs.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
-    if groups := await _only_for(db, user):
-        raise errors.LastOwner(groups)
-
-
-async def _only_for(db: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
-    """Find groups whose only active owner is the user, the first by name."""
-    other, others = aliased(Membership), aliased(User)
-    another = exists().where(
-        col(other.group_id) == UserGroup.id,
-        col(other.role) == Role.OWNER,
-        col(other.user_id) != user.id,
-        col(other.user_id) == others.id,
-        col(others.is_active),
-    )
+    groups = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
+    await db.exec(groups.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
     statement = (
         select(UserGroup)
         .join(Membership)
-        .where(col(Membership.user_id) == user.id, col(Membership.role) == Role.OWNER, ~another)
+        .where(
+            col(Membership.user_id) == user.id,
+            col(Membership.role) == Role.OWNER,
+            ~has_other_owner(UserGroup.id, user.id),
+        )
+        .order_by(UserGroup.name)
+        .limit(GROUPS_SHOWN)
     )
-    if group:
-        statement = statement.where(UserGroup.id == group.id)
-    return list((await db.exec(statement.order_by(UserGroup.name).limit(GROUPS_SHOWN))).all())
+    if blocking := list((await db.exec(statement)).all()):
+        raise errors.LastOwner(blocking)

@@ -1,1 +1,1 @@
-"""The process that adds sample data, and volume data for load tests: python -m accounts.seeder --help."""
+"""Sample data, and volume data for load tests: ``python -m accounts.seeder --help``."""

@@ -1,4 +1,4 @@
-"""Volume data, made up row by row from a seed: the same seed and number give the same rows in every process."""
+"""Volume data, generated row by row: the same seed and number of users give the same rows in every process."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ SEED_MAX = 999_999_999
 GROUPS_MAX = 100_000
 NAMES = 5_000
 ACTIVE, VERIFIED, PUBLIC, ADMIN = 0.97, 0.8, 0.7, 0.03
-# Drawn from for each user: 0.9 on average. With Everybody, and a group to own for one in ten, that makes two.
+# Further groups of a user: 0.9 on average. With Everybody, and a group to own for one in ten, a user has two.
 FURTHER_GROUPS = (0,) * 9 + (1,) * 6 + (2,) * 3 + (3,) * 2
-BEGINNING = 1_735_689_600_000  # 2025-01-01 in Unix milliseconds
+FIRST_CREATED = 1_735_689_600_000  # 2025-01-01 in Unix milliseconds
 # RFC 9562, 5.7: 48 bits of time, 4 of version, 12 random, 2 of variant, 62 random.
 VERSION_AND_VARIANT = 7 << 76 | 0b10 << 62
 RANDOM_BITS = ((1 << 12) - 1) << 64 | (1 << 62) - 1
@@ -28,7 +28,7 @@ MembershipRow = tuple[int, uuid.UUID, Role]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """How many users to make up, from which seed."""
+    """The number of users to generate, and the seed."""
 
     users: int
     seed: int
@@ -38,26 +38,26 @@ class Batch:
 
     @property
     def everybody(self) -> str:
-        """The name of the group that all users of the batch are in; it is there when the batch is."""
+        """The name of the group with all users of the batch. The batch exists if this group does."""
         return f"Everybody {self}"
 
     @property
     def groups(self) -> int:
-        """How many groups there are besides."""
+        """The number of further groups."""
         return min(max(1, self.users // 10), GROUPS_MAX)
 
     def random(self, purpose: str) -> Random:
-        """Begin a sequence of random numbers that no other purpose or batch has."""
+        """Return a generator of random numbers for one purpose of this batch."""
         return Random(f"{self} {purpose}")  # noqa: S311  # it must be repeatable
 
     def user_ids(self) -> Iterator[uuid.UUID]:
-        """Make the users' ids up, UUIDv7s a millisecond apart; each call gives the same ones."""
+        """Generate the users' ids: UUIDv7s one millisecond apart, the same in each call."""
         bits = self.random("ids").getrandbits
-        for milliseconds in range(BEGINNING, BEGINNING + self.users):
+        for milliseconds in range(FIRST_CREATED, FIRST_CREATED + self.users):
             yield uuid.UUID(int=milliseconds << 80 | VERSION_AND_VARIANT | bits(128) & RANDOM_BITS)
 
     def user_rows(self, hashed_password: str) -> Iterator[UserRow]:
-        """Make the users up; the first is active and verified."""
+        """Generate the users; the first is active and verified."""
         person, draw = Person(Locale.EN, seed=str(self)), self.random("users").random
         firsts = [(name, _letters(name)) for name in (person.first_name() for _ in range(NAMES))]
         lasts = [(name, _letters(name)) for name in (person.last_name() for _ in range(NAMES))]
@@ -68,7 +68,7 @@ class Batch:
             yield user_id, email, f"{first} {last}", hashed_password, active, False, verified
 
     def group_rows(self, group_ids: Sequence[int]) -> Iterator[GroupRow]:
-        """Make the groups up: Everybody, and then the further ones."""
+        """Generate the groups: Everybody, then the further ones."""
         address, draw = Address(Locale.EN, seed=str(self)), self.random("groups").random
         yield group_ids[0], self.everybody, f"All {self.users:,} users of batch {self}", Visibility.PUBLIC
         for number, group_id in enumerate(group_ids[1:], start=1):
@@ -76,7 +76,7 @@ class Batch:
             yield group_id, f"{address.city()} {number} of {self}", f"Group {number} of batch {self}", visibility
 
     def membership_rows(self, group_ids: Sequence[int]) -> Iterator[MembershipRow]:
-        """Put everybody into the first group and, skewed towards the next ones, into others; each has one owner."""
+        """Generate memberships: every user in Everybody, and some in further groups, mostly the first ones."""
         everybody, further = group_ids[0], group_ids[1:]
         draw, stride = self.random("memberships").random, self.users // len(further)
         for number, user_id in enumerate(self.user_ids()):

@@ -1,4 +1,4 @@
-"""The sample data: the groups 1, 2 and 3, and the people in them."""
+"""The sample data: groups 1, 2 and 3 and their members."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,16 +7,14 @@ from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.groups import members
 from accounts.domain.groups.groups import GroupManager
-from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.users import UserManager
 from accounts.models import Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupCreate
 from accounts.schemas.identity.users import SuperuserCreate
-from accounts.settings import get_settings
 
-PASSWORD = "correct-horse-battery"  # noqa: S105  # known to everybody: the seeder refuses to run in production
+PASSWORD = "correct-horse-battery"  # noqa: S105  # public: the seeder refuses to run in production
 SUPERUSER = "arthur@example.com"
 
 
@@ -64,16 +62,15 @@ NEXT_ID = select(func.nextval(func.pg_get_serial_sequence("user_group", "id"), t
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Which id each sample group has, and how many rows of what were made."""
+    """The id of each sample group, and how many rows of each kind were created."""
 
     group_ids: dict[str, int] = field(default_factory=dict)
-    made: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
 
 
-async def make(db: Session, passwords: PasswordHasher) -> Sample:
-    """Make what is missing of the sample data, and change nothing of what exists."""
-    users = UserManager(db, passwords, get_settings().secret_keys[0])
-    groups, sample = GroupManager(db), Sample()
+async def create(users: UserManager) -> Sample:
+    """Create what is missing of the sample data. Existing rows stay unchanged."""
+    groups, sample = GroupManager(users.db), Sample()
     people = {person.email: await _user(users, person, sample) for person in PEOPLE}
     for wanted_id, group_create in enumerate(GROUPS, start=1):
         roles = ROLES[group_create.name]
@@ -81,34 +78,34 @@ async def make(db: Session, passwords: PasswordHasher) -> Sample:
         group_id = await _user_group(groups, group_create, owner, wanted_id, sample)
         sample.group_ids[group_create.name] = group_id
         for email, role in roles.items():
-            sample.made["memberships"] += await members.add_member(db, group_id, people[email].id, role)
+            sample.created["memberships"] += await add_member(users.db, group_id, people[email].id, role)
     return sample
 
 
 async def _user(users: UserManager, person: SuperuserCreate, sample: Sample) -> User:
-    found = await users.user_db.get_by_email(person.email)
-    sample.made["users"] += found is None
-    return found or await users.create(person)
+    existing = await users.adapter.get_by_email(person.email)
+    sample.created["users"] += existing is None
+    return existing or await users.create(person)
 
 
 async def _user_group(
     groups: GroupManager, group_create: GroupCreate, owner: User, wanted_id: int, sample: Sample
 ) -> int:
     same_name = select(UserGroup.id).where(func.lower(UserGroup.name) == func.lower(group_create.name))
-    found = (await groups.db.exec(same_name.order_by(col(UserGroup.id)).limit(1))).one_or_none()
-    sample.made["groups"] += found is None
-    if found is not None:
-        return found
-    made = await groups.create(group_create, owner, await _free(groups.db, wanted_id))
-    sample.made["memberships"] += 1
-    return made.id
+    existing = (await groups.db.exec(same_name.order_by(col(UserGroup.id)).limit(1))).one_or_none()
+    sample.created["groups"] += existing is None
+    if existing is not None:
+        return existing
+    group = await groups.create(group_create, owner, await _reserve_id(groups.db, wanted_id))
+    sample.created["memberships"] += 1
+    return group.id
 
 
-async def _free(db: Session, wanted_id: int) -> int | None:
-    """Keep the identity from ever handing out an id that is still free; None stands for whatever it hands out.
+async def _reserve_id(db: Session, wanted_id: int) -> int | None:
+    """Return the id if it is free, with the identity advanced beyond it; otherwise None, for the identity's next id.
 
-    A rolled-back attempt leaves an identity advanced, so the ids that people read about must be asked for. ``nextval``
-    advances it without the race of ``setval``, which could hand an id out twice.
+    The documentation names the ids 1 to 3, and a rolled-back run leaves the identity advanced, so ids are set
+    explicitly. ``nextval`` is safe under concurrency; ``setval`` could issue an id twice.
     """
     if (await db.exec(select(UserGroup.id).where(col(UserGroup.id) == wanted_id))).one_or_none():
         return None

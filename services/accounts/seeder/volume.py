@@ -1,4 +1,4 @@
-"""Volume data into the database, through COPY: row by row from the generators, so it takes no more memory for more."""
+"""Volume data for load tests, streamed from generators into COPY, so memory use is constant."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,59 +15,59 @@ from accounts.models import UserGroup
 from accounts.seeder.batch import Batch
 from accounts.seeder.sample import NEXT_ID, PASSWORD
 
-# One COPY checks its foreign keys at its end: more of them show progress, and stop at Ctrl-C, while it happens.
+# Foreign keys are checked at the end of each COPY: several of them show progress and can be interrupted.
 ROWS_PER_COPY = 20_000
 USER_COLUMNS = ("id", "email", "display_name", "hashed_password", "is_active", "is_superuser", "is_verified")
 GROUP_COLUMNS = ("id", "name", "description", "visibility")
 MEMBERSHIP_COLUMNS = ("group_id", "user_id", "role")
-# Memberships are made up user by user, and stored group by group: each statement counts the members of every group
-# that it adds to, and so all groups would be counted anew for each portion of users.
-STAGED = "CREATE TEMP TABLE staged AS SELECT group_id, user_id, role FROM membership WITH NO DATA"
-STORED = """
+# Memberships are generated user by user but inserted group by group: a trigger counts the members of each group that a
+# statement adds to, so inserting by user would count every group again for each portion.
+CREATE_STAGED = "CREATE TEMP TABLE staged AS SELECT group_id, user_id, role FROM membership WITH NO DATA"
+INSERT_STAGED = """
 INSERT INTO membership (group_id, user_id, role)
 SELECT group_id, user_id, role FROM staged WHERE group_id BETWEEN $1 AND $2 ORDER BY group_id, user_id
 """
 PORTIONS = 20
 
 
-async def make(db: Session, batch: Batch) -> bool:
-    """Make a batch of users, groups and memberships; return False, having done nothing, if it is there."""
+async def create(db: Session, batch: Batch) -> bool:
+    """Create a batch of users, groups and memberships; return False and do nothing if it exists."""
     same_name = func.lower(UserGroup.name) == func.lower(batch.everybody)
     if (await db.exec(select(UserGroup.id).where(same_name))).first():
         return False
     group_ids = (await db.exec(NEXT_ID.select_from(func.generate_series(0, batch.groups)))).all()
-    # The salt is the batch's, and so is the hash: the same in every run. The password is no secret.
+    # The salt comes from the batch, so every run stores the same hash. The password is public.
     hashed = password_hashing.PASSWORD_HASH.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
     await copy(db, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
     await copy(db, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
     connection = await db.connection()
-    await connection.exec_driver_sql(STAGED)
+    await connection.exec_driver_sql(CREATE_STAGED)
     await copy(db, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
     for lowest, highest in portions(group_ids):
-        await connection.exec_driver_sql(STORED, (lowest, highest))
+        await connection.exec_driver_sql(INSERT_STAGED, (lowest, highest))
     await connection.exec_driver_sql("DROP TABLE staged")
     await connection.exec_driver_sql('ANALYZE "user", user_group, membership')
     return True
 
 
 def portions(group_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Divide ids into ranges: Everybody, which has half of the members, and some of the further ones at a time."""
+    """Split group ids into ranges: first the Everybody group, which has half of the memberships, then portions."""
     yield group_ids[0], group_ids[0]
-    for some in batched(group_ids[1:], -(-len(group_ids) // PORTIONS), strict=False):
-        yield some[0], some[-1]
+    for portion in batched(group_ids[1:], -(-len(group_ids) // PORTIONS), strict=False):
+        yield portion[0], portion[-1]
 
 
 async def copy(db: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
-    """Copy rows in the session's transaction, which must have begun; ``expected`` is about how many there are."""
+    """Copy rows in the session's transaction, which must have begun. ``expected`` is their approximate number."""
     connection: Any = (await (await db.connection()).get_raw_connection()).driver_connection
-    copied, last, watched = 0, ROWS_PER_COPY, sys.stderr.isatty()
-    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=not watched) as bar:
+    copied, last, terminal = 0, ROWS_PER_COPY, sys.stderr.isatty()
+    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=not terminal) as bar:
         while last == ROWS_PER_COPY:
-            some = islice(rows, ROWS_PER_COPY)
-            status = await connection.copy_records_to_table(table, records=some, columns=columns)
+            portion = islice(rows, ROWS_PER_COPY)
+            status = await connection.copy_records_to_table(table, records=portion, columns=columns)
             last = int(status.removeprefix("COPY "))
             copied += last
             bar.update(last)
         bar.total = copied
-    if not watched:
+    if not terminal:
         print(f"{table}: {copied:,} rows", file=sys.stderr)

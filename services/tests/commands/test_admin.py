@@ -58,7 +58,7 @@ async def test_deactivates(busy_world: World, main: Main, capsys: pytest.Capture
 
     await main("deactivate", f" {arthur.email.upper()}")
 
-    assert capsys.readouterr().out == f"{arthur.email} is inactive, and signed out everywhere\n"
+    assert capsys.readouterr().out == f"Deactivated {arthur.email} and ended all sessions.\n"
     assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
     assert (await busy_world.login(arthur)).status_code == 400
     assert ("user.changed", None, arthur.id, "") in await events(busy_world)
@@ -70,7 +70,7 @@ async def test_signs_out(busy_world: World, main: Main, capsys: pytest.CaptureFi
 
     await main("revoke-sessions", arthur.email)
 
-    assert capsys.readouterr().out == f"{arthur.email} is signed out everywhere; sessions ended: 1\n"
+    assert capsys.readouterr().out == f"Ended all sessions of {arthur.email}: 1\n"
     assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
     assert ("sessions.revoked", None, arthur.id, "") in await events(busy_world)
     await busy_world.sign_in(arthur)
@@ -102,7 +102,7 @@ async def test_of_two_superusers_who_are_deactivated_at_once_one_stays(busy_worl
 @pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
 @pytest.mark.usefixtures("busy_world")
 async def test_says_that_nobody_has_an_address(main: Main, command: str) -> None:
-    with pytest.raises(SystemExit, match=r"^admin: There is no such user\.$"):
+    with pytest.raises(SystemExit, match=r"^admin: The user does not exist\.$"):
         await main(command, "nobody@example.com")
 
 

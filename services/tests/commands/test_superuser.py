@@ -54,7 +54,7 @@ async def test_reads_the_password_from_standard_input(
     (user,) = await users(busy_world)
     assert (user.email, user.display_name) == (EMAIL, "Merlin")
     assert (user.is_superuser, user.is_verified, user.is_active) == (True, True, True)
-    assert capsys.readouterr().out == f"Superuser {EMAIL} is made, with the id {user.id}\n"
+    assert capsys.readouterr().out == f"Created superuser {EMAIL} with id {user.id}\n"
     await busy_world.sign_in(EMAIL)
 
 
@@ -66,7 +66,7 @@ async def test_asks_twice_where_somebody_types(busy_world: World, main: Main, mo
 
 async def test_refuses_two_different_answers(busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     type_in(monkeypatch, PASSWORD, PASSWORD.upper())
-    with pytest.raises(SystemExit, match=r"^superuser: the two are not the same$"):
+    with pytest.raises(SystemExit, match=r"^superuser: the two passwords differ$"):
         await main(EMAIL)
     assert await users(busy_world) == []
 
@@ -74,11 +74,11 @@ async def test_refuses_two_different_answers(busy_world: World, main: Main, monk
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (b"", "there is no password on standard input"),
-        (b"\n", "there is no password on standard input"),
-        (b"too short\n", "A password has 12 to 128 characters."),
+        (b"", "no password on standard input"),
+        (b"\n", "no password on standard input"),
+        (b"too short\n", "A password must have 12 to 128 characters."),
         (b"x" * 129, "password: String should have at most 128 characters"),
-        (b"\xff" * 12, "that was no password"),
+        (b"\xff" * 12, "could not read a password"),
     ],
 )
 async def test_refuses_bad_passwords(
@@ -95,9 +95,9 @@ async def test_never_asks_for_a_password_in_vain(busy_world: World, main: Main) 
     """Standard input is not even there: pytest would say so."""
     guinevere = await busy_world.user("guinevere")
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(guinevere.email.replace("camelot", "CAMELOT"))
-    with pytest.raises(SystemExit, match=r"^superuser: email: Input should be an e-mail address$"):
+    with pytest.raises(SystemExit, match=r"^superuser: email: Input should be an email address$"):
         await main("merlin")
     with pytest.raises(SystemExit, match=r"^superuser: display_name: String should have at most 100 characters$"):
         await main(EMAIL, "--name", "x" * 101)
@@ -116,13 +116,15 @@ async def test_an_address_taken_meanwhile_is_not_promoted(
     monkeypatch.setattr(superuser, "refuse_taken", too_early)
     pipe(monkeypatch, PASSWORD.encode())
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(merlin.email)
 
     assert [user.is_superuser for user in await users(busy_world)] == [False]
 
 
-@pytest.mark.parametrize(("key", "status"), [(KeyboardInterrupt, 130), (EOFError, "superuser: that was no password")])
+@pytest.mark.parametrize(
+    ("key", "status"), [(KeyboardInterrupt, 130), (EOFError, "superuser: could not read a password")]
+)
 async def test_leaving_the_prompt_makes_nobody(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, key: type[BaseException], status: object
 ) -> None:

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlmodel import col, func, select
 
 from accounts.db.session import transaction
-from accounts.domain.identity.users import UserManager
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.identity.users import SuperuserUpdate
 from support.people import SCHEMA_OWNER, World
@@ -194,8 +193,8 @@ async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> Non
     """The other's transaction is under way, so that the request that makes the group has to wait for it."""
     user, headers = await court.extra()
     async with transaction(court.world.sessionmaker) as db:
-        manager = UserManager(db, court.world.passwords, court.world.key)
-        found = await manager.by_id(user.id)
+        manager = court.world.users(db)
+        found = await manager.get(user.id)
         if act == "deactivated":
             await manager.update(SuperuserUpdate(is_active=False), found)
         else:

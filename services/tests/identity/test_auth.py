@@ -101,7 +101,7 @@ class TestRegister:
         async with world_of(sessionmaker) as world:
             response = await world.client.post("/auth/register", json=ARTHUR)
 
-        assert response.json()["reason"] == f"A password has {len(PASSWORD) + 1} to 128 characters."
+        assert response.json()["reason"] == f"A password must have {len(PASSWORD) + 1} to 128 characters."
 
     async def test_takes_a_passphrase_in_any_script_and_normal_form(self, client: AsyncClient, world: World) -> None:
         composed, decomposed = "Zażółć gęślą jaźń 🗡️ é", "Zażółć gęślą jaźń 🗡️ e\u0301"

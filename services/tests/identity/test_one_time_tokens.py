@@ -6,23 +6,9 @@ import pytest
 from sqlalchemy import text
 
 from accounts.db.session import transaction
-from accounts.domain.identity.users import UserManager
+from accounts.domain.identity.one_time_tokens import request_token
 from accounts.models import Purpose, User
 from support.people import World
-
-
-async def test_fastapi_users_own_methods_send_the_same_tokens(world: World) -> None:
-    arthur = await world.user("arthur")
-
-    async with transaction(world.sessionmaker) as db:
-        manager = UserManager(db, world.passwords, world.key)
-        await manager.forgot_password(arthur)
-        await manager.request_verify(arthur)
-
-    assert [(purpose, email) for purpose, email, _ in (await world.tokens())] == [
-        (Purpose.RESET, arthur.email),
-        (Purpose.VERIFY, arthur.email),
-    ]
 
 
 @pytest.mark.parametrize("email", ["arthur@camelot.example.com", "nobody@camelot.example.com"])
@@ -31,7 +17,7 @@ async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -
 
     async with transaction(world.sessionmaker) as db:
         await (await db.connection()).execute(text("SET LOCAL synchronous_commit = on"))
-        await UserManager(db, world.passwords, world.key).request(Purpose.RESET, email)
+        await request_token(db, world.key, email, Purpose.RESET)
         setting = await (await db.connection()).scalar(text("SHOW synchronous_commit"))
 
     assert setting == "off"

@@ -10,7 +10,6 @@ from sqlmodel import col, select
 
 from accounts.db.session import transaction
 from accounts.domain.identity.reauthentication import reauthenticate
-from accounts.domain.identity.users import UserManager
 from accounts.models import Role, User, UserSession
 from accounts.schemas.identity.users import UserUpdate
 from support.people import PASSWORD, World
@@ -98,8 +97,8 @@ class TestProof:
         async def verify_and_lose(password: str, hashed: str | None) -> tuple[bool, str | None]:
             answer = await verify(password, hashed)
             async with transaction(busy_world.sessionmaker) as db:
-                manager = UserManager(db, busy_world.passwords, busy_world.key)
-                await manager.update(UserUpdate(password=NEW_PASSWORD), await manager.by_id(arthur.id))
+                manager = busy_world.users(db)
+                await manager.update(UserUpdate(password=NEW_PASSWORD), await manager.get(arthur.id))
             return answer
 
         with monkeypatch.context() as losing:

@@ -5,7 +5,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from accounts.domain.errors import LastSuperuser, UserNotFound
-from accounts.domain.identity.users import UserManager
 from accounts.schemas.identity.users import SuperuserUpdate, UserUpdate
 from support.people import World
 
@@ -21,8 +20,8 @@ async def test_a_user_who_is_deleted_meanwhile_is_not_found(world: World) -> Non
     arthur = await world.user("arthur")
 
     async with world.sessionmaker() as db:
-        manager = UserManager(db, world.passwords, world.key)
-        arthur = await manager.by_id(arthur.id)
+        manager = world.users(db)
+        arthur = await manager.get(arthur.id)
         await (await db.connection()).execute(text('DELETE FROM "user"'))
         with pytest.raises(UserNotFound):
             await manager.update(UserUpdate(display_name="Rex"), arthur)
@@ -32,8 +31,8 @@ async def test_who_became_the_last_superuser_meanwhile_stays(world: World) -> No
     arthur = await world.user("arthur")
 
     async with world.sessionmaker() as db:
-        manager = UserManager(db, world.passwords, world.key)
-        arthur = await manager.by_id(arthur.id)
+        manager = world.users(db)
+        arthur = await manager.get(arthur.id)
         await (await db.connection()).execute(text('UPDATE "user" SET is_superuser = true'))
         with pytest.raises(LastSuperuser):
             await manager.update(SuperuserUpdate(is_active=False), arthur)

@@ -100,7 +100,7 @@ async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, gal
     body = {"token": (await busy_world.token())}
 
     async with transaction(busy_world.sessionmaker) as db:
-        arthur = await UserAdapter(db, User).get_by_email("arthur@camelot.example.com")
+        arthur = await UserAdapter(db).get_by_email("arthur@camelot.example.com")
         assert arthur
         await access.lock_group(db, table.group.id, arthur)
         accepting = asyncio.create_task(busy_world.client.post("/invitations/accept", json=body, headers=galahad))
@@ -119,7 +119,7 @@ async def test_and_inviting_wait_for_who_locks_the_user(
     client, body = busy_world.client, {"token": await table.token(GALAHAD)}
 
     async with transaction(busy_world.sessionmaker) as db:
-        user = await UserAdapter(db, User).get_by_email(f"{who}@camelot.example.com")
+        user = await UserAdapter(db).get_by_email(f"{who}@camelot.example.com")
         assert user
         await db.exec(select(User).where(col(User.id) == user.id).with_for_update())
         accept = partial(client.post, "/invitations/accept", json=body, headers=galahad)

@@ -78,8 +78,8 @@ async def test_the_second_run_makes_nothing(world: World) -> None:
 
     again, _ = await seeder.seed(world.sessionmaker, None)
 
-    assert again.made.total() == 0
-    assert "nothing was made" in seeder.describe(again.made)
+    assert again.created.total() == 0
+    assert "nothing was created" in seeder.describe(again.created)
     assert await rows(world.sessionmaker) == before
 
 
@@ -96,7 +96,7 @@ async def test_makes_only_what_is_missing(world: World) -> None:
 
     again, _ = await seeder.seed(world.sessionmaker, None)
 
-    assert seeder.describe(again.made) == "Sample data is made: 1 group, 3 memberships."
+    assert seeder.describe(again.created) == "Created sample data: 1 group, 3 memberships."
     assert again.group_ids == {"Admin": 1, "Developer": 2, "Guest": 3}
     async with transaction(world.sessionmaker) as db:
         admin = await db.get_one(UserGroup, 1)
@@ -132,7 +132,7 @@ async def test_a_failure_leaves_nothing_and_costs_no_ids(
     async def fail(*_: object) -> bool:
         raise ConnectionResetError("gone")
 
-    monkeypatch.setattr(volume, "make", fail)
+    monkeypatch.setattr(volume, "create", fail)
     with pytest.raises(SystemExit, match=r"^seeder: gone$"):
         await main("--users", "10")
     assert await counts(busy_world.sessionmaker) == (0, 0, 0)
@@ -173,13 +173,13 @@ async def test_refuses_in_production(monkeypatch: pytest.MonkeyPatch, fresh_sett
 def test_numbers_have_bounds(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         seeder.parse(argv)
-    assert "is no whole number from" in capsys.readouterr().err
+    assert "is not a whole number from" in capsys.readouterr().err
 
 
 def test_a_seed_alone_means_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         seeder.parse(["--seed", "2"])
-    assert "--seed is for --users" in capsys.readouterr().err
+    assert "--seed requires --users" in capsys.readouterr().err
 
 
 # Volume data
@@ -216,7 +216,7 @@ async def test_what_is_stored_is_what_was_made_up(world: World, monkeypatch: pyt
 async def test_two_databases_get_the_same_rows(world: World, busy_world: World) -> None:
     for each in (world, busy_world):
         async with transaction(each.sessionmaker) as db:
-            await volume.make(db, BATCH)
+            await volume.create(db, BATCH)
 
     one, two = [(await rows(each.sessionmaker))[0] for each in (world, busy_world)]
     timeless = [[(*row[:6], row.id) for row in users] for users in (one, two)]
@@ -287,7 +287,11 @@ async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "status", "said"),
-    [(signal.SIGINT, 130, "seeder: interrupted, and undone"), (signal.SIGTERM, -15, ""), (signal.SIGKILL, -9, "")],
+    [
+        (signal.SIGINT, 130, "seeder: interrupted; nothing was changed"),
+        (signal.SIGTERM, -15, ""),
+        (signal.SIGKILL, -9, ""),
+    ],
 )
 async def test_an_interrupted_run_leaves_nothing(
     busy_world: World, owned_database: str, sent: signal.Signals, status: int, said: str

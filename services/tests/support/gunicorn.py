@@ -6,17 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from httpx2 import Client, TransportError
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.processes import PROC, children, environment, free_port, mapped_files
+from support.processes import children, environment, free_port
 from support.waiting import PATIENCE, wait_until
 
 WORKERS = 2
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # where gunicorn.conf.py keeps what the workers count
 STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 
 
@@ -27,7 +25,6 @@ class Gunicorn:
     master: subprocess.Popen[bytes]
     api: Client
     metrics: Client
-    workers: int = field(default=WORKERS)
 
     def request(self, path: str = "/health/live", times: int = 1) -> None:
         """Make requests over one connection each, so that all workers get some."""
@@ -49,15 +46,15 @@ class Gunicorn:
         """Scrape one sample; 0 if it is missing."""
         return self.samples().get((name, frozenset(labels.items())), 0)
 
-    def children(self) -> set[int]:
-        """List the exporter of metrics, if there is one, and the workers."""
+    def workers(self) -> set[int]:
+        """List the processes of the workers."""
         return children(self.master.pid)
 
     def kill(self, worker: int) -> None:
         """Kill a worker, and wait for its successor."""
-        before = len(self.children())
+        number = len(self.workers())
         os.kill(worker, signal.SIGKILL)
-        wait_until("a new worker replaces it", lambda: worker not in self.children() and len(self.children()) >= before)
+        wait_until("a new worker runs", lambda: worker not in self.workers() and len(self.workers()) == number)
 
     def stop(self) -> int:
         """Stop as an orchestrator does, and return the exit status."""
@@ -71,11 +68,6 @@ class Gunicorn:
         except TransportError:
             return False
 
-    def metrics_files(self) -> Path:
-        """Return the directory of what the workers have counted."""
-        [directory] = {file.parent for file in mapped_files(self.master.pid) if file.is_relative_to(SHARED_MEMORY)}
-        return directory
-
 
 @contextmanager
 def gunicorn(database_url: str, workers: int = WORKERS, **settings: str) -> Iterator[Gunicorn]:
@@ -87,11 +79,10 @@ def gunicorn(database_url: str, workers: int = WORKERS, **settings: str) -> Iter
         Client(base_url=f"http://127.0.0.1:{variables['API_PORT']}") as api,
         Client(base_url=f"http://127.0.0.1:{variables['METRICS_PORT']}") as metrics,
     ):
-        server = Gunicorn(master, api, metrics, workers)
+        server = Gunicorn(master, api, metrics)
         try:
             wait_until("gunicorn answers", server.answers)
-            exporters = 1 if variables["METRICS_PORT"] != "0" else 0
-            wait_until("all workers run", lambda: len(server.children()) == workers + exporters)
+            wait_until("all workers run", lambda: len(server.workers()) == workers)
             yield server
         finally:
             end(master)
@@ -104,10 +95,3 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-
-
-def abandoned_metrics() -> set[Path]:
-    """List the directories of counts that no process uses. Other runs on this machine may have some in use."""
-    pids = [int(path.name) for path in PROC.iterdir() if path.name.isdecimal()]
-    used = {file.parent for pid in pids for file in mapped_files(pid)}
-    return set(SHARED_MEMORY.glob("accounts-metrics-*")) - used

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlmodel import col, select
 
 from accounts.db.engine import ConnectDriver
-from accounts.db.session import Sessionmaker, transaction
-from accounts.domain.groups.members import add_member
+from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.one_time_tokens import derive_token
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
@@ -45,13 +45,15 @@ class World:
         self.client = client
         self.key: str = state["settings"].secret_keys[0]
 
+    def users(self, db: Session) -> UserManager:
+        return UserManager(db, self.passwords, self.state["settings"])
+
     async def user(self, name: str, *, superuser: bool = False, **changes: Any) -> User:
         """Store the user NAME@camelot.example.com."""
         schema = SuperuserCreate if superuser else UserCreate
         async with transaction(self.sessionmaker) as db:
-            manager = UserManager(db, self.passwords, self.key)
             email = f"{name}@camelot.example.com"
-            user = await manager.create(schema(email=email, password=PASSWORD, display_name=name.title()))
+            user = await self.users(db).create(schema(email=email, password=PASSWORD, display_name=name.title()))
             for attribute, value in changes.items():
                 setattr(user, attribute, value)
         return user

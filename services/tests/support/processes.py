@@ -44,23 +44,6 @@ def children(pid: int) -> set[int]:
     return {int(child) for task in (PROC / f"{pid}/task").glob("*/children") for child in task.read_text().split()}
 
 
-def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and waits to be reaped does not."""
-    try:
-        return "\nState:\tZ" not in (PROC / f"{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
-
-
-def mapped_files(pid: int) -> set[Path]:
-    """List the files that a process has mapped into its memory."""
-    try:
-        lines = (PROC / f"{pid}/maps").read_text().splitlines()
-    except (FileNotFoundError, PermissionError, ProcessLookupError):
-        return set()
-    return {Path(fields[5]) for line in lines if len(fields := line.split(maxsplit=5)) == 6}
-
-
 def private_bytes(pid: int) -> int:
     """Measure the memory that a process shares with no other."""
     lines = (PROC / f"{pid}/smaps_rollup").read_text().splitlines()

@@ -1,26 +1,25 @@
-"""Signing in and out in a browser, and where one is signed in."""
+"""Pages to sign in and out, and to list and revoke sessions."""
 
 import uuid
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
-from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
-from accounts.api.rate_limits import CountMail, LoginFormDep, count_verification
-from accounts.domain.sessions.sessions import revoke_sessions
+from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
+from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.user_agent import describe_user_agent
-from accounts.models import Purpose
 from accounts.schemas.fields import OpaqueToken
 
 router = APIRouter(prefix=PATH)
 
 
 class EndForm(BaseModel):
-    """Which session to end, or all others."""
+    """The session to revoke, or all others."""
 
     session: uuid.UUID | None = None
     others: bool = False
@@ -28,31 +27,31 @@ class EndForm(BaseModel):
 
 @router.api_route("", methods=READ)
 async def account(request: Request, user: CurrentUser) -> Response:
-    """Show whose account it is."""
+    """Show the account."""
     return render_page(request, "account", user=user)
 
 
 @router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
-    """Ask who it is, unless that is known; who comes from an invitation may be somebody else, too."""
+    """Show the sign-in form. Signed-in users see it only with an invitation, which may be for another account."""
     return redirect("") if viewer and "invitation" not in request.query_params else render_page(request, "sign-in")
 
 
 @router.post("/sign-in")
 async def sign_in(
     form: LoginFormDep,
-    users: UserManagerDep,
+    manager: SignInDep,
     strategy: CookieStrategyDep,
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
-    """Begin a session, and go on with the invitation, if there is one."""
-    answer = await cookie.login(strategy, await users.sign_in(form))
+    """Sign in, and continue with the invitation if there is one."""
+    answer = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
     return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
 @router.post("/sign-out")
 async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
-    """End the session."""
+    """Sign out."""
     return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
 
 
@@ -60,10 +59,9 @@ async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
 async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:
-    """Show where one is signed in."""
-    return render_page(
-        request, "sessions", sessions=await sessions.list(user), current=current.id, device=describe_user_agent
-    )
+    """Show the user's sessions."""
+    device = partial(describe_user_agent, gettext=request_language(request).gettext)
+    return render_page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
 
 
 @router.post("/sessions")
@@ -72,21 +70,20 @@ async def end_sessions(
     user: CurrentUser,
     current: CurrentSession,
     sessions: SessionManagerDep,
-    db: DbDep,
 ) -> Response:
-    """End one session, or all others."""
+    """Revoke one session, or all others."""
     if form.others:
-        await revoke_sessions(db, user, current.id)
+        await sessions.revoke_all(user, keep=current)
     elif form.session:
-        await sessions.end(user, form.session)
+        await sessions.revoke(user, form.session)
     return redirect("/sessions")
 
 
 @router.post("/request-verify")
 async def request_verify(
-    user: CurrentUser, users: UserManagerDep, count: Annotated[CountMail, count_verification]
+    user: CurrentUser, verification: VerificationDep, check_limit: VerificationLimitDep
 ) -> Response:
-    """Mail the token once more that verifies one's address."""
-    await count(user.email)
-    await users.request(Purpose.VERIFY, user.email)
+    """Send the verification email again."""
+    await check_limit(user.email)
+    await verification.request(user.email)
     return redirect("/done/sent")

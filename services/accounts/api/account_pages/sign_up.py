@@ -1,4 +1,4 @@
-"""Creating an account, and answering an invitation, with an account or without."""
+"""Pages to create an account and to accept or decline an invitation, with or without an account."""
 
 from typing import Annotated, Literal
 
@@ -7,47 +7,50 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
-from accounts.api.dependencies import AnswerManagerDep, UserManagerDep
-from accounts.api.rate_limits import limit_by_client, limit_registration_form
+from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
+from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
 from accounts.schemas.identity.users import RegistrationCreate
 
 router = APIRouter(prefix=PATH)
+RegistrationForm = Annotated[RegistrationCreate, Form()]
 
 
 class AnswerForm(TokenInput):
-    """The token of an invitation, and what becomes of it."""
+    """The token of an invitation, and the answer."""
 
     answer: Literal["accept", "decline"]
 
 
 @router.api_route("/register", methods=READ)
 async def register_page(request: Request) -> Response:
-    """Ask for what an account takes."""
+    """Show the registration form."""
     return render_page(request, "register")
 
 
-@router.post("/register", dependencies=[limit_registration_form])
-async def register(form: Annotated[RegistrationCreate, Form()], users: UserManagerDep) -> Response:
-    """Make an account; the next page is the same whoever has the address."""
-    await users.register(form)
-    return redirect("/done/joined" if form.invitation else "/done/registered")
+@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, RegistrationForm)])
+async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
+    """Create an account. The response is the same if the email address is taken."""
+    await registration.register(body)
+    return redirect("/done/joined" if body.invitation else "/done/registered")
 
 
 @router.api_route("/invitation", methods=READ)
 async def invitation_page(request: Request, viewer: Viewer) -> Response:
-    """Ask whether to join, or whether there is an account to join with."""
+    """Show an invitation: to accept or decline it, or to sign in first."""
     return render_page(request, "invitation", user=viewer)
 
 
 @router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
-async def answer_invitation(form: Annotated[AnswerForm, Form()], viewer: Viewer, answers: AnswerManagerDep) -> Response:
-    """Join the group, or end the invitation."""
+async def answer_invitation(
+    form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
+) -> Response:
+    """Accept or decline an invitation. Accepting takes a sign-in."""
     if form.answer == "decline":
-        await answers.decline_token(form.token)
+        await invitations.decline_token(form.token)
         return redirect("/done/declined")
     if viewer is None:
         return redirect("/sign-in", invitation=form.token)
-    await answers.accept_token(form.token, viewer)
+    await invitations.accept_token(form.token, viewer)
     return redirect("/done/accepted")

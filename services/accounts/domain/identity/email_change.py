@@ -1,86 +1,88 @@
-"""Changing one's address: it is confirmed from the new one, and can be taken back from the old one."""
+"""Change of a user's e-mail address: confirmed from the new one, and for a week undone from the previous one."""
 
 import uuid
 
 from sqlmodel import col, exists, func, select
 from uuid_utils.compat import uuid7
 
+from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.user_adapter import translate_errors
-from accounts.domain.identity.verification import Recovery
+from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Purpose, User
 from accounts.models.identity import folded
+from accounts.settings import Settings
 
 
-class Addresses(Recovery):
-    """The part of the user manager that changes addresses."""
+class EmailChangeManager:
+    """Changes e-mail addresses. Methods run in the caller's transaction."""
 
-    async def ask_to_confirm(self, user: User, email: str) -> None:
-        """Mail a token to a new address, whose use makes it the user's.
+    def __init__(self, db: Session, settings: Settings) -> None:
+        self.db = db
+        self.key = settings.secret_keys[0]
+        self.sessions = SessionManager(db, settings)
 
-        If somebody else has it, they are told instead; whoever asked cannot tell.
-        """
-        others = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
-        if await self.db.scalar(select(others)):
+    async def request(self, user: User, email: str) -> None:
+        """Send a token to the new e-mail address. If another user has it, tell that user instead; the caller never."""
+        taken = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
+        if await self.db.scalar(select(taken)):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
             return
-        letter = OutgoingMail(email, user.id)
-        await one_time_tokens.store_token(self.db, self.key, letter.id, user, Purpose.CONFIRM_EMAIL, email)
-        await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [letter])
+        mail = OutgoingMail(email, user.id)
+        await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.CONFIRM_EMAIL, email)
+        await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
 
-    async def confirm_email(self, token: str) -> User:
-        """Change the address of a user to the one that a token was sent to, which is verified by it.
+    async def confirm(self, token: str) -> User:
+        """Change the e-mail address to the one that a token was sent to, which verifies it, and end all sessions.
 
-        It ends all sessions, and the address before gets a token that takes it back.
+        The previous address is sent a token that undoes the change.
 
         Raises:
-            ConfirmEmailBadToken: the token is good for nothing, or not for this.
-            UpdateUserEmailAlreadyExists: somebody else has got the address meanwhile.
+            ConfirmEmailBadToken: the token is not usable for this.
+            UpdateUserEmailAlreadyExists: another user has the e-mail address by now.
 
         """
-        found = await one_time_tokens.consume_token(self.db, token, Purpose.CONFIRM_EMAIL)
-        if found is None:
+        user, email = await one_time_tokens.consume_token(self.db, token, Purpose.CONFIRM_EMAIL) or (None, "")
+        if user is None:
             raise errors.ConfirmEmailBadToken
-        user, email = found
-        before = user.email
-        await self._move(user, email)
-        await self.tell_before(user, before, uuid7())
+        previous = user.email
+        await self._set(user, email)
+        await self.notify_previous(user, previous, undo_mail_id=uuid7())
         return user
 
-    async def undo_email(self, token: str) -> User:
-        """Give the address back to which a token was sent, and mail a token there for a new password.
+    async def undo(self, token: str) -> User:
+        """Change the e-mail address back to the one that a token was sent to, and end all sessions.
 
-        Whoever changed it may know the password. It ends all sessions.
+        Whoever made the change may know the password, so a token for a new password is sent as well.
 
         Raises:
-            UndoEmailBadToken: the token is good for nothing, or not for this.
-            UpdateUserEmailAlreadyExists: somebody else has got the address meanwhile.
+            UndoEmailBadToken: the token is not usable for this.
+            UpdateUserEmailAlreadyExists: another user has the e-mail address by now.
 
         """
-        found = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL)
-        if found is None:
+        user, email = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL) or (None, "")
+        if user is None:
             raise errors.UndoEmailBadToken
-        user, email = found
-        await self._move(user, email)
+        await self._set(user, email)
         await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.RESET)
         return user
 
-    async def _move(self, user: User, email: str) -> None:
-        with translate_errors(errors.UpdateUserEmailAlreadyExists, errors.UserNotFound):
-            await self.user_db.update(user, {"email": email, "is_verified": True})
-        await self.distrust(user)
+    async def _set(self, user: User, email: str) -> None:
+        await UserAdapter(self.db).update(user, {"email": email, "is_verified": True})
+        await one_time_tokens.revoke_tokens(self.db, user)
+        await self.sessions.revoke_all(user)
 
-    async def tell_before(self, user: User, before: str, mail_id: uuid.UUID | None = None) -> None:
-        """Tell whoever has the address before of the change; under ``mail_id`` they may take it back.
+    async def notify_previous(self, user: User, previous: str, undo_mail_id: uuid.UUID | None = None) -> None:
+        """Tell the previous e-mail address of a change, which the mail with id ``undo_mail_id`` allows to undo.
 
-        Only the first of several changes within a week: the address before the second one may be a thief's.
+        Only the first of several changes within a week can be undone: a thief may own the address before the second.
         """
-        undo = mail_id is not None and await one_time_tokens.store_token(
-            self.db, self.key, mail_id, user, Purpose.UNDO_EMAIL, before, supersede=False
+        undo = undo_mail_id is not None and await one_time_tokens.store_token(
+            self.db, self.key, undo_mail_id, user, Purpose.UNDO_EMAIL, previous, supersede=False
         )
         detail = {"undo": undo, "now": user.email}
-        letter = OutgoingMail(before, user.id, detail=detail, id=mail_id or uuid7())
-        await outbox.enqueue(self.db, MailKind.EMAIL_CHANGED, [letter])
+        mail = OutgoingMail(previous, user.id, detail=detail, id=undo_mail_id or uuid7())
+        await outbox.enqueue(self.db, MailKind.EMAIL_CHANGED, [mail])

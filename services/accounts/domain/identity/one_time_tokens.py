@@ -1,7 +1,7 @@
-"""One-time tokens: made for one user, purpose and address; stored as hashes; used up by one atomic statement.
+"""One-time tokens: for one user, purpose and e-mail address, stored as hashes, consumed by one atomic statement.
 
-A token follows from the id of the mail that brings it and from a key of the settings. So it stands nowhere, and a mail
-that has to be written again, since nobody knows whether it has arrived, is the same mail.
+A token is derived from the id of its mail and a secret key. So it is stored nowhere, and a mail that is sent again
+after a failure contains the same token.
 """
 
 import hashlib
@@ -12,13 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    delete,
-    func,
-    or_,
-    update,
-)
+from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
@@ -35,7 +29,7 @@ LIFETIME = {
     Purpose.UNDO_EMAIL: timedelta(days=7),
 }
 ASYNCHRONOUS_COMMIT = select(func.set_config("synchronous_commit", "off", True))
-# The user is locked, so as not to be deleted before the token is there.
+# Locks the user, who could otherwise be deleted before the token is inserted.
 ISSUE = CompiledStatement(f"""
     WITH needs AS (
         SELECT id, email FROM "user"
@@ -52,7 +46,7 @@ ISSUE = CompiledStatement(f"""
         SELECT CAST(:mail_id AS uuid), :purpose, email, id, :language FROM needs
     )
     SELECT pg_notify('{CHANNEL}', '')
-""")  # noqa: S608  # of constants
+""")  # noqa: S608  # only constants are interpolated
 STORE = CompiledStatement("""
     INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
     VALUES (:user_id, :purpose, :email, :token_hash, now() + CAST(:lifetime AS interval))
@@ -64,20 +58,29 @@ STORE = CompiledStatement("""
 
 
 def derive_token(key: str, mail_id: uuid.UUID) -> str:
-    """Tell the token that a mail brings: 256 bits, which only the holder of ``key`` can tell."""
+    """Derive the token of a mail: 256 bits that it takes ``key`` to compute."""
     return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
 
 
 def hash_token(token: str) -> bytes:
-    """What is stored of a token. 256 random bits need neither salt nor a slow hash."""
+    """Return the hash that is stored of a token. 256 random bits need neither a salt nor a slow hash."""
     return hashlib.sha256(token.encode()).digest()
 
 
-async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
-    """Post a token to the user with an address, unless there is none who needs one for the purpose.
+async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
+    """Send a token at the request of an anonymous caller, who cannot tell whether there is such a user.
 
-    The token that the user had for the same purpose is dead from now on. Whoever asks cannot tell by the time whether
-    there is such a user: it is one statement in any case.
+    The commit does not wait for the disk: a transaction that wrote nothing would not either. What a crash loses can be
+    requested again.
+    """
+    await db.exec(ASYNCHRONOUS_COMMIT)
+    await send_token(db, key, email, purpose)
+
+
+async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
+    """Send a token to the active user with an e-mail address, unless there is none, or it is verified already.
+
+    The token replaces an earlier one for the same purpose. It is one statement in all cases.
     """
     mail_id = uuid7()
     values = {
@@ -94,9 +97,9 @@ async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> Non
 async def store_token(
     db: Session, key: str, mail_id: uuid.UUID, user: User, purpose: Purpose, email: str, *, supersede: bool = True
 ) -> bool:
-    """Store the token that a mail will bring to ``email``; say whether it is good.
+    """Store the token of a mail to ``email``, and return whether it is usable.
 
-    It is not where the user has another one for the same purpose that it does not ``supersede``.
+    Without ``supersede`` it is not if the user has an unexpired one for the same purpose.
     """
     values = {
         "user_id": user.id,
@@ -110,47 +113,46 @@ async def store_token(
 
 
 def candidate_tokens(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:
-    """Give the tokens that a mail may bring, by their hashes: a newer key may have come since it was posted."""
-    made = [derive_token(key, mail_id) for key in keys]
-    return {hash_token(token): token for token in made}
+    """Return the possible tokens of a mail by hash: the key may have been rotated since the mail was enqueued."""
+    return {hash_token(token): token for token in (derive_token(key, mail_id) for key in keys)}
 
 
 async def activate_token(
     db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose
 ) -> tuple[str, datetime] | None:
-    """Begin the lifetime of the token that a mail brings, when it is written, and tell it with its end.
+    """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
 
-    None if it was used, superseded or revoked.
+    Returns None if the token was used, superseded or revoked.
     """
-    made = candidate_tokens(keys, mail_id)
-    its = (col(OneTimeToken.token_hash).in_(made), col(OneTimeToken.purpose) == purpose)
-    statement: Any = update(OneTimeToken).where(*its).values(expires_at=func.now() + LIFETIME[purpose])
-    found = await db.exec(statement.returning(col(OneTimeToken.token_hash), col(OneTimeToken.expires_at)))
-    row = found.one_or_none()
-    return (made[row[0]], row[1]) if row else None
+    tokens = candidate_tokens(keys, mail_id)
+    conditions = (col(OneTimeToken.token_hash).in_(tokens), col(OneTimeToken.purpose) == purpose)
+    statement: Any = update(OneTimeToken).where(*conditions).values(expires_at=func.now() + LIFETIME[purpose])
+    rows = await db.exec(statement.returning(col(OneTimeToken.token_hash), col(OneTimeToken.expires_at)))
+    row = rows.one_or_none()
+    return (tokens[row[0]], row[1]) if row else None
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Find the active user whom a usable token stands for, with the address that it was made for; leave it usable."""
+    """Return the active user of a usable token, and the e-mail address that it was sent to. It stays usable."""
     statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
     return (await db.exec(statement.where(*_usable(token, purpose)))).one_or_none()
 
 
 async def consume_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Use a token up and return what ``holder`` does. Of several callers at once, one gets it and the others None."""
-    found = await find_token(db, token, purpose)
+    """Delete a usable token and return what ``find_token`` does. Of concurrent callers, all but one get None."""
+    holder = await find_token(db, token, purpose)
     statement = delete(OneTimeToken).where(col(OneTimeToken.token_hash) == hash_token(token))
-    used = (await db.exec(statement.returning(col(OneTimeToken.user_id)))).all() if found else ()
-    return found if used else None
+    deleted = (await db.exec(statement.returning(col(OneTimeToken.user_id)))).all() if holder else ()
+    return holder if deleted else None
 
 
 async def revoke_tokens(db: Session, user: User) -> None:
-    """Kill all tokens of a user, because the password or the address that they rest on has changed.
+    """Delete a user's tokens after a change of the password or the e-mail address.
 
-    But for the one that gets an address back: whoever took the account over would begin with a change of these.
+    The one that undoes a change of the address stays: an attacker would change both first.
     """
-    theirs = (col(OneTimeToken.user_id) == user.id, col(OneTimeToken.purpose) != Purpose.UNDO_EMAIL)
-    await db.exec(delete(OneTimeToken).where(*theirs))
+    conditions = (col(OneTimeToken.user_id) == user.id, col(OneTimeToken.purpose) != Purpose.UNDO_EMAIL)
+    await db.exec(delete(OneTimeToken).where(*conditions))
 
 
 def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
@@ -158,7 +160,7 @@ def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
         col(OneTimeToken.token_hash) == hash_token(token),
         col(OneTimeToken.purpose) == purpose,
         col(OneTimeToken.expires_at) > func.now(),
-        # What changes an address is made for another one than the user has.
+        # A token that changes the address was sent to another one than the user has.
         or_(
             col(OneTimeToken.email) == User.email,
             col(OneTimeToken.purpose).in_([Purpose.CONFIRM_EMAIL, Purpose.UNDO_EMAIL]),

@@ -1,8 +1,7 @@
-"""Argon2id, off the event loop and bounded: a storm of sign-ins queues up here and slows nothing else.
+"""Password hashing: Argon2id on a few low-priority threads, behind a bounded queue.
 
-The memory budget is 19 MiB for each thread, and so for each core of the machine; 64 MiB at the most, while hashes are
-verified that come from elsewhere. What waits holds none. The threads have the lowest priority: on a machine with
-enough to do it is the sign-ins that wait, and beyond the bound of the queue they are sent away.
+Many sign-ins at once slow down no other request: they wait, and beyond the bound of the queue they are refused. Each
+thread takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
 """
 
 import asyncio
@@ -10,35 +9,37 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import override
+from typing import Any, override
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from accounts.domain.errors import Busy
+from accounts.domain.errors import Busy, Refusal, RegisterInvalidPassword
+from accounts.domain.identity.password_policy import find_weakness
 from accounts.observability import metrics
+from accounts.schemas.identity.users import UserCreate
 
-# OWASP's Password Storage Cheat Sheet, Argon2id: 19 MiB and two passes on one lane, some 40 ms of a core.
+# OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane. Takes about 40 ms of a core.
 MEMORY_KIB = 19 * 1024
 NICENESS = 19
-WAITING_PER_THREAD = 50  # some two seconds of work
-# What a stored hash may cost: argon2-cffi's defaults, which FastAPI Users has, and twice bcrypt's work. A row that was
-# tampered with could ask for more memory, or more years, than there are.
+WAITING_PER_THREAD = 50  # about two seconds of work
+# The highest cost of a stored hash: argon2-cffi's defaults, which FastAPI Users uses, and twice bcrypt's work. A row
+# that was tampered with could otherwise exhaust memory or time.
 COSTS = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$|\$2[abxy]\$(\d\d)\$")
 HIGHEST_COSTS = (64 * 1024, 4, 4, 13)
 BCRYPT_BYTES = 72
 
 
 class VerifyOnlyBcrypt(BcryptHasher):
-    """Only ever verifies: hashes that come from elsewhere are replaced at their owner's next sign-in."""
+    """Verifies hashes that were imported; the user's next sign-in replaces them."""
 
     @override
     def verify(self, password: str | bytes, hash: str | bytes) -> bool:
-        # Other versions leave out what is behind; this one would raise.
+        # Imported hashes ignore the bytes beyond the 72nd; this version of bcrypt would raise.
         given = password.encode() if isinstance(password, str) else password
         return super().verify(given[:BCRYPT_BYTES], hash)
 
@@ -47,13 +48,10 @@ PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, 
 
 
 class PasswordHasher:
-    """Hashes and verifies passwords on that many threads.
+    """Hashes and verifies passwords on ``threads`` threads. ``min_length`` is the shortest new password."""
 
-    ``shortest`` is how many characters a new password has at the least.
-    """
-
-    def __init__(self, threads: int, shortest: int = 12) -> None:
-        self.shortest = shortest
+    def __init__(self, threads: int, min_length: int = 12) -> None:
+        self.min_length = min_length
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_thread_priority)
         self._places = threads * (1 + WAITING_PER_THREAD)
 
@@ -61,21 +59,46 @@ class PasswordHasher:
         """Hash a password.
 
         Raises:
-            Busy: too many are waiting; nothing was hashed.
+            Busy: the queue is full.
 
         """
         return await self._run(lambda: PASSWORD_HASH.hash(password))
 
-    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
-        """Compare a password with a hash.
-
-        With None (nobody's hash), or a hash that costs too much or is none, do the same work and say no.
-
-        Returns:
-            Whether they agree, and a new hash where the old one's parameters are out of date.
+    async def hash_new(self, password: str, about: Iterable[str], refusal: type[Refusal]) -> str:
+        """Apply the policy to a new password and hash it. ``about`` is what others may know of its user.
 
         Raises:
-            Busy: too many are waiting; nothing was compared.
+            refusal: the policy refuses the password; its reason says why.
+            Busy: the queue is full.
+
+        """
+        if reason := find_weakness(password, self.min_length, about):
+            raise refusal(reason)
+        return await self.hash(password)
+
+    async def new_user_columns(self, user_create: UserCreate) -> dict[str, Any]:
+        """Return the columns of a new user, with the password checked and hashed.
+
+        Raises:
+            RegisterInvalidPassword: the policy refuses the password.
+            Busy: the queue is full.
+
+        """
+        columns = user_create.model_dump()
+        about = user_create.email, user_create.display_name
+        hashed = await self.hash_new(columns.pop("password"), about, RegisterInvalidPassword)
+        return columns | {"hashed_password": hashed}
+
+    async def verify(self, password: str, hashed: str | None) -> tuple[bool, str | None]:
+        """Verify a password against a hash.
+
+        Without a hash, or if it is too expensive or malformed, the same work is done and the answer is False.
+
+        Returns:
+            Whether the password is correct, and a new hash if the parameters of the stored one are outdated.
+
+        Raises:
+            Busy: the queue is full.
 
         """
         if hashed is None or not _has_acceptable_cost(hashed):
@@ -95,7 +118,7 @@ class PasswordHasher:
             self._places += 1
 
     def close(self) -> None:
-        """Let what has begun end, and drop what waits."""
+        """Finish what has begun, and cancel what waits."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
@@ -105,24 +128,24 @@ def _timed[Result](work: Callable[[], Result]) -> Result:
 
 
 def threads_per_worker(workers: int) -> int:
-    """Share the machine's cores among ``workers`` processes."""
+    """Return how many threads each of ``workers`` processes should have on this machine."""
     return max(1, (os.process_cpu_count() or 1) // workers)
 
 
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
     try:
         return PASSWORD_HASH.verify_and_update(password, hashed)
-    except (UnknownHashError, ValueError):  # it began like a hash
+    except (UnknownHashError, ValueError):  # malformed behind a valid beginning
         return False, None
 
 
 def _has_acceptable_cost(hashed: str) -> bool:
-    found = COSTS.match(hashed)
-    return found is not None and all(
-        int(cost or 0) <= most for cost, most in zip(found.groups(), HIGHEST_COSTS, strict=True)
+    costs = COSTS.match(hashed)
+    return costs is not None and all(
+        int(cost or 0) <= highest for cost, highest in zip(costs.groups(), HIGHEST_COSTS, strict=True)
     )
 
 
 def _lower_thread_priority() -> None:
-    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
+    if sys.platform == "linux":  # other systems have no priority by thread
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

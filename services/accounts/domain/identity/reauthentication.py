@@ -1,4 +1,7 @@
-"""Whoever has a session may not be its user: before what a thief would do first, somebody has to prove it anew."""
+"""Step-up authentication (OWASP ASVS 5.0, 7.5).
+
+Changing credentials or deleting the account requires the current password or a recent sign-in.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,18 +21,18 @@ async def reauthenticate(
     password: str | None,
     recent: timedelta,
 ) -> None:
-    """Check the password, where one is given; else that the session's sign-in is no older than ``recent``.
+    """Verify the password if one is given, else that the session's sign-in is no older than ``recent``.
 
     Raises:
         BadCurrentPassword: the password is wrong.
-        ReauthenticationRequired: there is none, and the sign-in was too long ago.
-        Busy: too many passwords are waiting to be compared.
+        ReauthenticationRequired: no password is given, and the sign-in is too old.
+        Busy: the queue of passwords to verify is full.
 
     """
     if password is not None:
         await db.release_connection()
-        agrees, _ = await passwords.verify(password, user.hashed_password)
-        if not agrees:
+        correct, _ = await passwords.verify(password, user.hashed_password)
+        if not correct:
             raise errors.BadCurrentPassword
     elif datetime.now(UTC) - current.authenticated_at > recent:
         raise errors.ReauthenticationRequired(int(recent.total_seconds()))
@@ -39,7 +42,7 @@ async def lock_session(db: Session, user: User, current: UserSession, recent: ti
     """Lock the user and the session until the transaction ends.
 
     Raises:
-        ReauthenticationRequired: while passwords were hashed, somebody else changed the password or ended the session.
+        ReauthenticationRequired: while no connection was held, the password was changed or the session ended.
 
     """
     unchanged = select(User.id, UserSession.id).where(

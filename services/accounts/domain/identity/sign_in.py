@@ -1,10 +1,5 @@
-"""Signing in with an address and a password: whoever has no account learns nothing, and waits no shorter."""
+"""Sign-in with e-mail address and password. An unknown address takes the same work as a wrong password."""
 
-import uuid
-from typing import override
-
-from fastapi.security import OAuth2PasswordRequestForm
-from fastapi_users import BaseUserManager
 from sqlalchemy import update
 from sqlmodel import col
 
@@ -12,53 +7,38 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import record_failed_sign_in
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.models import User
 from accounts.observability import metrics
-from accounts.schemas.identity.auth import LoginForm
 
 
-class SignIn(BaseUserManager[User, uuid.UUID]):
-    """The part of the user manager that compares passwords, on threads and without a connection."""
+class SignInManager:
+    """Verifies passwords, and holds no connection meanwhile. Methods run in the caller's transaction."""
 
-    db: Session
-    passwords: PasswordHasher
+    def __init__(self, db: Session, passwords: PasswordHasher) -> None:
+        self.db = db
+        self.passwords = passwords
 
-    async def sign_in(self, credentials: LoginForm) -> User:
-        """Authenticate an active user.
-
-        Raises:
-            LoginBadCredentials: whatever the cause.
-            Busy: too many sign-ins are waiting.
-
-        """
-        user = await self.authenticate(credentials)
-        if user is None:
-            raise errors.LoginBadCredentials
-        if not user.is_active:
-            metrics.INACTIVE.inc()
-            await record_failed_sign_in(self.db, user.email, user)
-            raise errors.LoginBadCredentials
-        metrics.SIGNED_IN.inc()
-        return user
-
-    @override
-    async def authenticate(self, credentials: OAuth2PasswordRequestForm | LoginForm) -> User | None:
-        """Find the user whom an address and a password stand for; a wrong address costs the same time as a right one.
+    async def authenticate(self, email: str, password: str) -> User:
+        """Return the active user with an e-mail address and a password.
 
         Raises:
-            Busy: too many sign-ins are waiting.
+            LoginBadCredentials: either is wrong, or the user is inactive. The failure is recorded.
+            Busy: the queue of passwords to verify is full.
 
         """
         await self.db.begin_autocommit()
-        user = await self.user_db.get_by_email(credentials.username)
+        user = await UserAdapter(self.db).get_by_email(email)
         await self.db.release_connection()
-        seen = user.hashed_password if user else None
-        agrees, rehashed = await self.passwords.verify(credentials.password, seen)
-        if user is None or not agrees:
-            (metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS).inc()
-            await record_failed_sign_in(self.db, credentials.username, user)
-            return None
-        if rehashed:  # unless the password was changed meanwhile
-            statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == seen)
+        stored = user.hashed_password if user else None
+        correct, rehashed = await self.passwords.verify(password, stored)
+        if rehashed and user:  # unless the password was changed concurrently
+            statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == stored)
             await self.db.exec(statement.values(hashed_password=rehashed))
-        return user
+        if user and correct and user.is_active:
+            metrics.SIGNED_IN.inc()
+            return user
+        failure = metrics.INACTIVE if correct else metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS
+        failure.inc()
+        await record_failed_sign_in(self.db, email, user)
+        raise errors.LoginBadCredentials

@@ -1,11 +1,8 @@
-"""FastAPI Users' SQLAlchemy adapter, without its commits, and with a record of what becomes of users."""
+"""Storage of users: FastAPI Users' SQLAlchemy adapter, without its commits and with audit events."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, override
 
-from fastapi_users import exceptions
 from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
 from sqlalchemy import String, bindparam, delete, func
 from sqlalchemy.exc import IntegrityError
@@ -20,16 +17,19 @@ from accounts.domain.audit.log import Action, record
 from accounts.models import User
 from accounts.models.identity import EMAIL_INDEX, folded
 
-# What is recorded by itself. Of everything else the name is recorded, and of flags the value.
+# Changes with an event of their own. For all others the event has the column's name, and the value of a flag.
 SEPARATE_EVENTS = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
 FLAGS = ("is_active", "is_superuser", "is_verified")
 BY_EMAIL = select(User).where(func.lower(User.email) == folded(bindparam("email", type_=String)))
 
 
 class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
-    """FastAPI Users' adapter: flushes where the original commits, and names the conflict."""
+    """FastAPI Users' adapter. It flushes where the original commits, and raises the domain's errors."""
 
     session: Session
+
+    def __init__(self, db: Session) -> None:
+        super().__init__(db, User)
 
     @override
     async def get(self, id: uuid.UUID) -> User | None:
@@ -41,19 +41,32 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def create(self, create_dict: dict[str, Any]) -> User:
+        """Insert a user.
+
+        Raises:
+            RegisterUserAlreadyExists: the e-mail address is taken.
+
+        """
         user = User(**({"id": uuid7()} | create_dict))
-        # Recorded before it is done: a conflict then costs the same statements as a success.
+        # The event comes first: a conflict then runs the same statements as a success.
         await record(self.session, Action.USER_CREATED, user_id=user.id, **_flags(create_dict))
         self.session.add(user)
-        await self._flush()
+        await self._flush(errors.RegisterUserAlreadyExists)
         return user
 
     @override
     async def update(self, user: User, update_dict: dict[str, Any]) -> User:
+        """Update the columns whose values differ.
+
+        Raises:
+            UpdateUserEmailAlreadyExists: another user has the e-mail address.
+            UserNotFound: the user was deleted concurrently.
+
+        """
         changed = {name: value for name, value in update_dict.items() if getattr(user, name) != value}
         for name, value in changed.items():
             setattr(user, name, value)
-        await self._flush()
+        await self._flush(errors.UpdateUserEmailAlreadyExists)
         await self._record(user, changed)
         return user
 
@@ -66,34 +79,27 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def delete(self, user: User) -> None:
+        """Delete a user.
+
+        Raises:
+            UserNotFound: the user was deleted concurrently.
+
+        """
         if not (await self.session.exec(delete(User).where(col(User.id) == user.id))).rowcount:
-            raise exceptions.UserNotExists
+            raise errors.UserNotFound
         self.session.expunge(user)
         await record(self.session, Action.USER_DELETED, user_id=user.id)
 
-    async def _flush(self) -> None:
+    async def _flush(self, conflict: type[errors.Refusal]) -> None:
         try:
             await self.session.flush()
         except IntegrityError as error:
             if violated(error) == EMAIL_INDEX.name:
-                raise exceptions.UserAlreadyExists from error
+                raise conflict from None
             raise
-        except StaleDataError as error:  # deleted since it was read
-            raise exceptions.UserNotExists from error
+        except StaleDataError:
+            raise errors.UserNotFound from None
 
 
 def _flags(values: dict[str, Any]) -> dict[str, bool]:
     return {name: values[name] for name in FLAGS if name in values}
-
-
-@contextmanager
-def translate_errors(conflict: type[errors.Refusal], weak: type[errors.Refusal]) -> Iterator[None]:
-    """Turn what FastAPI Users raises into the refusal of the operation that it happened in."""
-    try:
-        yield
-    except exceptions.UserAlreadyExists:
-        raise conflict from None
-    except exceptions.InvalidPasswordException as error:
-        raise weak(str(error.reason)) from None
-    except exceptions.UserNotExists:
-        raise errors.UserNotFound from None

@@ -1,4 +1,4 @@
-"""Looking users up: each list follows an index, and so costs the same at a million users."""
+"""User search. Each order follows an index, so a page costs the same with a million users."""
 
 import uuid
 
@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.keyset import Keyset
-from accounts.domain.prefix_search import parse_email_cursor, parse_name_cursor, starts_with
+from accounts.domain.keyset import Keyset, parse_email_cursor, parse_name_cursor
+from accounts.domain.prefix_search import starts_with
 from accounts.models import User
 from accounts.schemas.identity.users import UserQuery
 from accounts.schemas.pagination import Page
@@ -22,10 +22,10 @@ BY_NAME = Keyset(
 
 
 async def list_users(db: Session, query: UserQuery) -> Page[User]:
-    """List the users whom ``query`` asks for: by address or by name where one is looked for, else the oldest first.
+    """List users: by e-mail address or name if the query has one, else the oldest first.
 
     Raises:
-        BadCursor: the cursor is none of this list's.
+        BadCursor: the cursor does not belong to this list.
 
     """
     statement = select(User).where(*starts_with(User.email, query.email), *starts_with(User.display_name, query.name))
@@ -34,6 +34,6 @@ async def list_users(db: Session, query: UserQuery) -> Page[User]:
 
 
 def _flags(query: UserQuery) -> list[ColumnElement[bool]]:
-    wanted = query.model_dump(include={"is_active", "is_superuser", "is_verified"}, exclude_none=True)
-    flags: list[tuple[ColumnElement[bool], bool]] = [(getattr(User, name), value) for name, value in wanted.items()]
+    values = query.model_dump(include={"is_active", "is_superuser", "is_verified"}, exclude_none=True)
+    flags: list[tuple[ColumnElement[bool], bool]] = [(getattr(User, name), value) for name, value in values.items()]
     return [flag if value else ~flag for flag, value in flags]

@@ -1,129 +1,154 @@
-"""A file of members, read and checked as it arrives, without a database: nobody waits for whoever sends it slowly."""
+"""The CSV file of a member import: parsed and validated before the database is asked anything."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Iterator
-from hashlib import blake2b
-from typing import Self
+import csv
+from codecs import BOM_UTF8
+from io import BytesIO
 
 from pydantic import ValidationError
 
 from accounts.domain.errors import ImportInvalid
-from accounts.domain.invitations.csv_file import Wrong, cells, records
 from accounts.domain.invitations.store import InvitationRequest
-from accounts.models import Role
 from accounts.schemas.member_files import COLUMNS, ImportRow, RowError
 
 ROWS_MAX = 50_000
-RECORDS_MAX = 10 * ROWS_MAX  # those that are blank and cost little included
+RECORDS_MAX = 10 * ROWS_MAX  # blank lines included
+RECORD_BYTES = 8 * 1024  # more than the longest valid row takes, however it is quoted
 FAULTY_ROWS_MAX = 100
-BATCH_ROWS = 500
-PAUSE_RECORDS = 20  # of some 0.1 ms each
+PAUSE_RECORDS = 20  # about 2 ms of work
 NAME_LENGTH = 50
+QUOTING = 'Cells are separated by commas; those with commas or quotes are between quotes, as in "a ""b"", c"'
+TOO_LONG = f"A row has at most {RECORD_BYTES} bytes, or a quote is not closed"
 MESSAGES = {"string_pattern_mismatch": "Input should have no control characters"}
 
 
-class ImportFile:
-    """The rows of a file, all of them right, in batches. Kept as JSON, they take little more than the file."""
+async def parse_import(content: bytes) -> list[InvitationRequest]:
+    """Parse a CSV file (RFC 4180, in UTF-8) whose first line names the columns. Other requests are served meanwhile.
 
-    def __init__(self) -> None:
-        self._records = 0
+    Raises:
+        ImportInvalid: with the faults of the first ``FAULTY_ROWS_MAX`` faulty rows, by line number.
+
+    """
+    file = _ImportFile(content)
+    while file.read_record():
+        if file.records % PAUSE_RECORDS == 0:
+            await asyncio.sleep(0)
+    return file.require_valid()
+
+
+class _Fault(Exception):  # noqa: N818  # of the file, not of the program
+    """Faults of one record: column or None, type and message of each. Reading stops after a ``fatal`` one."""
+
+    def __init__(self, *faults: tuple[str | None, str, str], fatal: bool = False) -> None:
+        super().__init__()
+        self.faults = faults
+        self.fatal = fatal
+
+
+class _ImportFile:
+    def __init__(self, content: bytes) -> None:
+        self._content = BytesIO(content.removeprefix(BOM_UTF8).replace(b"\r\n", b"\n"))
+        self._record_start = 0
+        # ``map`` and ``csv.reader`` go on with the next line after an exception.
+        self._reader = csv.reader(map(self._decode, self._content), strict=True)
+        self.records = 0
         self._columns: list[str] = []
-        self._lines: dict[bytes, int] = {}
-        self._batch: list[tuple[str, Role, str]] = []
-        self._batches: list[str] = []
+        self._line_by_email: dict[str, int] = {}
+        self._rows: list[InvitationRequest] = []
         self._faults: dict[int, list[RowError]] = {}
 
-    def __iter__(self) -> Iterator[list[InvitationRequest]]:
-        for batch in self._batches:
-            yield [InvitationRequest(email, Role(role), note) for email, role, note in json.loads(batch)]
+    def _decode(self, line: bytes) -> str:
+        if self._content.tell() - self._record_start > RECORD_BYTES:
+            raise _Fault((None, "too_long", TOO_LONG), fatal=True)
+        # Invalid bytes are escaped here and refused by ``_require_utf8``, so that the record is read to its end.
+        return line.decode(errors="surrogateescape")
 
-    async def read(self, chunks: AsyncIterator[bytes]) -> Self:
-        """Read a file to its end, or to where too much is wrong.
+    def read_record(self) -> bool:
+        """Read and validate the next record; return False at the end of the file."""
+        line = self._reader.line_num + 1
+        self._record_start = self._content.tell()
+        self.records += 1
+        try:
+            self._add(line, next(self._reader))
+        except StopIteration:
+            return False
+        except csv.Error:
+            self._refuse(line, _Fault((None, "csv", QUOTING)))
+        except _Fault as fault:
+            self._refuse(line, fault)
+        return True
+
+    def require_valid(self) -> list[InvitationRequest]:
+        """Return the rows.
 
         Raises:
-            ImportInvalid: naming the first lines that are wrong, and what is wrong with them.
+            ImportInvalid: a row is faulty, or there is none.
 
         """
-        async for line, record in records(chunks):
-            self._take(line, record)
-            if len(self._batch) == BATCH_ROWS:
-                self._keep()
-            if self._records % PAUSE_RECORDS == 0:
-                await asyncio.sleep(0)  # for others' requests: waiting for what has arrived already is no pause
-        if not (self._lines or self._faults):
+        if not (self._rows or self._faults):
             self._faults[1] = [RowError(1, None, "empty", "A line of column names and at least one row are needed")]
-        self._keep()
-        self._refuse()
-        return self
-
-    def _take(self, line: int, record: bytes) -> None:
-        self._records += 1
-        try:
-            found = cells(line, record)
-            if not self._columns:
-                self._columns = _columns(found)
-            elif any(found):
-                self._add(line, _row(self._columns, found))
-            elif self._records > RECORDS_MAX:
-                raise _too_many(RECORDS_MAX)
-        except Wrong as wrong:
-            self._faults[line] = [RowError(line, *fault) for fault in wrong.faults]
-            if wrong.fatal or not self._columns or len(self._faults) == FAULTY_ROWS_MAX:
-                self._refuse()
-
-    def _add(self, line: int, row: ImportRow) -> None:
-        if len(self._lines) == ROWS_MAX:
-            raise _too_many(ROWS_MAX)
-        # Digests of one size, since addresses may be long and 50,000 are many.
-        digest = blake2b(row.email.lower().encode(), digest_size=16).digest()
-        if (first := self._lines.setdefault(digest, line)) != line:
-            raise Wrong(("email", "duplicate", f"The same address is on line {first}"))
-        self._batch.append((row.email, row.role, row.note))
-
-    def _keep(self) -> None:
-        self._batches.append(json.dumps(self._batch, ensure_ascii=False))
-        self._batch.clear()
-
-    def _refuse(self) -> None:
         if self._faults:
             raise ImportInvalid([fault for faults in self._faults.values() for fault in faults])
+        return self._rows
+
+    def _add(self, line: int, cells: list[str]) -> None:
+        _require_utf8(cells)
+        if not self._columns:
+            self._columns = _parse_columns(cells)
+        elif any(cells):
+            self._add_row(line, _parse_row(self._columns, cells))
+        elif self.records > RECORDS_MAX:
+            raise _too_many(RECORDS_MAX)
+
+    def _add_row(self, line: int, row: ImportRow) -> None:
+        if len(self._line_by_email) == ROWS_MAX:
+            raise _too_many(ROWS_MAX)
+        if (first := self._line_by_email.setdefault(row.email.lower(), line)) != line:
+            raise _Fault(("email", "duplicate", f"The same address is on line {first}"))
+        self._rows.append(InvitationRequest(row.email, row.role, row.note))
+
+    def _refuse(self, line: int, fault: _Fault) -> None:
+        self._faults[line] = [RowError(line, *each) for each in fault.faults]
+        if fault.fatal or not self._columns or len(self._faults) == FAULTY_ROWS_MAX:
+            self.require_valid()
 
 
-def _too_many(rows: int) -> Wrong:
-    return Wrong((None, "too_many_rows", f"A file has at most {rows} rows"), fatal=True)
+def _require_utf8(cells: list[str]) -> None:
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        raise _Fault((None, "unicode", "Input should be UTF-8")) from None
 
 
-def _columns(found: list[str]) -> list[str]:
-    names = [name.strip().lower() for name in found]
+def _too_many(rows: int) -> _Fault:
+    return _Fault((None, "too_many_rows", f"A file has at most {rows} rows"), fatal=True)
+
+
+def _parse_columns(cells: list[str]) -> list[str]:
+    names = [name.strip().lower() for name in cells]
     if "email" not in names:
-        # No name is repeated here: where there are none, these are somebody's data.
-        raise Wrong(("email", "missing", "The first line names the columns, separated by commas; one is 'email'"))
-    faults = [
-        *(
-            (_shown(name), "unknown_column", f"Columns are {', '.join(COLUMNS)}")
-            for name in names
-            if name not in COLUMNS
-        ),
-        *((name, "duplicate", "There are two columns of this name") for name in COLUMNS if names.count(name) > 1),
-    ]
+        # The cells are not repeated: without a line of names, they are personal data.
+        raise _Fault(("email", "missing", "The first line names the columns, separated by commas; one is 'email'"))
+    known = ", ".join(COLUMNS)
+    faults = [(_printable(name), "unknown_column", f"Columns are {known}") for name in names if name not in COLUMNS]
+    faults += [(name, "duplicate", "There are two columns of this name") for name in COLUMNS if names.count(name) > 1]
     if faults:
-        raise Wrong(*faults)
+        raise _Fault(*faults)
     return names
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
     return "".join(filter(str.isprintable, name))[:NAME_LENGTH]
 
 
-def _row(columns: list[str], found: list[str]) -> ImportRow:
-    if len(found) > len(columns):
-        raise Wrong((None, "too_many_columns", f"The row has more cells than there are columns, {len(columns)}"))
-    if len(found) < len(columns):
-        raise Wrong((columns[len(found)], "missing", "The row ends before this column"))
-    given = {name: cell for name, cell in zip(columns, found, strict=True) if cell or name == "email"}
+def _parse_row(columns: list[str], cells: list[str]) -> ImportRow:
+    if len(cells) > len(columns):
+        raise _Fault((None, "too_many_columns", f"The row has more cells than there are columns, {len(columns)}"))
+    if len(cells) < len(columns):
+        raise _Fault((columns[len(cells)], "missing", "The row ends before this column"))
+    values = {name: cell for name, cell in zip(columns, cells, strict=True) if cell or name == "email"}
     try:
-        return ImportRow.model_validate(given)
+        return ImportRow.model_validate(values)
     except ValidationError as error:
-        found_wrong = error.errors(include_input=False, include_url=False)
-        raise Wrong(*((str(e["loc"][0]), e["type"], MESSAGES.get(e["type"], e["msg"])) for e in found_wrong)) from None
+        details = error.errors(include_input=False, include_url=False)
+        raise _Fault(*((str(e["loc"][0]), e["type"], MESSAGES.get(e["type"], e["msg"])) for e in details)) from None

@@ -1,22 +1,20 @@
-"""Invitations into a group: of addresses, whether or not somebody has an account with them.
+"""Invitations to groups, as rows. An invitation is for an e-mail address, with or without an account.
 
-An invitation is good for as long as it was made for, also when its inviter may not invite any more, and ends with the
-group. One that has expired is as good as none. ``inviting`` is for whoever invites, ``answers`` for the invited.
+It stays valid until it expires, even if its inviter may no longer invite, and is deleted with its group. An expired
+invitation counts as none.
 """
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from sqlalchemy import Interval, LargeBinary, String, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import col, func, select
+from sqlmodel import col, func
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.domain.identity import one_time_tokens
+from accounts.db.statements import CompiledStatement
+from accounts.domain.identity.one_time_tokens import derive_token, hash_token
 from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
@@ -29,7 +27,7 @@ BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lam
 
 @dataclass(frozen=True, slots=True)
 class InvitationRequest:
-    """Whom to invite, as what, with which words, and for how long."""
+    """An invitation to store: ``lifetime`` is the time until it expires."""
 
     email: str
     role: Role = Role.MEMBER
@@ -37,61 +35,58 @@ class InvitationRequest:
     lifetime: timedelta = timedelta(days=7)
 
 
-# Text, because SQLAlchemy would compile an ON CONFLICT anew each time; arrays, so that it is the same for any number.
-END_EXPIRED = text(f"""
-    DELETE FROM invitation USING unnest(:emails) AS given (email)
+DELETE_EXPIRED = CompiledStatement(f"""
+    DELETE FROM invitation USING unnest(CAST(:emails AS text[])) AS given (email)
     WHERE invitation.group_id = :group_id AND invitation.expires_at <= now()
         AND lower(invitation.email) = lower(given.email COLLATE "{COLLATION}")
-""").bindparams(bindparam("emails", type_=ARRAY(String)))  # noqa: S608  # of a constant
-STORE: Any = select(Invitation).from_statement(
-    text("""
-        INSERT INTO invitation (group_id, inviter_id, email, role, note, token_hash, expires_at)
-        SELECT :group_id, :inviter_id, email, role, note, token_hash, now() + lifetime
-        FROM unnest(:emails, :roles, :notes, :hashes, :lifetimes) AS given (email, role, note, token_hash, lifetime)
-        ON CONFLICT (group_id, lower(email)) DO NOTHING
-        RETURNING *
-    """).bindparams(
-        bindparam("emails", type_=ARRAY(String)),
-        bindparam("roles", type_=ARRAY(String)),
-        bindparam("notes", type_=ARRAY(String)),
-        bindparam("hashes", type_=ARRAY(LargeBinary)),
-        bindparam("lifetimes", type_=ARRAY(Interval)),
-    )
-)
+""")  # noqa: S608  # of a constant
+INSERT = CompiledStatement("""
+    INSERT INTO invitation (group_id, inviter_id, email, role, note, token_hash, expires_at)
+    SELECT CAST(:group_id AS bigint), CAST(:inviter_id AS uuid), email, role, note, token_hash, now() + lifetime
+    FROM unnest(
+        CAST(:emails AS text[]),
+        CAST(:roles AS text[]),
+        CAST(:notes AS text[]),
+        CAST(:hashes AS bytea[]),
+        CAST(:lifetimes AS interval[])
+    ) AS given (email, role, note, token_hash, lifetime)
+    ON CONFLICT (group_id, lower(email)) DO NOTHING
+    RETURNING *
+""")
 
 
 async def store_invitations(
     db: Session, key: str, group_id: int, inviter_id: uuid.UUID, rows: Sequence[InvitationRequest]
 ) -> list[Invitation]:
-    """Invite addresses into a group and post the tokens, by three statements however many there are.
+    """Store invitations to a group and enqueue their mails, in three statements for any number of rows.
 
-    An address that has an open invitation into the group is left out, whatever its letter case, and so is the second
-    of two rows with one address; an expired invitation is replaced. Who is a member already is the caller's to look
-    up, and what happened is the caller's to record.
+    Rows whose e-mail address has an open invitation to the group are skipped (ignoring letter case), and so is the
+    second row of an address. Expired invitations are replaced.
 
-    The caller has locked the inviter (``access.lock``) and then the group (``access.hold``), and has asked the table of
-    permissions: for INVITE, and for MANAGE_OWNERS where a role is owner.
+    The caller has locked the inviter (``lock_user``), then the group (``lock_group``), and has required the permission
+    INVITE, and MANAGE_OWNERS for the role of owner. The caller also excludes members, and records the audit events.
+
+    Args:
+        key: derives the tokens.
 
     Returns:
         The new invitations.
 
     """
-    hashes = {
-        one_time_tokens.hash_token(one_time_tokens.derive_token(key, mail_id)): mail_id
-        for mail_id in (uuid7() for _ in rows)
-    }
+    mail_ids = {hash_token(derive_token(key, mail_id)): mail_id for mail_id in (uuid7() for _ in rows)}
     emails = [row.email for row in rows]
-    await (await db.connection()).execute(END_EXPIRED, {"group_id": group_id, "emails": emails})
-    values = {
-        "group_id": group_id,
-        "inviter_id": inviter_id,
-        "emails": emails,
-        "roles": [row.role.value for row in rows],
-        "notes": [row.note for row in rows],
-        "hashes": list(hashes),
-        "lifetimes": [row.lifetime for row in rows],
-    }
-    stored: list[Invitation] = (await db.exec(STORE, params=values)).scalars().all()
-    letters = [OutgoingMail(each.email, invitation_id=each.id, id=hashes[each.token_hash]) for each in stored]
-    await outbox.enqueue(db, MailKind.INVITATION, letters)
-    return stored
+    await DELETE_EXPIRED.run(db, group_id=group_id, emails=emails)
+    stored = await INSERT.run(
+        db,
+        group_id=group_id,
+        inviter_id=inviter_id,
+        emails=emails,
+        roles=[row.role.value for row in rows],
+        notes=[row.note for row in rows],
+        hashes=list(mail_ids),
+        lifetimes=[row.lifetime for row in rows],
+    )
+    invitations = [Invitation.model_validate(row._asdict()) for row in stored]
+    mails = [OutgoingMail(each.email, invitation_id=each.id, id=mail_ids[each.token_hash]) for each in invitations]
+    await outbox.enqueue(db, MailKind.INVITATION, mails)
+    return invitations

@@ -1,4 +1,4 @@
-"""The keys that sign access tokens (RFC 7519): the newest signs, all verify, and each is known by its id (``kid``)."""
+"""Access tokens: signed JWTs (RFC 7519). The newest key signs, every key verifies, ``kid`` names the key."""
 
 import hashlib
 import uuid
@@ -14,15 +14,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from accounts.settings import Settings
 
 AUDIENCE = "accounts"
-REMEMBERED = 4096  # verified tokens, of about half a kilobyte each
+CACHED_TOKENS = 4096  # verified tokens, about half a kilobyte each
 CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
-# RFC 8037, RFC 7518: of a pair's type follows what it signs with, and nothing that a token says.
+# RFC 8037, RFC 7518. The key's type decides the algorithm, never the token's header.
 ALGORITHMS = {"Ed25519PrivateKey": "EdDSA", "ECPrivateKey": "ES256", "RSAPrivateKey": "RS256"}
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key with its id and its one algorithm; ``public`` is what verifies, and is None where that is a secret."""
+    """A key with its id and its only algorithm. ``public`` is None for a symmetric key."""
 
     id: str
     algorithm: str
@@ -32,7 +32,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an access token says: whose session it belongs to."""
+    """The session, and its user, that an access token names."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
@@ -46,11 +46,11 @@ class KeyRing:
         self._newest = next(iter(self._keys.values()))
         self._issuer = issuer
         self._lifetime = timedelta(seconds=seconds)
-        # A token is sent with many requests. Whether its session lives is asked with each, whatever is remembered.
-        self._decoded = lru_cache(REMEMBERED)(self._decode)
+        # A client sends one token many times. Only decoding is cached; each request checks that the session is live.
+        self._decoded = lru_cache(CACHED_TOKENS)(self._decode)
 
     def sign(self, user_id: uuid.UUID, session_id: uuid.UUID) -> str:
-        """Make an access token for a session."""
+        """Create an access token for a session."""
         now = datetime.now(UTC)
         claims = {
             "iss": self._issuer,
@@ -64,7 +64,7 @@ class KeyRing:
         return jwt.encode(claims, self._newest.private, self._newest.algorithm, {"kid": self._newest.id})
 
     def verify(self, token: str) -> Claims | None:
-        """Read an access token; None if no key of the ring has signed it, or its time is over."""
+        """Verify an access token; return None if no key of the ring signed it, or it has expired."""
         try:
             claims, expires = self._decoded(token)
         except (jwt.PyJWTError, KeyError, ValueError):
@@ -84,7 +84,7 @@ class KeyRing:
         return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])), claims["exp"]
 
     def jwks(self) -> dict[str, Any]:
-        """Publish the keys that others can verify with (RFC 7517); secrets are not among them."""
+        """Return the public keys as a JSON Web Key Set (RFC 7517), without the symmetric ones."""
         return {
             "keys": [
                 jwt.get_algorithm_by_name(key.algorithm).to_jwk(key.public, as_dict=True)
@@ -96,7 +96,7 @@ class KeyRing:
 
 
 def key_ring(settings: Settings) -> KeyRing:
-    """Make the ring of the settings: private keys before secrets, and of each the newest first."""
+    """Create the key ring of the settings: private keys before symmetric ones, each the newest first."""
     keys = [_pair(pem) for pem in settings.signing_keys] + [_secret(each) for each in settings.secret_keys]
     return KeyRing(keys, settings.public_url, settings.access_token_seconds)
 

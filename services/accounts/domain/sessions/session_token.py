@@ -1,7 +1,6 @@
-"""Refresh tokens and cookies: opaque, of 256 random bits, stored as hashes.
+"""Session tokens: the opaque value of a refresh token or a cookie. Only its hash is stored.
 
-A refresh token is used once and then has a successor, which is derived from it and not stored. So two tabs, or a client
-that lost the answer, can be told the same successor; later, an old token must be a stolen one.
+The successor of a refresh token is derived from it with a secret key, so it can be returned again without being stored.
 """
 
 import hashlib
@@ -15,7 +14,7 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """A refresh token, or a cookie: the session's id, and 256 bits that only its holder knows."""
+    """A refresh token or a cookie: the session's id and 256 random bits."""
 
     session_id: uuid.UUID
     secret: bytes
@@ -25,16 +24,16 @@ class SessionToken:
 
     @property
     def hash(self) -> bytes:
-        """What is stored of it."""
+        """The SHA-256 of the secret, which is what the database stores."""
         return hashlib.sha256(self.secret).digest()
 
     def successor(self, key: str) -> "SessionToken":
-        """The token that takes this one's place; only the holder of ``key`` can tell it."""
+        """Derive the token that replaces this one; it takes ``key`` to compute it."""
         return SessionToken(self.session_id, hmac.digest(key.encode(), self.session_id.bytes + self.secret, "sha256"))
 
 
 def parse_session_token(text: str) -> SessionToken | None:
-    """Read a token; None if nobody made it."""
+    """Parse a token; return None if it is malformed."""
     try:
         raw = urlsafe_b64decode(text.encode("ascii"))
     except ValueError:

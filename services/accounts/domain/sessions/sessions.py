@@ -1,22 +1,13 @@
-"""Sessions: a sign-in is a row, and whoever deletes the row ends it at the next request."""
+"""Sessions: a sign-in is a row. Deleting the row ends the session at its next request."""
 
 import hashlib
-import hmac
 import re
 import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Interval,
-    bindparam,
-    delete,
-    func,
-    update,
-)
+from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
@@ -26,19 +17,21 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
+from accounts.domain.sessions import refresh
 from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER, live_conditions
 from accounts.domain.sessions.session_token import SECRET_BYTES, SessionToken
 from accounts.models import MailKind, SessionKind, User, UserSession
-from accounts.observability import metrics
 from accounts.settings import Settings
 
-REFRESH_GRACE = timedelta(seconds=10)
-LAST_SEEN_PRECISION = timedelta(minutes=1)  # how exact "last seen" is, for sessions that are not refreshed
-POPULATE_EXISTING = {"populate_existing": True}  # what another transaction has changed meanwhile counts
-
+LAST_SEEN_PRECISION = timedelta(minutes=1)  # for cookies: bearer sessions are seen whenever they are refreshed
 VERSIONS = re.compile(r"[\d._]+")
-# The user is locked, so that the others are all there are. What it selects is whether the user has signed in before,
-# and never from this device: a statement sees what was before it.
+
+# Concurrent sign-ins of one user wait for each other here, and for a change of the password.
+LOCK_UNCHANGED_USER = CompiledStatement(
+    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
+)
+# Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs.
 START_SESSION = CompiledStatement("""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
@@ -53,166 +46,85 @@ START_SESSION = CompiledStatement("""
     )
     SELECT bool_and(fingerprint <> :fingerprint) IS TRUE FROM known_device WHERE user_id = :user_id
 """)
-
-
-def live_conditions(idle: Any) -> tuple[ColumnElement[bool], ...]:
-    """Tell sessions that have neither ended nor been idle for too long, of users who are active."""
-    return (
-        col(UserSession.expires_at) > func.now(),
-        col(UserSession.last_seen_at) > func.now() - idle,
-        col(User.id) == col(UserSession.user_id),
-        col(User.is_active).is_(True),
-    )
-
-
-# Made once: to put a statement together takes as long as to run it.
-IS_LIVE = live_conditions(bindparam("idle", type_=Interval))
-BY_ID = col(UserSession.id) == bindparam("session_id")
-IS_SESSION_OF_CALLER = (BY_ID, col(User.id) == bindparam("caller_id"), *IS_LIVE)  # which access tokens name
 BY_CLAIMS = select(User, UserSession).where(*IS_SESSION_OF_CALLER)
 BY_COOKIE = select(User, UserSession).where(
     BY_ID, col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE, *IS_LIVE
 )
-ROTATE = (
-    update(UserSession)
-    .where(
-        BY_ID,
-        col(UserSession.token_hash) == bindparam("used_hash"),
-        col(UserSession.kind) == SessionKind.BEARER,
-        *IS_LIVE,
-    )
-    .values(
-        token_hash=bindparam("next_hash"),
-        rotated_at=func.clock_timestamp(),
-        last_seen_at=func.clock_timestamp(),
-        address=bindparam("client"),
-    )
-    .returning(UserSession)
-)
-# Sign-ins of one user wait for each other here, and for a change of the password that would end them.
-LOCK_UNCHANGED_USER = CompiledStatement(
-    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
-)
-
-
-async def revoke_sessions(db: Session, user: User, keep: uuid.UUID | None) -> int:
-    """End all sessions of a user but the one to ``keep``, in the transaction of what makes them untrustworthy.
-
-    Call it after the user's row is flushed, so that a sign-in at the same instant is either seen or refused.
-    """
-    theirs = delete(UserSession).where(col(UserSession.user_id) == user.id)
-    ended = (await db.exec(theirs if keep is None else theirs.where(col(UserSession.id) != keep))).rowcount
-    if ended:
-        await record(db, Action.SESSIONS_REVOKED, user_id=user.id, count=ended)
-    return ended
 
 
 class SessionManager:
-    """Rules about sessions. Every method runs in the session's transaction, which somebody else ends."""
+    """Operations on sessions. Methods run in the caller's transaction."""
 
     def __init__(self, db: Session, settings: Settings) -> None:
         self.db = db
-        self.context = db.context or RequestContext()
         self.settings = settings
         self.idle = timedelta(seconds=settings.session_idle_seconds)
 
     async def start(self, user: User, kind: SessionKind) -> SessionToken:
-        """Begin a session for a user whose password was right; the longest unseen beyond the cap end.
+        """Start a session for a user whose password was verified. The least recently seen beyond the limit end.
 
         Raises:
-            LoginBadCredentials: the password was changed, or the user deactivated, since it was looked at.
+            LoginBadCredentials: since then the password was changed, or the user deactivated.
 
         """
-        await self._lock(user)
-        token = SessionToken(uuid7(), secrets.token_bytes(SECRET_BYTES))
-        values: dict[str, Any] = {
-            "id": token.session_id,
-            "user_id": user.id,
-            "kind": kind,
-            "token_hash": token.hash,
-            "lifetime": timedelta(seconds=self.settings.session_seconds),
-            "user_agent": self.context.user_agent,
-            "address": self.context.client_ip,
-            "others": self.settings.sessions_per_user - 1,
-        }
-        values["fingerprint"] = _fingerprint(values["address"], values["user_agent"])
-        ((unfamiliar,),) = await START_SESSION.run(self.db, **values)
-        await record(self.db, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
-        if unfamiliar:
-            where = {"device": values["user_agent"], "address": values["address"]}
-            await outbox.enqueue_to_user(self.db, MailKind.NEW_SIGN_IN, user, **where)
-        return token
-
-    async def _lock(self, user: User) -> None:
         if not await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password):
             raise errors.LoginBadCredentials
+        token = SessionToken(uuid7(), secrets.token_bytes(SECRET_BYTES))
+        context = self.db.context or RequestContext()
+        ((new_device,),) = await START_SESSION.run(
+            self.db,
+            id=token.session_id,
+            user_id=user.id,
+            kind=kind,
+            token_hash=token.hash,
+            lifetime=timedelta(seconds=self.settings.session_seconds),
+            user_agent=context.user_agent,
+            address=context.client_ip,
+            fingerprint=_fingerprint(context),
+            others=self.settings.sessions_per_user - 1,
+        )
+        await record(self.db, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
+        if new_device:
+            device = {"device": context.user_agent, "address": context.client_ip}
+            await outbox.enqueue_to_user(self.db, MailKind.NEW_SIGN_IN, user, **device)
+        return token
 
     async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
-        """Use a refresh token, and get the next.
+        """Exchange a refresh token for its successor; see ``refresh.rotate``.
 
         Raises:
-            RefreshBadToken: nobody made it, or its session has ended.
-            RefreshTokenReused: it was used before; its session is ended now.
+            RefreshBadToken: the token is malformed or unknown, or its session has ended.
+            RefreshTokenReused: the token was used before. Its session is ended now.
 
         """
         if token is None:
             raise errors.RefreshBadToken
-        successor = token.successor(self.settings.secret_keys[0])
-        values = {
-            "session_id": token.session_id,
-            "used_hash": token.hash,
-            "next_hash": successor.hash,
-            "client": self.context.client_ip,
-            "idle": self.idle,
-        }
-        used = (await self.db.exec(ROTATE, params=values, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
-        return (used, successor) if used else await self._used_before(token)
-
-    async def _used_before(self, token: SessionToken) -> tuple[UserSession, SessionToken]:
-        in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - REFRESH_GRACE
-        statement = select(UserSession, in_grace).where(
-            col(UserSession.id) == token.session_id,
-            col(UserSession.kind) == SessionKind.BEARER,
-            *live_conditions(self.idle),
-        )
-        row = (
-            await self.db.exec(statement.with_for_update(of=UserSession), execution_options=POPULATE_EXISTING)
-        ).first()
-        if row is None:
-            raise errors.RefreshBadToken
-        found, recent = row
-        for successor in map(token.successor, self.settings.secret_keys):  # it may be older than the newest key
-            if recent and hmac.compare_digest(found.token_hash, successor.hash):
-                return found, successor
-        metrics.REFRESH_REUSED.inc()
-        await self.db.delete(found)
-        await record(self.db, Action.REFRESH_REUSED, user_id=found.user_id, session_id=str(found.id))
-        raise errors.RefreshTokenReused
+        return await refresh.rotate(self.db, token, self.settings.secret_keys, self.idle)
 
     async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
-        """Find the user and the live session that an access token names, by one statement."""
+        """Get the user and the live session that an access token names, in one statement."""
         values = {"session_id": claims.session_id, "caller_id": claims.user_id, "idle": self.idle}
         return (await self.db.exec(BY_CLAIMS, params=values)).first()
 
     async def by_cookie(self, token: SessionToken) -> tuple[User, UserSession] | None:
-        """Find the user and the live session that a cookie stands for, and note, now and then, that it was seen."""
+        """Get the user and the live session of a cookie; update ``last_seen_at`` at most once a minute."""
         values = {"session_id": token.session_id, "token_hash": token.hash, "idle": self.idle}
-        found = (await self.db.exec(BY_COOKIE, params=values)).first()
-        if found and datetime.now(UTC) - found[1].last_seen_at > LAST_SEEN_PRECISION:
+        row = (await self.db.exec(BY_COOKIE, params=values)).first()
+        if row and datetime.now(UTC) - row[1].last_seen_at > LAST_SEEN_PRECISION:
             seen = update(UserSession).where(col(UserSession.id) == token.session_id)
             await self.db.exec(seen.values(last_seen_at=func.now()))
-        return found
+        return row
 
     async def list(self, user: User) -> Sequence[UserSession]:
-        """List a user's live sessions, the newest first."""
+        """List a user's live sessions, newest first."""
         statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live_conditions(self.idle))
         return (await self.db.exec(statement.order_by(col(UserSession.id).desc()))).all()
 
-    async def end(self, user: User, session_id: uuid.UUID) -> None:
+    async def revoke(self, user: User, session_id: uuid.UUID) -> None:
         """End one of a user's sessions.
 
         Raises:
-            SessionNotFound: the user has none with this id.
+            SessionNotFound: the user has no session with this id.
 
         """
         statement = delete(UserSession).where(col(UserSession.id) == session_id, col(UserSession.user_id) == user.id)
@@ -220,7 +132,21 @@ class SessionManager:
             raise errors.SessionNotFound
         await record(self.db, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))
 
+    async def revoke_all(self, user: User, keep: UserSession | None = None) -> int:
+        """End all sessions of a user except ``keep``, and return how many.
 
-def _fingerprint(address: str, user_agent: str) -> bytes:
-    """Know a device by its network and its browser, whatever the version."""
-    return hashlib.sha256(f"{network(address)}\n{VERSIONS.sub('', user_agent)}".encode()).digest()
+        After a change of the password or the status, flush the user first: a concurrent sign-in is then either ended
+        here or refused by ``start``.
+        """
+        sessions = delete(UserSession).where(col(UserSession.user_id) == user.id)
+        if keep:
+            sessions = sessions.where(col(UserSession.id) != keep.id)
+        ended = (await self.db.exec(sessions)).rowcount
+        if ended:
+            await record(self.db, Action.SESSIONS_REVOKED, user_id=user.id, count=ended)
+        return ended
+
+
+def _fingerprint(context: RequestContext) -> bytes:
+    """Identify a device by its network and its browser, whatever the browser's version."""
+    return hashlib.sha256(f"{network(context.client_ip)}\n{VERSIONS.sub('', context.user_agent)}".encode()).digest()

@@ -1,6 +1,8 @@
-"""What a User-Agent header says to people: a browser and a system, where it is a browser's."""
+"""Device names for people, from the User-Agent header."""
 
-# In this order: browsers name those that they want to be taken for, too.
+from collections.abc import Callable
+
+# The order matters: browsers also name the ones that they are compatible with.
 BROWSERS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -20,13 +22,16 @@ SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
-LONGEST = 60
+MAX_LENGTH = 60
 
 
-def describe_user_agent(user_agent: str) -> str:
-    """Name a device, as in "Firefox on Linux"; of what is no browser, the beginning of what it calls itself."""
+def describe_user_agent(user_agent: str, gettext: Callable[[str], str] = str) -> str:
+    """Return a name such as "Firefox on Linux"; for other programs, the first 60 characters of the header.
+
+    ``gettext`` translates it.
+    """
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser is None:
-        return user_agent[:LONGEST] or "Unknown device"
-    return f"{browser} on {system}" if system else browser
+        return user_agent[:MAX_LENGTH] or gettext("Unknown device")
+    return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser

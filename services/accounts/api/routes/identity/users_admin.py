@@ -1,4 +1,4 @@
-"""What superusers do about users, besides reading, changing and deleting one."""
+"""Administration of users, for superusers."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,12 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from accounts.api.authentication import current_superuser
-from accounts.api.dependencies import DbDep, UserManagerDep
+from accounts.api.dependencies import SessionManagerDep, UserManagerDep
 from accounts.api.openapi import SUPERUSER, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.domain import errors
-from accounts.domain.identity import user_search
-from accounts.domain.sessions.sessions import revoke_sessions
 from accounts.models import User
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
 
@@ -27,23 +25,26 @@ router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depen
     responses=LINK_HEADER | problems(*SUPERUSER, errors.BadCursor),
 )
 async def list_users(
-    request: Request, response: Response, db: DbDep, query: Annotated[UserQuery, Query()]
+    request: Request, response: Response, users: UserManagerDep, query: Annotated[UserQuery, Query()]
 ) -> Sequence[User]:
-    """For superusers: by address or name where one is looked for, else the oldest first."""
-    page = await user_search.list_users(db, query)
+    """List users. Requires a superuser.
+
+    With `email` or `name`, they are sorted by that; otherwise, the oldest come first.
+    """
+    page = await users.list(query)
     add_link_header(request, response, page)
     return page.rows
 
 
 @router.post(
     "",
-    summary="Make a user",
+    summary="Create a user",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
     responses=problems(*SUPERUSER, errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy),
 )
 async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> User:
-    """For superusers: make an account, with the flags that users cannot give themselves."""
+    """Create a user, including the flags that users cannot set themselves. Requires a superuser."""
     return await users.create(user_create)
 
 
@@ -53,6 +54,6 @@ async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> 
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*SUPERUSER, errors.UserNotFound),
 )
-async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, db: DbDep) -> None:
-    """For superusers: end all sessions of a user."""
-    await revoke_sessions(db, await users.by_id(user_id), keep=None)
+async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, sessions: SessionManagerDep) -> None:
+    """End all sessions of a user. Requires a superuser."""
+    await sessions.revoke_all(await users.get(user_id))

@@ -1,0 +1,48 @@
+"""Reset of a forgotten password, by a token that is sent to the user's e-mail address."""
+
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.user_adapter import UserAdapter
+from accounts.domain.mail import outbox
+from accounts.domain.sessions.sessions import SessionManager
+from accounts.models import MailKind, Purpose, User
+from accounts.settings import Settings
+
+
+class PasswordResetManager:
+    """Resets forgotten passwords. Methods run in the caller's transaction."""
+
+    def __init__(self, db: Session, passwords: PasswordHasher, settings: Settings) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.key = settings.secret_keys[0]
+        self.sessions = SessionManager(db, settings)
+
+    async def request(self, email: str) -> None:
+        """Send a token, if an active user has this e-mail address."""
+        await one_time_tokens.request_token(self.db, self.key, email, Purpose.RESET)
+
+    async def reset(self, token: str, password: str) -> User:
+        """Set a new password, end all sessions and revoke all other tokens.
+
+        Raises:
+            ResetPasswordBadToken: the token is not usable for this.
+            ResetPasswordInvalidPassword: the policy refuses the password. The token stays usable.
+            Busy: the queue of passwords to hash is full. The token stays usable.
+
+        """
+        user, _ = await one_time_tokens.find_token(self.db, token, Purpose.RESET) or (None, None)
+        if user is None:
+            raise errors.ResetPasswordBadToken
+        await self.db.release_connection()
+        about = (user.email, user.display_name)
+        hashed = await self.passwords.hash_new(password, about, errors.ResetPasswordInvalidPassword)
+        if await one_time_tokens.consume_token(self.db, token, Purpose.RESET) is None:
+            raise errors.ResetPasswordBadToken
+        user = await UserAdapter(self.db).update(user, {"hashed_password": hashed})
+        await one_time_tokens.revoke_tokens(self.db, user)
+        await self.sessions.revoke_all(user)
+        await outbox.enqueue_to_user(self.db, MailKind.PASSWORD_CHANGED, user)
+        return user
