@@ -34,6 +34,7 @@ async def output_of(module: str, *argv: str, **environment: str) -> tuple[int | 
     return process.returncode, (out + err).decode().splitlines()
 
 
+@pytest.mark.slow
 async def test_unready_database_is_reported_in_one_line(empty_database: str) -> None:
     (not_migrated, first), (unreachable, second) = await asyncio.gather(
         output_of("accounts.seeder", DATABASE_URL=empty_database),

@@ -226,6 +226,7 @@ async def test_two_databases_get_the_same_rows(world: World, busy_world: World) 
     assert [user.hashed_password for user in one] == [user.hashed_password for user in two]
 
 
+@pytest.mark.slow
 async def test_every_process_generates_the_same_rows() -> None:
     program = "from accounts.seeder.batch import Batch; b = Batch(50, 7)\n"
     program += "print([*b.user_rows('x'), *b.group_rows(range(6)), *b.membership_rows(range(6))])"
@@ -285,6 +286,7 @@ async def test_conflicting_row_rolls_everything_back(busy_world: World, main: Ma
     assert await counts(busy_world.sessionmaker) == (1, 0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "status", "output"),
     [
