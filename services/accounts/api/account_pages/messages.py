@@ -1,6 +1,6 @@
 """What the pages say when something is refused: in sentences, for people."""
 
-from typing import Any
+from accounts.api.problems import Problem
 
 SENTENCES = {
     "LOGIN_BAD_CREDENTIALS": "The e-mail address or the password is wrong.",
@@ -30,11 +30,11 @@ FAULTS = {
 UNKNOWN = "Something went wrong. Nothing was changed."
 
 
-def message_of(problem: dict[str, Any]) -> str:
+def message_of(problem: Problem) -> str:
     """Say what a problem is, with its reason for people, where it has one."""
-    return " ".join([SENTENCES.get(problem["detail"], UNKNOWN), *filter(None, [problem.get("reason")])])
+    return " ".join([SENTENCES.get(problem.detail, UNKNOWN), *filter(None, [problem.reason])])
 
 
-def faults_of(problem: dict[str, Any]) -> dict[str, str]:
+def faults_of(problem: Problem) -> dict[str, str]:
     """Say what is wrong with which field of a form."""
-    return {str(fault["loc"][-1]): FAULTS.get(fault["type"], f"{fault['msg']}.") for fault in problem.get("errors", ())}
+    return {str(fault.loc[-1]): FAULTS.get(fault.type, f"{fault.msg}.") for fault in problem.errors or ()}

@@ -1,7 +1,6 @@
 """How a page is made, also of an error; nothing on it comes from elsewhere, and nothing of it is stored."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import faults_of, message_of
+from accounts.api.problems import Problem
 
 PATH = "/account"
 READ = ["GET", "HEAD"]  # programs that look at links ask for heads, too
@@ -27,7 +27,8 @@ FORMS = {
     "reset-password",
     "invitation",
 }
-Handler = Callable[[Request, Any], Awaitable[Any]]
+UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONTENT_TOO_LARGE}  # of these the form never arrived
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -81,32 +82,23 @@ def is_page(request: Request) -> bool:
     return not request.state.settings.pages_url and (path == PATH or path.startswith(f"{PATH}/"))
 
 
-def also_as_page(handler: Handler) -> Handler:
-    """Let what a handler answers for a page be a page: the form again, with what is wrong, or one that says it."""
-
-    async def handle(request: Request, error: Exception) -> Response:
-        answer = await handler(request, error)
-        return await _page_of(request, answer) if is_page(request) else answer
-
-    return handle
-
-
-async def _page_of(request: Request, answer: Response) -> Response:
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+async def problem_page(request: Request, problem: Problem) -> Response:
+    """Render a problem as a page: the form again with its faults, or a page of its own; 401 leads to the sign-in."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
-    problem = json.loads(bytes(answer.body))
     form = request.scope["path"].removeprefix(f"{PATH}/")
-    if request.method == "POST" and form in FORMS and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+    message = message_of(problem)
+    if request.method == "POST" and form in FORMS and problem.status not in UNREAD and problem.status < SERVER_ERROR:
         # The route has read the body, and the request remembers it.
         sent = await request.form()
         request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
-        made = render_page(request, form, answer.status_code, failure=Failure(message_of(problem), faults_of(problem)))
+        page = render_page(request, form, problem.status, failure=Failure(message, faults_of(problem)))
     else:
-        made = render_page(request, "problem", answer.status_code, message=message_of(problem), title=problem["title"])
-    for name in ("retry-after", "allow"):
-        if name in answer.headers:
-            made.headers[name] = answer.headers[name]
-    return made
+        page = render_page(request, "problem", problem.status, message=message, title=problem.title)
+    for name in ("Retry-After", "Allow"):
+        if name in problem.headers:
+            page.headers[name] = problem.headers[name]
+    return page
 
 
 async def require_pages_enabled(request: Request) -> None:

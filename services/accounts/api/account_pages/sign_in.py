@@ -10,7 +10,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
-from accounts.api.rate_limits import CountMail, LoginFormDep, count_verification
+from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.schemas.fields import OpaqueToken
 
@@ -81,9 +81,9 @@ async def end_sessions(
 
 @router.post("/request-verify")
 async def request_verify(
-    user: CurrentUser, verification: VerificationDep, count: Annotated[CountMail, count_verification]
+    user: CurrentUser, verification: VerificationDep, check_limit: VerificationLimitDep
 ) -> Response:
     """Mail the token once more that verifies one's address."""
-    await count(user.email)
+    await check_limit(user.email)
     await verification.request(user.email)
     return redirect("/done/sent")

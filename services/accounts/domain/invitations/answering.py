@@ -12,8 +12,8 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import get_access, lock_user
-from accounts.domain.groups.members import add_member
+from accounts.domain.groups.access import get_access, lock_user, to_group_read
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.one_time_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID, IS_OPEN
@@ -104,7 +104,7 @@ class OwnInvitationManager:
 
     async def _get_group(self, group_id: int, user: User) -> GroupRead:
         access = await get_access(self.db, group_id, user)
-        return GroupRead(**access.group.model_dump(), my_role=access.role)
+        return to_group_read(access.group, access.role)
 
 
 async def require_invitation(db: Session, token: str, email: str) -> None:
