@@ -7,9 +7,9 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.invitations.store import IS_OPEN
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
+from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
 
 # What each kind brings: a token for this, and a link to this page.

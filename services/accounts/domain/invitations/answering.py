@@ -16,14 +16,16 @@ from accounts.domain.groups.access import get_access, lock_user, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.one_time_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.invitations.store import BY_ID, IS_OPEN
+from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.identity import folded
+from accounts.models.invitations import IS_OPEN
 from accounts.schemas.groups import GroupRead
 from accounts.schemas.invitations import InvitingGroup, OwnInvitationRead
 from accounts.schemas.pagination import Page, PageQuery
 
 Conditions = tuple[ColumnElement[bool], ...]
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class OwnInvitationManager:
