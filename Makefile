@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail messages bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -75,6 +75,10 @@ test: $(VENV)/.synced ## Run the tests; ARGS="-k groups" selects some
 
 mail: $(VENV)/.synced ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
+
+messages: $(VENV)/.synced ## Update the translators' catalogues from code and templates; NEW=fr adds a language
+	cd services && ../$(VENV)/bin/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file --no-wrap -o ../.local/accounts.pot .
+	cd services && ../$(VENV)/bin/pybabel -q $(if $(NEW),init -l $(NEW),update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date) --no-wrap -D accounts -i ../.local/accounts.pot -d accounts/translations
 
 bench: $(VENV)/.synced ## Run the benchmarks; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:..:../scripts:tests ../$(VENV)/bin/python -m benchmarks $(ARGS)

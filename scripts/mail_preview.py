@@ -1,4 +1,4 @@
-"""Every letter in every language, as files to look at: what ``make mail`` writes."""
+"""Writes every letter in every language as files to look at: ``make mail``."""
 
 import html
 import shutil
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from accounts.domain.mail.languages import available_languages
 from accounts.models.mail import MailKind
+from accounts.translations import available_languages
 from accounts.worker.message import compose_message
 from environment import ROOT
 
@@ -21,7 +21,7 @@ LATER = AT + timedelta(hours=1)
 SITE = "https://accounts.example.com"
 LINK = f"{SITE}/verify?token=vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"
 RESET = f"{SITE}/forgot-password"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+FIREFOX = "Firefox on Linux"
 NOTE = "There is a seat left at the table.\n\nBring your own sword; more on www.camelot.example.com."
 
 SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
@@ -51,14 +51,14 @@ SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
         "role": "admin",
         "was": "member",
         "at": AT,
-        "url": f"{SITE}/groups/1",
+        "url": SITE,
     },
     MailKind.SUPERUSER_CHANGED: {"is_superuser": True, "at": AT},
 }
 
 
 def write(folder: Path) -> Path:
-    """Write all letters anew, and a page that shows them; give the page."""
+    """Write all letters, and a page that shows them, into a new folder; return the page."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     page = folder / "index.html"
@@ -68,11 +68,11 @@ def write(folder: Path) -> Path:
 
 def _letters(folder: Path) -> Iterator[tuple[str, str]]:
     for language in sorted(available_languages()):
-        for number, (kind, facts) in enumerate(SAMPLES.items(), 1):
+        for number, (kind, values) in enumerate(SAMPLES.items(), 1):
             message = compose_message(
                 kind,
                 "arthur@example.com",
-                {"name": "Arthur Pendragon", **facts},
+                {"name": "Arthur Pendragon", **values},
                 language=language,
                 sender="accounts <accounts@example.com>",
                 message_id=UUID(int=number),

@@ -1,4 +1,4 @@
-"""The domain's errors, each named for the rule that was broken. They know no HTTP: ``accounts.api.problems`` does."""
+"""Refusals of the domain, each named for its rule. They know no HTTP: ``api.problems`` maps them to statuses."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,9 +9,9 @@ from accounts.schemas.member_files import RowError
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
-    """Base of all errors.
+    """A rule refuses the operation.
 
-    ``code`` is stable and meant for programs. The first line of the docstring, and ``reason``, are shown to people.
+    ``code`` is stable, for programs. The docstring's first line, which OpenAPI shows, and ``reason`` are for people.
     """
 
     code: ClassVar[str]
@@ -22,31 +22,31 @@ class Refusal(Exception):  # noqa: N818  # each is named for its rule
 
 
 class LoginBadCredentials(Refusal, CommittedRefusal):
-    """The e-mail address or the password is wrong, or the user is inactive."""
+    """Wrong email or password, or the user is inactive."""
 
     code = "LOGIN_BAD_CREDENTIALS"
 
 
 class RegisterUserAlreadyExists(Refusal):
-    """A user with this e-mail address already exists."""
+    """A user with this email exists already."""
 
     code = "REGISTER_USER_ALREADY_EXISTS"
 
 
 class RegisterInvalidPassword(Refusal):
-    """The password is too weak. The reason says why."""
+    """The password is too weak; `reason` says why."""
 
     code = "REGISTER_INVALID_PASSWORD"
 
 
 class UpdateUserEmailAlreadyExists(Refusal):
-    """Another user already has this e-mail address."""
+    """Another user has this email."""
 
     code = "UPDATE_USER_EMAIL_ALREADY_EXISTS"
 
 
 class UpdateUserInvalidPassword(Refusal):
-    """The new password is too weak. The reason says why."""
+    """The new password is too weak; `reason` says why."""
 
     code = "UPDATE_USER_INVALID_PASSWORD"
 
@@ -58,19 +58,19 @@ class ResetPasswordBadToken(Refusal):
 
 
 class ResetPasswordInvalidPassword(Refusal):
-    """The new password is too weak. The reason says why; the token stays valid."""
+    """The new password is too weak; `reason` says why. The token stays valid."""
 
     code = "RESET_PASSWORD_INVALID_PASSWORD"
 
 
 class VerifyUserBadToken(Refusal):
-    """The token is unknown, used, replaced by a newer one, or expired, or was sent to another e-mail address."""
+    """The token is unknown, used, superseded or expired, or was sent to another email."""
 
     code = "VERIFY_USER_BAD_TOKEN"
 
 
 class ConfirmEmailBadToken(Refusal):
-    """The token is unknown, used, replaced by a newer one, or expired, or the account has changed since it was sent."""
+    """The token is unknown, used, superseded or expired, or the account has changed since."""
 
     code = "CONFIRM_EMAIL_BAD_TOKEN"
 
@@ -88,7 +88,7 @@ class BadCurrentPassword(Refusal):
 
 
 class ReauthenticationRequired(Refusal):
-    """The current password is required, or a recent sign-in.
+    """Requires the current password in the body, or a sign-in within the last minutes.
 
     ``seconds`` is the maximum age of the sign-in.
     """
@@ -119,13 +119,13 @@ class GroupNotFound(Refusal):
 
 
 class GroupForbidden(Refusal):
-    """The caller's role in the group does not allow this."""
+    """Requires a higher role in the group."""
 
     code = "GROUP_FORBIDDEN"
 
 
 class GroupNameTaken(Refusal):
-    """Another public group has this name. Letter case is ignored."""
+    """Another public group has this name, ignoring case."""
 
     code = "GROUP_NAME_TAKEN"
 
@@ -137,7 +137,7 @@ class MemberNotFound(Refusal):
 
 
 class LastOwner(Refusal):
-    """These groups would have no active owner: give each another owner, or delete it, first."""
+    """The groups in `groups` have no other active owner: add one, or delete the groups, first."""
 
     code = "LAST_OWNER"
 
@@ -148,25 +148,25 @@ class LastOwner(Refusal):
 
 
 class UserInactive(Refusal):
-    """An inactive user cannot own a group."""
+    """Inactive users cannot own groups."""
 
     code = "USER_INACTIVE"
 
 
 class AlreadyMember(Refusal):
-    """A member of the group already has this e-mail address."""
+    """A member of the group has this email."""
 
     code = "ALREADY_MEMBER"
 
 
 class InvitationExists(Refusal):
-    """The e-mail address already has an open invitation to the group, which can be resent or revoked."""
+    """The email has an open invitation to the group, which can be resent or revoked."""
 
     code = "INVITATION_EXISTS"
 
 
 class InvitationNotFound(Refusal):
-    """There is no such open invitation to the group, or to the caller's verified e-mail address."""
+    """The group, or the caller's verified email, has no such open invitation."""
 
     code = "INVITATION_NOT_FOUND"
 
@@ -178,13 +178,13 @@ class InvitationBadToken(Refusal):
 
 
 class InvitationOtherAddress(Refusal):
-    """The invitation was sent to another e-mail address."""
+    """The invitation was sent to another email."""
 
     code = "INVITATION_OTHER_ADDRESS"
 
 
 class ImportInvalid(Refusal):
-    """The file is invalid, and nothing was imported. `errors` lists the faulty lines."""
+    """The file has invalid lines, which `errors` lists. Nothing was imported."""
 
     code = "IMPORT_INVALID"
 
@@ -194,7 +194,7 @@ class ImportInvalid(Refusal):
 
 
 class BadCursor(Refusal):
-    """The cursor is invalid. Use a cursor from a link of this list."""
+    """The cursor does not come from a `Link` header of this list."""
 
     code = "BAD_CURSOR"
 
@@ -206,9 +206,9 @@ class Busy(Refusal):
 
 
 class TooManyAttempts(Refusal):
-    """Too many attempts. The reason says when to try again.
+    """Too many attempts. `Retry-After` says when to try again.
 
-    ``seconds`` is the time to wait. The limit is ``attempts`` per ``period`` seconds.
+    ``seconds`` is the time to wait. The exhausted limit is ``attempts`` in ``period`` seconds.
     """
 
     code = "TOO_MANY_ATTEMPTS"
@@ -221,7 +221,7 @@ class TooManyAttempts(Refusal):
 
 
 class NotReady(Refusal):
-    """The database is unavailable, or its schema does not match this version. The reason says which."""
+    """The database is unavailable, or its schema does not match; `reason` says which."""
 
     code = "NOT_READY"
 
@@ -245,6 +245,6 @@ class SessionNotFound(Refusal):
 
 
 class CrossSite(Refusal):
-    """The request came from another site and carried the session cookie."""
+    """The request comes from a page of another site."""
 
     code = "CROSS_SITE"

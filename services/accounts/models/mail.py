@@ -18,7 +18,7 @@ LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
 
 
 class MailKind(StrEnum):
-    """What a mail is about."""
+    """Kinds of mail."""
 
     VERIFY = "verify"
     RESET = "reset"

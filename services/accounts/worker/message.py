@@ -1,4 +1,4 @@
-"""A letter, from facts to a message: one kind, one language, one addressee."""
+"""Composes the MIME message of a letter."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,9 +9,10 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
+from accounts.domain.mail.languages import best_language
 from accounts.models.mail import MailKind
-from accounts.worker.language import language as language_of
-from accounts.worker.templates_env import render
+from accounts.translations import get_language
+from accounts.worker.rendering import render_letter
 
 KIND_HEADER = "X-Accounts-Mail"
 
@@ -19,7 +20,7 @@ KIND_HEADER = "X-Accounts-Mail"
 def compose_message(
     kind: MailKind,
     to: str,
-    facts: Mapping[str, Any],
+    values: Mapping[str, Any],
     *,
     language: str,
     sender: str,
@@ -27,19 +28,22 @@ def compose_message(
     domain: str,
     service: str,
 ) -> EmailMessage:
-    """Write a letter to ``to`` (RFC 5322, RFC 6532), as plain text and HTML, that asks not to be answered (RFC 3834).
+    """Compose a letter as plain text and HTML (RFC 5322, RFC 6532), marked as automatic (RFC 3834).
 
-    ``facts`` has the ``name`` of who is written to, which may be empty, and what the kind's template names: aware
-    datetimes, links, text by whomever. ``language`` is a tag; ``sender`` is a mailbox, with a name or without;
-    ``message_id`` and ``domain`` make the Message-ID, the same one at each attempt.
+    Args:
+        values: the recipient's ``name``, which may be empty, and what the kind's template shows: aware datetimes,
+            links, and text that users wrote.
+        language: a language tag; English is used if it is not available.
+        sender: a mailbox, with or without a display name.
+        message_id: with ``domain``, the Message-ID, the same at each attempt.
 
     Raises:
-        ValueError: nothing can be sent to ``to``; an instant has no zone; a link is none of HTTP.
-        UndefinedError: a fact is missing.
+        ValueError: ``to`` is not a valid email address, an instant has no time zone, or a link is not HTTP.
+        UndefinedError: a value is missing.
 
     """
-    spoken = language_of(language)
-    subject, text, html = render(kind, {**facts, "service": service}, spoken)
+    chosen = get_language(best_language(language))
+    subject, text, html = render_letter(kind, {**values, "service": service}, chosen)
     message = EmailMessage()
     message["From"] = sender
     message["To"] = recipient(to)
@@ -49,22 +53,22 @@ def compose_message(
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message[KIND_HEADER] = kind.value
-    # Seven bits and short lines pass every server as they are, signed or not.
+    # 7-bit content with short lines passes every server unchanged, signed or not.
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
-    message["Content-Language"] = spoken.tag  # after the parts, or it would become the first one's
+    message["Content-Language"] = chosen.tag  # last, or it would become a header of the first part
     return message
 
 
 def recipient(email: str) -> Address:
-    """Take an address apart, its domain as A-labels (RFC 5890), so that only a local part can need SMTPUTF8 (RFC 6531).
+    """Parse an email address, its domain as A-labels (RFC 5890): only local parts can need SMTPUTF8 (RFC 6531).
 
     Raises:
-        ValueError: it is no address.
+        ValueError: it is not a valid email address; the message does not repeat it.
 
     """
     try:
-        found = validate_email(email, check_deliverability=False)
+        parsed = validate_email(email, check_deliverability=False)
     except EmailNotValidError:
-        raise ValueError("an address that nothing can be sent to") from None
-    return Address(username=found.local_part, domain=found.ascii_domain)
+        raise ValueError("not a valid email address") from None
+    return Address(username=parsed.local_part, domain=parsed.ascii_domain)

@@ -1,4 +1,4 @@
-"""What a mail is about, looked up when it is written: names as they are now, and links with tokens that still work."""
+"""Values for letters, loaded when a letter is composed: current names, and links with tokens that still work."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -7,12 +7,14 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.identity import one_time_tokens
+from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
+from accounts.translations import get_language
 
-# What each kind brings: a token for this, and a link to this page.
+# Kinds with a token: its purpose, and the page that the link opens.
 LINKS = {
     MailKind.VERIFY: (Purpose.VERIFY, "verify"),
     MailKind.RESET: (Purpose.RESET, "reset-password"),
@@ -23,70 +25,73 @@ INVITATION_PAGE = "invitation"
 
 
 async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
-    """Give everything that the letter says, by name; None if there is nothing to say any more.
+    """Return the values for a letter by name, or None if it has become obsolete.
 
-    That is so where the token that it would bring was used, superseded or revoked.
+    A letter is obsolete if its token was used, revoked or replaced by a newer one.
     """
-    told = {"name": await _name(db, mail), "at": mail.created_at, **mail.detail, **_pages(settings)}
+    values = {"name": await _display_name(db, mail), "at": mail.created_at, **mail.detail, **_page_urls(settings)}
     if mail.kind is MailKind.INVITATION:
-        return await _invitation(db, mail, settings, told)
+        return await _invitation(db, mail, settings, values)
     if mail.kind is MailKind.EMAIL_CHANGED:
-        told |= {"new_email_hint": _hint(told.pop("now")), "url": None, "expires_at": None}
-        return told | (await _link(db, mail, settings) or {})
+        values |= {"new_email_hint": _mask(values.pop("now")), "url": None, "expires_at": None}
+        return values | (await _token_link(db, mail, settings) or {})
     if mail.kind is MailKind.NEW_SIGN_IN:
-        return told | {"device": describe_user_agent(told["device"])}
+        gettext = get_language(best_language(mail.language)).gettext
+        return values | {"device": describe_user_agent(values["device"], gettext)}
     if mail.kind in LINKS:
-        link = await _link(db, mail, settings)
-        return told | link if link else None
-    return told
+        link = await _token_link(db, mail, settings)
+        return values | link if link else None
+    return values
 
 
-def _pages(settings: Settings) -> dict[str, str]:
+def _page_urls(settings: Settings) -> dict[str, str]:
     pages = {"sign_in_url": "sign-in", "reset_url": "forgot-password", "sessions_url": "sessions", "url": ""}
     return {name: f"{settings.account_url}/{page}".rstrip("/") for name, page in pages.items()}
 
 
-async def _name(db: Session, mail: OutboxMail) -> str:
+async def _display_name(db: Session, mail: OutboxMail) -> str:
     statement = select(User.display_name).where(col(User.id) == mail.user_id)
     return (await db.exec(statement)).one_or_none() or ""
 
 
-async def _link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
+async def _token_link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     purpose, page = LINKS[MailKind(mail.kind)]
-    renewed = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose)
-    if renewed is None:
+    activated = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose)
+    if activated is None:
         return None
-    token, expires_at = renewed
-    return {"url": _url(settings, page, token), "expires_at": expires_at}
+    token, expires_at = activated
+    return {"url": _token_url(settings, page, token), "expires_at": expires_at}
 
 
-async def _invitation(db: Session, mail: OutboxMail, settings: Settings, told: dict[str, Any]) -> dict[str, Any] | None:
-    sent = one_time_tokens.candidate_tokens(settings.secret_keys, mail.id)
+async def _invitation(
+    db: Session, mail: OutboxMail, settings: Settings, values: dict[str, Any]
+) -> dict[str, Any] | None:
+    tokens = one_time_tokens.candidate_tokens(settings.secret_keys, mail.id)
     statement = (
         select(Invitation, UserGroup.name, User.display_name)
         .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
         .outerjoin(User, col(User.id) == Invitation.inviter_id)
-        .where(Invitation.id == mail.invitation_id, col(Invitation.token_hash).in_(sent), IS_OPEN)
+        .where(Invitation.id == mail.invitation_id, col(Invitation.token_hash).in_(tokens), IS_OPEN)
     )
-    found = (await db.exec(statement)).one_or_none()
-    if found is None:
+    row = (await db.exec(statement)).one_or_none()
+    if row is None:
         return None
-    invitation, group_name, inviter_name = found
-    return told | {
+    invitation, group_name, inviter_name = row
+    return values | {
         "group_name": group_name,
         "inviter_name": inviter_name or None,
         "role": invitation.role,
         "note": invitation.note,
-        "url": _url(settings, INVITATION_PAGE, sent[invitation.token_hash]),
+        "url": _token_url(settings, INVITATION_PAGE, tokens[invitation.token_hash]),
         "expires_at": invitation.expires_at,
     }
 
 
-def _url(settings: Settings, page: str, token: str) -> str:
+def _token_url(settings: Settings, page: str, token: str) -> str:
     return f"{settings.account_url}/{page}?{urlencode({'token': token})}"
 
 
-def _hint(email: str) -> str:
-    """Show an address to somebody who may not be its owner: enough to know it by, and not to write to."""
+def _mask(email: str) -> str:
+    """Mask an email address: enough to recognise it, not enough to write to it."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1]}…@{domain}"

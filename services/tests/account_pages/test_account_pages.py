@@ -1,4 +1,4 @@
-"""The pages, as a browser asks for them: a GET does nothing, a POST does what the API does, and says it in words."""
+"""Account pages over HTTP: GET changes nothing, POST does what the API does, and messages are for people."""
 
 import re
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from httpx2 import Response
 
 from accounts.models import MailKind, Role, Visibility
+from support.html import Page
 from support.people import PASSWORD, World
 
 ARTHUR = "arthur@camelot.example.com"
@@ -31,12 +32,11 @@ async def enter(world: World, email: str = ARTHUR, password: str = PASSWORD) -> 
 
 
 def alert(answer: Response) -> str:
-    found = re.search(r'role="alert".*?<p>(.*?)</p>', answer.text, re.DOTALL)
-    return found[1] if found else ""
+    return " ".join(each.text.strip() for each in Page(answer.text).find(role="alert"))
 
 
 class TestSigningIn:
-    async def test_sets_the_cookie_and_shows_the_account(self, world: World) -> None:
+    async def test_sign_in_sets_the_cookie_and_shows_the_account(self, world: World) -> None:
         await world.user("arthur")
 
         answer = await post(world, "/sign-in", username=ARTHUR, password=PASSWORD)
@@ -46,15 +46,16 @@ class TestSigningIn:
         assert "HttpOnly" in answer.headers["set-cookie"]
         assert ARTHUR in shown.text
 
-    async def test_says_in_words_that_it_was_refused_and_keeps_the_address(self, world: World) -> None:
+    async def test_refused_sign_in_shows_a_message_and_keeps_the_email(self, world: World) -> None:
         answer = await post(world, "/sign-in", username=ARTHUR, password="not-the-password")
 
-        assert (answer.status_code, alert(answer)) == (400, "The e-mail address or the password is wrong.")
-        assert f'value="{ARTHUR}"' in answer.text
+        assert (answer.status_code, alert(answer)) == (400, "That email address and password don't match.")
+        page = Page(answer.text)
+        assert page.one("input", name="username").attributes["value"] == ARTHUR
         assert "not-the-password" not in answer.text
-        assert "<title>Error: Sign in" in answer.text
+        assert page.one("title").text.startswith("Error: Sign in")
 
-    async def test_is_not_asked_of_who_is_signed_in(self, world: World) -> None:
+    async def test_signed_in_user_is_redirected_from_the_sign_in_page(self, world: World) -> None:
         await world.user("arthur")
 
         answer = await get(world, "/sign-in", await enter(world))
@@ -62,21 +63,21 @@ class TestSigningIn:
         assert (answer.status_code, answer.headers["location"]) == (303, "/account")
 
     @pytest.mark.parametrize("path", ["", "/sessions"])
-    async def test_comes_first(self, world: World, path: str) -> None:
+    async def test_signed_out_user_is_redirected_to_the_sign_in_page(self, world: World, path: str) -> None:
         answer = await get(world, path)
 
         assert (answer.status_code, answer.headers["location"]) == (303, "/account/sign-in")
 
-    async def test_is_limited_like_the_apis(self, world: World) -> None:
+    async def test_sign_in_attempts_are_rate_limited_and_the_page_says_when_to_try_again(self, world: World) -> None:
         world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
 
         answers = [await post(world, "/sign-in", username=ARTHUR, password="wrong-password") for _ in range(6)]
 
         assert [each.status_code for each in answers] == [400] * 5 + [429]
-        assert "too often" in alert(answers[-1])
+        assert re.fullmatch(r"Too many attempts\. Please try again in \d+ (minute|second)s?\.", alert(answers[-1]))
         assert int(answers[-1].headers["retry-after"]) > 0
 
-    async def test_ends(self, world: World) -> None:
+    async def test_sign_out_revokes_the_session(self, world: World) -> None:
         await world.user("arthur")
         cookie = await enter(world)
 
@@ -85,24 +86,26 @@ class TestSigningIn:
         assert answer.headers["location"] == "/account/done/signed-out"
         assert (await get(world, "", cookie)).status_code == 303
 
-    async def test_ends_elsewhere_one_by_one_and_all_at_once(self, world: World) -> None:
+    async def test_user_revokes_one_session_and_then_all_others(self, world: World) -> None:
         await world.user("arthur")
         here, *others = [await enter(world) for _ in range(4)]
 
         shown = await get(world, "/sessions", here)
-        ids = re.findall(r'name="session" value="([0-9a-f-]{36})"', shown.text)
+        buttons = Page(shown.text).find("button", name="session")
+        ids = [each.attributes["value"] for each in buttons]
         await post(world, "/sessions", here, session=ids[0])
         one = sorted([(await get(world, "/sessions", each)).status_code for each in others])
         await post(world, "/sessions", here, others="true")
 
         assert len(ids) == 3
+        assert all(each.attributes["aria-label"].startswith("Sign out ") for each in buttons)
         assert one == [200, 200, 303]
         assert [(await get(world, "/sessions", each)).status_code for each in (here, *others)] == [200, 303, 303, 303]
         assert (await post(world, "/sessions", here)).status_code == 303
 
 
 class TestSigningUp:
-    async def test_shows_the_same_whoever_has_the_address(self, world: World) -> None:
+    async def test_registration_response_does_not_reveal_whether_the_email_is_taken(self, world: World) -> None:
         await world.user("arthur")
 
         answers = [await post(world, "/register", email=each, password=NEW_PASSWORD) for each in (ARTHUR, NEW)]
@@ -112,26 +115,38 @@ class TestSigningUp:
             (MailKind.ACCOUNT_EXISTS, ARTHUR), (MailKind.VERIFY, NEW),
         ]  # fmt: skip
 
-    async def test_gives_the_reason_why_a_password_is_refused(self, world: World) -> None:
+    async def test_refused_password_is_explained_beside_its_field(self, world: World) -> None:
         answer = await post(world, "/register", email=ARTHUR, password="short", display_name="Arthur <b>")
 
         assert answer.status_code == 400
-        assert "12 to 128 characters" in alert(answer)
-        assert 'value="Arthur &lt;b&gt;"' in answer.text
+        page = Page(answer.text)
+        assert "12 to 128 characters" in page.one(id="password-fault").text
+        assert alert(answer) == "Please check the fields marked below."
+        assert page.one("input", name="display_name").attributes["value"] == "Arthur <b>"
 
-    async def test_says_what_is_wrong_with_which_field(self, world: World) -> None:
+    async def test_invalid_field_is_marked_and_described_by_its_message(self, world: World) -> None:
         answer = await post(world, "/register", email="no address", password=NEW_PASSWORD)
 
         assert answer.status_code == 422
-        assert re.search(r'id="email-fault">This is no e-mail address\.', answer.text)
-        assert re.search(
-            r'name="email"[^>]*aria-invalid="true"[^>]*aria-describedby="email-fault"', answer.text, re.DOTALL
-        )
+        page = Page(answer.text)
+        assert page.one(id="email-fault").text == "Enter an email address like name@example.com."
+        email = page.one("input", name="email").attributes
+        assert (email["aria-invalid"], email["aria-describedby"]) == ("true", "email-fault")
+
+    async def test_required_fields_and_hints_are_marked_as_such(self, world: World) -> None:
+        page = Page((await get(world, "/register")).text)
+
+        inputs = {each.attributes["id"]: each.attributes for each in page.find("input")}
+        assert {name for name, each in inputs.items() if "required" in each} == {"email", "password"}
+        assert inputs["password"]["minlength"] == "12"
+        assert inputs["password"]["aria-describedby"] == "password-hint"
+        assert page.one(id="password-hint").text.startswith("At least 12 characters.")
+        assert "aria-invalid" not in inputs["email"]
 
 
 class TestLinks:
     @pytest.mark.parametrize("page", LINKED)
-    async def test_do_nothing_when_they_are_followed(self, world: World, page: str) -> None:
+    async def test_following_a_link_changes_nothing(self, world: World, page: str) -> None:
         await world.user("arthur")
         await world.client.post("/auth/request-verify-token", json={"email": ARTHUR})
         token = await world.token()
@@ -143,10 +158,10 @@ class TestLinks:
         assert (await post(world, "/verify", token=token)).headers["location"] == "/account/done/verified"
 
     @pytest.mark.parametrize("page", LINKED)
-    async def test_without_a_token_have_no_button(self, world: World, page: str) -> None:
-        assert "<form" not in (await get(world, f"/{page}")).text
+    async def test_page_without_a_token_has_no_form(self, world: World, page: str) -> None:
+        assert Page((await get(world, f"/{page}")).text).find("form") == []
 
-    async def test_of_a_new_address_and_back(self, world: World) -> None:
+    async def test_email_change_is_confirmed_and_undone_by_links(self, world: World) -> None:
         headers = await world.sign_in(await world.user("arthur"))
         await world.client.patch("/users/me", json={"email": NEW}, headers=headers)
 
@@ -157,7 +172,7 @@ class TestLinks:
         assert undone.headers["location"] == "/account/done/email-undone"
         assert (await world.login(ARTHUR)).status_code == 200
 
-    async def test_set_a_new_password(self, world: World) -> None:
+    async def test_reset_link_survives_a_weak_password_and_works_once(self, world: World) -> None:
         await world.user("arthur")
         assert (await post(world, "/forgot-password", email=ARTHUR)).headers["location"] == "/account/done/sent"
         token = await world.token()
@@ -167,11 +182,11 @@ class TestLinks:
         again = await post(world, "/reset-password", token=token, password=NEW_PASSWORD)
 
         assert [each.status_code for each in (weak, strong, again)] == [400, 303, 400]
-        assert f'value="{token}"' in weak.text
-        assert "used, or is too old" in alert(again)
+        assert Page(weak.text).one("input", name="token").attributes["value"] == token
+        assert alert(again).startswith("This link is no longer valid.")
         assert (await world.login(ARTHUR, NEW_PASSWORD)).status_code == 200
 
-    async def test_of_a_verification_can_be_asked_for_once_more(self, world: World) -> None:
+    async def test_user_can_request_another_verification_email(self, world: World) -> None:
         await world.user("arthur")
         cookie = await enter(world)
 
@@ -194,39 +209,39 @@ class TestInvitations:
         answer = await world.client.get("/users/me/groups", headers=await world.sign_in(ARTHUR))
         return [each["group"]["name"] if "group" in each else each["name"] for each in answer.json()]
 
-    async def test_are_kept_through_signing_in(self, world: World, token: str) -> None:
+    async def test_invitation_is_kept_while_signing_in_and_then_accepted(self, world: World, token: str) -> None:
         await world.user("arthur")
         shown = await get(world, f"/invitation?token={token}")
         asked = await get(world, f"/sign-in?invitation={token}")
         entered = await post(world, "/sign-in", username=ARTHUR, password=PASSWORD, invitation=token)
         cookie = entered.headers["set-cookie"].partition(";")[0]
 
-        assert f"/account/sign-in?invitation={token}" in shown.text
-        assert f'name="invitation" value="{token}"' in asked.text
+        assert Page(shown.text).find("a", href=f"/account/sign-in?invitation={token}")
+        assert Page(asked.text).one("input", name="invitation").attributes["value"] == token
         assert entered.headers["location"] == f"/account/invitation?token={token}"
-        assert "Join the group" in (await get(world, f"/invitation?token={token}", cookie)).text
+        assert "Join group" in (await get(world, f"/invitation?token={token}", cookie)).text
         accepted = await post(world, "/invitation", cookie, token=token, answer="accept")
         assert accepted.headers["location"] == "/account/done/accepted"
         assert await self.groups(world) == ["Round Table"]
 
-    async def test_make_an_account_that_belongs(self, world: World, token: str) -> None:
+    async def test_registering_with_an_invitation_joins_the_group(self, world: World, token: str) -> None:
         answer = await post(world, "/register", email=ARTHUR, password=PASSWORD, invitation=token)
 
         assert answer.headers["location"] == "/account/done/joined"
         assert await self.groups(world) == ["Round Table"]
 
-    async def test_are_declined_without_an_account(self, world: World, token: str) -> None:
+    async def test_invitation_is_declined_without_an_account(self, world: World, token: str) -> None:
         answer = await post(world, "/invitation", token=token, answer="decline")
 
         assert answer.headers["location"] == "/account/done/declined"
         assert (await post(world, "/register", email=ARTHUR, password=PASSWORD, invitation=token)).status_code == 400
 
-    async def test_are_accepted_by_nobody_who_is_not_signed_in(self, world: World, token: str) -> None:
+    async def test_accepting_while_signed_out_leads_to_the_sign_in_page(self, world: World, token: str) -> None:
         answer = await post(world, "/invitation", token=token, answer="accept")
 
         assert answer.headers["location"] == f"/account/sign-in?invitation={token}"
 
-    async def test_are_for_their_address_alone(self, world: World, token: str) -> None:
+    async def test_invitation_to_another_email_is_refused(self, world: World, token: str) -> None:
         await world.user("lancelot")
 
         answer = await post(
@@ -234,15 +249,15 @@ class TestInvitations:
         )
 
         assert answer.status_code == 403
-        assert "another e-mail address" in alert(answer)
-        assert "Join the group" in answer.text
+        assert "a different email address" in alert(answer)
+        assert "Join group" in answer.text
         cookie = await enter(world, "lancelot@camelot.example.com")
         assert "Password" in (await get(world, f"/sign-in?invitation={token}", cookie)).text
 
 
 class TestSafety:
     @pytest.mark.parametrize("path", ["/sign-in", "/nowhere", "/static/site.css"])
-    async def test_nothing_comes_from_elsewhere_and_nothing_is_stored(self, world: World, path: str) -> None:
+    async def test_pages_load_nothing_from_other_sites_and_are_not_cached(self, world: World, path: str) -> None:
         answer = await get(world, path)
 
         policy = answer.headers["content-security-policy"]
@@ -252,7 +267,7 @@ class TestSafety:
         assert ("no-store" in answer.headers["cache-control"]) is (path != "/static/site.css")
 
     @pytest.mark.parametrize("path", ["/sign-in", "/verify", "/register", "/sign-out"])
-    async def test_no_other_site_posts(self, world: World, path: str) -> None:
+    async def test_cross_site_posts_are_refused(self, world: World, path: str) -> None:
         answer = await world.client.post(f"/account{path}", headers={"Sec-Fetch-Site": "cross-site"})
 
         assert answer.status_code == 403
@@ -261,22 +276,64 @@ class TestSafety:
         ("method", "path", "status"),
         [("GET", "/nowhere", 404), ("GET", "/done/what", 404), ("DELETE", "/sign-in", 405)],
     )
-    async def test_errors_are_pages(self, world: World, method: str, path: str, status: int) -> None:
+    async def test_errors_are_html_pages(self, world: World, method: str, path: str, status: int) -> None:
         answer = await world.client.request(method, f"/account{path}")
 
         assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
-        assert "<h1>" in answer.text
+        assert Page(answer.text).one("h1").text in {"Page not found", "Something went wrong"}
 
-    async def test_a_bug_is_a_page_and_tells_nothing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_unexpected_error_is_a_page_without_details(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(world.passwords, "verify", None)
 
         answer = await post(world, "/sign-in", username=ARTHUR, password=PASSWORD)
 
         assert (answer.status_code, "Nothing was changed." in answer.text) == (500, True)
 
-    async def test_there_are_none_where_somebody_has_their_own(self, world: World) -> None:
+    async def test_pages_are_not_served_if_pages_url_is_set(self, world: World) -> None:
         world.state["settings"] = world.state["settings"].model_copy(update={"pages_url": "https://app.example.com/me"})
 
         answers = [await get(world, path) for path in ("", "/sign-in", "/static/site.css")]
 
         assert [(each.status_code, each.json()["detail"]) for each in answers] == [(404, "NOT_FOUND")] * 3
+
+
+class TestLanguages:
+    async def german(self, world: World, path: str, cookie: str = "") -> Response:
+        headers = {"Accept-Language": "de-AT, en;q=0.5"} | ({"Cookie": cookie} if cookie else {})
+        return await world.client.get(f"/account{path}", headers=headers)
+
+    @pytest.mark.parametrize("path", ["/sign-in", "/register", "/nowhere", "/done/verified", "/invitation?token=x"])
+    async def test_page_is_in_the_language_that_the_browser_prefers(self, world: World, path: str) -> None:
+        german, english = await self.german(world, path), await get(world, path)
+
+        assert [each.headers["content-language"] for each in (german, english)] == ["de", "en"]
+        assert [Page(each.text).one("html").attributes["lang"] for each in (german, english)] == ["de", "en"]
+        assert {each.headers["vary"] for each in (german, english)} == {"Accept-Language"}
+        assert Page(german.text).one("h1").text != Page(english.text).one("h1").text
+
+    async def test_messages_of_a_refused_form_are_translated(self, world: World) -> None:
+        form = {"email": ARTHUR, "password": "short"}
+        answer = await world.client.post("/account/register", data=form, headers={"Accept-Language": "de"})
+
+        assert alert(answer) == "Bitte prüfen Sie die markierten Felder."
+        assert Page(answer.text).one(id="password-fault").text == "Ein Passwort muss 12 bis 128 Zeichen haben."
+
+    async def test_sessions_page_names_devices_and_times_in_german(self, world: World) -> None:
+        await world.user("arthur")
+        firefox = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"}
+        form = {"username": ARTHUR, "password": PASSWORD}
+        answer = await world.client.post("/account/sign-in", data=form, headers=firefox)
+
+        page = Page((await self.german(world, "/sessions", answer.headers["set-cookie"].partition(";")[0])).text)
+
+        assert "Firefox unter Linux Dieses Gerät" in page.one("li").text
+        assert page.find("time")[0].text.startswith("Zuletzt aktiv vor ")
+        assert page.find("time")[1].text.endswith(" Uhr (UTC)")
+
+    async def test_api_stays_english(self, world: World) -> None:
+        body = {"email": ARTHUR, "password": "short"}
+        answer = await world.client.post("/auth/register", json=body, headers={"Accept-Language": "de"})
+
+        assert answer.json()["reason"] == "A password must have 12 to 128 characters."

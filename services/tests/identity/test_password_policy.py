@@ -61,7 +61,7 @@ def test_what_is_guessed_early_is_refused(password: str) -> None:
     ],
 )
 def test_what_belongs_to_its_user_or_the_service_is_refused(password: str) -> None:
-    assert "a name or an e-mail address" in (find_weakness(password, 12, ABOUT) or "")
+    assert "a name or an email address" in (find_weakness(password, 12, ABOUT) or "")
 
 
 @pytest.mark.parametrize("password", ["accounts-accounts", "arthurarthur", "@rthur-P3ndr@gon"])

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from accounts.domain.mail.languages import available_languages
 from accounts.models.mail import MailKind
+from accounts.translations import available_languages
 from mail_preview import SAMPLES, write
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from jinja2 import UndefinedError
 
-from accounts.domain.mail.languages import available_languages
 from accounts.models.mail import MailKind
+from accounts.translations import available_languages
 from accounts.worker.message import compose_message
 from mail_preview import LINK, SAMPLES
 
@@ -57,7 +57,7 @@ def test_headers() -> None:
 
     assert message["From"].addresses[0].display_name == "Röund Table"
     assert message["To"] == "arthur@example.com"
-    assert message["Subject"] == "Confirm your e-mail address"
+    assert message["Subject"] == "Confirm your email address"
     assert message["Message-ID"] == "<01a204c7-a95e-718d-819f-0e7cbb50ac07@accounts.example.com>"
     assert abs(datetime.now(UTC) - message["Date"].datetime) < timedelta(minutes=1)
     assert message["Content-Language"] == "en"
@@ -124,8 +124,8 @@ def test_instants_are_shown_in_utc() -> None:
 
     english, german = (parts(letter(MailKind.PASSWORD_CHANGED, language=each, at=at))[0] for each in ("en", "de"))
 
-    assert "Saturday, 28 February 2026, 22:30 UTC" in " ".join(english.split())
-    assert "Samstag, 28. Februar 2026, 22:30 Uhr (UTC)" in " ".join(german.split())
+    assert "Saturday, February 28, 2026 at 22:30 UTC" in " ".join(english.split())
+    assert "Samstag, 28. Februar 2026 um 22:30 Uhr (UTC)" in " ".join(german.split())
 
 
 def test_an_instant_has_a_zone() -> None:
@@ -137,7 +137,7 @@ def test_an_instant_has_a_zone() -> None:
     "url", ["javascript:alert(1)", "https://a.example/\nX", "https://a.example/ b", 'https://a"', ""]
 )
 def test_links_are_of_http(url: str) -> None:
-    with pytest.raises(ValueError, match="none of HTTP"):
+    with pytest.raises(ValueError, match="not HTTP"):
         letter(url=url)
 
 
@@ -148,9 +148,9 @@ def test_whoever_has_no_name_is_greeted_without() -> None:
 def test_an_undo_that_cannot_be_offered_is_not() -> None:
     text, html = parts(letter(MailKind.EMAIL_CHANGED, url=None, expires_at=None))
 
-    assert "whoever runs Camelot" in " ".join(text.split())
+    assert "contact the people who run Camelot" in " ".join(text.split())
     assert "href" not in html
-    assert "take the change back" not in text
+    assert "undo" not in text.lower()
 
 
 def test_an_undo_may_have_no_end() -> None:
@@ -163,7 +163,7 @@ def test_an_undo_may_have_no_end() -> None:
 def test_an_invitation_may_come_without_inviter_and_note() -> None:
     text, html = parts(letter(MailKind.INVITATION, inviter_name=None, note=""))
 
-    assert "You are invited to join the group “Round Table” at Camelot, as a member." in " ".join(text.split())
+    assert "You're invited to join the group “Round Table” on Camelot. Your role: Member" in " ".join(text.split())
     assert ">" not in text
     assert "<blockquote" not in html
 
@@ -185,7 +185,7 @@ def test_rights_come_and_go(*, is_superuser: bool, said: str) -> None:
 def test_roles_are_named_in_the_language() -> None:
     text = parts(letter(MailKind.ROLE_CHANGED, language="de", role="owner", was="member"))[0]
 
-    assert "ist jetzt: Eigentümer. Davor war sie: Mitglied." in " ".join(text.split())
+    assert "Neue Rolle: Eigentümer Bisherige Rolle: Mitglied" in " ".join(text.split())
 
 
 HOSTILE = [
@@ -288,5 +288,5 @@ def test_domains_are_a_labels(to: str, sent: str) -> None:
 
 @pytest.mark.parametrize("to", ["", "x", "a@b", "a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com"])
 def test_what_is_no_address_is_refused_and_not_repeated(to: str) -> None:
-    with pytest.raises(ValueError, match=r"^an address that nothing can be sent to$"):
+    with pytest.raises(ValueError, match=r"^not a valid email address$"):
         letter(to=to)

@@ -1,1 +1,1 @@
-"""The pages that mail links to: what the API does, for whoever has a browser and no program."""
+"""HTML pages, without scripts, for people: sign-in, registration, passwords, invitations and sessions."""

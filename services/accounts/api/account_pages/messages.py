@@ -1,40 +1,126 @@
-"""What the pages say when something is refused: in sentences, for people."""
+"""Texts of the pages: error messages for people, and the results of actions."""
+
+from dataclasses import dataclass
 
 from accounts.api.problems import Problem
+from accounts.domain.identity import password_policy
+from accounts.schemas.fields import PASSWORD_MAX_LENGTH
+from accounts.translations import N_, Language
 
-SENTENCES = {
-    "LOGIN_BAD_CREDENTIALS": "The e-mail address or the password is wrong.",
-    "REGISTER_INVALID_PASSWORD": "Please choose another password.",
-    "RESET_PASSWORD_INVALID_PASSWORD": "Please choose another password.",
-    "RESET_PASSWORD_BAD_TOKEN": "This link has been used, or is too old. Ask for a new one.",
-    "VERIFY_USER_BAD_TOKEN": "This link has been used, or is too old. Sign in, and ask for a new one if need be.",
-    "CONFIRM_EMAIL_BAD_TOKEN": "This link has been used, or is too old. Ask for the change once more.",
-    "UNDO_EMAIL_BAD_TOKEN": "This link has been used, or is too old. Turn to whoever runs this service.",
-    "UPDATE_USER_EMAIL_ALREADY_EXISTS": "Somebody else has this e-mail address by now.",
-    "INVITATION_BAD_TOKEN": "This invitation has been answered or taken back, or is too old. Ask for a new one.",
-    "INVITATION_OTHER_ADDRESS": "This invitation was sent to another e-mail address than the one of this account.",
-    "TOO_MANY_ATTEMPTS": "That was too often. Wait a little before you try again.",
-    "BUSY": "Many people are signing in just now. Try again in a few seconds.",
-    "REQUEST_INVALID": "Something is not as it should be: see below.",
-    "NOT_FOUND": "There is no such page.",
-    "SERVICE_UNAVAILABLE": "The service cannot be reached just now. Try again in a few seconds.",
-    "NOT_READY": "The service cannot be reached just now. Try again in a few seconds.",
+DEAD_LINK = N_("This link is no longer valid. It may have expired, been used, or been replaced by a newer one.")
+CHECK_FIELDS = N_("Please check the fields marked below.")
+UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
+UNKNOWN = N_("Something went wrong. Nothing was changed.")
+MESSAGES = {
+    "LOGIN_BAD_CREDENTIALS": N_("That email address and password don't match."),
+    "REGISTER_INVALID_PASSWORD": CHECK_FIELDS,
+    "RESET_PASSWORD_INVALID_PASSWORD": CHECK_FIELDS,
+    "REQUEST_INVALID": CHECK_FIELDS,
+    "RESET_PASSWORD_BAD_TOKEN": DEAD_LINK,
+    "VERIFY_USER_BAD_TOKEN": DEAD_LINK,
+    "CONFIRM_EMAIL_BAD_TOKEN": DEAD_LINK,
+    "UNDO_EMAIL_BAD_TOKEN": DEAD_LINK,
+    "UPDATE_USER_EMAIL_ALREADY_EXISTS": N_("Another account now uses this email address."),
+    "INVITATION_BAD_TOKEN": N_("This invitation is no longer valid. It may have expired, been answered or withdrawn."),
+    "INVITATION_OTHER_ADDRESS": N_("This invitation was sent to a different email address than your account's."),
+    "TOO_MANY_ATTEMPTS": N_("Too many attempts. Please wait and try again."),
+    "BUSY": N_("Many people are signing in right now. Please try again in a few seconds."),
+    "NOT_FOUND": N_("There is no such page. Please check the address."),
+    "METHOD_NOT_ALLOWED": N_("This page can't do that."),
+    "SERVICE_UNAVAILABLE": UNAVAILABLE,
+    "NOT_READY": UNAVAILABLE,
 }
-FAULTS = {
-    "missing": "This is needed.",
-    "string_too_short": "This is needed.",
-    "string_too_long": "This is too long.",
-    "email": "This is no e-mail address.",
-    "string_pattern_mismatch": "This has signs in it that cannot be used.",
+NEXT_STEPS = {
+    "RESET_PASSWORD_BAD_TOKEN": N_("Request a new link below."),
+    "VERIFY_USER_BAD_TOKEN": N_("Sign in to request a new one."),
+    "CONFIRM_EMAIL_BAD_TOKEN": N_("Sign in to see which email address your account has."),
+    "UNDO_EMAIL_BAD_TOKEN": N_("If you didn't change your email address, contact the people who run this service."),
+    "INVITATION_BAD_TOKEN": N_("Ask for a new one."),
+    "INVITATION_OTHER_ADDRESS": N_("Sign in with the other account, or ask for a new invitation."),
 }
-UNKNOWN = "Something went wrong. Nothing was changed."
+FIELD_MESSAGES = {
+    "missing": N_("Please fill in this field."),
+    "string_too_short": N_("Please fill in this field."),
+    "string_too_long": N_("This is too long."),
+    "email": N_("Enter an email address like name@example.com."),
+    "string_pattern_mismatch": N_("This contains characters that aren't allowed."),
+}
+INVALID_FIELD = N_("This isn't valid.")
+TITLES = {
+    403: N_("Not allowed"),
+    404: N_("Page not found"),
+    429: N_("Too many attempts"),
+    503: N_("Temporarily unavailable"),
+}
+UNKNOWN_TITLE = N_("Something went wrong")
 
 
-def message_of(problem: Problem) -> str:
-    """Say what a problem is, with its reason for people, where it has one."""
-    return " ".join([SENTENCES.get(problem.detail, UNKNOWN), *filter(None, [problem.reason])])
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a page says after an action, and where its button leads."""
+
+    title: str
+    message: str
+    button: str
+    page: str = "/sign-in"
 
 
-def faults_of(problem: Problem) -> dict[str, str]:
-    """Say what is wrong with which field of a form."""
-    return {str(fault.loc[-1]): FAULTS.get(fault.type, f"{fault.msg}.") for fault in problem.errors or ()}
+_CHECK_EMAIL = N_("Check your email")
+_SIGN_IN = N_("Sign in")
+_BACK = N_("Back to sign-in")
+RESULTS = {
+    "registered": Result(
+        _CHECK_EMAIL,
+        N_("We sent you an email with a link to confirm your address. Nothing there? Check your spam folder."),
+        _BACK,
+    ),
+    "joined": Result(N_("Welcome"), N_("Your account is ready, and you've joined the group."), _SIGN_IN),
+    "verified": Result(N_("Email address confirmed"), N_("Thank you. Your account is ready."), N_("Continue")),
+    "email-confirmed": Result(
+        N_("New email address confirmed"), N_("From now on, sign in with your new email address."), _SIGN_IN
+    ),
+    "email-undone": Result(
+        N_("Your previous email address has been restored"),
+        N_("We sent a link to it. Choose a new password now: whoever changed your address may still know the old one."),
+        _BACK,
+    ),
+    "sent": Result(
+        _CHECK_EMAIL,
+        N_("If this address has an account, we've sent a link to it. Nothing there? Check your spam folder."),
+        _BACK,
+    ),
+    "reset": Result(
+        N_("Your password has been changed"),
+        N_("You've been signed out on all devices. Sign in with your new password."),
+        _SIGN_IN,
+    ),
+    "accepted": Result(N_("Welcome"), N_("You've joined the group."), N_("Your account"), ""),
+    "declined": Result(N_("Invitation declined"), N_("We won't notify anyone."), _SIGN_IN),
+    "signed-out": Result(N_("Signed out"), N_("You're signed out on this device."), N_("Sign in again")),
+}
+
+
+def error_message(language: Language, problem: Problem, wait: str | None = None) -> str:
+    """Describe a problem and what to do next. ``wait`` says when to try again, such as "in 12 minutes"."""
+    code = problem.detail
+    if code == "TOO_MANY_ATTEMPTS" and wait:
+        return language.gettext("Too many attempts. Please try again %(wait)s.") % {"wait": wait}
+    sentences = [MESSAGES.get(code, UNKNOWN), *filter(None, [NEXT_STEPS.get(code)])]
+    return " ".join(language.gettext(sentence) for sentence in sentences)
+
+
+def field_messages(language: Language, problem: Problem, password_min_length: int) -> dict[str, str]:
+    """Describe what is wrong with each field of a form."""
+    if problem.detail.endswith("_INVALID_PASSWORD"):
+        return {"password": _weakness(language, problem.reason or "", password_min_length)}
+    return {
+        str(error.loc[-1]): language.gettext(FIELD_MESSAGES.get(error.type, INVALID_FIELD))
+        for error in problem.errors or ()
+    }
+
+
+def _weakness(language: Language, reason: str, password_min_length: int) -> str:
+    """Translate a reason of the password policy."""
+    limits = {"shortest": password_min_length, "longest": PASSWORD_MAX_LENGTH}
+    messages = {message % limits: message for message in password_policy.WEAKNESSES}
+    return language.gettext(messages.get(reason, reason)) % limits

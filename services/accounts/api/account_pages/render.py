@@ -1,22 +1,27 @@
-"""How a page is made, also of an error; nothing on it comes from elsewhere, and nothing of it is stored."""
+"""Renders the account pages, errors included, in the browser's language. They load nothing from other sites."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import faults_of, message_of
+from accounts.api.account_pages.messages import TITLES, UNKNOWN_TITLE, error_message, field_messages
 from accounts.api.problems import Problem
+from accounts.domain.mail.languages import negotiate_language
+from accounts.translations import Language, get_language
+from accounts.translations.templates import create_environment
 
 PATH = "/account"
-READ = ["GET", "HEAD"]  # programs that look at links ask for heads, too
-# What is shown again, when it was refused.
+READ = ["GET", "HEAD"]  # link scanners send HEAD
+# Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",
     "register",
@@ -33,42 +38,55 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
-    # With no-referrer, forms would name no Origin, by which the guard knows this site. No path, and no token, is sent.
+    # With no-referrer, forms would send no Origin, which the cross-site guard needs. Paths and tokens are not sent.
     "Referrer-Policy": "strict-origin",
 }
-SECRET = "password"  # noqa: S105  # what the names of fields that are not shown again contain
-TEMPLATES = Environment(
-    autoescape=True,
-    loader=PackageLoader("accounts.api.account_pages"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+SECRET = "password"  # noqa: S105  # in the names of fields that are never shown again
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a form was refused: in a sentence, and what is wrong with which field."""
+    """Why a form was refused: a message, and messages by field."""
 
     message: str
     fields: Mapping[str, str]
 
 
+def request_language(request: Request) -> Language:
+    """Return the language that the browser prefers (Accept-Language)."""
+    return get_language(negotiate_language(request.headers.get("accept-language", "")))
+
+
 def render_page(
     request: Request, name: str, status: int = HTTPStatus.OK, *, failure: Failure | None = None, **values: Any
 ) -> HTMLResponse:
-    """Render a template with what the request brought, but for passwords, and ``values``."""
-    brought = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
-    given = brought | dict(request.query_params) | getattr(request.state, "form", {})
-    service = request.state.settings.service
-    text = TEMPLATES.get_template(f"{name}.html").render(
-        given=given, failure=failure, service=service, path=PATH, **values
+    """Render a template with ``values`` and with what the request sent, except for passwords."""
+    empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
+    settings, language = request.state.settings, request_language(request)
+    html = (
+        _environment(language)
+        .get_template(f"{name}.html")
+        .render(
+            given=empty | dict(request.query_params) | getattr(request.state, "form", {}),
+            failure=failure,
+            service=settings.service,
+            password_min_length=settings.password_min_length,
+            language=language.tag,
+            now=datetime.now(UTC),
+            path=PATH,
+            **values,
+        )
     )
-    return HTMLResponse(text, status, HEADERS)
+    return HTMLResponse(html, status, HEADERS | {"Content-Language": language.tag, "Vary": "Accept-Language"})
+
+
+@cache
+def _environment(language: Language) -> Environment:
+    return create_environment("accounts.api.account_pages", language, autoescape=True)
 
 
 def redirect(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
-    """Send the browser to another page with GET (RFC 9110, 15.4.4), with the cookie that another answer sets."""
+    """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that the response ``like`` sets."""
     url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
     answer = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
     if like is not None:
@@ -77,7 +95,7 @@ def redirect(page_path: str, like: Response | None = None, **query: str) -> Redi
 
 
 def is_page(request: Request) -> bool:
-    """Tell whether a request is for a page, and pages are served here."""
+    """Return whether a request is for a page that is served here."""
     path = request.scope["path"]
     return not request.state.settings.pages_url and (path == PATH or path.startswith(f"{PATH}/"))
 
@@ -86,15 +104,18 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     """Render a problem as a page: the form again with its faults, or a page of its own; 401 leads to the sign-in."""
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
+    language, wait = request_language(request), problem.headers.get("Retry-After")
+    message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = request.scope["path"].removeprefix(f"{PATH}/")
-    message = message_of(problem)
     if request.method == "POST" and form in FORMS and problem.status not in UNREAD and problem.status < SERVER_ERROR:
         # The route has read the body, and the request remembers it.
         sent = await request.form()
         request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
-        page = render_page(request, form, problem.status, failure=Failure(message, faults_of(problem)))
+        fields = field_messages(language, problem, request.state.settings.password_min_length)
+        page = render_page(request, form, problem.status, failure=Failure(message, fields))
     else:
-        page = render_page(request, "problem", problem.status, message=message, title=problem.title)
+        title = TITLES.get(problem.status, UNKNOWN_TITLE)
+        page = render_page(request, "problem", problem.status, message=message, title=title)
     for name in ("Retry-After", "Allow"):
         if name in problem.headers:
             page.headers[name] = problem.headers[name]
@@ -102,7 +123,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
 
 
 async def require_pages_enabled(request: Request) -> None:
-    """Let there be no pages where PAGES_URL names others.
+    """Refuse requests for pages if PAGES_URL names another site.
 
     Raises:
         HTTPException: 404.

@@ -1,4 +1,4 @@
-"""All pages under one path, and their style."""
+"""All account pages under one path, and their style sheet."""
 
 from pathlib import Path
 
@@ -16,5 +16,5 @@ for module in (sign_in, sign_up, links):
 
 @router.get(f"{PATH}/static/site.css")
 async def style() -> FileResponse:
-    """Serve the style of all pages."""
+    """Serve the style sheet of all pages."""
     return FileResponse(STYLE, headers={"Cache-Control": "max-age=3600"})

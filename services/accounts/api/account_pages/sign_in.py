@@ -1,13 +1,14 @@
-"""Signing in and out in a browser, and where one is signed in."""
+"""Pages to sign in and out, and to list and revoke sessions."""
 
 import uuid
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
@@ -18,7 +19,7 @@ router = APIRouter(prefix=PATH)
 
 
 class EndForm(BaseModel):
-    """Which session to end, or all others."""
+    """The session to revoke, or all others."""
 
     session: uuid.UUID | None = None
     others: bool = False
@@ -26,13 +27,13 @@ class EndForm(BaseModel):
 
 @router.api_route("", methods=READ)
 async def account(request: Request, user: CurrentUser) -> Response:
-    """Show whose account it is."""
+    """Show the account."""
     return render_page(request, "account", user=user)
 
 
 @router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
-    """Ask who it is, unless that is known; who comes from an invitation may be somebody else, too."""
+    """Show the sign-in form. Signed-in users see it only with an invitation, which may be for another account."""
     return redirect("") if viewer and "invitation" not in request.query_params else render_page(request, "sign-in")
 
 
@@ -43,14 +44,14 @@ async def sign_in(
     strategy: CookieStrategyDep,
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
-    """Begin a session, and go on with the invitation, if there is one."""
-    answer = await cookie.login(strategy, await manager.sign_in(form.username, form.password))
+    """Sign in, and continue with the invitation if there is one."""
+    answer = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
     return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
 @router.post("/sign-out")
 async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
-    """End the session."""
+    """Sign out."""
     return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
 
 
@@ -58,10 +59,9 @@ async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
 async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:
-    """Show where one is signed in."""
-    return render_page(
-        request, "sessions", sessions=await sessions.list(user), current=current.id, device=describe_user_agent
-    )
+    """Show the user's sessions."""
+    device = partial(describe_user_agent, gettext=request_language(request).gettext)
+    return render_page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
 
 
 @router.post("/sessions")
@@ -71,7 +71,7 @@ async def end_sessions(
     current: CurrentSession,
     sessions: SessionManagerDep,
 ) -> Response:
-    """End one session, or all others."""
+    """Revoke one session, or all others."""
     if form.others:
         await sessions.revoke_all(user, keep=current)
     elif form.session:
@@ -83,7 +83,7 @@ async def end_sessions(
 async def request_verify(
     user: CurrentUser, verification: VerificationDep, check_limit: VerificationLimitDep
 ) -> Response:
-    """Mail the token once more that verifies one's address."""
+    """Send the verification email again."""
     await check_limit(user.email)
     await verification.request(user.email)
     return redirect("/done/sent")

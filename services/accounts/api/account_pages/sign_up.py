@@ -1,4 +1,4 @@
-"""Creating an account, and answering an invitation, with an account or without."""
+"""Pages to create an account and to accept or decline an invitation, with or without an account."""
 
 from typing import Annotated, Literal
 
@@ -18,27 +18,27 @@ RegistrationForm = Annotated[RegistrationCreate, Form()]
 
 
 class AnswerForm(TokenInput):
-    """The token of an invitation, and what becomes of it."""
+    """The token of an invitation, and the answer."""
 
     answer: Literal["accept", "decline"]
 
 
 @router.api_route("/register", methods=READ)
 async def register_page(request: Request) -> Response:
-    """Ask for what an account takes."""
+    """Show the registration form."""
     return render_page(request, "register")
 
 
 @router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, RegistrationForm)])
 async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
-    """Make an account; the next page is the same whoever has the address."""
+    """Create an account. The response is the same if the email address is taken."""
     await registration.register(body)
     return redirect("/done/joined" if body.invitation else "/done/registered")
 
 
 @router.api_route("/invitation", methods=READ)
 async def invitation_page(request: Request, viewer: Viewer) -> Response:
-    """Ask whether to join, or whether there is an account to join with."""
+    """Show an invitation: to accept or decline it, or to sign in first."""
     return render_page(request, "invitation", user=viewer)
 
 
@@ -46,7 +46,7 @@ async def invitation_page(request: Request, viewer: Viewer) -> Response:
 async def answer_invitation(
     form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
 ) -> Response:
-    """Join the group, or end the invitation."""
+    """Accept or decline an invitation. Accepting takes a sign-in."""
     if form.answer == "decline":
         await invitations.decline_token(form.token)
         return redirect("/done/declined")

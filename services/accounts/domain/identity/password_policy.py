@@ -12,6 +12,7 @@ from string import digits
 from zxcvbn_rs_py import zxcvbn
 
 from accounts.schemas.fields import PASSWORD_MAX_LENGTH
+from accounts.translations import N_
 
 SERVICE = "accounts"
 MIN_GUESSES = 10**7
@@ -23,6 +24,10 @@ AS_LETTERS = str.maketrans("@$!|+({[<%", "asiltccccx")
 AS_KEYS = str.maketrans("!@#$%^&*(){[<|+", "1234567890]],\\=")
 MARKS = "!?.*"
 SEPARATORS = re.compile(r"[\s\-_.,:;/]+")
+LENGTH = N_("A password must have %(shortest)s to %(longest)s characters.")
+PERSONAL = N_("A password must not be a name or an email address with some digits.")
+GUESSABLE = N_("This password is too easy to guess. Try several unrelated words.")
+WEAKNESSES = (LENGTH, PERSONAL, GUESSABLE)
 
 
 def find_weakness(password: str, min_length: int, about: Iterable[str] = ()) -> str | None:
@@ -31,15 +36,15 @@ def find_weakness(password: str, min_length: int, about: Iterable[str] = ()) -> 
     ``min_length`` is in characters. ``about`` is what others may know of the user: names and e-mail addresses.
     """
     if not min_length <= len(password) <= PASSWORD_MAX_LENGTH:
-        return f"A password must have {min_length} to {PASSWORD_MAX_LENGTH} characters."
+        return LENGTH % {"shortest": min_length, "longest": PASSWORD_MAX_LENGTH}
     known = list(dict.fromkeys(word for text in (*about, SERVICE) for word in _words(text)))
     plain = unicodedata.normalize("NFKC", password).casefold()
     bare = plain.strip(MARKS)
     forms = {_joined(bare.translate(AS_LETTERS)), _joined(plain.translate(AS_KEYS))}
     if any(form.strip(digits) in known for form in (*forms, _joined(bare))):
-        return "A password must not be a name or an e-mail address with some digits."
+        return PERSONAL
     if any(_is_easily_guessed(form, known) for form in forms):
-        return "This password is too easy to guess. Try several unrelated words."
+        return GUESSABLE
     return None
 
 

@@ -1,5 +1,7 @@
 """Device names for people, from the User-Agent header."""
 
+from collections.abc import Callable
+
 # The order matters: browsers also name the ones that they are compatible with.
 BROWSERS = {
     "Edg": "Edge",
@@ -23,10 +25,13 @@ SYSTEMS = {
 MAX_LENGTH = 60
 
 
-def describe_user_agent(user_agent: str) -> str:
-    """Return a name such as "Firefox on Linux"; for other programs, the first 60 characters of the header."""
+def describe_user_agent(user_agent: str, gettext: Callable[[str], str] = str) -> str:
+    """Return a name such as "Firefox on Linux"; for other programs, the first 60 characters of the header.
+
+    ``gettext`` translates it.
+    """
     browser = next((name for mark, name in BROWSERS.items() if mark in user_agent), None)
     system = next((name for mark, name in SYSTEMS.items() if mark in user_agent), None)
     if browser is None:
-        return user_agent[:MAX_LENGTH] or "Unknown device"
-    return f"{browser} on {system}" if system else browser
+        return user_agent[:MAX_LENGTH] or gettext("Unknown device")
+    return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system} if system else browser

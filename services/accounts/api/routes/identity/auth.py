@@ -46,7 +46,7 @@ async def login(
     The form is OAuth 2.0's password grant: `username` is the email. Send the access token with later requests as
     `Authorization: Bearer …`. When it expires, use the refresh token at `/auth/jwt/refresh`.
     """
-    user = await sign_in.sign_in(form.username, form.password)
+    user = await sign_in.authenticate(form.username, form.password)
     return token_response(request, response, user.id, await strategy.start(user))
 
 

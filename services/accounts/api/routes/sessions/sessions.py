@@ -28,7 +28,7 @@ async def cookie_login(form: LoginFormDep, sign_in: SignInDep, strategy: CookieS
 
     Requests from pages of other sites are refused: they can neither sign users in nor use the cookie.
     """
-    response = await cookie.login(strategy, await sign_in.sign_in(form.username, form.password))
+    response = await cookie.login(strategy, await sign_in.authenticate(form.username, form.password))
     response.headers["Cache-Control"] = "no-store"
     return response
 

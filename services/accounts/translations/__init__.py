@@ -1,0 +1,78 @@
+"""Languages of pages and letters: a gettext catalogue for each, and dates and times by Babel.
+
+Messages are written in English, in templates and code, so that English needs no catalogue. Catalogues are read as text
+(``.po``) at first use: there are no compiled files that could be missing or out of date.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from importlib import resources
+from io import BytesIO
+
+from babel import Locale, dates
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+SOURCE_LANGUAGE = "en"
+DOMAIN = "accounts"
+
+
+def N_(message: str) -> str:  # noqa: N802  # gettext's name for it
+    """Mark a message for translation without translating it yet."""
+    return message
+
+
+@dataclass(frozen=True, eq=False)
+class Language:
+    """A language by its tag (RFC 5646): messages, dates and times."""
+
+    tag: str
+    locale: Locale
+    translations: NullTranslations
+
+    def gettext(self, message: str) -> str:
+        """Translate a message; one without a translation stays English."""
+        return self.translations.gettext(message)
+
+    def date_time(self, at: datetime) -> str:
+        """Format an instant in UTC, such as "Thursday, November 26, 2026 at 18:11 UTC".
+
+        Raises:
+            ValueError: the instant has no time zone.
+
+        """
+        if at.tzinfo is None:
+            raise ValueError("an instant without a time zone")
+        at = at.astimezone(UTC)
+        date = dates.format_date(at, "full", self.locale)
+        return self.gettext("%(date)s at %(time)s UTC") % {"date": date, "time": f"{at:%H:%M}"}
+
+    def from_now(self, difference: timedelta) -> str:
+        """Format a distance to now, such as "in 12 minutes" or "2 days ago"."""
+        return dates.format_timedelta(difference, add_direction=True, locale=self.locale)
+
+
+@cache
+def available_languages() -> frozenset[str]:
+    """Return the tags (RFC 5646) of English and of every language that has a catalogue."""
+    folders = (each for each in resources.files(__name__).iterdir() if each.joinpath("LC_MESSAGES").is_dir())
+    return frozenset([SOURCE_LANGUAGE, *(each.name.replace("_", "-") for each in folders)])
+
+
+@cache
+def get_language(tag: str) -> Language:
+    """Load a language that is available."""
+    locale = Locale.parse(tag, sep="-")
+    translations = NullTranslations() if tag == SOURCE_LANGUAGE else _read_catalogue(locale)
+    return Language(tag, locale, translations)
+
+
+def _read_catalogue(locale: Locale) -> GNUTranslations:
+    path = resources.files(__name__) / str(locale) / "LC_MESSAGES" / f"{DOMAIN}.po"
+    compiled = BytesIO()
+    with path.open("rb") as file:
+        write_mo(compiled, read_po(file, locale))
+    compiled.seek(0)
+    return GNUTranslations(compiled)

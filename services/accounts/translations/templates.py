@@ -1,0 +1,26 @@
+"""Jinja environments of pages and letters: translated, strict about missing values."""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from accounts.translations import Language
+
+
+def create_environment(package: str, language: Language, *, autoescape: bool) -> Environment:
+    """Create the environment for the ``templates`` of a package in one language.
+
+    Templates translate with ``_("Hello %(name)s", name=name)`` and ``{% trans %}``. In markup, values are escaped and
+    translations are not.
+    """
+    environment = Environment(
+        autoescape=autoescape,  # noqa: S701  # the caller knows whether it is markup
+        extensions=["jinja2.ext.i18n"],
+        loader=PackageLoader(package),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension's
+    environment.filters |= {"date_time": language.date_time, "from_now": language.from_now}
+    return environment
