@@ -7,10 +7,10 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.identity import mailed_tokens, one_time_tokens
-from accounts.domain.invitations.store import IS_OPEN
 from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
+from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
 from accounts.translations import get_language
 
