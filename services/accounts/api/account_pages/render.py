@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import TITLES, UNKNOWN_TITLE, error_message, field_messages
+from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.domain.mail.languages import negotiate_language
 from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
@@ -79,6 +79,13 @@ def render_page(
     return HTMLResponse(html, status, HEADERS | {"Content-Language": language.tag, "Vary": "Accept-Language"})
 
 
+def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
+    """Render a page that says what happened, with a button to go on."""
+    gettext = request_language(request).gettext
+    texts = {"title": gettext(result.title), "message": gettext(result.message), "button": gettext(result.button)}
+    return render_page(request, "result", status, **texts, page=result.page)
+
+
 @cache
 def _environment(language: Language) -> Environment:
     return create_environment("accounts.api.account_pages", language, autoescape=True)
@@ -116,15 +123,16 @@ async def _page_of(request: Request, answer: Response) -> Response:
     wait = answer.headers.get("retry-after")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = request.scope["path"].removeprefix(f"{PATH}/")
-    if request.method == "POST" and form in FORMS and answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+    refused = answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and problem["detail"] not in DEAD_LINKS
+    if request.method == "POST" and form in FORMS and refused:
         # The route has read the body, and the request remembers it.
         sent = await request.form()
         request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
         fields = field_messages(language, problem, request.state.settings.password_min_length)
         page = render_page(request, form, answer.status_code, failure=Failure(message, fields))
     else:
-        title = TITLES.get(answer.status_code, UNKNOWN_TITLE)
-        page = render_page(request, "problem", answer.status_code, message=message, title=title)
+        result = problem_result(answer.status_code, problem["detail"], message)
+        page = render_result(request, result, answer.status_code)
     for name in ("retry-after", "allow"):
         if name in answer.headers:
             page.headers[name] = answer.headers[name]
