@@ -1,10 +1,10 @@
 # The commands of this project; `make` lists them. A variable given to make wins over .env: make up API_PORT=8080
 .DEFAULT_GOAL := help
-# With it each process would compile everything anew: seconds for every command.
+# Without bytecode caches every command would take seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 VENV := .local/venv
 
-# Only these need an engine, and only they ask which.
+# Only these run on an engine, so only they look for one.
 ENGINE_GOALS := up down seed migrate superuser admin mails logs psql backup restore clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
@@ -12,103 +12,106 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision dev rotate-keys smoke test mail messages bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail messages bench faults soak check fmt audit sbom lock
 
 ##@ Run
-up: $(ENGINE_READY) ## Start everything and wait until it answers
+up: $(ENGINE_READY) ## Start everything and wait until it is ready
 	scripts/$(ENGINE) up
 
-down: ## Stop everything; the data stay
+down: ## Stop everything; data is kept
 	scripts/$(ENGINE) down
 
-seed: $(ENGINE_READY) ## Add sample data; USERS=100000 for that many
+seed: $(ENGINE_READY) ## Add sample data; USERS=100000 sets how many users
 	scripts/$(ENGINE) seed
 
-superuser: $(ENGINE_READY) ## Make a superuser: EMAIL=me@example.com
+superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
 	scripts/$(ENGINE) superuser
 
-admin: $(ENGINE_READY) ## Deactivate, sign out, prune: ARGS="deactivate a@example.com", ARGS=--help
+admin: $(ENGINE_READY) ## Deactivate or sign out a user, prune: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
 
-mails: $(ENGINE_READY) ## Show the mail of development, where SMTP_HOST is not set
+mails: $(ENGINE_READY) ## Show mail written in development (without SMTP_HOST)
 	scripts/$(ENGINE) mails
 
-rotate-keys: ## Sign tokens with a new SECRET_KEY from the next make up on; nobody is signed out
-	scripts/dotenv rotate
+rotate-keys: ## Rotate SECRET_KEY without signing users out; the next make up applies it
+	python3 scripts/environment.py rotate
 
-smoke: ## Sign up, sign in and read, at what runs
+smoke: ## Sign up, sign in and use the running API once
 	python3 scripts/smoke.py
 
-logs: environment ## Follow what the API and PostgreSQL say
+logs: environment ## Follow the logs of the API, the worker and PostgreSQL
 	scripts/$(ENGINE) logs
 
-psql: $(ENGINE_READY) ## A prompt, or standard input, for the database
+psql: $(ENGINE_READY) ## Open psql on the database, or run SQL from standard input
 	scripts/$(ENGINE) psql
 
-backup: $(ENGINE_READY) ## Save the database in .local/backups, and see that it can be restored
+backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that it can be restored
 	scripts/$(ENGINE) migrate
 	scripts/backup $(ENGINE) make
 
-restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 does not ask
+restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
 	scripts/$(ENGINE) migrate
 	scripts/backup $(ENGINE) restore "$$FILE"
 
-clean: ## Delete the data, when the answer is yes; YES=1 does not ask
+clean: ## Stop everything and delete the data; YES=1 skips the question
 	scripts/$(ENGINE) clean
 
 ##@ Develop
-dev: environment $(VENV)/.synced ## Serve on this machine, and again at each change of the code
+dev: environment $(VENV)/.synced ## Run the API on this machine and reload it when the code changes
 	scripts/native dev
 
-migrate: $(ENGINE_READY) ## Bring the schema up to date
+migrate: $(ENGINE_READY) ## Migrate the database to the latest schema
 	scripts/$(ENGINE) migrate
 
-revision: $(VENV)/.synced ## Write a migration from the models: m="badges"
+revision: $(VENV)/.synced ## Generate a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
 
-# Coverage is of the whole suite, or it says nothing.
-test: $(VENV)/.synced ## Run the test-suite; ARGS="-k groups" for some of it
+rename: ## Rename a copy of this project: NAME=guests
+	python3 scripts/rename.py $(NAME)
+
+# Coverage only makes sense for the whole suite.
+test: $(VENV)/.synced ## Run the tests; ARGS="-k groups" selects some
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
 
-mail: $(VENV)/.synced ## Write every letter in every language, to look at
+mail: $(VENV)/.synced ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
 
 messages: $(VENV)/.synced ## Update the translators' catalogues from code and templates; NEW=fr adds a language
 	cd services && ../$(VENV)/bin/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file --no-wrap -o ../.local/accounts.pot .
 	cd services && ../$(VENV)/bin/pybabel -q $(if $(NEW),init -l $(NEW),update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date) --no-wrap -D accounts -i ../.local/accounts.pot -d accounts/translations
 
-bench: $(VENV)/.synced ## Measure servers of its own; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
+bench: $(VENV)/.synced ## Run the benchmarks; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:..:../scripts:tests ../$(VENV)/bin/python -m benchmarks $(ARGS)
 
-faults: $(VENV)/.synced ## Let a database of its own have bad days, and show what clients see; ARGS="swallowed slow"
+faults: $(VENV)/.synced ## Break a database of its own and show what clients see; ARGS="swallowed slow"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults $(ARGS)
 
-soak: $(VENV)/.synced ## Serve people for ten minutes, or MINUTES=…, and see that nothing grows and nothing fails
+soak: $(VENV)/.synced ## Serve load for ten minutes, or MINUTES=…, and check that nothing leaks or fails
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.soak $(or $(MINUTES),10)
 
-check: $(VENV)/.synced ## Format, lint, types and contracts
+check: $(VENV)/.synced ## Check format, lint, types, imports, migrations and containers
 	scripts/check
 
-fmt: $(VENV)/.synced ## Format, and mend what can be mended
+fmt: $(VENV)/.synced ## Format the code and apply automatic fixes
 	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts ../benchmarks ../deploy
 	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts ../benchmarks ../deploy
 
-audit: $(VENV)/.synced ## Ask PyPI whether a locked version has a known flaw
-	scripts/audit
+audit: $(VENV)/.synced ## Look for known vulnerabilities in the locked dependencies
+	cd services && ../$(VENV)/bin/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
 
-sbom: $(VENV)/.synced ## Write what is locked as a bill of materials: .local/sbom.json
+sbom: $(VENV)/.synced ## Write a bill of materials (CycloneDX) to .local/sbom.json
 	cd services && ../$(VENV)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o ../.local/sbom.json requirements.lock
 
-lock: ## Resolve the dependencies anew; ARGS=--upgrade for newer ones
+lock: ## Resolve and lock the dependencies; ARGS=--upgrade for newer versions
 	scripts/bootstrap lock $(ARGS)
 
-help: ## This list
+help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 environment:
-	@scripts/dotenv
+	@python3 scripts/environment.py
 
-# An interpreter that has gone makes the environment stale, like new locks.
+# A removed interpreter makes the environment stale, as a changed lock does.
 $(VENV)/.synced: services/requirements-dev.lock $(VENV)/bin/python
 	scripts/bootstrap
 $(VENV)/bin/python:

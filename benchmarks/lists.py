@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -17,7 +18,7 @@ from accounts.db.session import Session, transaction
 from accounts.domain.groups import member_list
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.caller import Reading
+from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Membership, Role, SessionKind, User, UserGroup
 from accounts.schemas.groups import GroupQuery, MemberQuery, OwnGroupQuery
@@ -70,9 +71,9 @@ async def _lists(db: Session) -> list[tuple[str, List, Any]]:
     async def members(db: Session, query: MemberQuery) -> Any:
         connection = await db.connection()
         same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-        return await member_list.list_members(
-            Reading(same_connection(same), same, get_settings(), claims, None), everybody.id, query
-        )
+        idle = timedelta(seconds=get_settings().session_idle_seconds)
+        reader = FastReader(same_connection(same), claims, idle)
+        return await member_list.list_members(reader, everybody.id, query)
 
     return [
         ("groups, of anybody", groups(None), GroupQuery()),

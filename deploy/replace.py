@@ -1,8 +1,8 @@
-"""Replaces the API containers behind the proxy one by one, so that no request fails: compose.proxy.yaml.
+"""Replaces the API containers behind the proxy (compose.proxy.yaml) one by one, without failed requests.
 
-Each time a new one is started and is ready before an old one gets no more requests, finishes those it has, and ends.
-Those that are as they should be stay, unless --all is said, as after a change in a file of secrets.
-Runs on whatever ``python3`` a machine has (3.9 or later).
+For each outdated container it starts a new one, waits until that is ready, then drains the old one and removes it.
+Containers that are up to date stay, unless --all is given, for example after a change in a file of secrets.
+Needs only Python 3.9.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import sys
 import time
 from typing import Any
 
-PATIENCE = 60.0  # for the proxy to notice a new container
-DRAIN = 30.0  # longer than gunicorn's graceful_timeout, and than any request may take
+PATIENCE = 60.0  # seconds for the proxy to find a new container
+DRAIN = 30.0  # seconds: more than gunicorn's graceful_timeout, and than any request takes
 ASK = 'exec 3<>/dev/tcp/127.0.0.1/9999 && printf "%s\\n" "$1" >&3 && cat <&3'
 NAME, ADDRESS, STATE = 3, 4, 5  # columns of `show servers state`
 RUNNING, NONE = "2", "-"
 
 
 class ReplaceError(Exception):
-    """Something did not come about; what ran goes on."""
+    """A step failed. The running containers go on serving."""
 
 
 def run(*command: str) -> str:
-    """What a command prints; what it complains of is seen.
+    """Run a command and return its output; errors are printed.
 
     Raises:
         ReplaceError: it failed.
@@ -33,101 +33,101 @@ def run(*command: str) -> str:
     """
     done = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=False)
     if done.returncode:
-        raise ReplaceError(f"{' '.join(command[:3])} failed, for the reason above")
+        raise ReplaceError(f"{' '.join(command[:3])} failed, see above")
     return done.stdout.strip()
 
 
 def compose(*arguments: str) -> str:
-    """What `docker compose` prints."""
+    """Run `docker compose` and return its output."""
     return run("docker", "compose", "--progress", "quiet", *arguments)
 
 
 def proxy(command: str) -> str:
-    """The proxy's answer to a command of HAProxy's run-time API."""
+    """Send a command to HAProxy's runtime API and return the response."""
     return compose("exec", "-T", "proxy", "bash", "-c", ASK, "ask", command)
 
 
 def inspect(container: str) -> Any:
-    """All that Docker knows of a container."""
+    """Return the output of `docker inspect` for a container."""
     return json.loads(run("docker", "inspect", container))[0]
 
 
 def stale(container: str, image: str, config: str) -> bool:
-    """Whether a container is of another image, or of other settings, than it would be if it were made now."""
+    """Return whether a container has another image or other settings than a new one would have."""
     found = inspect(container)
     return bool(found["Image"] != image or found["Config"]["Labels"]["com.docker.compose.config-hash"] != config)
 
 
 def servers() -> dict[str, list[str]]:
-    """What the proxy knows of each of its servers, by their names."""
+    """Return the columns of `show servers state`, by the name of the server."""
     lines = [line.split() for line in proxy("show servers state api").splitlines()[2:]]
     return {line[NAME]: line for line in lines if len(line) > STATE}
 
 
 def slot(container: str) -> str:
-    """What the proxy calls a container that serves; empty while it does not."""
+    """Return the name of the server that a running container is in the proxy; empty if it is none yet."""
     networks = inspect(container)["NetworkSettings"]["Networks"].values()
     addresses = {network["IPAddress"] for network in networks}
     return next((name for name, each in servers().items() if each[ADDRESS] in addresses and each[STATE] == RUNNING), "")
 
 
 def sessions(server: str) -> int:
-    """How many requests the proxy has with a server."""
+    """Return the number of requests in progress on a server."""
     header, *lines = proxy("show stat api 4 -1").lstrip("# ").splitlines()
     column = header.split(",").index("scur")
     return next(int(line.split(",")[column]) for line in lines if line.split(",")[1] == server)
 
 
-def wait(condition: Any, seconds: float, what: str) -> Any:
-    """The first true answer of ``condition``.
+def wait(condition: Any, seconds: float, message: str) -> Any:
+    """Poll ``condition`` until it is true, and return its result.
 
     Raises:
-        ReplaceError: there was none for so many seconds.
+        ReplaceError: it is not true after ``seconds``; ``message`` says what failed.
 
     """
     deadline = time.monotonic() + seconds
     while not (answer := condition()):
         if time.monotonic() > deadline:
-            raise ReplaceError(what)
+            raise ReplaceError(message)
         time.sleep(0.2)
     return answer
 
 
 def start(count: int) -> None:
-    """Have so many containers, beside those that are there; return when all of them are ready."""
+    """Scale up to ``count`` containers, without touching the existing ones; return when all are ready."""
     compose("up", "--no-deps", "--no-recreate", "--no-build", "--wait", "--scale", f"api={count}", "api")
 
 
 def end(container: str) -> None:
-    """Let a container finish what it has, without another request, and remove it."""
+    """Drain a container, stop it and remove it."""
     server = slot(container)
     if server:
         proxy(f"set server api/{server} state drain")
-        wait(lambda: sessions(server) == 0, DRAIN, f"{server} does not finish its requests")
+        wait(lambda: sessions(server) == 0, DRAIN, f"{server} did not finish its requests")
     run("docker", "stop", container)
     run("docker", "rm", container)
-    if server:  # until the proxy has forgotten the address it would be tried, and nobody refuses there
-        wait(lambda: servers()[server][ADDRESS] == NONE, PATIENCE, f"the proxy does not forget {server}")
+    if server:  # enabled again only after the proxy dropped the address, which would not even refuse connections
+        wait(lambda: servers()[server][ADDRESS] == NONE, PATIENCE, f"the proxy did not drop the address of {server}")
         proxy(f"set server api/{server} state ready")
 
 
 def main() -> None:
-    """Replace what is stale."""
-    wanted = json.loads(compose("config", "--format", "json"))["services"]["api"]
-    count = int(wanted.get("scale", 1))
-    image = run("docker", "image", "inspect", "--format", "{{.Id}}", wanted["image"])
+    """Replace the outdated containers."""
+    service = json.loads(compose("config", "--format", "json"))["services"]["api"]
+    count = int(service.get("scale", 1))
+    image = run("docker", "image", "inspect", "--format", "{{.Id}}", service["image"])
     config = compose("config", "--hash", "api").split()[-1]
-    there = compose("ps", "--quiet", "api").split()
-    old = [container for container in there if "--all" in sys.argv or stale(container, image, config)]
+    current = compose("ps", "--quiet", "api").split()
+    old = [container for container in current if "--all" in sys.argv or stale(container, image, config)]
     for number, container in enumerate(old, 1):
-        start(max(count, len(there)) + 1)
-        for fresh in set(compose("ps", "--quiet", "api").split()) - set(there):
-            wait(lambda fresh=fresh: slot(fresh), PATIENCE, f"the proxy does not find {fresh[:12]}")
+        start(max(count, len(current)) + 1)
+        for fresh in set(compose("ps", "--quiet", "api").split()) - set(current):
+            wait(lambda fresh=fresh: slot(fresh), PATIENCE, f"the proxy did not find {fresh[:12]}")
         end(container)
-        there = compose("ps", "--quiet", "api").split()
+        current = compose("ps", "--quiet", "api").split()
         print(f"Replaced {number} of {len(old)}", flush=True)
     if not old:
-        print("Every API container is as it should be")
+        print("All API containers are up to date")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Asks the API without a pause, reading and writing, while the command runs that the command line names.
+"""Sends requests to the API while a command runs, for example a deployment: under_load.py URL COMMAND [ARGUMENT …].
 
-Prints how many requests there were, which failed, and how long they took; ends with status 1 if one failed. Runs on
-whatever ``python3`` a machine has (3.9 or later).
+Prints the number of requests, the failed ones and their durations; exits with status 1 if any failed. Needs only
+Python 3.9.
 """
 
 from __future__ import annotations
@@ -14,28 +14,27 @@ import time
 from collections import Counter
 from http.client import HTTPConnection, HTTPException
 from threading import Event, Thread
-from urllib.parse import urlencode
-
-from environment import address, effective
+from urllib.parse import urlencode, urlsplit
 
 CLIENTS = 8
 PATIENCE = 30.0
 SLOW = 1.0  # seconds after which a request is counted as slow
-AFTER = 3.0  # seconds that the requests go on when the command has ended
+AFTER = 3.0  # seconds of load after the command has ended
 
 
 class Load:
-    """Clients that ask by turns, and what they were answered."""
+    """Clients that read and write by turns, and the responses that they got."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = (host, port)
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._address = (parts.hostname or "", parts.port or 80)
         self._headers = {"Content-Type": "application/json"}
         self._ended = Event()
-        self.answers: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
         self.times: list[float] = []
 
     def sign_in(self) -> None:
-        """As somebody new, whom the requests are about."""
+        """Register a user and sign in; all requests are made as that user."""
         email, password = f"load-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(24)
         self._once("POST", "/auth/register", json.dumps({"email": email, "password": password}))
         form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -43,7 +42,7 @@ class Load:
         self._headers["Authorization"] = f"Bearer {json.loads(text)['access_token']}"
 
     def during(self, command: list[str]) -> int:
-        """The status with which the command ends."""
+        """Send requests while the command runs; return its exit status."""
         threads = [Thread(target=self._client, args=(number,)) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()
@@ -56,13 +55,13 @@ class Load:
                 thread.join()
 
     def _client(self, number: int) -> None:
-        """Half of them keep their connection, as browsers do, and half make one for each request, as scripts do."""
+        """Send requests: half of the clients keep their connection, half open one for each request."""
         connection = HTTPConnection(*self._address, timeout=PATIENCE)
         while not self._ended.is_set():
             for method, path, body in (("GET", "/users/me", ""), ("PATCH", "/users/me", '{"display_name": "Load"}')):
-                begun = time.perf_counter()
-                self.answers[f"{method} {self._outcome(connection, method, path, body)}"] += 1
-                self.times.append(time.perf_counter() - begun)
+                started = time.perf_counter()
+                self.outcomes[f"{method} {self._outcome(connection, method, path, body)}"] += 1
+                self.times.append(time.perf_counter() - started)
                 if number % 2:
                     connection.close()
         connection.close()
@@ -85,27 +84,28 @@ class Load:
 
 
 def main() -> int:
-    """Print what happened; 0 if nothing failed."""
-    load = Load(*address(effective()))
+    """Run the command under load and print the result; 0 if nothing failed."""
+    url, *command = sys.argv[1:]
+    load = Load(url)
     load.sign_in()
-    begun = time.monotonic()
-    status = load.during(sys.argv[1:])
-    seconds, times = time.monotonic() - begun, sorted(load.times)
-    failed = {answer: count for answer, count in load.answers.items() if not answer.endswith(" 200")}
+    started = time.monotonic()
+    status = load.during(command)
+    seconds, times = time.monotonic() - started, sorted(load.times)
+    failed = {outcome: count for outcome, count in load.outcomes.items() if not outcome.endswith(" 200")}
     print(f"{len(times)} requests in {seconds:.0f} s, {sum(failed.values())} failed {failed or ''}".rstrip())
-    middle, most = times[len(times) // 2], times[int(len(times) * 0.99)]
+    median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     slow = sum(each > SLOW for each in times)
     print(
-        f"half within {middle * 1000:.0f} ms, 99 % within {most * 1000:.0f} ms, all within {times[-1] * 1000:.0f} ms;"
+        f"half within {median * 1000:.0f} ms, 99 % within {p99 * 1000:.0f} ms, all within {times[-1] * 1000:.0f} ms;"
         f" {slow} took over {SLOW:.0f} s"
     )
     return status or bool(failed)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        sys.exit("usage: deploy/under_load.py COMMAND [ARGUMENT …]")
+    if len(sys.argv) < 3:  # noqa: PLR2004  # a URL and a command
+        sys.exit("usage: deploy/under_load.py URL COMMAND [ARGUMENT …]")
     try:
         sys.exit(main())
     except (OSError, HTTPException, ValueError, KeyError) as error:
-        sys.exit(f"under_load: the API cannot be asked: {error!r}")
+        sys.exit(f"under_load: the API is not reachable: {error!r}")

@@ -1,4 +1,4 @@
-"""Background processes that are known by a lock which they hold, because a process id may since belong to another."""
+"""Background processes, identified by a file lock that they hold: a process id alone may have been reused."""
 
 import fcntl
 import os
@@ -17,10 +17,10 @@ POLL = 0.05
 
 @contextmanager
 def locked(path: Path, patience: float = 0) -> Iterator[IO[str]]:
-    """Hold the exclusive lock of ``path``, which is created where it is missing.
+    """Hold an exclusive lock on the file ``path``, which is created if missing.
 
     Raises:
-        BlockingIOError: somebody else still holds it after ``patience`` seconds.
+        BlockingIOError: another process still holds it after ``patience`` seconds.
 
     """
     deadline = time.monotonic() + patience
@@ -37,7 +37,7 @@ def locked(path: Path, patience: float = 0) -> Iterator[IO[str]]:
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of ``log``; empty where there is none."""
+    """Return the last lines of ``log``; empty if the file is missing."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 class Daemon:
-    """A process in its own session. It and its forks inherit the lock of ``file``, which holds its process id."""
+    """A process in its own session. ``file`` contains its process id, and is locked by it and its forks."""
 
     def __init__(self, file: Path, log: Path) -> None:
         self.file = file
@@ -53,7 +53,7 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def running(self) -> bool:
-        """Whether the process or any of its forks is alive."""
+        """Return whether the process or any of its forks is alive."""
         if not self.file.exists():
             return False
         try:
@@ -63,7 +63,7 @@ class Daemon:
             return True
 
     def whole(self) -> bool:
-        """Whether the process itself is alive, not only forks that it has left behind."""
+        """Return whether the process itself is alive, not only forks that outlived it."""
         try:
             os.kill(int(self.file.read_text()), 0)
         except (OSError, ValueError):
@@ -71,7 +71,7 @@ class Daemon:
         return self.running()
 
     def start(self, command: Sequence[str], *, cwd: Path, environment: Mapping[str, str]) -> None:
-        """Start ``command`` with a fresh log; the previous one is kept beside it.
+        """Start ``command`` with a new log; the previous log is kept as ``….1``.
 
         Raises:
             BlockingIOError: an earlier process is still alive.
@@ -94,14 +94,14 @@ class Daemon:
                 )
 
     def ended(self) -> bool:
-        """Whether the process that this object started is over."""
+        """Return whether the process that this object started has ended."""
         return self.process is not None and self.process.poll() is not None
 
     def stop(self, request: Signals = SIGTERM) -> None:
-        """Ask the process and its forks to end; kill them when they have not after 25 seconds."""
+        """Signal the process and its forks to end; kill them after 25 seconds."""
         for signal in (request, SIGKILL):
             if self.running():
-                # The id is safe to use: the system gives none away that still names a living process group.
+                # Safe: the id of a living process group is not reused.
                 with suppress(ProcessLookupError):
                     os.killpg(int(self.file.read_text()), signal)
                 self._wait()

@@ -1,6 +1,6 @@
-"""``.env``: made from ``.env.example`` with fresh secrets, checked against it, and read.
+"""Creates, checks and reads ``.env``. ``rotate`` renews SECRET_KEY; ``url`` prints the API's URL.
 
-Runs on whatever ``python3`` a machine has (3.9 or later): who uses Docker needs no other.
+Needs only Python 3.9, since people who use Docker have no other on their machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*", re.ASCII)
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables of ``path``, without quotes and comments; none where it is missing."""
+    """Return the variables in ``path``, without quotes and comments; none if the file is missing."""
     if not path.exists():
         return {}
     lines = (LINE.fullmatch(line) for line in path.read_text(encoding="utf-8").splitlines())
@@ -28,34 +28,40 @@ def read(path: Path) -> dict[str, str]:
 
 
 def effective() -> dict[str, str]:
-    """What a process gets: ``.env``, and over it the variables that this process was given."""
+    """Return the variables of ``.env``, overridden by those of this process."""
     return {**read(FILE), **os.environ}
 
 
 def address(environment: dict[str, str]) -> tuple[str, int]:
-    """The host and port at which this machine reaches the API.
+    """Return the host and port at which this machine reaches the API.
 
     Raises:
-        ValueError: API_PORT is no port.
+        ValueError: API_PORT is not a port number.
 
     """
     port = environment.get("API_PORT", "8000")
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004  # the range of ports
-        raise ValueError(f"API_PORT is {port!r}, which is no port from 1 to 65535")
+        raise ValueError(f"API_PORT must be a port number from 1 to 65535, not {port!r}")
     host = environment.get("API_HOST", "127.0.0.1")
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)  # noqa: S104  # compared, not bound
 
 
+def url(environment: dict[str, str]) -> str:
+    """Return the URL at which this machine reaches the API."""
+    host, port = address(environment)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def create() -> None:
-    """Make ``.env``, readable by its owner alone, with a random value for each placeholder."""
+    """Create ``.env``, readable by its owner only, with a random value for each placeholder."""
     text = re.sub(rf"(?m)=\s*{PLACEHOLDER}\s*$", lambda _: f"={_secret()}", EXAMPLE.read_text(encoding="utf-8"))
     with os.fdopen(os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-    _say("made from .env.example with fresh secrets")
+    _say("created from .env.example with random secrets")
 
 
 def rotate() -> None:
-    """Put a fresh SECRET_KEY before the one that signs now, which goes on verifying until the next rotation.
+    """Put a new SECRET_KEY in front of the current one, which still verifies tokens until the next rotation.
 
     Raises:
         ValueError: there is no SECRET_KEY to rotate.
@@ -63,7 +69,7 @@ def rotate() -> None:
     """
     old = read(FILE).get("SECRET_KEY", "").split(",")[0].strip()
     if not old:
-        raise ValueError("there is no SECRET_KEY to rotate: make up makes one")
+        raise ValueError("there is no SECRET_KEY to rotate; make up creates one")
     text = re.sub(
         r"(?m)^(\s*(?:export\s+)?SECRET_KEY\s*=).*$",
         lambda found: f"{found[1]}{_secret()},{old}",
@@ -72,20 +78,20 @@ def rotate() -> None:
     fresh = FILE.with_name(".env.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
-    fresh.replace(FILE)  # at once, so that an interruption loses no key
-    _say("SECRET_KEY is rotated; make up lets it sign, and nobody is signed out")
+    fresh.replace(FILE)  # atomic: an interruption loses no key
+    _say("SECRET_KEY is rotated; make up applies it. Users stay signed in")
 
 
 def check() -> None:
-    """Add each secret that ``.env`` lacks, and warn of what nothing will read."""
+    """Add missing secrets to ``.env``, and warn about unknown variables."""
     known, given = read(EXAMPLE), read(FILE)
     for name in [name for name, value in known.items() if value == PLACEHOLDER and name not in given]:
         with FILE.open("a", encoding="utf-8") as file:
             file.write(f"\n{name}={_secret()}\n")
-        _say(f"{name} was missing and has got a random value")
+        _say(f"{name} was missing; added with a random value")
     for name in [name for name in given if name not in known and not name.startswith("COMPOSE_")]:
         close = get_close_matches(name, known, n=1)
-        _say(f"{name} is no variable of .env.example" + (f", did you mean {close[0]}?" if close else ""))
+        _say(f"{name} is not a variable of .env.example" + (f"; did you mean {close[0]}?" if close else ""))
     for number, line in enumerate(FILE.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#") and not LINE.fullmatch(line):
             _say(f"line {number} is not NAME=value")
@@ -108,6 +114,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["rotate"]:
             rotate()
+        elif sys.argv[1:] == ["url"]:
+            print(url(effective()))
         else:
             check() if FILE.exists() else create()
     except (OSError, ValueError) as error:

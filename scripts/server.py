@@ -1,4 +1,4 @@
-"""The API and the worker as background processes of this machine."""
+"""Runs the API and the worker as background processes of this machine."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
 from daemon import Daemon, tail
-from environment import EXAMPLE, ROOT, address, read
+from environment import EXAMPLE, ROOT, address, read, url
 
 STATE = ROOT / ".local"
 SERVICES = ROOT / "services"
@@ -19,11 +19,11 @@ READY_PATIENCE = 60.0
 
 
 class ServerError(Exception):
-    """The API cannot be started; the message says why and what to do."""
+    """The API cannot start; the message says why and what to do."""
 
 
 class Server:
-    """gunicorn with the settings of ``environment``."""
+    """gunicorn and the mail worker, with the variables of ``environment``."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.log = STATE / "api.log"
@@ -42,26 +42,25 @@ class Server:
 
     @property
     def host(self) -> str:
-        """Where it listens; 0.0.0.0 is every address of this machine."""
+        """The host that gunicorn binds to; 0.0.0.0 means all of this machine's addresses."""
         return self._environment.get("API_HOST", "127.0.0.1")
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that gunicorn binds to."""
         return self._address[1]
 
     @property
     def url(self) -> str:
-        """Where it is reached from this machine."""
-        host, port = self._address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """The URL at which this machine reaches the API."""
+        return url(self._environment)
 
     def running(self) -> bool:
-        """Whether any of its processes is alive."""
+        """Return whether any of gunicorn's processes is alive."""
         return self._daemon.running()
 
     def current(self) -> bool:
-        """Whether what runs was started with these settings and with the code as it is now."""
+        """Return whether API and worker run with the current settings and code."""
         if not (self._daemon.whole() and self._worker.whole()) or self._recorded() != self._fingerprint():
             return False
         started = self._settings.stat().st_mtime
@@ -69,23 +68,23 @@ class Server:
         return all(each.stat().st_mtime < started for each in sources if each.suffix != ".pyc")
 
     def readiness(self) -> str:
-        """Empty when the API answers that it is ready, else why not."""
-        connection = HTTPConnection(*self._address, timeout=5)  # urllib would ask a proxy
+        """Return why the API is not ready; empty if it is."""
+        connection = HTTPConnection(*self._address, timeout=5)  # urllib would use HTTP_PROXY
         try:
             connection.request("GET", "/health/ready")
             response = connection.getresponse()
             body = response.read()
             return "" if response.status == HTTPStatus.OK else _reason(response.status, body)
         except (OSError, HTTPException) as error:
-            return f"{self.url} does not answer: {error}"
+            return f"{self.url} is not reachable: {error}"
         finally:
             connection.close()
 
     def require_port(self) -> None:
-        """See that the port is free, or that the running server is what holds it.
+        """Check that the port is free, or in use by the running API.
 
         Raises:
-            ServerError: something else holds it, or this user may not.
+            ServerError: another process uses the port, or this user must not bind to it.
 
         """
         if self.running() and self._recorded().startswith(self._bound()):
@@ -98,15 +97,18 @@ class Server:
         except socket.gaierror as error:
             raise ServerError(f"API_HOST={self.host}: {error.strerror}") from None
         except OSError as error:
-            why = "is taken" if error.errno == EADDRINUSE else f"cannot be used ({error.strerror})"
+            why = "is in use" if error.errno == EADDRINUSE else f"cannot be used ({error.strerror})"
             other = self.port % 65535 + 1
-            raise ServerError(f"port {self.port} of {self.host} {why}; choose another with: API_PORT={other}") from None
+            raise ServerError(f"port {self.port} of {self.host} {why}; choose another one: API_PORT={other}") from None
 
     def start(self, owner: dict[str, str]) -> None:
-        """Start, and return when the API is ready; ``owner`` is what the worker has instead, as owner of the schema.
+        """Start API and worker, and wait until the API is ready.
+
+        Args:
+            owner: variables for the worker, which connects as the owner of the schema.
 
         Raises:
-            ServerError: one ended, or the API was not ready in a minute. They are stopped then.
+            ServerError: one ended, or the API was not ready within a minute. Both are stopped.
 
         """
         self._daemon.start([sys.executable, "-m", "gunicorn"], cwd=SERVICES, environment=self._environment)
@@ -119,22 +121,22 @@ class Server:
             raise
 
     def start_worker(self, owner: dict[str, str]) -> None:
-        """Start what sends mail, if it does not run."""
+        """Start the worker, which sends mail, unless it is running."""
         if not self._worker.running():
             work = [sys.executable, "-m", "accounts.worker"]
             self._worker.start(work, cwd=SERVICES, environment=self._environment | owner | self._next_port())
 
     def _next_port(self) -> dict[str, str]:
-        port = self._environment.get("METRICS_PORT", "")  # which the API has; containers have addresses of their own
+        port = self._environment.get("METRICS_PORT", "")  # the API has this one
         return {"METRICS_PORT": str(int(port) + 1)} if port.isascii() and port.isdecimal() and int(port) else {}
 
     def stop(self) -> None:
-        """Stop when the requests in progress are served, and the mails in progress are sent."""
+        """Stop both, after they have finished requests and mails in progress."""
         self.stop_api()
         self._worker.stop()
 
     def stop_api(self) -> None:
-        """Stop the API alone."""
+        """Stop the API only."""
         self._daemon.stop()
 
     def _wait(self) -> None:
@@ -142,9 +144,13 @@ class Server:
         while reason := self.readiness():
             for name, daemon in (("API", self._daemon), ("worker", self._worker)):
                 if daemon.ended():
-                    raise ServerError(f"the {name} ended while it started; {daemon.log} ends with\n{tail(daemon.log)}")
+                    raise ServerError(
+                        f"the {name} ended while starting. Last lines of {daemon.log}:\n{tail(daemon.log)}"
+                    )
             if time.monotonic() > deadline:
-                raise ServerError(f"the API did not get ready: {reason}; {self.log} ends with\n{tail(self.log)}")
+                raise ServerError(
+                    f"the API did not become ready: {reason}. Last lines of {self.log}:\n{tail(self.log)}"
+                )
             time.sleep(0.1)
 
     def _recorded(self) -> str:
@@ -163,4 +169,4 @@ def _reason(status: int, body: bytes) -> str:
         problem = json.loads(body)
         return str(problem.get("reason") or problem["detail"])
     except (ValueError, KeyError, AttributeError):
-        return f"/health/ready answers {status}"
+        return f"/health/ready returned {status}"

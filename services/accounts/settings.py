@@ -1,114 +1,104 @@
-"""The environment, typed and checked: the only module that reads it."""
+"""Settings from environment variables, validated. No other module reads the environment."""
 
 import re
-from email import policy
 from email.utils import parseaddr
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+
+from accounts.settings_types import (
+    Count,
+    Environment,
+    Hosts,
+    LogLevel,
+    Mailbox,
+    Networks,
+    Origins,
+    Port,
+    Positive,
+    PostgresUrl,
+    PrivateKeys,
+    SmtpSecurity,
+    pem_keys,
+)
+
+__all__ = ["Environment", "Settings", "SettingsError", "SmtpSecurity", "get_settings"]
 
 PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
 SECRET_LENGTH = 32
 DAY = 24 * 60 * 60
-PUBLIC_HOST = re.compile(r"^https?://|:\d+$")  # what of a public URL is not its host
-PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
-
-
-class Environment(StrEnum):
-    """What the process runs for; anything but development is treated as production."""
-
-    DEVELOPMENT = "development"
-    PRODUCTION = "production"
+AROUND_HOST = re.compile(r"^https?://|:\d+$")  # the scheme and port of a URL without path
 
 
 class SettingsError(SystemExit):
-    """The environment is incomplete or wrong; ends the process with one line and status 1."""
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _one_mailbox(value: str) -> str:
-    """Take what RFC 5322, 3.4 calls a mailbox; an address beyond ASCII would need servers with SMTPUTF8 all the way."""
-    parsed = policy.default.header_factory("From", value)
-    if parsed.defects or [group.display_name for group in parsed.groups] != [None]:
-        raise ValueError("not one mailbox, as in: Name <name@example.com>")
-    if not parsed.addresses[0].addr_spec.isascii():
-        raise ValueError("an address that is not all ASCII; of a domain there is a form that is, xn--…")
-    return value
-
-
-SEPARATED = (NoDecode, BeforeValidator(_split))  # in a variable, by commas
-SmtpSecurity = Literal["none", "starttls", "tls"]
-Host = Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z0-9._-]+)$")]
-Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")]
+    """A setting is missing or invalid. Ends the process with a message of one line and status 1."""
 
 
 class Settings(BaseSettings):
-    """Every setting, named as in ``.env.example``.
+    """All settings, named and described as in ``.env.example``.
 
-    A variable wins over the file of the same name (in lower case) under ``/run/secrets``, where Docker mounts secrets.
+    A variable overrides the file of the same name, in lower case, in ``/run/secrets``, where Docker mounts secrets.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     environment: Environment = Environment.PRODUCTION
-    database_url: SecretStr
-    postgres_password: SecretStr | None = None
-    postgres_api_password: SecretStr | None = None
-    audit_days: Annotated[int, Field(ge=1)] = 365
-    database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 10
-    secret_key: SecretStr
-    signing_key: SecretStr = SecretStr("")
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+$")] = "http://localhost:8000"
-    pages_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
-    access_token_seconds: Annotated[int, Field(ge=1)] = 900
-    session_idle_seconds: Annotated[int, Field(ge=1)] = 14 * DAY
-    session_seconds: Annotated[int, Field(ge=1)] = 90 * DAY
-    sessions_per_user: Annotated[int, Field(ge=1)] = 20
-    recent_seconds: Annotated[int, Field(ge=1)] = 600
-    password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
-    throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
-    allowed_hosts: Annotated[tuple[Host, ...], *SEPARATED] = ("localhost", "127.0.0.1", "[::1]")
-    cors_origins: Annotated[tuple[Origin, ...], *SEPARATED] = ()
-    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED] = ()
-    mail_from: Annotated[str, AfterValidator(_one_mailbox)] = "accounts <accounts@localhost>"
-    smtp_host: str = ""
-    smtp_port: Annotated[int, Field(ge=1, le=65535)] = 587
-    smtp_security: SmtpSecurity = "starttls"
-    smtp_username: str = ""
-    smtp_password: SecretStr = SecretStr("")
-    mail_folder: Path | None = None
+    log_level: LogLevel = "info"
+
     api_host: str = "127.0.0.1"
-    api_port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    api_port: Port = 8000
+    web_concurrency: Count = 2
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^?#\s]+)?$")] = ""
-    web_concurrency: Annotated[int, Field(ge=1, le=1000)] = 2
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    database_url: PostgresUrl
+    postgres_password: SecretStr | None = None
+    postgres_api_password: SecretStr | None = None
+    database_pool_size: Count = 10
+
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+$")] = "http://localhost:8000"
+    pages_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
+    allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
+    cors_origins: Origins = ()
+    trusted_proxies: Networks = ()
+
+    secret_key: SecretStr
+    signing_key: PrivateKeys = SecretStr("")
+    access_token_seconds: Positive = 900
+    session_idle_seconds: Positive = 14 * DAY
+    session_seconds: Positive = 90 * DAY
+    sessions_per_user: Positive = 20
+    recent_seconds: Positive = 600
+    password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
+    throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
+    audit_days: Positive = 365
+
+    mail_from: Mailbox = "accounts <accounts@localhost>"
+    mail_folder: Path | None = None
+    smtp_host: str = ""
+    smtp_port: Port = 587
+    smtp_security: SmtpSecurity = "starttls"
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
 
     @property
     def development(self) -> bool:
-        """Whether conveniences of development are allowed."""
+        """Whether this is a development environment."""
         return self.environment is Environment.DEVELOPMENT
 
     @property
     def database(self) -> URL:
-        """``database_url`` for asyncpg, with ``postgres_password`` where the URL has none."""
+        """``database_url`` for asyncpg, with ``postgres_password`` unless the URL has a password."""
         url = make_url(self.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
-        if mode := url.query.get("sslmode"):  # as libpq, and so every provider, calls what asyncpg calls ssl
+        if mode := url.query.get("sslmode"):  # libpq's name, which providers use, for asyncpg's ``ssl``
             url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
         if url.password is None and self.postgres_password is not None:
             url = url.set(password=self.postgres_password.get_secret_value())
@@ -116,17 +106,17 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The names by which the API may be called, without ports; IPv6 addresses in brackets."""
+        """The accepted names in the Host header, without ports; IPv6 addresses in brackets."""
         return _hosts(self.allowed_hosts, self.api_host, self.public_url)
 
     @property
     def account_url(self) -> str:
-        """Where the pages are that mails link to."""
+        """The URL of the account pages, which mails link to."""
         return self.pages_url.rstrip("/") or f"{self.public_url}/account"
 
     @property
     def service(self) -> str:
-        """What mail calls this service: the name in ``mail_from``, or its domain where it has none."""
+        """The name of this service in mails: the name in ``mail_from``, or else its domain."""
         return parseaddr(self.mail_from)[0] or self.mail_domain
 
     @property
@@ -136,36 +126,22 @@ class Settings(BaseSettings):
 
     @property
     def secret_keys(self) -> list[str]:
-        """The parts of ``secret_key``: the newest first."""
+        """The keys in ``secret_key``, the newest first."""
         return [part.strip() for part in self.secret_key.get_secret_value().split(",")]
 
     @property
     def signing_keys(self) -> list[bytes]:
-        """The private keys in ``signing_key``, in PEM: the newest first."""
-        return [pem.encode() for pem in PEM.findall(self.signing_key.get_secret_value())]
+        """The private keys in ``signing_key``, in PEM, the newest first."""
+        return pem_keys(self.signing_key.get_secret_value())
 
     @model_validator(mode="after")
-    def _signing_keys_are_keys(self) -> Self:
-        try:
-            usable = all(load_pem_private_key(pem, password=None) for pem in self.signing_keys)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            usable = False
-        if not usable or bool(self.signing_keys) != bool(self.signing_key.get_secret_value().strip()):
-            raise ValueError("SIGNING_KEY holds something that is no private key in PEM, without a password")
+    def _require_different_ports(self) -> Self:
+        if self.metrics_port == self.api_port:
+            raise ValueError("METRICS_PORT is the same as API_PORT")
         return self
 
     @model_validator(mode="after")
-    def _database_url_is_postgresql(self) -> Self:
-        try:
-            scheme = make_url(self.database_url.get_secret_value()).get_backend_name()
-        except (ArgumentError, ValueError):
-            scheme = ""
-        if scheme not in {"postgresql", "postgres"}:
-            raise ValueError("DATABASE_URL is not of the form postgresql://user@host:port/name")
-        return self
-
-    @model_validator(mode="after")
-    def _secrets_are_secret(self) -> Self:
+    def _require_secrets(self) -> Self:
         if not all(self.secret_keys):
             raise ValueError("SECRET_KEY is empty, or has a comma too many")
         if self.development:
@@ -178,36 +154,37 @@ class Settings(BaseSettings):
         }
         for name, values in secrets.items():
             if PLACEHOLDER in values:
-                raise ValueError(f"{name} is still the placeholder of .env.example")
+                raise ValueError(f"{name} still has the placeholder value of .env.example")
         if min(map(len, self.secret_keys)) < SECRET_LENGTH:
             raise ValueError(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
         return self
 
 
-@cache  # each request asks
-def _hosts(allowed: tuple[str, ...], host: str, url: str) -> frozenset[str]:
-    return frozenset((*allowed, host, PUBLIC_HOST.sub("", url).lower()))
+@cache  # called for each request
+def _hosts(allowed: tuple[str, ...], api_host: str, public_url: str) -> frozenset[str]:
+    return frozenset((*allowed, api_host, AROUND_HOST.sub("", public_url).lower()))
 
 
 @cache
 def get_settings() -> Settings:
-    """Read the environment, once.
+    """Read the settings once.
 
     Raises:
-        SettingsError: a variable is missing or wrong; the message names it and never shows its value.
+        SettingsError: a variable is missing or invalid. The message contains its name, never its value.
 
     """
     secrets = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
     try:
-        return Settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # without pydantic's plugin mypy sees the fields only
+        return Settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # without pydantic's plugin mypy knows the fields only
     except SourceError as error:
-        name, why = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is no text in UTF-8")
-        raise SettingsError(f"accounts: {name}: its file in {secrets} cannot be read: {why}") from None
+        name, reason = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is not UTF-8")
+        raise SettingsError(f"accounts: {name}: the file in {secrets} cannot be read: {reason}") from None
     except ValidationError as error:
-        raise SettingsError("accounts: " + "; ".join(_line(each) for each in error.errors(include_url=False))) from None
+        problems = [_problem(each) for each in error.errors(include_url=False)]
+        raise SettingsError("accounts: " + "; ".join(problems)) from None
 
 
-def _line(error: ErrorDetails) -> str:
+def _problem(error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return message

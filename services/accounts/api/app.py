@@ -1,4 +1,4 @@
-"""The application, assembled; nothing happens before ``create_app`` is called."""
+"""The application: its routes, its middlewares, and what it opens at startup. Nothing happens before ``create_app``."""
 
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, override
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from accounts.api.account_pages.render import PATH as SITE
-from accounts.api.account_pages.render import also_as_page
-from accounts.api.account_pages.router import router as site
+from accounts.api.account_pages import router as account_pages
+from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
 from accounts.api.authentication import COOKIE
 from accounts.api.dependencies import State
+from accounts.api.exception_handlers import METHODS, add_exception_handlers
 from accounts.api.middleware.access_log import AccessLog
 from accounts.api.middleware.body_limit import BodyLimit
 from accounts.api.middleware.csrf import CrossSiteGuard
-from accounts.api.middleware.hosts import Cors, TrustedHosts
 from accounts.api.middleware.security_headers import SecurityHeaders
 from accounts.api.middleware.timeout import RequestTimeout
-from accounts.api.openapi import describe, tags_of
-from accounts.api.problems import add_handlers
+from accounts.api.middleware.trusted_hosts import TrustedHosts
+from accounts.api.openapi import DESCRIPTION, openapi_document, tags_of
 from accounts.api.routes import audit, docs, health, personal_data
-from accounts.api.routes.docs import add_docs
 from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, users, users_admin
 from accounts.api.routes.invitations import answering, sending
@@ -45,12 +44,8 @@ from accounts.settings import Settings, get_settings
 if TYPE_CHECKING:
     from accounts.observability.tracing import Tracing
 
-DESCRIPTION = """Users and groups for your services.
-
-Register, sign in (**Authorize** takes the same e-mail address and password), then call the routes with a lock.
-Every error is [problem details](https://www.rfc-editor.org/rfc/rfc9457) whose `detail` is a stable code.
-"""
-MODULES = (
+# Every module whose ``router`` is part of the API, in the order of the documentation. A new module is one line here.
+ROUTE_MODULES = (
     auth,
     sessions,
     users,
@@ -65,14 +60,100 @@ MODULES = (
     jwks,
     health,
 )
-UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # else looked for at each request
+EXPOSED_HEADERS = (
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-ID",
+)
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # saves a look-up per request
+
+
+class Api(FastAPI):
+    """FastAPI inside of the access log and the security headers.
+
+    Middlewares that are added do not see the responses to unexpected errors; these two do.
+    """
+
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        return AccessLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
+
+
+def create_app() -> FastAPI:
+    """Create the application from the settings."""
+    settings = get_settings()
+    tracing = _create_tracing(settings)
+    app = Api(
+        title="accounts",
+        version="0.1.0",
+        description=DESCRIPTION,
+        openapi_tags=tags_of(*ROUTE_MODULES),
+        telemetry=tracing.telemetry if tracing else NO_TELEMETRY,
+        lifespan=lifespan,
+        docs_url=None,  # add_docs serves it
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat the client's Host header
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.tracing = tracing
+    add_exception_handlers(app)
+    _add_middlewares(app, settings)
+    _add_routes(app)
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    for module in (users, members):
+        app.router.routes += module.reads.routes  # first, since routes are matched in order
+    for module in ROUTE_MODULES:
+        app.include_router(module.router)
+    app.include_router(account_pages.router)
+    docs.add_docs(app)
+
+
+def _add_middlewares(app: FastAPI, settings: Settings) -> None:
+    """Add the middlewares from the innermost to the outermost: the last one sees requests first.
+
+    What costs least to check is checked first. CORS is outside of the guard and the limits, so that pages of allowed
+    origins can read their refusals. The timeout is innermost: it renders errors like the routes that it cancels.
+    """
+    app.add_middleware(RequestTimeout, unlimited=member_files.LARGE_BODIES)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGE_BODIES)
+    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{ACCOUNT_PAGES}/"))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=("Authorization", "Content-Type"),  # bearer tokens, never cookies
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_middleware(TrustedHosts)
+
+
+def _create_tracing(settings: Settings) -> "Tracing | None":
+    if not settings.otel_exporter_otlp_endpoint:
+        return None
+    from accounts.observability.tracing import Tracing  # noqa: PLC0415  # costs memory and start-up time
+
+    return Tracing(settings)
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name an operation like its function, for generated clients."""
+    return route.name
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-    """Make what every request uses, and end it with the process."""
+    """Open what requests share, as ``request.state``, and close it at shutdown."""
     settings = get_settings()
     engine = with_connection_metrics(create_engine(settings, "api", COMMAND_SECONDS))
     tracing: Tracing | None = app.state.tracing
@@ -93,56 +174,3 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         await engine.dispose()
         if tracing:
             await to_thread(tracing.stop)
-
-
-class Api(FastAPI):
-    """FastAPI with headers and a line in the log around it all: an added middleware would miss the answer to a bug."""
-
-    @override
-    def build_middleware_stack(self) -> ASGIApp:
-        return AccessLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
-
-
-def create_app() -> FastAPI:
-    """Make the application."""
-    tracing = _tracing(get_settings())
-    app = Api(
-        title="accounts",
-        version="0.1.0",
-        description=DESCRIPTION,
-        openapi_tags=tags_of(*MODULES),
-        telemetry=tracing.telemetry if tracing else UNTRACED,
-        lifespan=lifespan,
-        docs_url=None,  # add_docs serves it
-        redoc_url=None,
-        redirect_slashes=False,  # a redirect would repeat the Host header that a client sent
-        generate_unique_id_function=operation_id,
-    )
-    app.state.tracing = tracing
-    app.add_middleware(RequestTimeout, unlimited=member_files.LARGER)
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGER)
-    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{SITE}/"))
-    app.add_middleware(Cors)
-    app.add_middleware(TrustedHosts)
-    add_handlers(app, also_as_page)
-    for module in (users, members):
-        app.router.routes += module.reads.routes  # before the others, since routes are tried one after the other
-    for module in MODULES:
-        app.include_router(module.router)
-    app.include_router(site)
-    add_docs(app)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's documented way
-    return app
-
-
-def _tracing(settings: Settings) -> "Tracing | None":
-    if not settings.otel_exporter_otlp_endpoint:
-        return None
-    from accounts.observability.tracing import Tracing  # noqa: PLC0415  # it costs memory, and time at the start
-
-    return Tracing(settings)
-
-
-def operation_id(route: APIRoute) -> str:
-    """Name an operation like its function, so that generated clients read well."""
-    return route.name

@@ -41,7 +41,7 @@ class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
         self.users = users
 
     @override
-    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User | None:
+    async def authenticate(self, credentials: OAuth2PasswordRequestForm) -> User:
         sign_in = SignInManager(self.users.db, self.users.passwords)
         return await sign_in.authenticate(credentials.username, credentials.password)
 

@@ -1,61 +1,49 @@
-"""The token endpoints' errors, for OAuth 2.0's clients too (RFC 6749, 5.2): `error` stands beside `detail`.
+"""Errors of the token endpoints, for OAuth 2.0 clients too (RFC 6749, 5.2): ``error`` stands beside ``detail``.
 
-The media type is that RFC's own. Strict clients read no `error` in any other, and other clients don't ask for it. The
-status of a request that is malformed stays FastAPI's 422.
+They are sent as ``application/json``, as the RFC requires. Malformed requests keep FastAPI's status 422.
 """
 
-import json
 import re
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
 
-from fastapi import Request
-from fastapi.responses import JSONResponse
+from pydantic import Field
 
-from accounts.domain.errors import Refusal
-
-Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
+from accounts.api.problems import STATUS, Problem, summary
 
 JSON = "application/json"
 TOKEN_ENDPOINTS = frozenset(["/auth/jwt/login", "/auth/jwt/refresh"])
-OF_CODE = dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant")
-OF_STATUS = {
+ERROR_BY_CODE = dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant")
+ERROR_BY_STATUS = {
     HTTPStatus.TOO_MANY_REQUESTS: "temporarily_unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE: "temporarily_unavailable",
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
+SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
 
 
-def also_for_oauth(handler: Handler) -> Handler:
-    """Let what a handler answers at a token endpoint be an error of OAuth 2.0 as well."""
+class TokenProblem(Problem):
+    """Problem details that are an OAuth 2.0 error too (RFC 6749, 5.2)."""
 
-    async def handle(request: Request, error: Exception) -> JSONResponse:
-        answer = await handler(request, error)
-        return _translated(answer, error) if request.url.path in TOKEN_ENDPOINTS else answer
+    error: str = Field(description="OAuth 2.0's code.", examples=["invalid_grant"])
+    error_description: str = Field(
+        description="The cause, for people.", examples=["Wrong email or password, or the user is inactive."]
+    )
 
-    return handle
+
+def token_problem(problem: Problem) -> TokenProblem:
+    """Extend a problem by OAuth 2.0's members."""
+    description = NOT_ALLOWED.sub("", _describe(problem))
+    return TokenProblem(**dict(problem), error=_error_code(problem), error_description=description)
 
 
-def error_of(problem: dict[str, Any]) -> str:
-    """Find OAuth 2.0's word for a problem."""
-    if any(each["loc"][-1] == "grant_type" for each in problem.get("errors", ())):
+def _error_code(problem: Problem) -> str:
+    if any(field.loc[-1] == "grant_type" for field in problem.errors or ()):
         return "unsupported_grant_type"
-    return OF_CODE.get(problem["detail"]) or OF_STATUS.get(problem["status"], "invalid_request")
+    return ERROR_BY_CODE.get(problem.detail) or ERROR_BY_STATUS.get(HTTPStatus(problem.status), "invalid_request")
 
 
-def _translated(answer: JSONResponse, error: Exception) -> JSONResponse:
-    problem = json.loads(bytes(answer.body))
-    description = NOT_ALLOWED.sub("", _described(problem, error))
-    headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-    body = problem | {"error": error_of(problem), "error_description": description}
-    return JSONResponse(body, answer.status_code, headers, JSON)
-
-
-def _described(problem: dict[str, Any], error: Exception) -> str:
-    if isinstance(error, Refusal):
-        return error.reason or (error.__doc__ or "").splitlines()[0]
-    if "errors" in problem:
-        return "Missing or invalid: " + ", ".join(dict.fromkeys(str(each["loc"][-1]) for each in problem["errors"]))
-    return str(problem["title"])
+def _describe(problem: Problem) -> str:
+    if problem.errors:
+        return "Missing or invalid: " + ", ".join(dict.fromkeys(str(field.loc[-1]) for field in problem.errors))
+    return problem.reason or SUMMARY_BY_CODE.get(problem.detail, problem.title)

@@ -1,4 +1,4 @@
-"""The API's description: every refusal that a route can answer with, as problem details with an example."""
+"""The OpenAPI document: FastAPI's, with every problem that a route can answer, each with an example."""
 
 from http import HTTPStatus
 from types import ModuleType
@@ -6,81 +6,96 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import Field
 
-from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, error_of
-from accounts.api.problems import PROBLEM, STATUS, Problem
+from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, TokenProblem, token_problem
+from accounts.api.problems import INVALID, PROBLEM_JSON, STATUS, Problem, summary
 from accounts.domain.errors import Refusal
 
+DESCRIPTION = """Users, sign-in and groups for your services.
 
-class TokenProblem(Problem):
-    """Problem details that are an error of OAuth 2.0, too (RFC 6749, 5.2)."""
+**Quick start.** Create an account with `POST /auth/register`, sign in with `POST /auth/jwt/login`, and send the access
+token with later requests as `Authorization: Bearer …`. On this page, **Authorize** signs you in: enter your email as
+*username* and your password, and leave the other fields empty. Browsers may use a cookie instead: `POST
+/auth/cookie/login`.
 
-    error: str = Field(examples=["invalid_grant"])
-    error_description: str = Field(examples=["The address or the password is wrong, or the user is inactive."])
+**Errors** are [problem details](https://www.rfc-editor.org/rfc/rfc9457). Their `detail` is a stable code, listed with
+each operation.
 
+**Lists** are JSON arrays, up to `limit` items at a time. The `Link` header of each page has the URLs of the others.
 
-Responses = dict[int | str, dict[str, Any]]
+**Rate limits** are in the `RateLimit` header. Exceeding one is answered with 429 and `Retry-After`, in seconds.
+"""
+STATUS_SUMMARIES = {
+    HTTPStatus.BAD_REQUEST: "The body cannot be parsed.",
+    HTTPStatus.UNAUTHORIZED: "The access token or cookie is missing, invalid or expired, or its session has ended.",
+    HTTPStatus.FORBIDDEN: "Requires a superuser.",
+    HTTPStatus.CONTENT_TOO_LARGE: "The body is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body has the wrong media type.",
+    HTTPStatus.UNPROCESSABLE_CONTENT: "The request does not match the schema; `errors` names the invalid fields.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The database is unavailable. Try again shortly.",
+}
+INVALID_FIELDS = [{"loc": ["body", "email"], "msg": "Field required", "type": "missing"}]
 REFERENCE = "#/components/schemas/{model}"
+Responses = dict[int | str, dict[str, Any]]
 
-
-def problems(*refusals: type[Refusal] | HTTPStatus) -> Responses:
-    """Describe the domain's refusals, and the bare statuses, that a route can answer with."""
-    responses: Responses = {}
-    for each in refusals:
-        status, code, text = _describe(each)
-        example = Problem(title=status.phrase, status=status, detail=code).model_dump(exclude_none=True)
-        response = responses.setdefault(status, _empty())
-        response["description"] += f"`{code}`: {text}\n\n"
-        response["content"][PROBLEM]["examples"][code] = {"summary": text, "value": example}
-    return responses
-
-
-def _describe(each: type[Refusal] | HTTPStatus) -> tuple[HTTPStatus, str, str]:
-    if isinstance(each, HTTPStatus):
-        return each, each.name, each.description or each.phrase
-    return STATUS[each], each.code, (each.__doc__ or "").splitlines()[0]
-
-
-def _empty() -> dict[str, Any]:
-    return {
-        "description": "",
-        "content": {PROBLEM: {"schema": {"$ref": REFERENCE.format(model="Problem")}, "examples": {}}},
-    }
-
-
-def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
-    """Describe the tags in this order, each by the first line of the first module whose routes have it."""
-    lines: dict[str, str] = {}
-    for each in modules:
-        lines.setdefault(each.router.tags[0], (each.__doc__ or "").splitlines()[0])
-    return [{"name": name, "description": line} for name, line in lines.items()]
-
-
-# What a route answers that returns nothing; FastAPI would describe it as anything.
+# The body of routes that return nothing. FastAPI would describe it as anything.
 NO_BODY: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
 AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
 SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Make the OpenAPI document, once, adding to each operation what all of its kind can answer."""
+def problems(*causes: type[Refusal] | HTTPStatus) -> Responses:
+    """Describe the refusals of the domain, and the bare statuses, that a route can answer with."""
+    responses: Responses = {}
+    for cause in causes:
+        text = STATUS_SUMMARIES[cause] if isinstance(cause, HTTPStatus) else summary(cause)
+        problem = _example(cause)
+        response = responses.setdefault(problem.status, _empty_response())
+        response["description"] += f"`{problem.detail}`: {text}\n\n"
+        example = {"summary": text, "value": problem.model_dump(exclude_none=True)}
+        response["content"][PROBLEM_JSON]["examples"][problem.detail] = example
+    return responses
+
+
+def _example(cause: type[Refusal] | HTTPStatus) -> Problem:
+    if cause is HTTPStatus.UNPROCESSABLE_CONTENT:
+        return Problem.from_status(cause, INVALID, errors=INVALID_FIELDS)
+    if isinstance(cause, HTTPStatus):
+        return Problem.from_status(cause)
+    return Problem.from_status(STATUS[cause], cause.code)
+
+
+def _empty_response() -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(model="Problem")}
+    return {"description": "", "content": {PROBLEM_JSON: {"schema": schema, "examples": {}}}}
+
+
+def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
+    """Describe the tags, in this order: each by the docstring's first line of the first module with that tag."""
+    descriptions: dict[str, str] = {}
+    for module in modules:
+        descriptions.setdefault(module.router.tags[0], summary(module))
+    return [{"name": name, "description": description} for name, description in descriptions.items()]
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document. It is generated once, with the responses that are common to all operations."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, tags=app.openapi_tags, routes=app.routes
         )
-        _add_problem_model(document["components"]["schemas"])
+        _add_problem_models(document["components"]["schemas"])
         for path, operations in document["paths"].items():
             for operation in operations.values():
                 _add_common_responses(operation)
-                _let_strangers_in(operation)
+                _mark_auth_optional(operation)
                 if path in TOKEN_ENDPOINTS:
-                    _add_oauth(operation)
+                    _describe_oauth_errors(operation)
         app.openapi_schema = document
     return app.openapi_schema
 
 
-def _add_problem_model(schemas: dict[str, Any]) -> None:
+def _add_problem_models(schemas: dict[str, Any]) -> None:
     for model in (Problem, TokenProblem):
         schema = model.model_json_schema(ref_template=REFERENCE)
         schemas |= schema.pop("$defs") | {model.__name__: schema}
@@ -90,29 +105,30 @@ def _add_problem_model(schemas: dict[str, Any]) -> None:
 
 def _add_common_responses(operation: dict[str, Any]) -> None:
     common: list[type[Refusal] | HTTPStatus] = []
-    if operation["responses"].pop("422", None):
+    if JSON in operation["responses"].get("422", _empty_response())["content"]:  # FastAPI's own description
+        del operation["responses"]["422"]
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
     if "503" not in operation["responses"] and "health" not in operation["tags"]:
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
     for status, addition in problems(*common).items():
-        response = operation["responses"].setdefault(str(int(status)), _empty())
+        response = operation["responses"].setdefault(str(int(status)), _empty_response())
         response["description"] += addition["description"]
-        response["content"][PROBLEM]["examples"] |= addition["content"][PROBLEM]["examples"]
+        response["content"][PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
 
 
-def _let_strangers_in(operation: dict[str, Any]) -> None:
-    """Say of a route that takes a token and needs none that none will do, too."""
+def _mark_auth_optional(operation: dict[str, Any]) -> None:
+    """Mark authentication as optional where a route accepts a token but never answers 401."""
     if "security" in operation and "401" not in operation["responses"]:
         operation["security"].append({})
 
 
-def _add_oauth(operation: dict[str, Any]) -> None:
+def _describe_oauth_errors(operation: dict[str, Any]) -> None:
+    """Turn the problems of a token endpoint into OAuth 2.0 errors."""
     for response in operation["responses"].values():
-        if described := response["content"].pop(PROBLEM, None):
-            for example in described["examples"].values():
-                problem = example["value"]
-                problem |= {"error": error_of(problem), "error_description": example["summary"]}
-            described["schema"] = {"$ref": REFERENCE.format(model="TokenProblem")}
-            response["content"][JSON] = described
+        if content := response["content"].pop(PROBLEM_JSON, None):
+            for example in content["examples"].values():
+                example["value"] = token_problem(Problem(**example["value"])).model_dump(exclude_none=True)
+            content["schema"] = {"$ref": REFERENCE.format(model="TokenProblem")}
+            response["content"][JSON] = content

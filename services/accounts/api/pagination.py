@@ -1,4 +1,4 @@
-"""How a page names its neighbours: a Link header (RFC 8288), relative, so that no proxy can make it wrong."""
+"""Links to the other pages of a list: the Link header (RFC 8288), with relative URLs, which no proxy can break."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ LINK_HEADER: Responses = {
 
 
 def json_page(request: Request, page: Page[str]) -> Response:
-    """Answer with rows that are the text of JSON already."""
+    """Return a response with rows that are JSON texts already."""
     response = Response(f"[{','.join(page.rows)}]", media_type="application/json")
     add_link_header(request, response, page)
     return response
 
 
 def add_link_header(request: Request, response: Response, page: Page[Any]) -> None:
-    """Name the other pages, if there are any, by this request's own path and query with another cursor."""
+    """Add links to the other pages, if there are any: the URL of this request with other cursors."""
     if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
         return
     path = request.scope["raw_path"].decode()

@@ -1,28 +1,20 @@
-"""Every error as problem details (RFC 9457): one table from the domain's refusals to statuses, one handler a kind."""
+"""Errors as problem details (RFC 9457): one model for all, and the HTTP status of each refusal of the domain."""
 
-import logging
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
-from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.responses import JSONResponse
 
-from accounts.api.oauth_errors import Handler, also_for_oauth
-from accounts.db.errors import DATABASE_ERRORS, is_unavailable
 from accounts.domain import errors
+from accounts.domain.errors import Refusal
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-PROBLEM = "application/problem+json"
-Absent = SkipJsonSchema[None]  # a member that is not there has no null in its schema
-log = logging.getLogger("accounts")
+PROBLEM_JSON = "application/problem+json"
+INVALID = "REQUEST_INVALID"  # the code of requests that do not match the schema
+Absent = SkipJsonSchema[None]  # for optional members: omitted rather than null
 
-STATUS: dict[type[errors.Refusal], HTTPStatus] = {
+STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.LoginBadCredentials: HTTPStatus.BAD_REQUEST,
     errors.RegisterUserAlreadyExists: HTTPStatus.BAD_REQUEST,
     errors.RegisterInvalidPassword: HTTPStatus.BAD_REQUEST,
@@ -62,39 +54,18 @@ HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},  # RFC 9110, 11.6.1
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "2"},
 }
-# What these say of the input comes from the schema alone. Every other message could repeat what was sent.
-SAFE_ERROR_TYPES = frozenset(
-    [
-        "missing",
-        "string_type",
-        "string_too_short",
-        "string_too_long",
-        "string_unicode",
-        "email",
-        "int_type",
-        "int_parsing",
-        "bool_type",
-        "greater_than_equal",
-        "less_than_equal",
-        "literal_error",
-        "enum",
-        "dict_type",
-        "model_attributes_type",
-        "json_invalid",
-    ]
-)
 
 
 class InvalidField(BaseModel):
-    """What is wrong with one part of a request; never its value."""
+    """A part of the request that is invalid. Its value is never repeated."""
 
-    loc: list[str | int] = Field(examples=[["body", "email"]])
-    msg: str = Field(examples=["Input should be an e-mail address"])
-    type: str = Field(examples=["email"])
+    loc: list[str | int] = Field(description="The path to the field.", examples=[["body", "email"]])
+    msg: str = Field(description="What is wrong, for people.", examples=["Input should be an email address"])
+    type: str = Field(description="What is wrong, for programs.", examples=["email"])
 
 
 class BlockingGroup(BaseModel):
-    """A group that nobody else owns."""
+    """A group that would be left without an active owner."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -103,131 +74,59 @@ class BlockingGroup(BaseModel):
 
 
 class Problem(BaseModel):
-    """Problem details (RFC 9457). ``detail`` is a stable code."""
+    """Problem details (RFC 9457). `detail` is a stable code for programs."""
 
-    title: str = Field(examples=["Bad Request"])
-    status: int = Field(examples=[400])
-    detail: str = Field(examples=["LOGIN_BAD_CREDENTIALS"])
-    reason: str | Absent = Field(
-        default_factory=lambda: None, description="For people, where the code alone does not say enough."
-    )
+    title: str = Field(description="The status in words.", examples=["Bad Request"])
+    status: int = Field(description="The HTTP status.", examples=[400])
+    detail: str = Field(description="A stable code.", examples=["LOGIN_BAD_CREDENTIALS"])
+    reason: str | Absent = Field(default_factory=lambda: None, description="More about the cause, for people.")
     errors: list[InvalidField] | Absent = Field(
-        default_factory=lambda: None, description="With REQUEST_INVALID and IMPORT_INVALID."
+        default_factory=lambda: None, description="The invalid fields, with REQUEST_INVALID and IMPORT_INVALID."
     )
-    groups: list[BlockingGroup] | Absent = Field(default_factory=lambda: None, description="With LAST_OWNER only.")
-
-
-def problem(status: HTTPStatus, detail: str | None = None, **members: Any) -> JSONResponse:
-    """Make an answer of problem details; without ``detail`` the status's own name is the code."""
-    body = Problem(title=status.phrase, status=status, detail=detail or status.name, **members).model_dump(
-        exclude_none=True
+    groups: list[BlockingGroup] | Absent = Field(
+        default_factory=lambda: None, description="The groups in question, with LAST_OWNER."
     )
-    return JSONResponse(body, status, HEADERS.get(status), PROBLEM)
+    headers: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict, exclude=True)
+
+    @classmethod
+    def from_status(cls, status: HTTPStatus, detail: str | None = None, **members: Any) -> Self:
+        """Create a problem of ``status``, with the headers that the status requires.
+
+        Args:
+            status: gives the title and, unless ``detail`` is set, the code.
+            detail: the code.
+            members: ``reason``, ``errors``, ``groups`` and more ``headers``.
+
+        """
+        headers = HEADERS.get(status, {}) | (members.pop("headers", None) or {})
+        return cls(title=status.phrase, status=status, detail=detail or status.name, headers=headers, **members)
+
+    @classmethod
+    def from_refusal(cls, error: Refusal, **members: Any) -> Self:
+        """Create a problem with the code, status and reason of a refusal of the domain."""
+        return cls.from_status(STATUS[type(error)], error.code, **{"reason": error.reason} | members)
+
+    def json_response(self, media_type: str = PROBLEM_JSON) -> JSONResponse:
+        """Render the problem as JSON."""
+        return JSONResponse(self.model_dump(exclude_none=True), self.status, self.headers, media_type)
 
 
-async def handle_refusal(_: Request, error: errors.Refusal) -> JSONResponse:
-    """Answer a refusal of the domain with its code."""
-    return problem(STATUS[type(error)], error.code, reason=error.reason)
+def summary(documented: object) -> str:
+    """Return the first line of a docstring, which describes a refusal or a tag to people."""
+    return (documented.__doc__ or "").splitlines()[0]
 
 
-async def handle_rate_limit(request: Request, error: errors.TooManyAttempts) -> JSONResponse:
-    """Say when to come back: Retry-After (RFC 9110, 10.2.3), and the limit as draft-ietf-httpapi-ratelimit-headers."""
-    answer = await handle_refusal(request, error)
-    answer.headers["Retry-After"] = str(error.seconds)
-    answer.headers.update(rate_limit(error.attempts, error.period, remaining=0, seconds=error.seconds))
-    return answer
+def rate_limit_headers(attempts: int, period: int, *, remaining: int, seconds: int) -> dict[str, str]:
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers.
 
+    Args:
+        attempts: the limit, per ``period`` seconds.
+        period: the limit's period in seconds.
+        remaining: how many attempts are left.
+        seconds: how long until all of them are available again; if none is left, until one is.
 
-async def handle_last_owner(_: Request, error: errors.LastOwner) -> JSONResponse:
-    """Name the groups that are in the way; whoever is told owns them, or is a superuser."""
-    return problem(STATUS[type(error)], error.code, groups=error.groups)
-
-
-async def handle_import_errors(_: Request, error: errors.ImportInvalid) -> JSONResponse:
-    """Say what is wrong with which lines of a file, in the form of ``invalid``, and never repeat a value."""
-    fields = [
-        {"loc": ["body", line, *([] if column is None else [column])], "msg": msg, "type": kind}
-        for line, column, kind, msg in error.faults
-    ]
-    return problem(STATUS[type(error)], error.code, errors=fields)
-
-
-async def handle_reauthentication(request: Request, error: errors.ReauthenticationRequired) -> JSONResponse:
-    """Ask for a sign-in as RFC 9470 does, but with 403: clients answer 401 by refreshing, which proves nothing."""
-    answer = await handle_refusal(request, error)
-    answer.headers["WWW-Authenticate"] = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
-    return answer
-
-
-def rate_limit(attempts: int, period: int, *, remaining: int, seconds: int) -> dict[str, str]:
-    """Write a limit of ``attempts`` in ``period`` seconds, and how much of it is there for how many ``seconds``."""
+    """
     return {
         "RateLimit-Policy": f'"default";q={attempts};w={period}',
         "RateLimit": f'"default";r={remaining};t={seconds}',
     }
-
-
-async def handle_http_exception(request: Request, error: HTTPException) -> JSONResponse:
-    """Answer FastAPI's and Starlette's own errors with the status's name."""
-    status = HTTPStatus(error.status_code)
-    answer = problem(status, reason=error.detail if error.detail != status.phrase else None)
-    answer.headers.update(error.headers or {})
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        answer.headers["Allow"] = ", ".join(_allowed(request))
-    return answer
-
-
-def _allowed(request: Request) -> list[str]:
-    """All methods of the path (RFC 9110, 15.5.6); Starlette names those of the first route that has it."""
-    scope, routes = dict(request.scope), request.app.routes
-    return [
-        method
-        for method in METHODS
-        if any(route.matches(scope | {"method": method})[0] is Match.FULL for route in routes)
-    ]
-
-
-async def handle_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-    """Say what is wrong with which field, and never repeat a value."""
-    fields = [
-        {
-            "loc": each["loc"],
-            "type": each["type"],
-            "msg": each["msg"] if each["type"] in SAFE_ERROR_TYPES else "Invalid input",
-        }
-        for each in error.errors()
-    ]
-    # What two dependencies read is complained of twice.
-    unique = [each for number, each in enumerate(fields) if each not in fields[:number]]
-    return problem(HTTPStatus.UNPROCESSABLE_CONTENT, "REQUEST_INVALID", errors=unique)
-
-
-async def handle_database_error(_: Request, error: Exception) -> JSONResponse:
-    """Answer an outage of the database with 503; let a mistake in a statement be the 500 that it is."""
-    if not is_unavailable(error):
-        raise error
-    wrapped = getattr(error, "orig", None)
-    log.warning("database unavailable: %s", type(wrapped.__cause__ or wrapped if wrapped else error).__name__)
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-async def handle_unexpected_error(_: Request, __: Exception) -> JSONResponse:
-    """Tell nothing about a bug; the server logs the traceback."""
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def add_handlers(app: FastAPI, otherwise: Callable[[Handler], Handler]) -> None:
-    """Let every error of ``app`` answer with problem details, of which ``otherwise`` may make something else."""
-    handlers: dict[type[Exception], Handler] = {
-        errors.TooManyAttempts: handle_rate_limit,
-        errors.ReauthenticationRequired: handle_reauthentication,
-        errors.LastOwner: handle_last_owner,
-        errors.ImportInvalid: handle_import_errors,
-        errors.Refusal: handle_refusal,
-        HTTPException: handle_http_exception,
-        RequestValidationError: handle_validation_error,
-        **dict.fromkeys(DATABASE_ERRORS, handle_database_error),
-        Exception: handle_unexpected_error,
-    }
-    for kind, handler in handlers.items():
-        app.add_exception_handler(kind, otherwise(also_for_oauth(handler)))

@@ -1,132 +1,120 @@
-"""Attempts are counted before anything else is done about them: a dependency for each route that can be abused."""
+"""Rate limits of routes: dependencies that count an attempt before the route does any work.
+
+``limit_by_client`` and ``limit_by_email`` count while a request is validated. Routes that know the email only later
+depend on a ``…LimitDep`` and call it.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
 
 from accounts.api.dependencies import DbDep
-from accounts.api.problems import rate_limit
+from accounts.api.problems import rate_limit_headers
 from accounts.domain import errors
 from accounts.domain.rate_limits import rules
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.identity.auth import EmailInput, LoginForm
-from accounts.schemas.identity.users import RegistrationCreate
 
-THROTTLED = (errors.TooManyAttempts,)
+RATE_LIMITED = (errors.TooManyAttempts,)
+CheckLimit = Callable[[str], Awaitable[None]]
+CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
+ResetAttempts = Callable[[str], Awaitable[None]]
 
 
-async def _count(request: Request, response: Response, attempt: Attempt, address: str = "") -> None:
+async def _check(request: Request, response: Response, attempt: Attempt, email: str = "") -> None:
     allowance = await rules.check_rate_limit(
-        request.state.connect, attempt, _client(request), address, scale=request.state.settings.throttle_scale
+        request.state.connect, attempt, _client_ip(request), email, scale=request.state.settings.throttle_scale
     )
-    limit, left = allowance.limit, allowance.remaining
-    response.headers.update(rate_limit(limit.attempts, limit.seconds, remaining=left, seconds=allowance.reset_seconds))
+    limit = allowance.limit
+    response.headers.update(
+        rate_limit_headers(
+            limit.attempts, limit.seconds, remaining=allowance.remaining, seconds=allowance.reset_seconds
+        )
+    )
 
 
-def _client(request: Request) -> str:
+def _client_ip(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def _depends(dependency: Callable[..., object]) -> Dependency:
+    # Function scope: what follows a yield belongs to the request's transaction, and fails with it.
+    result: Dependency = Depends(dependency, scope="function")
+    return result
+
+
 def limit_by_client(attempt: Attempt) -> Dependency:
-    """Limit how often a client tries something."""
+    """Limit the attempts of a client."""
 
-    async def count(request: Request, response: Response) -> None:
-        await _count(request, response, attempt)
+    async def check(request: Request, response: Response) -> None:
+        await _check(request, response, attempt)
 
-    return _depends(count)
-
-
-def limit_by_email(attempt: Attempt) -> Dependency:
-    """Limit how often a client tries something, and how often it is tried for the address in the body."""
-
-    async def count(request: Request, response: Response, body: EmailInput) -> None:
-        await _count(request, response, attempt, body.email)
-
-    return _depends(count)
+    return _depends(check)
 
 
-def limit_by_email_form(attempt: Attempt) -> Dependency:
-    """Do as ``by_address`` does, where a form brings the address."""
+def limit_by_email(attempt: Attempt, body_type: Any = EmailInput) -> Dependency:
+    """Limit the attempts of a client, and those for the email in the body.
 
-    async def count(request: Request, response: Response, form: Annotated[EmailInput, Form()]) -> None:
-        await _count(request, response, attempt, form.email)
+    Args:
+        attempt: what is limited.
+        body_type: the annotation of the route's own parameter ``body``, with ``Form()`` for a form.
 
-    return _depends(count)
+    """
 
+    async def check(request: Request, response: Response, body: body_type) -> None:
+        await _check(request, response, attempt, body.email)
 
-async def _registration(request: Request, response: Response, user_create: RegistrationCreate) -> None:
-    await _count(request, response, Attempt.REGISTER, user_create.email)
-
-
-async def _registration_form(request: Request, response: Response, form: Annotated[RegistrationCreate, Form()]) -> None:
-    await _count(request, response, Attempt.REGISTER, form.email)
+    return _depends(check)
 
 
 async def get_login(
     request: Request, response: Response, form: Annotated[LoginForm, Form()], db: DbDep
 ) -> AsyncIterator[LoginForm]:
-    """Count an attempt to sign in before it is looked at; where it succeeds, let its owner start anew."""
-    await _count(request, response, Attempt.LOGIN, form.username)
+    """Limit sign-ins by client and email. A successful one resets the failed attempts, once it commits."""
+    await _check(request, response, Attempt.LOGIN, form.username)
     yield form
-    await rules.reset_failed_attempts(db, _client(request), form.username)
-
-
-ResetAttempts = Callable[[str], Awaitable[None]]
+    await rules.reset_failed_attempts(db, _client_ip(request), form.username)
 
 
 async def get_reset_attempts(request: Request, db: DbDep) -> ResetAttempts:
-    """Let whoever has proven an address otherwise than by signing in be as welcome to sign in, once this commits."""
+    """Return a function that resets the failed sign-ins for an email that was proven by other means."""
 
-    async def welcome(address: str) -> None:
-        await rules.reset_failed_attempts(db, _client(request), address)
+    async def reset(email: str) -> None:
+        await rules.reset_failed_attempts(db, _client_ip(request), email)
 
-    return welcome
-
-
-CountMail = Callable[[str], Awaitable[None]]
+    return reset
 
 
-def _counting(attempt: Attempt) -> Dependency:
-    """Let a client have mail sent, and an address be sent mail, no more often than is good for mailboxes."""
+def _mail_limit(attempt: Attempt) -> Dependency:
+    """Limit the mail that a client can cause, and that an email receives."""
 
-    async def get_count(request: Request, response: Response, db: DbDep) -> CountMail:
-        async def count(address: str) -> None:
+    async def get_check(request: Request, response: Response, db: DbDep) -> CheckLimit:
+        async def check(email: str) -> None:
             await db.release_connection()
-            await _count(request, response, attempt, address)
+            await _check(request, response, attempt, email)
 
-        return count
+        return check
 
-    return _depends(get_count)
-
-
-CountPasswordCheck = Callable[[User, str | None], Awaitable[None]]
+    return _depends(get_check)
 
 
-async def get_count_password_check(request: Request, response: Response, db: DbDep) -> CountPasswordCheck:
-    """Let a user's current password be tried no more often than in signing in."""
+async def get_password_limit(request: Request, response: Response, db: DbDep) -> CheckPasswordLimit:
+    """Return a function that limits tries of a user's current password like sign-ins."""
 
-    async def count(user: User, password: str | None) -> None:
+    async def check(user: User, password: str | None) -> None:
         if password is not None:
             await db.release_connection()
-            await _count(request, response, Attempt.LOGIN, user.email)
+            await _check(request, response, Attempt.LOGIN, user.email)
 
-    return count
-
-
-def _depends(count: Callable[..., object]) -> Dependency:
-    # Of the function's scope, so that what follows a yield belongs to the request's transaction and fails with it.
-    dependency: Dependency = Depends(count, scope="function")
-    return dependency
+    return check
 
 
-limit_registration = _depends(_registration)
-limit_registration_form = _depends(_registration_form)
-count_verification = _counting(Attempt.REQUEST_VERIFY)
 LoginFormDep = Annotated[LoginForm, _depends(get_login)]
-CountInvitationDep = Annotated[CountMail, _counting(Attempt.INVITE)]
-CountEmailChangeDep = Annotated[CountMail, _counting(Attempt.CHANGE_EMAIL)]
-CountPasswordCheckDep = Annotated[CountPasswordCheck, Depends(get_count_password_check)]
-ResetAttemptsDep = Annotated[ResetAttempts, Depends(get_reset_attempts)]
+InvitationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.INVITE)]
+EmailChangeLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.CHANGE_EMAIL)]
+VerificationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.REQUEST_VERIFY)]
+PasswordLimitDep = Annotated[CheckPasswordLimit, _depends(get_password_limit)]
+ResetAttemptsDep = Annotated[ResetAttempts, _depends(get_reset_attempts)]

@@ -40,7 +40,7 @@ class CompiledStatement:
         return rows
 
     def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        """Order the values as the statement does. Values without a parameter are ignored; a missing one is a KeyError."""
+        """Return the values in the order of the statement, without those that it does not use. A missing one raises."""
         values = self._literals | values
         return tuple(values[name] for name in self._names)
 

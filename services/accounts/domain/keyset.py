@@ -1,5 +1,10 @@
-"""Keyset pages: a cursor is the key of the row beside a page, so that the last page costs what the first one does."""
+"""Keyset pagination: pages of a list in the order of a unique key, each found by an index.
 
+A cursor is a direction and a key: the page begins after that key (forward) or ends before it (backward). So every page
+costs the same, the last one too, and rows that are added or deleted do not shift the pages.
+"""
+
+import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,22 +18,22 @@ from accounts.domain.errors import BadCursor
 from accounts.models.identity import folded
 from accounts.schemas.pagination import Page, PageQuery
 
-AFTER, BEFORE = ">", "<"
+FORWARD, BACKWARD = ">", "<"
 
 
 class Position(NamedTuple):
-    """On which side of a key a page lies; of an end of the list, where there is no key."""
+    """Where a page lies: forward or backward of a key, or, without one, at the beginning or the end of the list."""
 
-    side: str
-    keyed: bool
+    direction: str
+    has_key: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The order of a list, by ``columns`` that together are unique.
+    """The order of a list, by ``columns`` that are unique together.
 
-    ``text`` writes a row's key, and ``parse`` makes of that text the values of the columns; where a column folds the
-    letter case, so does the comparison.
+    ``text`` writes a row's key into a cursor. ``parse`` reads it back, as one value for each column, and raises
+    ValueError for other texts. Where a column is ``lower(…)``, the key is compared in lower case, too.
     """
 
     columns: tuple[Any, ...]
@@ -37,35 +42,35 @@ class Keyset:
     descending: bool = False
 
     async def page(self, db: Session, statement: Any, query: PageQuery) -> Page[Any]:
-        """Run a statement for the page that is asked for.
+        """Run a statement for the requested page.
 
         Raises:
-            BadCursor: the cursor is none that this list has made.
+            BadCursor: the cursor is not one of this list.
 
         """
-        narrowed = self.window(statement, requested_position(query))
-        found = (await db.exec(narrowed, params=self.values(query))).all()
-        return self.cut(found, query)
+        window = self.window(statement, requested_position(query))
+        rows = (await db.exec(window, params=self.values(query))).all()
+        return self.cut(rows, query)
 
-    def window(self, statement: Any, place: Position) -> Any:
-        """Narrow a statement to the page at a place, in its direction, and one row more.
+    def window(self, statement: Any, position: Position) -> Any:
+        """Restrict a statement to the page at a position, read in its direction, and one more row.
 
-        Its parameters are those of ``values``.
+        ``values`` returns the values of its parameters.
         """
-        falling = self.descending is not (place.side == BEFORE)
-        if place.keyed:
-            marks = [_cursor_parameter(column, f"key_{number}") for number, column in enumerate(self.columns)]
-            mine, last = (tuple_(*self.columns), tuple_(*marks)) if len(marks) > 1 else (self.columns[0], marks[0])
-            statement = statement.where(mine < last if falling else mine > last)
-        # Row values are compared column by column, so that all of them go the same way.
-        order = [column.desc() if falling else column.asc() for column in self.columns]
+        descending = self.descending is not (position.direction == BACKWARD)
+        if position.has_key:
+            parameters = [_key_parameter(column, f"key_{number}") for number, column in enumerate(self.columns)]
+            row, key = _row_value(self.columns), _row_value(parameters)
+            statement = statement.where(row < key if descending else row > key)
+        # A row value is compared column by column, so all columns sort in one direction.
+        order = [column.desc() if descending else column.asc() for column in self.columns]
         return statement.order_by(None).order_by(*order).limit(bindparam("rows", type_=Integer))
 
     def values(self, query: PageQuery) -> dict[str, Any]:
-        """Give the values of the parameters of ``window``.
+        """Return the values of the parameters of ``window``.
 
         Raises:
-            BadCursor: the cursor is none that this list has made.
+            BadCursor: the cursor is not one of this list.
 
         """
         _, key = _decode(query.cursor)
@@ -75,44 +80,38 @@ class Keyset:
             raise BadCursor from None
         return {"rows": query.limit + 1} | {f"key_{number}": value for number, value in enumerate(keys)}
 
-    def cut(self, found: Sequence[Any], query: PageQuery, read: Callable[[Any], Any] = lambda row: row) -> Page[Any]:
-        """Make a page of the rows that were found; ``read`` makes of one what ``text`` takes."""
-        side, key = _decode(query.cursor)
-        more, rows = len(found) > query.limit, found[: query.limit]
-        if side == BEFORE:
+    def cut(self, rows: Sequence[Any], query: PageQuery, read: Callable[[Any], Any] = lambda row: row) -> Page[Any]:
+        """Return the page of the rows that a ``window`` selected; ``read`` converts a row to what ``text`` takes."""
+        direction, key = _decode(query.cursor)
+        more, rows = len(rows) > query.limit, rows[: query.limit]
+        if direction == BACKWARD:
             rows = rows[::-1]
-        before, after = (more, bool(key)) if side == BEFORE else (bool(key), more)
+        before, after = (more, bool(key)) if direction == BACKWARD else (bool(key), more)
         return Page(
             rows,
-            next=_encode(AFTER, self.text(read(rows[-1]))) if rows and after else None,
-            # Where no row is left, the end of the list is before the page.
-            prev=_encode(BEFORE, self.text(read(rows[0])) if rows else "") if before else None,
-            last=_encode(BEFORE, ""),
+            next=_encode(FORWARD, self.text(read(rows[-1]))) if rows and after else None,
+            # An empty page comes after the end of the list, so the page before it is the last one.
+            prev=_encode(BACKWARD, self.text(read(rows[0])) if rows else "") if before else None,
+            last=_encode(BACKWARD, ""),
         )
 
 
 def requested_position(query: PageQuery) -> Position:
-    """Tell where the page lies that is asked for.
+    """Return the position of the requested page.
 
     Raises:
-        BadCursor: no list has made the cursor.
+        BadCursor: the cursor is not one of any list.
 
     """
-    side, key = _decode(query.cursor)
-    return Position(side, bool(key))
-
-
-def _cursor_parameter(column: Any, name: str) -> Any:
-    if isinstance(column, FunctionElement):
-        return folded(bindparam(name, type_=String))
-    return bindparam(name, type_=column.type)
+    direction, key = _decode(query.cursor)
+    return Position(direction, bool(key))
 
 
 def parse_row_id(text: str) -> int:
-    """Read the key of a row that the database numbers.
+    """Parse the key of a row with a generated number.
 
     Raises:
-        ValueError: it numbers none so.
+        ValueError: the text is not a positive ``bigint``.
 
     """
     if not 0 < int(text) < 2**63:
@@ -120,17 +119,50 @@ def parse_row_id(text: str) -> int:
     return int(text)
 
 
-def _encode(side: str, key: str) -> str:
-    return urlsafe_b64encode(f"{side}{key}".encode()).rstrip(b"=").decode()
+def parse_name_cursor(text: str) -> tuple[str, uuid.UUID]:
+    """Parse the key of a list of users by name: ``ID NAME``, since names are not unique.
+
+    Raises:
+        ValueError: the text does not begin with a UUID.
+
+    """
+    user_id, _, name = text.partition(" ")
+    return name, uuid.UUID(user_id)
+
+
+def parse_email_cursor(text: str) -> tuple[str]:
+    """Parse the key of a list of users by e-mail address.
+
+    Raises:
+        ValueError: the text is a key of another list.
+
+    """
+    if "@" not in text or " " in text:
+        raise ValueError(text)
+    return (text,)
+
+
+def _row_value(columns: Sequence[Any]) -> Any:
+    return tuple_(*columns) if len(columns) > 1 else columns[0]
+
+
+def _key_parameter(column: Any, name: str) -> Any:
+    if isinstance(column, FunctionElement):
+        return folded(bindparam(name, type_=String))
+    return bindparam(name, type_=column.type)
+
+
+def _encode(direction: str, key: str) -> str:
+    return urlsafe_b64encode(f"{direction}{key}".encode()).rstrip(b"=").decode()
 
 
 def _decode(cursor: str | None) -> tuple[str, str]:
     if cursor is None:
-        return AFTER, ""
+        return FORWARD, ""
     try:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except ValueError:
         raise BadCursor from None
-    if text[:1] not in {AFTER, BEFORE} or text == AFTER or "\0" in text:
+    if text[:1] not in {FORWARD, BACKWARD} or text == FORWARD or "\0" in text:
         raise BadCursor
     return text[0], text[1:]

@@ -1,5 +1,9 @@
 """The last-owner rule: every group keeps at least one active owner."""
 
+import uuid
+from typing import Any
+
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import col, exists, select
 
@@ -7,49 +11,44 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.models import Membership, Role, User, UserGroup
 
-MAX_GROUPS_SHOWN = 100
+GROUPS_SHOWN = 100  # how many of the blocking groups an error names
 
 
-async def require_other_owner(db: Session, user: User, group: UserGroup) -> None:
-    """Require that a group, which the caller has locked, has another active owner.
+def has_other_owner(group_id: Any, user_id: uuid.UUID) -> ColumnElement[bool]:
+    """Return the SQL condition that a group has an active owner other than a user. It holds while the group is locked.
 
-    Raises:
-        LastOwner: it has none.
-
+    ``group_id`` is a value or a column.
     """
-    if await _owned_alone(db, user, group):
-        raise errors.LastOwner([group])
+    membership, owner = aliased(Membership), aliased(User)
+    return exists().where(
+        col(membership.group_id) == group_id,
+        col(membership.role) == Role.OWNER,
+        col(membership.user_id) != user_id,
+        col(membership.user_id) == owner.id,
+        col(owner.is_active),
+    )
 
 
 async def require_other_owners(db: Session, user: User) -> None:
     """Lock a user who is to be deactivated or deleted, and all groups of the user, until the transaction ends.
 
     Raises:
-        LastOwner: some groups have no other active owner; the error names them.
+        LastOwner: with the groups whose only active owner is the user.
 
     """
     await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
-    groups_of_user = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
-    await db.exec(groups_of_user.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
-    if groups := await _owned_alone(db, user):
-        raise errors.LastOwner(groups)
-
-
-async def _owned_alone(db: Session, user: User, group: UserGroup | None = None) -> list[UserGroup]:
-    """List groups whose only active owner is the user, by name."""
-    other_membership, other_user = aliased(Membership), aliased(User)
-    other_owner = exists().where(
-        col(other_membership.group_id) == UserGroup.id,
-        col(other_membership.role) == Role.OWNER,
-        col(other_membership.user_id) != user.id,
-        col(other_membership.user_id) == other_user.id,
-        col(other_user.is_active),
-    )
+    groups = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
+    await db.exec(groups.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
     statement = (
         select(UserGroup)
         .join(Membership)
-        .where(col(Membership.user_id) == user.id, col(Membership.role) == Role.OWNER, ~other_owner)
+        .where(
+            col(Membership.user_id) == user.id,
+            col(Membership.role) == Role.OWNER,
+            ~has_other_owner(UserGroup.id, user.id),
+        )
+        .order_by(UserGroup.name)
+        .limit(GROUPS_SHOWN)
     )
-    if group:
-        statement = statement.where(UserGroup.id == group.id)
-    return list((await db.exec(statement.order_by(UserGroup.name).limit(MAX_GROUPS_SHOWN))).all())
+    if blocking := list((await db.exec(statement)).all()):
+        raise errors.LastOwner(blocking)

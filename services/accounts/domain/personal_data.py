@@ -17,7 +17,6 @@ from accounts.models.identity import folded
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
-    Held,
     InvitationForMe,
     PersonalDataHead,
     PersonalDevice,
@@ -26,6 +25,7 @@ from accounts.schemas.personal_data import (
     PersonalMembership,
     PersonalSession,
     PersonalToken,
+    StoredRow,
 )
 
 NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
@@ -65,7 +65,7 @@ def parts(user: User) -> dict[str, Read]:
     }
 
 
-def _part(schema: type[Held], key: Any, *where: ColumnElement[bool], **others: Any) -> Read:
+def _part(schema: type[StoredRow], key: Any, *where: ColumnElement[bool], **others: Any) -> Read:
     """Read what ``schema`` shows, and no other column, of the rows that ``where`` names, by their unique ``key``.
 
     Its fields are columns of the key's entity, or of ``others``.

@@ -1,6 +1,5 @@
-"""Search by the beginning of a text."""
+"""Search by prefix, ignoring letter case, by an index on ``lower(column)``."""
 
-import uuid
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, func
@@ -8,28 +7,18 @@ from sqlmodel import and_
 
 from accounts.models.identity import folded
 
-LAST_CHARACTER = "\U0010ffff"  # behind every other character
-
-
-def parse_name_cursor(text: str) -> tuple[Any, ...]:
-    """Make a key of a user's id and a name, which other users may have."""
-    user_id, _, name = text.partition(" ")
-    return name, uuid.UUID(user_id)
-
-
-def parse_email_cursor(text: str) -> tuple[Any, ...]:
-    """Make a key of an address, which other lists' cursors never are."""
-    if "@" not in text or " " in text:
-        raise ValueError(text)
-    return (text,)
+LAST_CHARACTER = "\U0010ffff"  # sorts after every other character
 
 
 def starts_with(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], ...]:
-    """Narrow to texts that begin with a prefix, whatever the letter case; to nothing narrower without one."""
+    """Return the conditions that a column starts with a prefix: none without a prefix."""
     return (in_range(column, prefix, prefix + LAST_CHARACTER),) if prefix else ()
 
 
 def in_range(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
-    """Narrow to a range of texts, which any plan can take from the index; of LIKE only one for this very prefix can."""
+    """Return the condition that ``first <= column < last``.
+
+    A range can use the index in a plan for any value, and LIKE only in one for a known prefix.
+    """
     key = func.lower(column)
     return and_(key >= folded(first), key < folded(last))

@@ -1,4 +1,4 @@
-"""The user: declarative, because FastAPI Users brings its columns as a declarative mixin."""
+"""Users and one-time tokens. ``User`` is declarative SQLAlchemy: FastAPI Users provides its columns as a mixin."""
 
 import uuid
 from datetime import datetime
@@ -28,22 +28,22 @@ from accounts.models.base import Base, DeclarativeTimestamps, Entity, one_of
 if TYPE_CHECKING:
     from accounts.models.groups import Membership, UserGroup
 
-# RFC 5321, 4.5.3.1.3: a path has at most 256 octets, two of them its angle brackets.
+# RFC 5321, 4.5.3.1.3: a path has at most 256 octets, including its angle brackets.
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
-# One order on every server, in which texts that begin alike are neighbours.
+# Sorts alike on every server, with a common prefix together, as prefix searches need.
 COLLATION = "pg_c_utf8"
 
 
 class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
-    """A person, or a program, that can sign in. ``id`` is a UUIDv7 (RFC 9562): it sorts by the time of its making."""
+    """A person or a program that can sign in. ``id`` is a UUIDv7 (RFC 9562), which sorts by creation time."""
 
     __tablename__ = "user"
     __table_args__ = (
         CheckConstraint("email <> ''", name="email_not_empty"),
-        # For how a name begins; EMAIL_INDEX is for how an address does.
+        # For prefix searches by name; EMAIL_INDEX serves those by e-mail address.
         Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
-        # The few that somebody is after who filters.
+        # Partial indexes for the filters that select few users.
         Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
         Index("ix_user_inactive", "id", postgresql_where=text("NOT is_active")),
     )
@@ -65,16 +65,16 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
 
 
 def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
-    """Fold the letter case of what is compared with a folded address or name, by the same rules wherever it runs."""
+    """Lower the case of a value to compare with a lowered column, by the same rules on every server."""
     return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))
 
 
-# FastAPI Users looks addresses up by lower(email): this serves the look-up and allows one account an address.
+# One user per e-mail address in any letter case; also serves FastAPI Users' look-up by lower(email).
 EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)
 
 
 class Purpose(StrEnum):
-    """The one thing that a token is good for."""
+    """What a one-time token is for."""
 
     VERIFY = "verify"
     RESET = "reset"
@@ -83,9 +83,9 @@ class Purpose(StrEnum):
 
 
 class OneTimeToken(Entity, table=True):
-    """The hash of a token and the address that it was sent to.
+    """The hash of a token and the e-mail address that it was sent to.
 
-    The primary key allows one a user and purpose: a newer one takes the older one's place.
+    A user has one token per purpose: a newer token replaces the older one.
     """
 
     __tablename__ = "one_time_token"

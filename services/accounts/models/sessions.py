@@ -1,4 +1,4 @@
-"""Sign-ins: each is a row, and a token is good for as long as its row is there."""
+"""Sessions and known devices. A session's tokens are usable as long as its row exists."""
 
 import uuid
 from datetime import datetime
@@ -12,18 +12,18 @@ from uuid_utils.compat import uuid7
 from accounts.models.base import Entity, one_of
 
 USER_AGENT_LENGTH = 300
-ADDRESS_LENGTH = 45  # the longest way to write an IPv6 address
+ADDRESS_LENGTH = 45  # the longest textual form of an IPv6 address
 
 
 class SessionKind(StrEnum):
-    """How a session's tokens travel: as bearer tokens that are refreshed, or in a browser's cookie."""
+    """How a session is authenticated: by bearer tokens that are refreshed, or by a browser's cookie."""
 
     BEARER = "bearer"
     COOKIE = "cookie"
 
 
 class UserSession(Entity, table=True):
-    """A sign-in that has not ended: signing out, revoking and outliving a limit delete the row."""
+    """A sign-in. Sign-out, revocation and expiry delete the row."""
 
     __tablename__ = "user_session"
     __table_args__: ClassVar[Any] = (Index(None, "user_id", "created_at"), Index(None, "expires_at"))
@@ -31,7 +31,7 @@ class UserSession(Entity, table=True):
     id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)
     user_id: uuid.UUID = Field(foreign_key="user.id", ondelete="CASCADE")
     kind: SessionKind = Field(sa_type=one_of(SessionKind, "kind"))
-    # Of the one refresh token, or cookie, that is good now. The tokens before it are known by not being it.
+    # Of the current refresh token or cookie. Any other token with this session's id was used before.
     token_hash: bytes
     created_at: datetime = Field(
         default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
@@ -49,7 +49,7 @@ class UserSession(Entity, table=True):
 
 
 class KnownDevice(Entity, table=True):
-    """That a user has signed in by a browser in a network; of both there is a hash only."""
+    """A browser and network, stored as a hash, that a user has signed in from."""
 
     __tablename__ = "known_device"
 

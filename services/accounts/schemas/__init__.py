@@ -1,1 +1,1 @@
-"""What crosses the wire."""
+"""Schemas: what requests and responses contain."""

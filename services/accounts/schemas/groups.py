@@ -1,4 +1,4 @@
-"""Groups and their members as they cross the wire."""
+"""Schemas of groups and their members."""
 
 import uuid
 from datetime import datetime
@@ -14,7 +14,7 @@ from accounts.schemas.pagination import PageQuery
 
 
 class GroupCreate(BaseModel):
-    """What a new group is called and who may see it."""
+    """A new group."""
 
     name: GroupName
     description: Description = ""
@@ -22,7 +22,7 @@ class GroupCreate(BaseModel):
 
 
 class GroupUpdate(BaseModel):
-    """What is to be changed of a group; what is left out stays as it is."""
+    """Changes to a group. Fields that are left out are not changed."""
 
     name: GroupName = unchanged()
     description: Description = unchanged()
@@ -30,60 +30,62 @@ class GroupUpdate(BaseModel):
 
 
 class GroupQuery(PageQuery):
-    """Which groups are asked for; letter case makes no difference."""
+    """Filters of the list of groups. Case is ignored."""
 
-    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="The beginning of the name.")] = None
     visibility: Visibility | None = None
 
 
 class OwnGroupQuery(PageQuery):
-    """Which of one's own groups are asked for."""
+    """Filters of the list of your own groups."""
 
-    role: Annotated[Role | None, Field(description="What one is there.")] = None
+    role: Annotated[Role | None, Field(description="Your role in the group.")] = None
 
 
 class GroupRead(BaseModel):
-    """A group that the caller may see. ``my_role`` is null for whoever is no member."""
+    """A group."""
 
     id: int = Field(examples=[1])
     name: str = Field(examples=["Round Table"])
     description: str = Field(examples=["Knights of the Round Table"])
     visibility: Visibility
     member_count: int = Field(examples=[4])
-    my_role: Role | None
+    my_role: Role | None = Field(description="Your role, or null if you are not a member.")
     created_at: datetime
     updated_at: datetime
 
 
 class RoleInput(BaseModel):
-    """What somebody is to be in a group."""
+    """The role of a member."""
 
     role: Role
 
 
 class TransferInput(BaseModel):
-    """Which member becomes the owner."""
+    """The member who becomes an owner."""
 
     user_id: uuid.UUID
 
 
 class MemberQuery(PageQuery):
-    """Which members are asked for; letter case makes no difference."""
+    """Filters of the list of members. Case is ignored."""
 
     role: Role | None = None
-    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="The beginning of the name.")] = None
     email: Annotated[
-        Prefix | None, NFKC, Field(description="How the address begins: for whoever may see addresses.")
+        Prefix | None, NFKC, Field(description="The beginning of the email. Requires permission to see emails.")
     ] = None
 
 
 class MemberRead(BaseModel):
-    """A member of a group. ``email`` is there for members of the same group and superusers only."""
+    """A member of a group."""
 
     id: uuid.UUID
     display_name: str = Field(examples=["Arthur Pendragon"])
     email: str | SkipJsonSchema[None] = Field(
-        default_factory=lambda: None, examples=["king.arthur@camelot.example.com"]
+        default_factory=lambda: None,
+        description="Shown to members of the group and superusers only.",
+        examples=["king.arthur@camelot.example.com"],
     )
     role: Role
     joined_at: datetime

@@ -1,4 +1,4 @@
-"""Invitations as they cross the wire: to whoever invites, and to whoever is invited."""
+"""Schemas of invitations: for the inviting group, and for the invited user."""
 
 import uuid
 from datetime import datetime
@@ -11,47 +11,49 @@ from accounts.schemas.fields import Email, Note
 
 
 class InvitationCreate(BaseModel):
-    """Who is invited, as what, with which words and for how long."""
+    """A new invitation."""
 
     email: Email
     role: Role = Role.MEMBER
     note: Note = ""
-    expires_in_days: Annotated[int, Field(ge=1, le=30)] = 7
+    expires_in_days: Annotated[int, Field(ge=1, le=30, description="How many days the invitation is valid.")] = 7
 
 
 class Inviter(BaseModel):
-    """Who has invited."""
+    """The user who sent the invitation."""
 
     id: uuid.UUID
     display_name: str = Field(examples=["Arthur Pendragon"])
 
 
 class InvitationRead(BaseModel):
-    """An open invitation, for who may invite. ``inviter`` is null once their account is deleted."""
+    """An open invitation of a group."""
 
     id: int = Field(examples=[1])
     email: Email
     role: Role
     note: str = Field(examples=["There is a seat left."])
-    inviter: Inviter | None
+    inviter: Inviter | None = Field(description="Null if the inviter's account was deleted.")
     created_at: datetime
     expires_at: datetime
 
 
 class InvitingGroup(BaseModel):
-    """What somebody who is invited is shown of the group."""
+    """What invited users see of the group."""
 
     id: int = Field(examples=[1])
     name: str = Field(examples=["Round Table"])
 
 
 class OwnInvitationRead(BaseModel):
-    """An open invitation, for whoever is invited. ``inviter_name`` is null once their account is deleted."""
+    """An open invitation to the current user."""
 
     id: int = Field(examples=[1])
     group: InvitingGroup
     role: Role
     note: str = Field(examples=["There is a seat left."])
-    inviter_name: str | None = Field(examples=["Arthur Pendragon"])
+    inviter_name: str | None = Field(
+        description="Null if the inviter's account was deleted.", examples=["Arthur Pendragon"]
+    )
     created_at: datetime
     expires_at: datetime

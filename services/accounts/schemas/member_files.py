@@ -1,4 +1,4 @@
-"""Members in bulk as they cross the wire: the lines of a file, and what came of it."""
+"""Schemas of member files: the rows of imports and exports, and the result of an import."""
 
 import uuid
 from datetime import datetime
@@ -14,14 +14,14 @@ from accounts.schemas.fields import Email, Note
 
 
 class ExportFormat(StrEnum):
-    """What members are exported as."""
+    """Formats of the export."""
 
     CSV = "csv"
     JSON = "json"
 
 
 class MemberExport(BaseModel):
-    """A member as exported: a line of CSV, or an object of JSON."""
+    """An exported member: a row of CSV, or a JSON object."""
 
     user_id: uuid.UUID
     email: str = Field(examples=["king.arthur@camelot.example.com"])
@@ -30,7 +30,7 @@ class MemberExport(BaseModel):
     joined_at: datetime
 
 
-def _importable(value: str) -> str:
+def _importable_role(value: str) -> str:
     role = value.strip().lower()
     if role == Role.OWNER:
         raise PydanticCustomError("owner", "An owner cannot be imported")
@@ -40,19 +40,19 @@ def _importable(value: str) -> str:
 
 
 class ImportRow(BaseModel):
-    """A line of a file that is imported."""
+    """An imported row."""
 
     email: Annotated[Email, BeforeValidator(unescape_formula)]
-    role: Annotated[Role, BeforeValidator(_importable)] = Role.MEMBER
+    role: Annotated[Role, BeforeValidator(_importable_role)] = Role.MEMBER
     note: Note = ""
 
 
-# An export can be imported as it is; what nobody can decide about a member is passed over.
+# The columns of an import. Exports can be imported unchanged: their other columns are ignored.
 COLUMNS = (*ImportRow.model_fields, *sorted(MemberExport.model_fields.keys() - ImportRow.model_fields))
 
 
 class RowError(NamedTuple):
-    """What is wrong with one line of a file, and in which column, if in one; never the value."""
+    """An error in one row of a file, never with the value; ``column`` is None if the row as a whole is wrong."""
 
     line: int
     column: str | None
@@ -61,10 +61,14 @@ class RowError(NamedTuple):
 
 
 class ImportRead(BaseModel):
-    """How many lines of a file had which consequence; in a dry run, would have had."""
+    """How many rows of a file had which result, or would have had, in a dry run."""
 
     dry_run: bool
-    added: int = Field(default=0, description="Became members.", examples=[3])
-    invited: int = Field(default=0, description="Were sent an invitation.", examples=[2])
-    already_members: int = Field(default=0, description="Were members before, and keep their role.", examples=[1])
-    already_invited: int = Field(default=0, description="Had an open invitation before, and keep it.", examples=[0])
+    added: int = Field(default=0, description="Users who became members.", examples=[3])
+    invited: int = Field(default=0, description="People who were sent an invitation.", examples=[2])
+    already_members: int = Field(
+        default=0, description="Users who were members already. They keep their role.", examples=[1]
+    )
+    already_invited: int = Field(
+        default=0, description="People who had an open invitation already. They keep it.", examples=[0]
+    )

@@ -1,4 +1,4 @@
-"""Pages of lists as they cross the wire."""
+"""Schemas of paginated lists (keyset pagination)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ PAGE_LIMIT = 200
 
 
 class PageQuery(BaseModel):
-    """Which page of a list is asked for."""
+    """A page of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="How many rows at most.")] = PAGE_SIZE
-    cursor: Annotated[OpaqueToken | None, Field(description="From a link of another page of the list.")] = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_LIMIT, description="The maximum number of items.")] = PAGE_SIZE
+    cursor: Annotated[OpaqueToken | None, Field(description="Taken from a URL in the `Link` header.")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Page[Row]:
-    """Some rows of a list, and the cursors of the pages behind and before them (None where there is none)."""
+    """Rows of one page, and the cursors of the next, previous and last page (None if there is no such page)."""
 
     rows: Sequence[Row]
     next: str | None

@@ -1,4 +1,4 @@
-"""What is held about a user, as the user takes it away."""
+"""Schemas of the export of personal data."""
 
 import uuid
 from datetime import datetime
@@ -15,17 +15,17 @@ from accounts.schemas.identity.users import UserRead
 
 GroupId = Annotated[int, Field(examples=[1])]
 GroupName = Annotated[str, Field(examples=["Round Table"])]
-Address = Annotated[str, Field(examples=["king.arthur@camelot.example.com"])]
+Email = Annotated[str, Field(examples=["king.arthur@camelot.example.com"])]
 
 
-class Held(BaseModel):
-    """A row that is held; its fields are named like what they are read from."""
+class StoredRow(BaseModel):
+    """A stored row. The fields are named like the attributes they are read from."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
-class PersonalMembership(Held):
-    """A group that one belongs to."""
+class PersonalMembership(StoredRow):
+    """A membership of the user."""
 
     group_id: GroupId
     group_name: GroupName
@@ -33,8 +33,8 @@ class PersonalMembership(Held):
     joined_at: datetime
 
 
-class PersonalSession(Held):
-    """A sign-in, also one that has run out and is not deleted yet."""
+class PersonalSession(StoredRow):
+    """A session, including expired ones that are not deleted yet."""
 
     id: uuid.UUID
     kind: SessionKind
@@ -47,27 +47,27 @@ class PersonalSession(Held):
     address: str = Field(examples=["203.0.113.7"])
 
 
-class PersonalToken(Held):
-    """A token that was sent and not used."""
+class PersonalToken(StoredRow):
+    """A one-time token that was sent and not used."""
 
     purpose: Purpose
-    email: Address
+    email: Email
     expires_at: datetime
 
 
-class PersonalDevice(Held):
-    """A browser in a network that one has signed in from, known by a hash of both."""
+class PersonalDevice(StoredRow):
+    """A browser and network from which the user signed in, stored as a hash of both."""
 
     fingerprint: Annotated[str, BeforeValidator(bytes.hex)]
     seen_at: datetime
 
 
-class PersonalMail(Held):
-    """A mail to one that is not sent yet, or was given up."""
+class PersonalMail(StoredRow):
+    """A mail to the user that is not sent yet, or could not be sent."""
 
     id: uuid.UUID
     kind: MailKind
-    email: Address
+    email: Email
     language: str
     detail: dict[str, Any]
     created_at: datetime
@@ -77,38 +77,38 @@ class PersonalMail(Held):
     error: str
 
 
-class PersonalInvitation(Held):
-    """An invitation into a group that nobody has answered yet."""
+class PersonalInvitation(StoredRow):
+    """An open invitation."""
 
     id: int
     group_id: GroupId
-    email: Address
+    email: Email
     role: Role
-    note: str = Field(examples=["There is a seat beside mine."])
+    note: str = Field(examples=["There is a seat left."])
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
 
 
 class InvitationForMe(PersonalInvitation):
-    """An invitation that was sent to one's address, which one has proven to have."""
+    """An open invitation to the user's verified email."""
 
     group_name: GroupName
 
 
 class PersonalDataHead(BaseModel):
-    """What there is one of."""
+    """The members of the document that come first."""
 
     exported_at: datetime
     not_shown: list[str] = Field(
-        description="What is held besides: secrets, of which there are hashes only.",
+        description="What is stored but left out: secrets, of which only hashes are stored.",
         examples=[["user.hashed_password"]],
     )
     user: UserRead
 
 
 class PersonalData(PersonalDataHead):
-    """Everything that is held about a user."""
+    """Everything that is stored about a user."""
 
     memberships: list[PersonalMembership]
     sessions: list[PersonalSession]
@@ -117,4 +117,6 @@ class PersonalData(PersonalDataHead):
     mails: list[PersonalMail]
     invitations_for_me: list[InvitationForMe]
     invitations_by_me: list[PersonalInvitation]
-    events: list[PersonalEvent] = Field(description="What one did, and what was done to one: the newest first.")
+    events: list[PersonalEvent] = Field(
+        description="What the user did, and what was done to the user, the newest first."
+    )

@@ -1,4 +1,4 @@
-"""Sessions as they cross the wire."""
+"""Schemas of sessions."""
 
 import uuid
 from datetime import datetime
@@ -9,7 +9,7 @@ from accounts.models.sessions import SessionKind
 
 
 class SessionRead(BaseModel):
-    """A sign-in that has not ended, as its user sees it."""
+    """A session of the current user that has not ended."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
@@ -19,5 +19,5 @@ class SessionRead(BaseModel):
     last_seen_at: datetime
     expires_at: datetime
     user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])
-    address: str = Field(examples=["203.0.113.7"])
-    current: bool = Field(default=False, description="Whether it is the one that asks.")
+    address: str = Field(description="The client's IP address at sign-in.", examples=["203.0.113.7"])
+    current: bool = Field(default=False, description="Whether this request uses this session.")

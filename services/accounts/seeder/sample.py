@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.groups import members
 from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.users import UserManager
 from accounts.models import Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupCreate
@@ -78,7 +78,7 @@ async def create(users: UserManager) -> Sample:
         group_id = await _user_group(groups, group_create, owner, wanted_id, sample)
         sample.group_ids[group_create.name] = group_id
         for email, role in roles.items():
-            sample.created["memberships"] += await members.add_member(users.db, group_id, people[email].id, role)
+            sample.created["memberships"] += await add_member(users.db, group_id, people[email].id, role)
     return sample
 
 

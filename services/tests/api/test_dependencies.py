@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from accounts.api.app import MODULES
+from accounts.api.app import ROUTE_MODULES
 
 
 def asked_for(dependant: Dependant) -> Iterator[Any]:
@@ -18,7 +18,7 @@ def asked_for(dependant: Dependant) -> Iterator[Any]:
 
 def test_nothing_that_a_route_asks_for_is_sent_through_a_thread() -> None:
     """That would cost each request more than the rest of it, and wait for a free thread when there are many."""
-    routes = [route for module in MODULES for route in module.router.routes if isinstance(route, APIRoute)]
+    routes = [route for module in ROUTE_MODULES for route in module.router.routes if isinstance(route, APIRoute)]
     calls = {call for route in routes for call in asked_for(route.dependant)}
     sync = {
         call

@@ -3,6 +3,7 @@
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from accounts.db.session import Session, transaction
 from accounts.domain.groups import member_list
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.caller import Reading
+from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Role, SessionKind, User, Visibility
 from accounts.schemas.groups import GroupQuery, MemberQuery, OwnGroupQuery
@@ -41,7 +42,7 @@ async def own(db: Session, user: User, query: OwnGroupQuery) -> Any:
 
 
 async def members(db: Session, _: User, query: MemberQuery) -> Any:
-    return await member_list.list_members(await reading(db), 1, query)
+    return await member_list.list_members(await reader(db), 1, query)
 
 
 async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
@@ -49,13 +50,13 @@ async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
     db.add(user)
     await db.flush()
     token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER)
-    return await member_list.list_members(await reading(db, Claims(user.id, token.session_id)), 1, query)
+    return await member_list.list_members(await reader(db, Claims(user.id, token.session_id)), 1, query)
 
 
-async def reading(db: Session, claims: Claims | None = None) -> Reading:
+async def reader(db: Session, claims: Claims | None = None) -> FastReader:
     connection = await db.connection()
     same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-    return Reading(same_connection(same), same, get_settings(), claims, None)
+    return FastReader(same_connection(same), claims, timedelta(seconds=get_settings().session_idle_seconds))
 
 
 PLANS: list[tuple[Listing, PageQuery, str, set[str]]] = [

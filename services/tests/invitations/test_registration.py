@@ -2,9 +2,13 @@
 
 import pytest
 
+from accounts.db.session import transaction
+from accounts.domain.registration import RegistrationManager
 from accounts.models import MailKind, Role
+from accounts.schemas.identity.users import RegistrationCreate
 from support.invitations import GALAHAD, Table, accept, me, own, register, status_and_code, table_of
 from support.people import PASSWORD, World
+from support.schema import recorded_statements
 
 BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
 OTHER_ADDRESS = (403, "INVITATION_OTHER_ADDRESS")
@@ -117,3 +121,15 @@ async def test_what_happens_is_recorded_without_addresses_and_tokens(
     )
     assert "@" not in str([each["detail"] for each in events])
     assert not any(token in str(events) for _, _, token in (await world.tokens()))
+
+
+async def test_registration_with_an_invitation_takes_at_most_8_statements(world: World, table: Table) -> None:
+    token = await table.token(GALAHAD)
+    registration = RegistrationCreate(email=GALAHAD, password=PASSWORD, invitation=token)
+
+    async with transaction(world.sessionmaker) as db, recorded_statements(db) as statements:
+        user = await RegistrationManager(db, world.passwords, world.state["settings"]).register(registration)
+
+    assert user.is_verified
+    assert (await table.roles())["galahad"] == "member"
+    assert len(statements) <= 8

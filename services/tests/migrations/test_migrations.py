@@ -95,7 +95,7 @@ def test_gives_up_behind_a_lock(owned_database: str, alembic: Alembic) -> None:
 
 def test_writes_the_types_of_libraries_as_plain_ones(alembic: Alembic, tmp_path: Path) -> None:
     columns = [Column("a", AutoString(20)), Column("b", UTCDateTime), Column("c", GUID), Column("d", AutoString)]
-    table = Table("badge", Base.metadata, *columns)
+    table = Table("sword", Base.metadata, *columns)
     try:
         path = alembic(
             "revision", autogenerate=True, version_path=str(tmp_path), config=with_versions_in(tmp_path)

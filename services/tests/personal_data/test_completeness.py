@@ -76,10 +76,10 @@ def test_every_reason_is_needed() -> None:
 def test_a_new_table_about_users_is_noticed(column: Column[object]) -> None:
     metadata = MetaData()
     Table("user", metadata, Column("id", Uuid, primary_key=True), Column("shoe_size", Text))
-    Table("badge", metadata, Column("id", Uuid, primary_key=True), column)
+    Table("sword", metadata, Column("id", Uuid, primary_key=True), column)
     Table("motto", metadata, Column("id", Uuid, primary_key=True))
 
-    assert unaccounted(metadata) == {"badge", "user.shoe_size"}
+    assert unaccounted(metadata) == {"sword", "user.shoe_size"}
 
 
 def test_the_description_names_the_parts_that_there_are() -> None:

@@ -1,4 +1,4 @@
-"""The keys in .env, rotated."""
+"""Rotating SECRET_KEY in ``.env``, and checking its variables."""
 
 import stat
 from pathlib import Path
@@ -15,7 +15,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_a_rotation_keeps_the_key_before_and_everything_else(file: Path) -> None:
+def test_rotation_keeps_the_previous_key_and_everything_else(file: Path) -> None:
     file.write_text("# kept\nAPI_PORT=8001\nSECRET_KEY=first\n")
 
     environment.rotate()
@@ -30,16 +30,18 @@ def test_a_rotation_keeps_the_key_before_and_everything_else(file: Path) -> None
     assert [each.name for each in file.parent.iterdir()] == [".env"]
 
 
-def test_nothing_is_made_up_where_there_is_no_key(file: Path) -> None:
+def test_rotation_fails_without_a_key_and_creates_no_file(file: Path) -> None:
     with pytest.raises(ValueError, match="no SECRET_KEY to rotate"):
         environment.rotate()
 
     assert not file.exists()
 
 
-def test_what_nothing_reads_is_named_but_for_what_compose_reads(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_warns_about_unknown_variables_except_those_of_compose(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file.write_text(environment.EXAMPLE.read_text() + "COMPOSE_FILE=compose.yaml\nAPI_PROT=8001\n")
 
     environment.check()
 
-    assert capsys.readouterr().err == ".env: API_PROT is no variable of .env.example, did you mean API_PORT?\n"
+    assert capsys.readouterr().err == ".env: API_PROT is not a variable of .env.example; did you mean API_PORT?\n"

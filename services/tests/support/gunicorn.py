@@ -50,8 +50,7 @@ class Served(NamedTuple):
         """End a worker, and wait for the one that takes its place."""
         os.kill(worker, signal.SIGKILL)
         wait_until(
-            "another worker takes the place",
-            lambda: worker not in self.children() and len(self.children()) == WORKERS + 1,
+            "another worker takes the place", lambda: worker not in self.children() and len(self.children()) == WORKERS
         )
 
     def children(self) -> set[int]:
@@ -78,7 +77,7 @@ def gunicorn(database: str, **more: str) -> Iterator[Served]:
         served = Served(master, f"http://127.0.0.1:{variables['API_PORT']}", metrics)
         try:
             wait_until("gunicorn answers", lambda: answers(served.api))
-            wait_until("all workers run", lambda: len(served.children()) == WORKERS + 1)
+            wait_until("all workers run", lambda: len(served.children()) == WORKERS)
             yield served
         finally:
             master.terminate()

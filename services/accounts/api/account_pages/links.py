@@ -8,11 +8,12 @@ from starlette.responses import Response
 from accounts.api.account_pages.messages import RESULTS
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page, render_result
 from accounts.api.dependencies import EmailChangeDep, PasswordResetDep, VerificationDep
-from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email_form
+from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, TokenInput
 
 router = APIRouter(prefix=PATH)
+EmailForm = Annotated[EmailInput, Form()]
 
 
 @router.api_route("/verify", methods=READ)
@@ -59,18 +60,18 @@ async def undo_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDe
     return redirect("/done/email-undone")
 
 
-@router.post("/forgot-password", dependencies=[limit_by_email_form(Attempt.FORGOT_PASSWORD)])
-async def forgot_password(form: Annotated[EmailInput, Form()], resets: PasswordResetDep) -> Response:
+@router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD, EmailForm)])
+async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response:
     """Send a reset link if an account has the email address. The response is the same either way."""
-    await resets.request(form.email)
+    await resets.request(body.email)
     return redirect("/done/sent")
 
 
 @router.post("/reset-password", dependencies=[limit_by_client(Attempt.RESET_PASSWORD)])
 async def reset_password(
-    form: Annotated[PasswordResetInput, Form()], resets: PasswordResetDep, welcome: ResetAttemptsDep
+    form: Annotated[PasswordResetInput, Form()], resets: PasswordResetDep, reset_attempts: ResetAttemptsDep
 ) -> Response:
     """Set a new password."""
     user = await resets.reset(form.token, form.password)
-    await welcome(user.email)
+    await reset_attempts(user.email)
     return redirect("/done/reset")

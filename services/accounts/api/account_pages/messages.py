@@ -1,8 +1,8 @@
 """Texts of the pages: error messages for people, and the results of actions."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from accounts.api.problems import Problem
 from accounts.domain.identity import password_policy
 from accounts.schemas.fields import PASSWORD_MAX_LENGTH
 from accounts.translations import N_, Language
@@ -17,6 +17,9 @@ MESSAGES = {
     "REQUEST_INVALID": CHECK_FIELDS,
     "UPDATE_USER_EMAIL_ALREADY_EXISTS": N_("Another account now uses this email address."),
     "INVITATION_OTHER_ADDRESS": N_("This invitation was sent to a different email address than your account's."),
+    "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
+    "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
+    "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
     "TOO_MANY_ATTEMPTS": N_("Too many attempts. Please wait and try again."),
     "BUSY": N_("Many people are signing in right now. Please try again in a few seconds."),
     "NOT_FOUND": N_("There is no such page. Please check the address."),
@@ -116,27 +119,27 @@ _TITLES = {
 }
 
 
-def problem_result(status: int, code: str, message: str) -> Result:
+def problem_result(problem: Problem, message: str) -> Result:
     """Return what a page says about a problem: for a dead link its own text, else the message."""
-    title = _TITLES.get(status, N_("Something went wrong"))
-    return DEAD_LINKS.get(code, Result(title, message, _ACCOUNT, ""))
+    title = _TITLES.get(problem.status, N_("Something went wrong"))
+    return DEAD_LINKS.get(problem.detail, Result(title, message, _ACCOUNT, ""))
 
 
-def error_message(language: Language, problem: dict[str, Any], wait: str | None = None) -> str:
+def error_message(language: Language, problem: Problem, wait: str | None = None) -> str:
     """Describe a problem. ``wait`` says when to try again, such as "in 12 minutes"."""
-    code = problem["detail"]
+    code = problem.detail
     if code == "TOO_MANY_ATTEMPTS" and wait:
         return language.gettext("Too many attempts. Please try again %(wait)s.") % {"wait": wait}
     return language.gettext(MESSAGES.get(code, UNKNOWN))
 
 
-def field_messages(language: Language, problem: dict[str, Any], password_min_length: int) -> dict[str, str]:
+def field_messages(language: Language, problem: Problem, password_min_length: int) -> dict[str, str]:
     """Describe what is wrong with each field of a form."""
-    if problem["detail"].endswith("_INVALID_PASSWORD"):
-        return {"password": _weakness(language, problem.get("reason", ""), password_min_length)}
+    if problem.detail.endswith("_INVALID_PASSWORD"):
+        return {"password": _weakness(language, problem.reason or "", password_min_length)}
     return {
-        str(error["loc"][-1]): language.gettext(FIELD_MESSAGES.get(error["type"], INVALID_FIELD))
-        for error in problem.get("errors", ())
+        str(error.loc[-1]): language.gettext(FIELD_MESSAGES.get(error.type, INVALID_FIELD))
+        for error in problem.errors or ()
     }
 
 

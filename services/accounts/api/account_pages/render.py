@@ -1,7 +1,6 @@
 """Renders the account pages, errors included, in the browser's language. They load nothing from other sites."""
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,6 +14,7 @@ from jinja2 import Environment
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
+from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
 from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
@@ -32,7 +32,8 @@ FORMS = {
     "reset-password",
     "invitation",
 }
-Handler = Callable[[Request, Any], Awaitable[Any]]
+UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONTENT_TOO_LARGE}  # of these the form never arrived
+SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -82,8 +83,8 @@ def render_page(
 def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
     """Render a page that says what happened, with a button to go on."""
     gettext = request_language(request).gettext
-    texts = {"title": gettext(result.title), "message": gettext(result.message), "button": gettext(result.button)}
-    return render_page(request, "result", status, **texts, page=result.page)
+    title, message, button = gettext(result.title), gettext(result.message), gettext(result.button)
+    return render_page(request, "result", status, title=title, message=message, button=button, page=result.page)
 
 
 @cache
@@ -106,37 +107,32 @@ def is_page(request: Request) -> bool:
     return not request.state.settings.pages_url and (path == PATH or path.startswith(f"{PATH}/"))
 
 
-def also_as_page(handler: Handler) -> Handler:
-    """Make a handler answer requests for pages with a page: the form again with its faults, or a page of its own."""
-
-    async def handle(request: Request, error: Exception) -> Response:
-        answer = await handler(request, error)
-        return await _page_of(request, answer) if is_page(request) else answer
-
-    return handle
-
-
-async def _page_of(request: Request, answer: Response) -> Response:
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+async def problem_page(request: Request, problem: Problem) -> Response:
+    """Render a problem as a page: the form again if it can be corrected, or a page of its own; 401 leads to sign-in."""
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
-    language, problem = request_language(request), json.loads(bytes(answer.body))
-    wait = answer.headers.get("retry-after")
+    language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = request.scope["path"].removeprefix(f"{PATH}/")
-    refused = answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and problem["detail"] not in DEAD_LINKS
-    if request.method == "POST" and form in FORMS and refused:
-        # The route has read the body, and the request remembers it.
-        sent = await request.form()
-        request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
-        fields = field_messages(language, problem, request.state.settings.password_min_length)
-        page = render_page(request, form, answer.status_code, failure=Failure(message, fields))
+    if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
+        page = await _form_again(request, form, problem, message)
     else:
-        result = problem_result(answer.status_code, problem["detail"], message)
-        page = render_result(request, result, answer.status_code)
-    for name in ("retry-after", "allow"):
-        if name in answer.headers:
-            page.headers[name] = answer.headers[name]
+        page = render_result(request, problem_result(problem, message), problem.status)
+    for name in ("Retry-After", "Allow"):
+        if name in problem.headers:
+            page.headers[name] = problem.headers[name]
     return page
+
+
+def _can_be_corrected(problem: Problem) -> bool:
+    return problem.status not in UNREAD and problem.status < SERVER_ERROR and problem.detail not in DEAD_LINKS
+
+
+async def _form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
+    sent = await request.form()  # the route has read the body, and the request remembers it
+    request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
+    fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)
+    return render_page(request, form, problem.status, failure=Failure(message, fields))
 
 
 async def require_pages_enabled(request: Request) -> None:

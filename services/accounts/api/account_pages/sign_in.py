@@ -11,7 +11,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
-from accounts.api.rate_limits import CountMail, LoginFormDep, count_verification
+from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.schemas.fields import OpaqueToken
 
@@ -45,7 +45,7 @@ async def sign_in(
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Sign in, and continue with the invitation if there is one."""
-    answer = await cookie.login(strategy, await manager.sign_in(form.username, form.password))
+    answer = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
     return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
 
 
@@ -81,9 +81,9 @@ async def end_sessions(
 
 @router.post("/request-verify")
 async def request_verify(
-    user: CurrentUser, verification: VerificationDep, count: Annotated[CountMail, count_verification]
+    user: CurrentUser, verification: VerificationDep, check_limit: VerificationLimitDep
 ) -> Response:
     """Send the verification email again."""
-    await count(user.email)
+    await check_limit(user.email)
     await verification.request(user.email)
     return redirect("/done/sent")

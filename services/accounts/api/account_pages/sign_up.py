@@ -8,12 +8,13 @@ from starlette.responses import Response
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
 from accounts.api.dependencies import AnswerManagerDep, RegistrationDep
-from accounts.api.rate_limits import limit_by_client, limit_registration_form
+from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
 from accounts.schemas.identity.users import RegistrationCreate
 
 router = APIRouter(prefix=PATH)
+RegistrationForm = Annotated[RegistrationCreate, Form()]
 
 
 class AnswerForm(TokenInput):
@@ -28,11 +29,11 @@ async def register_page(request: Request) -> Response:
     return render_page(request, "register")
 
 
-@router.post("/register", dependencies=[limit_registration_form])
-async def register(form: Annotated[RegistrationCreate, Form()], registration: RegistrationDep) -> Response:
+@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, RegistrationForm)])
+async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
     """Create an account. The response is the same if the email address is taken."""
-    await registration.register(form)
-    return redirect("/done/joined" if form.invitation else "/done/registered")
+    await registration.register(body)
+    return redirect("/done/joined" if body.invitation else "/done/registered")
 
 
 @router.api_route("/invitation", methods=READ)

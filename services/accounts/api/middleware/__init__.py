@@ -1,1 +1,1 @@
-"""ASGI middleware: what happens around every request."""
+"""ASGI middlewares, which wrap every request."""

@@ -1,4 +1,4 @@
-"""A line for each request, and an id by which a client, a proxy and the log mean the same one."""
+"""The access log: one line for each request, and a request ID that client, proxy and log share."""
 
 import logging
 import re
@@ -13,25 +13,29 @@ from accounts.observability.logs import REQUEST_ID, REQUESTS
 
 log = logging.getLogger(REQUESTS)
 HEADER = b"x-request-id"
-ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # nothing that could forge a line, or fill the disk
+VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")  # cannot forge a line, nor fill the disk
 UNKNOWN = "-"
 
 
 class AccessLog:
-    """Log who asked for which route, and how it ended; the id is the client's, or its proxy's, where they gave one."""
+    """Log method, route, status, duration and user of each request, and count it in the metrics.
+
+    A valid X-Request-ID of the request is kept; otherwise one is generated. asgi-correlation-id covers the ID alone, in
+    as many lines as here; gunicorn's access log knows neither routes nor users.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
+        """Handle an ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        raw_id = given if ACCEPTED.fullmatch(given) else uuid.uuid4().hex.encode()
+        sent = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        raw_id = sent if VALID_ID.fullmatch(sent) else uuid.uuid4().hex.encode()
         request_id = raw_id.decode()
-        begun, status = time.perf_counter(), 0
+        start, status = time.perf_counter(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -40,22 +44,22 @@ class AccessLog:
                 message["headers"] = [*message["headers"], (HEADER, raw_id)]
             await send(message)
 
-        before = REQUEST_ID.set(request_id)
+        reset_token = REQUEST_ID.set(request_id)
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            seconds = time.perf_counter() - begun
-            about = _about(scope, status, seconds)
-            metrics.request(scope["method"], about["route"], status, seconds)
-            log.info("request", extra={"request_id": request_id} | about)
-            REQUEST_ID.reset(before)
+            seconds = time.perf_counter() - start
+            fields = _log_fields(scope, status, seconds)
+            metrics.request(scope["method"], fields["route"], status, seconds)
+            log.info("request", extra={"request_id": request_id} | fields)
+            REQUEST_ID.reset(reset_token)
 
 
-def _about(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
-    # The template of the path, and not the path: that may hold what somebody else wrote. Status 0 is no answer.
+def _log_fields(scope: Scope, status: int, seconds: float) -> dict[str, Any]:
+    """Describe a request. Status 0 means no response."""
     return {
         "method": scope["method"] if scope["method"].isalpha() else UNKNOWN,
-        "route": getattr(scope.get("route"), "path", UNKNOWN),
+        "route": getattr(scope.get("route"), "path", UNKNOWN),  # the template: the path itself may hold any text
         "status": status,
         "ms": round(1000 * seconds, 1),
         "user_id": _user_id(scope["state"]),

@@ -1,4 +1,4 @@
-"""How large a request may be, and how long it may take to arrive."""
+"""Limits on request bodies: how large they may be, and how long they may take to arrive."""
 
 import asyncio
 import re
@@ -10,17 +10,22 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from accounts.api.problems import problem
+from accounts.api.problems import Problem
 
-ANNOUNCED = {b"content-length", b"transfer-encoding"}  # without either a request has no body: RFC 9112, 6.3
+BODY_HEADERS = {b"content-length", b"transfer-encoding"}  # without either there is no body: RFC 9112, 6.3
 
 
 class BodyLimit:
-    """Refuse bodies of more than ``max_bytes``, by what they announce or by what arrives, and after ``seconds``.
+    """Refuse bodies over ``max_bytes`` with 413, and those that take over ``seconds`` to arrive with 408.
 
-    ``larger`` has other maxima, by patterns of whole paths.
+    FastAPI's own limit answers in plain text and has no timeout. ``accounts.api.http_protocol`` limits heads.
 
-    FastAPI's own limit answers in plain text, and none waits for a limited time. ``accounts.api.server`` limits heads.
+    Args:
+        app: the next ASGI application.
+        max_bytes: checked against Content-Length, and against what arrives.
+        seconds: the total time spent waiting for the body.
+        larger: other maxima in bytes, by patterns of whole paths.
+
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, larger: Mapping[re.Pattern[str], int]) -> None:
@@ -30,35 +35,37 @@ class BodyLimit:
         self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
-        if scope["type"] != "http" or ANNOUNCED.isdisjoint(name for name, _ in scope["headers"]):
+        """Handle an ASGI connection."""
+        if scope["type"] != "http" or BODY_HEADERS.isdisjoint(name for name, _ in scope["headers"]):
             await self.app(scope, receive, send)
             return
         max_bytes = self._max_bytes(scope)
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced[:18]) > max_bytes:
-            await problem(HTTPStatus.CONTENT_TOO_LARGE)(scope, receive, send)
+        content_length = Headers(scope=scope).get("content-length", "")
+        if content_length.isdecimal() and int(content_length[:18]) > max_bytes:
+            await Problem.from_status(HTTPStatus.CONTENT_TOO_LARGE).json_response()(scope, receive, send)
             return
-        left, waited, arrived = max_bytes, 0.0, False
+        await self.app(scope, self._limit(receive, max_bytes), send)
 
-        async def receive_within_limit() -> Message:
-            nonlocal left, waited, arrived
-            begun = time.monotonic()
-            # What comes after the body is the end of the connection, whenever.
-            seconds = None if arrived else self.seconds - waited
+    def _limit(self, receive: Receive, max_bytes: int) -> Receive:
+        bytes_left, seconds_left, complete = max_bytes, self.seconds, False
+
+        async def receive_within_limits() -> Message:
+            nonlocal bytes_left, seconds_left, complete
+            start = time.monotonic()
             try:
-                async with asyncio.timeout(seconds):
+                # After the body comes the disconnect, which may take any time.
+                async with asyncio.timeout(None if complete else seconds_left):
                     message = await receive()
             except TimeoutError:
                 raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from None
-            left -= len(message.get("body", b""))
-            if left < 0:
+            bytes_left -= len(message.get("body", b""))
+            if bytes_left < 0:
                 raise HTTPException(HTTPStatus.CONTENT_TOO_LARGE)
-            waited += time.monotonic() - begun  # and not the time that it takes to read what has arrived
-            arrived = not message.get("more_body")
+            seconds_left -= time.monotonic() - start  # the application's own time does not count
+            complete = not message.get("more_body")
             return message
 
-        await self.app(scope, receive_within_limit, send)
+        return receive_within_limits
 
     def _max_bytes(self, scope: Scope) -> int:
         sizes = (size for pattern, size in self.larger.items() if pattern.fullmatch(scope["path"]))

@@ -1,20 +1,20 @@
-"""Cross-site request forgery: what a browser's cookie may be used for, and from where."""
+"""Protection against cross-site request forgery, by the Fetch Metadata that browsers send (OWASP CSRF Cheat Sheet)."""
 
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from accounts.api.problems import STATUS, problem
+from accounts.api.problems import Problem
 from accounts.domain.errors import CrossSite
 
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, 9.2.1
 
 
 class CrossSiteGuard:
-    """Refuse changes that another site's page asks for with ``cookie``, and sign-ins by ``paths`` from there.
+    """Refuse unsafe requests of other sites' pages that carry ``cookie`` or go to ``paths`` (login CSRF).
 
-    A browser says where a request comes from in Sec-Fetch-Site or, if it is old, in Origin; a page can forge neither.
+    The packages for Starlette and FastAPI use double-submit tokens, which every client would have to send.
     """
 
     def __init__(self, app: ASGIApp, cookie: str, paths: tuple[str, ...]) -> None:
@@ -23,18 +23,21 @@ class CrossSiteGuard:
         self.paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
+        """Handle an ASGI connection."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             headers = Headers(scope=scope)
             guarded = self.cookie in headers.get("cookie", "") or scope["path"].startswith(self.paths)
-            if guarded and not from_here(headers, scope["state"]["settings"].public_url):
-                await problem(STATUS[CrossSite], CrossSite.code)(scope, receive, send)
+            if guarded and not is_same_origin(headers, scope["state"]["settings"].public_url):
+                await Problem.from_refusal(CrossSite()).json_response()(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def from_here(headers: Headers, public_url: str) -> bool:
-    """Tell requests of this origin's own pages, and of what is no browser, from those of other sites' pages."""
+def is_same_origin(headers: Headers, public_url: str) -> bool:
+    """Return whether a request comes from this origin's own pages, or from no browser at all.
+
+    Browsers send Sec-Fetch-Site or, if they are old, Origin. Scripts can set neither.
+    """
     origin = headers.get("origin")
     if origin == public_url:
         return True

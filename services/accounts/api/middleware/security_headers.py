@@ -1,4 +1,4 @@
-"""What every answer tells browsers: to guess no types, frame nothing, load nothing, and store no personal data."""
+"""Security headers: browsers must not guess types, embed, load from elsewhere, or store personal data."""
 
 from collections.abc import Mapping
 
@@ -16,10 +16,10 @@ DATA = COMMON | {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
-PAGES = COMMON | {
+HTML = COMMON | {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-    "Cache-Control": "no-cache",  # stored, and asked for by its ETag
+    "Cache-Control": "no-cache",  # stored, and revalidated by ETag
 }
 TLS = {"Strict-Transport-Security": "max-age=31536000"}  # a year, RFC 6797
 
@@ -29,28 +29,34 @@ def _raw(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
 
 
 class SecurityHeaders:
-    """Add to each answer, errors included, those headers that it does not have itself; ``pages`` is where HTML is.
+    """Add security headers to every response, errors included, unless the response has them already.
 
-    HSTS is sent where TLS is: at an https PUBLIC_URL, and where a trusted proxy says so.
+    HSTS is sent with an https PUBLIC_URL, and where a trusted proxy says that the client used TLS. A package would
+    replace the table of constants only.
+
+    Args:
+        app: the next ASGI application.
+        html_path: the prefix of the paths that serve HTML with scripts.
+
     """
 
-    def __init__(self, app: ASGIApp, pages: str) -> None:
+    def __init__(self, app: ASGIApp, html_path: str) -> None:
         self.app = app
-        self.pages = pages
+        self.html_path = html_path
         self.headers = {
-            (page, tls): _raw((PAGES if page else DATA) | (TLS if tls else {}))
-            for page in (True, False)
+            (html, tls): _raw((HTML if html else DATA) | (TLS if tls else {}))
+            for html in (True, False)
             for tls in (True, False)
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
+        """Handle an ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        page = scope["path"].startswith(self.pages)
+        html = scope["path"].startswith(self.html_path)
         tls = "https" in {scope["scheme"], scope["state"]["settings"].public_url.partition(":")[0]}
-        defaults = self.headers[page, tls]
+        defaults = self.headers[html, tls]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""How long whoever asks may be left waiting: what a slow or silent database does not end, ends here."""
+"""A time limit for each request, for what the database's own timeouts do not end."""
 
 import asyncio
 import re
@@ -7,14 +7,21 @@ from collections.abc import Iterable
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from accounts.api.exception_handlers import handle_database_error, render_problem
+
 SECONDS = 8.0
 
 
 class RequestTimeout:
-    """Undo a request that is not being answered after eight seconds, and answer as in an outage of the database.
+    """Cancel a request that is not answered within eight seconds: roll back, and answer 503.
 
-    The time that its body takes to arrive does not count. An answer that has begun may take as long as its reader
-    likes, and so may what is asked of ``unlimited`` paths: each of their statements has a limit of its own.
+    Waiting for the body does not count, nor does sending a response that has begun. Starlette has no such middleware,
+    and gunicorn's timeout ends whole workers.
+
+    Args:
+        app: the next ASGI application.
+        unlimited: patterns of whole paths without this limit; their statements still have one each.
+
     """
 
     def __init__(self, app: ASGIApp, unlimited: Iterable[re.Pattern[str]]) -> None:
@@ -22,31 +29,32 @@ class RequestTimeout:
         self.unlimited = tuple(unlimited)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, as ASGI has it."""
+        """Handle an ASGI connection."""
         if scope["type"] != "http" or any(pattern.fullmatch(scope["path"]) for pattern in self.unlimited):
             await self.app(scope, receive, send)
             return
-        arrived = False
+        complete = False
 
-        async def receive_unhurried() -> Message:
-            nonlocal arrived
-            if arrived:  # what comes after the body is the end of the connection, whenever
+        async def receive_untimed() -> Message:
+            nonlocal complete
+            if complete:  # after the body comes the disconnect, which may take any time
                 return await receive()
-            left = (deadline.when() or 0) - loop.time()
+            seconds_left = (deadline.when() or 0) - loop.time()
             deadline.reschedule(None)
             message = await receive()
-            deadline.reschedule(loop.time() + left)
-            arrived = not message.get("more_body")
+            deadline.reschedule(loop.time() + seconds_left)
+            complete = not message.get("more_body")
             return message
 
-        async def send_unhurried(message: Message) -> None:
+        async def send_untimed(message: Message) -> None:
             deadline.reschedule(None)
             await send(message)
 
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(SECONDS) as deadline:
-                await self.app(scope, receive_unhurried, send_unhurried)
-        except TimeoutError as late:
-            answer = await scope["app"].exception_handlers[OSError](Request(scope), late)
-            await answer(scope, receive, send)
+                await self.app(scope, receive_untimed, send_untimed)
+        except TimeoutError as error:
+            request = Request(scope)
+            response = await render_problem(request, handle_database_error(request, error))
+            await response(scope, receive, send)

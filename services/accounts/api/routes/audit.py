@@ -1,4 +1,4 @@
-"""What happened: to everybody, for superusers; to oneself, for everybody."""
+"""The audit log: all of it for superusers, and each user's own activity."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,7 +20,7 @@ router = APIRouter(tags=["audit"])
 
 @router.get(
     "/audit",
-    summary="List what happened",
+    summary="List audit events",
     response_model=list[AuditRead],
     dependencies=[Depends(current_superuser)],
     responses=LINK_HEADER | problems(*SUPERUSER, errors.BadCursor),
@@ -28,7 +28,7 @@ router = APIRouter(tags=["audit"])
 async def list_events(
     request: Request, response: Response, db: DbDep, query: Annotated[AuditQuery, Query()]
 ) -> Sequence[AuditEvent]:
-    """For superusers: the newest first."""
+    """List all events, the newest first. Requires a superuser."""
     page = await history.list_events(db, query)
     add_link_header(request, response, page)
     return page.rows
@@ -36,7 +36,7 @@ async def list_events(
 
 @router.get(
     "/users/me/activity",
-    summary="List one's own activity",
+    summary="List my activity",
     response_model=list[ActivityRead],
     responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
@@ -47,7 +47,7 @@ async def list_activity(
     db: DbDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[ActivityRead]:
-    """What one did, and what was done to one's account: the newest first."""
+    """List what you did and what was done to your account, the newest first."""
     page = await history.list_activity(db, query, user)
     add_link_header(request, response, page)
     return page.rows

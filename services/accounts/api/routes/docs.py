@@ -1,4 +1,4 @@
-"""The API's description as a page: Swagger UI from the image itself, since a CDN could run in it what it likes."""
+"""The documentation page: Swagger UI, served from the image, since a CDN could run any script on this origin."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 PATH = "/docs"
-OWN = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve the page, and the scripts and styles that it needs: fastapi-offline keeps them up to date."""
-    files = StaticFiles(directory=OWN, packages=[("fastapi_offline", "static")])
+    """Serve the page, and Swagger UI's scripts and styles, which fastapi-offline packages."""
+    files = StaticFiles(directory=STATIC, packages=[("fastapi_offline", "static")])
 
     async def page(_: Request) -> Response:
-        return FileResponse(OWN / "docs.html")
+        return FileResponse(STATIC / "docs.html")
 
     async def asset(request: Request) -> Response:
         return await files.get_response(request.path_params["path"], request.scope)

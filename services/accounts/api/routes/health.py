@@ -1,4 +1,4 @@
-"""Whether the process runs, and whether it can serve."""
+"""Probes for orchestrators and load balancers."""
 
 from typing import Literal
 
@@ -13,37 +13,37 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Health(BaseModel):
-    """That all is well."""
+    """A probe that succeeded."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     status: Literal["ok"] = "ok"
 
 
-@router.get("/live", summary="Does the process run?")
+@router.get("/live", summary="Liveness probe")
 async def live() -> Health:
-    """Answers without any input or output, whatever the database does."""
+    """Return `ok` while the process runs. The database is not checked."""
     return Health()
 
 
 class MailBacklog(BaseModel):
-    """Mail that is not sent yet; it makes nothing unready, and somebody should look when it grows."""
+    """The mail queue. It does not affect readiness; alert on its growth."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    waiting: int = Field(description="Mails to be sent.", examples=[0])
-    oldest_seconds: int = Field(description="For how long the oldest of them has waited.", examples=[0])
-    parked: int = Field(description="Mails that were given up.", examples=[0])
+    waiting: int = Field(description="Messages to be sent.", examples=[0])
+    oldest_seconds: int = Field(description="Age of the oldest of them, in seconds.", examples=[0])
+    parked: int = Field(description="Messages whose delivery failed for good.", examples=[0])
 
 
 class Readiness(Health):
-    """That it can serve."""
+    """A process that can serve requests."""
 
     mail: MailBacklog
 
 
-@router.get("/ready", summary="Can it serve?", responses=problems(errors.NotReady))
+@router.get("/ready", summary="Readiness probe", responses=problems(errors.NotReady))
 async def ready(request: Request) -> Readiness:
-    """Answers 503 with a reason while the database is away, or its schema is not the one that this code needs."""
-    found = await readiness.check_readiness(request.state.sessionmaker)
-    return Readiness(mail=MailBacklog.model_validate(found))
+    """Return `ok` if requests can be served, else 503: the database is unavailable, or its schema does not match."""
+    backlog = await readiness.check_readiness(request.state.sessionmaker)
+    return Readiness(mail=MailBacklog.model_validate(backlog))

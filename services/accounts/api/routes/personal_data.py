@@ -1,4 +1,4 @@
-"""One's data: everything that is held about whoever asks, to take away."""
+"""Export of personal data (GDPR, articles 15 and 20)."""
 
 from fastapi import APIRouter, Request
 
@@ -14,15 +14,15 @@ router = APIRouter(tags=["users"])
 
 @router.get(
     "/users/me/export",
-    summary="Take one's data",
+    summary="Export my data",
     response_model=PersonalData,
     responses=CONTENT_DISPOSITION | problems(*AUTHENTICATED),
 )
 async def export_me(request: Request, user: CurrentUser) -> Download:
-    """Everything that is held about one, as one document to save; `not_shown` names what is held and kept back.
+    """Download everything that is stored about you as one JSON document.
 
-    Of other people there is what one wrote or was written; not who did something to one, nor from where. The connection
-    breaks off if the document cannot be completed.
+    `not_shown` lists what is stored but left out. About other people, the document has only what you wrote to them and
+    they to you. The connection is closed early if the document cannot be completed.
     """
     parts = {
         name: json_array(every_page(request.state.sessionmaker, read, PageQuery()))

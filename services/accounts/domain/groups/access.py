@@ -1,6 +1,8 @@
-"""A group as somebody finds it: with what they are to it, and so what they may do."""
+"""Access to one group: the group, the caller's role in it, and what the table of permissions allows the caller."""
 
+import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -8,37 +10,42 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.groups.permissions import Permission, Standing, allows, require, standing_of
 from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.schemas.groups import GroupRead
+
+POPULATE_EXISTING = {"populate_existing": True}  # reads what other transactions changed before the lock was granted
 
 
 @dataclass(frozen=True, slots=True)
 class GroupAccess:
-    """A group, and who asks: their role in it, if they have one, and their standing."""
+    """A group as a caller may see it. ``role`` is None if the caller is no member."""
 
     group: UserGroup
     role: Role | None
     standing: Standing
 
-    def may(self, act: Permission) -> bool:
-        """Look an act up in the table."""
-        return allows(act, self.standing, Visibility(self.group.visibility))
+    def may(self, permission: Permission) -> bool:
+        """Return whether the caller has a permission."""
+        return allows(permission, self.standing, Visibility(self.group.visibility))
 
-    def require(self, act: Permission) -> None:
-        """Refuse what the table does not allow.
+    def require(self, permission: Permission) -> None:
+        """Raise unless the caller has a permission.
 
         Raises:
-            GroupNotFound: for whom may not even see it, there is no such group.
-            GroupForbidden: it takes more than the caller is.
+            GroupNotFound: the caller may not even see the group.
+            GroupForbidden: the caller lacks the permission.
 
         """
-        require(act, self.standing, Visibility(self.group.visibility))
+        require(permission, self.standing, Visibility(self.group.visibility))
 
 
-async def get_access(db: Session, group_id: int, viewer: User | None, act: Permission = Permission.SEE) -> GroupAccess:
-    """Find a group for reading.
+async def get_access(
+    db: Session, group_id: int, viewer: User | None, permission: Permission = Permission.SEE
+) -> GroupAccess:
+    """Read a group and the viewer's role in it, in one statement.
 
     Raises:
-        GroupNotFound: there is none that the viewer may see.
-        GroupForbidden: it takes more than the viewer is.
+        GroupNotFound: there is no such group, or the viewer may not see it.
+        GroupForbidden: the viewer lacks ``permission``.
 
     """
     statement = (
@@ -50,49 +57,62 @@ async def get_access(db: Session, group_id: int, viewer: User | None, act: Permi
         .where(UserGroup.id == group_id)
     )
     group, role = (await db.exec(statement)).one_or_none() or (None, None)
-    return _authorized(group, Role(role) if role else None, viewer, act)
+    return _authorize(group, role, viewer, permission)
 
 
-async def lock_group(db: Session, group_id: int, viewer: User, act: Permission = Permission.SEE) -> GroupAccess:
-    """Find a group for changing it: until the transaction ends, nobody else changes it or who belongs to it.
+async def lock_group(db: Session, group_id: int, viewer: User, permission: Permission = Permission.SEE) -> GroupAccess:
+    """Lock a group and its memberships against changes by others until the transaction ends.
 
-    Who needs users locked as well locks them before (``lock``): users, then groups, each by their ids.
+    To avoid deadlocks, lock users first (``lock_user``), then groups, each in ascending order of their ids.
 
     Raises:
-        GroupNotFound: there is none that the viewer may see.
-        GroupForbidden: it takes more than the viewer is.
+        GroupNotFound: there is no such group, or the viewer may not see it.
+        GroupForbidden: the viewer lacks ``permission``.
 
     """
-    locked = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
-    group = (await db.exec(locked, execution_options={"populate_existing": True})).one_or_none()
-    # Asked only now: whoever had the lock before may have changed it.
-    return _authorized(group, await get_role(db, group_id, viewer), viewer, act)
+    access, _ = await lock_membership(db, group_id, viewer.id, viewer, permission)
+    return access
+
+
+async def lock_membership(
+    db: Session, group_id: int, user_id: uuid.UUID, viewer: User, permission: Permission = Permission.SEE
+) -> tuple[GroupAccess, Membership | None]:
+    """Lock a group as ``lock_group`` does, and return with it a user's membership, or None if the user has none."""
+    statement = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
+    group = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+    # A second statement, because the first one's snapshot is older than the lock.
+    both = select(Membership).where(
+        col(Membership.group_id) == group_id, col(Membership.user_id).in_([viewer.id, user_id])
+    )
+    rows = (await db.exec(both, execution_options=POPULATE_EXISTING)).all()
+    memberships = {membership.user_id: membership for membership in rows}
+    own = memberships.get(viewer.id)
+    return _authorize(group, own and own.role, viewer, permission), memberships.get(user_id)
 
 
 async def lock_user(db: Session, user: User) -> User:
-    """Lock a user, and read them anew: until the transaction ends, they are neither changed nor deleted.
+    """Lock a user against being changed or deleted until the transaction ends, and read the row again.
 
     Raises:
-        UserNotFound: they were deleted or deactivated meanwhile.
+        UserNotFound: the user has been deleted or deactivated.
 
     """
     statement = select(User).where(col(User.id) == user.id, col(User.is_active)).with_for_update(key_share=True)
-    locked = (await db.exec(statement, execution_options={"populate_existing": True})).one_or_none()
+    locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
     if locked is None:
         raise errors.UserNotFound
     return locked
 
 
-async def get_role(db: Session, group_id: int, user: User) -> Role | None:
-    """Look up as what somebody belongs to a group, if at all."""
-    membership = select(Membership.role).where(col(Membership.group_id) == group_id, Membership.user_id == user.id)
-    role = (await db.exec(membership)).one_or_none()
-    return Role(role) if role else None
+def to_group_read(group: UserGroup, role: Role | None) -> GroupRead:
+    """Convert a group for a caller with a role in it, or None for no member."""
+    return GroupRead(**group.model_dump(), my_role=role)
 
 
-def _authorized(group: UserGroup | None, role: Role | None, viewer: User | None, act: Permission) -> GroupAccess:
+def _authorize(group: UserGroup | None, role: Any, viewer: User | None, permission: Permission) -> GroupAccess:
     if group is None:
         raise errors.GroupNotFound
+    role = Role(role) if role else None
     access = GroupAccess(group, role, standing_of(viewer, role))
-    access.require(act)
+    access.require(permission)
     return access

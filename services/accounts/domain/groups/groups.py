@@ -1,4 +1,4 @@
-"""The life of groups: made, found, changed and deleted."""
+"""Groups: create, get, list, update and delete."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +12,8 @@ from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups import members
-from accounts.domain.groups.access import get_access, lock_group, lock_user
+from accounts.domain.groups.access import get_access, lock_group, lock_user, to_group_read
+from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission, allows, standing_of
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
 from accounts.domain.prefix_search import starts_with
@@ -23,29 +23,34 @@ from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpd
 from accounts.schemas.pagination import Page
 
 
-def _by_name(text: str) -> tuple[Any, ...]:
+def _parse_name_cursor(text: str) -> tuple[Any, ...]:
     group_id, _, name = text.partition(" ")
     return name, parse_row_id(group_id)
 
 
 BY_NAME = Keyset(
-    (func.lower(UserGroup.name), col(UserGroup.id)), text=lambda row: f"{row[0].id} {row[0].name}", parse=_by_name
+    (func.lower(UserGroup.name), col(UserGroup.id)),
+    text=lambda row: f"{row[0].id} {row[0].name}",
+    parse=_parse_name_cursor,
 )
 BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class GroupManager:
-    """Rules about groups. Every method runs in the session's transaction, which somebody else ends."""
+    """Operations on groups. Methods run in the caller's transaction."""
 
     def __init__(self, db: Session) -> None:
         self.db = db
 
     async def create(self, group_create: GroupCreate, owner: User, group_id: int | None = None) -> GroupRead:
-        """Make a group that ``owner`` owns; ``group_id`` is for an id that the identity will not hand out.
+        """Create a group with its first owner.
+
+        Args:
+            group_id: an id that the identity column will not generate, for sample data; by default it generates one.
 
         Raises:
-            GroupNameTaken: another public group has the name; also when two callers race for it.
-            UserNotFound: the owner was deleted or deactivated meanwhile.
+            GroupNameTaken: another public group has the name, also if it was created at the same moment.
+            UserNotFound: the owner has been deleted or deactivated.
 
         """
         await lock_user(self.db, owner)
@@ -55,26 +60,26 @@ class GroupManager:
         self.db.add(group)
         await self._flush()
         await record(self.db, Action.GROUP_CREATED, group_id=group.id)
-        await members.add_member(self.db, group.id, owner.id, Role.OWNER)
+        await add_member(self.db, group.id, owner.id, Role.OWNER)
         await self.db.refresh(group, ["member_count"])
-        return _read(group, Role.OWNER)
+        return to_group_read(group, Role.OWNER)
 
     async def get(self, group_id: int, viewer: User | None) -> GroupRead:
-        """Find a group.
+        """Get a group.
 
         Raises:
-            GroupNotFound: there is none that the viewer may see.
+            GroupNotFound: there is no such group, or the viewer may not see it.
 
         """
         access = await get_access(self.db, group_id, viewer)
-        return _read(access.group, access.role)
+        return to_group_read(access.group, access.role)
 
     async def update(self, group_id: int, group_update: GroupUpdate, actor: User) -> GroupRead:
-        """Change what ``group_update`` names.
+        """Change the fields that are set in ``group_update``.
 
         Raises:
-            GroupNotFound: there is none that the actor may see.
-            GroupForbidden: it takes more than the actor is.
+            GroupNotFound: there is no such group, or the actor may not see it.
+            GroupForbidden: the actor lacks the permission.
             GroupNameTaken: another public group has the name.
 
         """
@@ -87,16 +92,16 @@ class GroupManager:
             setattr(access.group, name, value)
         await self._flush()
         if changed:
-            shown = {"visibility": changed["visibility"]} if "visibility" in changed else {}
-            await record(self.db, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **shown)
-        return _read(access.group, access.role)
+            detail = {"visibility": changed["visibility"]} if "visibility" in changed else {}
+            await record(self.db, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **detail)
+        return to_group_read(access.group, access.role)
 
     async def delete(self, group_id: int, actor: User) -> None:
         """Delete a group with its memberships and invitations.
 
         Raises:
-            GroupNotFound: there is none that the actor may see.
-            GroupForbidden: it takes more than the actor is.
+            GroupNotFound: there is no such group, or the actor may not see it.
+            GroupForbidden: the actor lacks the permission.
 
         """
         access = await lock_group(self.db, group_id, actor, Permission.DELETE)
@@ -108,30 +113,30 @@ class GroupManager:
         """List the groups that the viewer may see, by name.
 
         Raises:
-            BadCursor: the cursor is none of this list's.
+            BadCursor: the cursor is not one of this list.
 
         """
-        mine = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
-        # Each part follows an index to its page's end; a condition with OR would read all groups by name.
+        own = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
+        # Each part reads one page from an index; one query with OR would read all groups in the order of their names.
         parts = [BY_NAME.window(part, requested_position(query)) for part in _visible(viewer, query)]
         statement = (
             select(UserGroup, Membership.role)
-            .outerjoin(Membership, mine)
+            .outerjoin(Membership, own)
             .where(col(UserGroup.id).in_(union_all(*parts)))
         )
-        return _read_all(await BY_NAME.page(self.db, statement, query))
+        return _to_read(await BY_NAME.page(self.db, statement, query))
 
     async def of_user(self, user: User, query: OwnGroupQuery) -> Page[GroupRead]:
-        """List the groups that a user belongs to, by id.
+        """List the groups of which a user is a member, by id.
 
         Raises:
-            BadCursor: the cursor is none of this list's.
+            BadCursor: the cursor is not one of this list.
 
         """
         statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)
         if query.role:
             statement = statement.where(col(Membership.role) == query.role)
-        return _read_all(await BY_ID.page(self.db, statement, query))
+        return _to_read(await BY_ID.page(self.db, statement, query))
 
     async def _flush(self) -> None:
         try:
@@ -143,7 +148,7 @@ class GroupManager:
 
 
 def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
-    """Select the ids of what the viewer may see: of each visibility all groups, or those that they belong to."""
+    """Select the ids of the groups that the viewer may see: for each visibility, all groups or those of the viewer."""
     for visibility in [query.visibility] if query.visibility else Visibility:
         ids = select(UserGroup.id).where(
             col(UserGroup.visibility) == visibility, *starts_with(UserGroup.name, query.name)
@@ -153,9 +158,5 @@ def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
         yield ids
 
 
-def _read(group: UserGroup, role: Role | None) -> GroupRead:
-    return GroupRead(**group.model_dump(), my_role=role)
-
-
-def _read_all(page: Page[Any]) -> Page[GroupRead]:
-    return replace(page, rows=[_read(group, role) for group, role in page.rows])
+def _to_read(page: Page[Any]) -> Page[GroupRead]:
+    return replace(page, rows=[to_group_read(group, role) for group, role in page.rows])

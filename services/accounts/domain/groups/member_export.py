@@ -1,4 +1,4 @@
-"""A group's members to the last, for whoever takes them elsewhere."""
+"""The export of a group's members, page by page."""
 
 import uuid
 from dataclasses import replace
@@ -24,10 +24,10 @@ BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row.user_id), pa
 
 
 async def export_page(db: Session, query: PageQuery, group_id: int) -> Page[MemberExport]:
-    """List what is exported of a group's members, by id. Whether somebody may see them was asked before.
+    """List a group's members for its export, by id. The caller has checked the permission.
 
     Raises:
-        GroupNotFound: the group is deleted, and so the list of those whom it had can't be completed.
+        GroupNotFound: the group was deleted between two pages, so the export would be incomplete.
 
     """
     statement = select(*COLUMNS).join(User, col(User.id) == Membership.user_id)

@@ -1,22 +1,32 @@
-"""A group's members, as somebody may see them: each list follows an index."""
+"""The list of a group's members, without the ORM: PostgreSQL writes the rows as JSON, and each order has an index.
+
+The list is one of the two routes that are called most; ``members`` shows how an ordinary one is written.
+"""
 
 import json
 import uuid
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ARRAY, String, bindparam, exists, func, select
+import asyncpg
+from sqlalchemy import ARRAY, String, bindparam, exists, func, select, true
 from sqlmodel import col
 
-from accounts.db.statements import JsonRows
-from accounts.domain.groups.access import GroupAccess
-from accounts.domain.groups.fast_access import read_access
-from accounts.domain.groups.permissions import Permission, visibilities_open_to_anyone
-from accounts.domain.keyset import Keyset, Position, requested_position
-from accounts.domain.prefix_search import LAST_CHARACTER, in_range, parse_email_cursor, parse_name_cursor
-from accounts.domain.sessions.caller import Reading
-from accounts.models import Membership, Role, User, UserGroup
-from accounts.schemas.groups import MemberQuery, MemberRead
+from accounts.db.statements import CompiledStatement, JsonRows
+from accounts.domain import errors
+from accounts.domain.groups.permissions import (
+    Permission,
+    Standing,
+    allows,
+    get_standing,
+    require,
+    visibilities_open_to_anyone,
+)
+from accounts.domain.keyset import Keyset, Position, parse_email_cursor, parse_name_cursor, requested_position
+from accounts.domain.prefix_search import LAST_CHARACTER, in_range
+from accounts.domain.sessions.caller import FastReader, select_caller
+from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.schemas.groups import MemberQuery
 from accounts.schemas.pagination import Page
 
 BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
@@ -27,44 +37,80 @@ BY_NAME = Keyset(
 )
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 
+IS_GROUP = col(UserGroup.id) == bindparam("group_id")
+CALLER = select_caller(User.id, User.is_superuser).subquery("caller")
+# A scalar subquery, because PostgreSQL might begin a join with all members of the group.
+ROLE = select(col(Membership.role)).where(
+    col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == CALLER.c.id
+)
+SELECT_ACCESS = CompiledStatement(
+    select(col(UserGroup.visibility), CALLER.c.id, CALLER.c.is_superuser, ROLE.scalar_subquery())
+    .select_from(UserGroup)
+    .outerjoin(CALLER, true())
+    .where(IS_GROUP)
+)
+# For anonymous callers: PostgreSQL would plan SELECT_ACCESS again each time when its parameters are NULL.
+SELECT_VISIBILITY = CompiledStatement(select(col(UserGroup.visibility)).where(IS_GROUP))
 
-async def list_members(reading: Reading, group_id: int, query: MemberQuery) -> Page[str]:
-    """List a group's members, by what is looked for, else by id: each as the JSON of a ``MemberRead``.
 
-    Addresses are for whom the table of permissions says.
+async def list_members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[str]:
+    """List a group's members by e-mail address or name where one is searched for, else by id.
+
+    Returns:
+        Each member as the JSON of a ``MemberRead``; with ``email`` only if the caller may see addresses.
 
     Raises:
-        GroupNotFound: there is none that the caller may see.
-        GroupForbidden: the caller may not search by address.
-        BadCursor: the cursor is none of this list's.
+        GroupNotFound: there is no such group, or the caller may not see it.
+        GroupForbidden: the caller may not search by e-mail address.
+        BadCursor: the cursor is not one of this list.
 
     """
-    sought = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
-    ends = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in sought.items()}
-    order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    act = Permission.SEE_EMAILS if query.email else Permission.LIST_MEMBERS
-    values = order.values(query) | sought | ends | {"group_id": group_id, "open": visibilities_open_to_anyone(act)}
-    of = partial(_rows, order, requested_position(query), frozenset([*sought, *_few(query)]))
-    async with reading as connection:
-        # Of whoever has no token there is nothing to look up, as long as something is found.
-        found = [] if reading.claims else await of(addresses=False, anybody=True).texts(connection, **values)
-        if not found:
-            may = await read_access(reading, connection, group_id, act)
-            found = await of(addresses=may(Permission.SEE_EMAILS), anybody=False).texts(connection, **values)
-    return order.cut(found, query, json.loads)
+    search = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
+    bounds = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in search.items()}
+    keyset = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
+    permission = Permission.SEE_EMAILS if query.email else Permission.LIST_MEMBERS
+    values = keyset.values(query) | search | bounds | {"group_id": group_id}
+    rows_for = partial(_select_members, keyset, requested_position(query), frozenset([*search, *_rare(query)]))
+    rows: list[str] = []
+    async with reader.connect() as connection:
+        if reader.claims is None:
+            # The common case takes one statement; a second one tells an empty page from a group that is hidden.
+            values["open"] = visibilities_open_to_anyone(permission)
+            rows = await rows_for(emails=False, only_open=True).texts(connection, **values)
+        if not rows:
+            standing, visibility = await _read_access(reader, connection, group_id, permission)
+            emails = allows(Permission.SEE_EMAILS, standing, visibility)
+            rows = await rows_for(emails=emails, only_open=False).texts(connection, **values)
+    return keyset.cut(rows, query, json.loads)
 
 
-def _few(query: MemberQuery) -> list[str]:
-    """Tell whether owners or admins of a name are looked for, who are few in the largest group."""
-    return ["few"] if query.role in {Role.OWNER, Role.ADMIN} and (query.name or query.email) else []
+async def _read_access(
+    reader: FastReader, connection: asyncpg.Connection, group_id: int, permission: Permission
+) -> tuple[Standing, Visibility]:
+    statement = SELECT_ACCESS if reader.claims else SELECT_VISIBILITY
+    rows = await statement.fetch(connection, group_id=group_id, **reader.parameters)
+    if not rows:
+        raise errors.GroupNotFound
+    visibility, *caller = rows[0]
+    user_id, superuser, role = caller or (None, None, None)
+    standing = get_standing(signed_in=user_id is not None, superuser=bool(superuser), role=role and Role(role))
+    require(permission, standing, Visibility(visibility))
+    return standing, Visibility(visibility)
+
+
+def _rare(query: MemberQuery) -> list[str]:
+    """Return whether the search is for owners or admins of a name: even in the largest group they are few."""
+    return ["rare"] if query.role in {Role.OWNER, Role.ADMIN} and (query.name or query.email) else []
 
 
 @cache
-def _rows(order: Keyset, place: Position, sought: frozenset[str], *, addresses: bool, anybody: bool) -> JsonRows:
+def _select_members(
+    keyset: Keyset, position: Position, search: frozenset[str], *, emails: bool, only_open: bool
+) -> JsonRows:
     columns: list[Any] = [
         User.id,
         User.display_name,
-        *([User.email] if addresses else []),
+        *([User.email] if emails else []),
         Membership.role,
         Membership.joined_at,
     ]
@@ -74,28 +120,17 @@ def _rows(order: Keyset, place: Position, sought: frozenset[str], *, addresses: 
         .join(User, col(User.id) == Membership.user_id)
         .where(col(Membership.group_id) == bindparam("group_id"))
     )
-    if anybody:
-        opened = col(UserGroup.visibility) == func.any(bindparam("open", type_=ARRAY(String)))
-        statement = statement.where(exists().where(col(UserGroup.id) == bindparam("group_id"), opened))
+    if only_open:
+        is_open = col(UserGroup.visibility) == func.any(bindparam("open", type_=ARRAY(String)))
+        statement = statement.where(exists().where(IS_GROUP, is_open))
     for name, column in (("email", User.email), ("name", User.display_name)):
-        if name in sought:
+        if name in search:
             first, last = (bindparam(each, type_=String) for each in (name, f"{name}_end"))
             statement = statement.where(in_range(column, first, last))
-    if "role" in sought:
+    if "role" in search:
         statement = statement.where(col(Membership.role) == bindparam("role"))
-    if "few" in sought:
-        # PostgreSQL takes role and group for independent, and would look for owners among all users of the name. Of
-        # what is said twice it expects less.
+    if "rare" in search:
+        # PostgreSQL takes role and group for independent, and would search all users of the name for owners. Stated
+        # twice, the condition makes it expect fewer rows, and begin with the owners.
         statement = statement.where(func.lower(Membership.role) == bindparam("role"))
-    return JsonRows(order.window(statement, place))
-
-
-def to_member_read(access: GroupAccess, membership: Membership, user: User) -> MemberRead:
-    """Show a member."""
-    return MemberRead(
-        id=user.id,
-        display_name=user.display_name,
-        email=user.email if access.may(Permission.SEE_EMAILS) else None,
-        role=Role(membership.role),
-        joined_at=membership.joined_at,
-    )
+    return JsonRows(keyset.window(statement, position))

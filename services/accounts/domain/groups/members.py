@@ -1,155 +1,167 @@
-"""Who belongs to a group, and as what. Changes of one group happen one after the other: each holds the group."""
+"""Members and their roles. Each change locks the group, so that changes of one group happen one after another."""
 
 import uuid
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col, delete, exists, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import GroupAccess, get_role, lock_group
-from accounts.domain.groups.member_list import to_member_read
+from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, lock_membership
+from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.last_owner import require_other_owner
+from accounts.domain.last_owner import has_other_owner
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
 
 
-async def add_member(db: Session, group_id: int, user_id: uuid.UUID, role: Role) -> bool:
-    """Make a user a member; leave a membership that exists as it is, and return False."""
-    values = {"group_id": group_id, "user_id": user_id, "role": role}
-    statement = insert(Membership).values(values).on_conflict_do_nothing().returning(col(Membership.user_id))
-    added = (await db.exec(statement)).first() is not None
-    if added:
-        await record(db, Action.MEMBERSHIP_CREATED, user_id=user_id, group_id=group_id, role=role)
-    return added
-
-
 class MemberManager:
-    """Changes of memberships. Every method runs in the session's transaction, which somebody else ends.
+    """Operations on members. Methods run in the caller's transaction.
 
-    Each raises GroupNotFound or GroupForbidden when the table of permissions says no.
+    Every method raises GroupNotFound or GroupForbidden if the actor lacks the permission.
     """
 
     def __init__(self, db: Session) -> None:
         self.db = db
 
     async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool]:
-        """Let a user have a role in a group, and say whether they were no member before.
+        """Add a user with a role, or set a member's role.
+
+        Returns:
+            The member, and whether the user was added.
 
         Raises:
-            UserNotFound: there is no such user whom the actor may add.
-            LastOwner: the group would have none.
-            UserInactive: somebody who cannot sign in cannot own a group.
+            UserNotFound: there is no such user, or none whom the actor may add.
+            LastOwner: the group would lose its last active owner.
+            UserInactive: an inactive user cannot become an owner.
 
         """
-        user, access = await self._target(group_id, user_id, actor)
-        current = user and await get_role(self.db, group_id, user)
-        if user and current:
-            await self._set(access, user, current, role)
-            return await self._one(access, user), False
+        user, access, membership = await self._lock(group_id, user_id, actor)
+        if user and membership:
+            return await self._set_role(access, user, membership, role), False
         access.require(Permission.ADD_MEMBERS)
         if role is Role.OWNER:
             access.require(Permission.MANAGE_OWNERS)
-        if not (user and user.is_active and (access.may(Permission.ADD_ANYONE) or await self._know(actor, user))):
+        if not (
+            user and user.is_active and (access.may(Permission.ADD_ANYONE) or await self._share_group(actor, user))
+        ):
             raise errors.UserNotFound
         await add_member(self.db, group_id, user.id, role)
-        return await self._one(access, user), True
+        return _to_read(access, await self.db.get_one(Membership, (group_id, user.id)), user), True
 
     async def change(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> MemberRead:
-        """Give a member another role.
+        """Change a member's role.
 
         Raises:
             MemberNotFound: there is no such member.
-            LastOwner: the group would have none.
-            UserInactive: somebody who cannot sign in cannot own a group.
+            LastOwner: the group would lose its last active owner.
+            UserInactive: an inactive user cannot become an owner.
 
         """
-        user, access = await self._target(group_id, user_id, actor)
-        access.require(Permission.CHANGE_ROLES)
-        user, current = await self._member(access, user)
-        await self._set(access, user, current, role)
-        return await self._one(access, user)
+        user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.CHANGE_ROLES)
+        return await self._set_role(access, user, membership, role)
 
     async def remove(self, group_id: int, user_id: uuid.UUID, actor: User) -> None:
-        """Remove a member, or leave.
+        """Remove a member. Members may remove themselves: they leave.
 
         Raises:
             MemberNotFound: there is no such member.
-            LastOwner: the group would have none.
+            LastOwner: the group would lose its last active owner.
 
         """
-        user, access = await self._target(group_id, user_id, actor)
-        leaving = user_id == actor.id
-        access.require(Permission.LEAVE if leaving else Permission.REMOVE_MEMBERS)
-        user, current = await self._member(access, user)
-        if current is Role.OWNER:
+        permission = Permission.LEAVE if user_id == actor.id else Permission.REMOVE_MEMBERS
+        user, access, membership = await self._lock_member(group_id, user_id, actor, permission)
+        role = Role(membership.role)
+        if role is Role.OWNER:
             access.require(Permission.MANAGE_OWNERS)
-            await require_other_owner(self.db, user, access.group)
-        theirs = (col(Membership.group_id) == group_id, col(Membership.user_id) == user.id)
-        await self.db.exec(delete(Membership).where(*theirs))
-        await record(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=current)
+        statement = delete(Membership).where(*_unless_last_owner(membership))
+        if not (await self.db.exec(statement)).rowcount:
+            raise errors.LastOwner([access.group])
+        await record(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=role)
 
     async def transfer(self, group_id: int, user_id: uuid.UUID, actor: User) -> MemberRead:
-        """Make a member an owner in place of the actor, who becomes an admin.
+        """Make a member an owner. If the actor was an owner, the actor becomes an admin.
 
         Raises:
             MemberNotFound: there is no such member.
-            UserInactive: somebody who cannot sign in cannot own a group.
+            UserInactive: an inactive user cannot become an owner.
 
         """
-        user, access = await self._target(group_id, user_id, actor)
-        access.require(Permission.TRANSFER)
-        user, current = await self._member(access, user)
-        await self._set(access, user, current, Role.OWNER)
+        user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.TRANSFER)
+        member = await self._set_role(access, user, membership, Role.OWNER)
         if access.role is Role.OWNER and user.id != actor.id:
-            await self._set(access, actor, Role.OWNER, Role.ADMIN)
-        return await self._one(access, user)
+            own = await self.db.get_one(Membership, (group_id, actor.id))
+            await self._set_role(access, actor, own, Role.ADMIN)
+        return member
 
-    async def _target(self, group_id: int, user_id: uuid.UUID, actor: User) -> tuple[User | None, GroupAccess]:
-        # Locked, so as not to be deactivated or deleted before this ends; users before groups.
+    async def _lock(
+        self, group_id: int, user_id: uuid.UUID, actor: User
+    ) -> tuple[User | None, GroupAccess, Membership | None]:
+        # The user is locked before the group, so as not to be deactivated or deleted until the transaction ends.
         statement = select(User).where(col(User.id) == user_id).with_for_update(read=True)
-        user = (await self.db.exec(statement, execution_options={"populate_existing": True})).one_or_none()
-        return user, await lock_group(self.db, group_id, actor)
+        user = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+        return user, *await lock_membership(self.db, group_id, user_id, actor)
 
-    async def _member(self, access: GroupAccess, user: User | None) -> tuple[User, Role]:
-        role = user and await get_role(self.db, access.group.id, user)
-        if not (user and role):
+    async def _lock_member(
+        self, group_id: int, user_id: uuid.UUID, actor: User, permission: Permission
+    ) -> tuple[User, GroupAccess, Membership]:
+        user, access, membership = await self._lock(group_id, user_id, actor)
+        access.require(permission)
+        if not (user and membership):
             raise errors.MemberNotFound
-        return user, role
+        return user, access, membership
 
-    async def _set(self, access: GroupAccess, user: User, current: Role, role: Role) -> None:
+    async def _set_role(self, access: GroupAccess, user: User, membership: Membership, role: Role) -> MemberRead:
         access.require(Permission.CHANGE_ROLES)
-        if current is role:
-            return
-        if Role.OWNER in {current, role}:
+        previous = Role(membership.role)
+        if previous is role:
+            return _to_read(access, membership, user)
+        if Role.OWNER in {previous, role}:
             access.require(Permission.MANAGE_OWNERS)
         if role is Role.OWNER and not user.is_active:
             raise errors.UserInactive
-        if current is Role.OWNER:
-            await require_other_owner(self.db, user, access.group)
-        theirs = (col(Membership.group_id) == access.group.id, col(Membership.user_id) == user.id)
-        await self.db.exec(update(Membership).where(*theirs).values(role=role))
-        await record(
-            self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=access.group.id, role=role, was=current
-        )
+        statement = update(Membership).where(*_unless_last_owner(membership)).values(role=role).returning(Membership)
+        changed = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
+        if changed is None:
+            raise errors.LastOwner([access.group])
+        await self._report(access, user, role, previous)
+        return _to_read(access, changed, user)
+
+    async def _report(self, access: GroupAccess, user: User, role: Role, previous: Role) -> None:
+        group = access.group
+        await record(self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=group.id, role=role, was=previous)
         if user.id != self.db.actor_id:
-            detail = {"group_name": access.group.name, "role": role, "was": current}
+            detail = {"group_name": group.name, "role": role, "was": previous}
             await outbox.enqueue_to_user(self.db, MailKind.ROLE_CHANGED, user, **detail)
 
-    async def _know(self, actor: User, user: User) -> bool:
-        """Tell whether two share a group. Who were added by strangers would have shown them their address."""
-        mine, theirs = aliased(Membership), aliased(Membership)
+    async def _share_group(self, actor: User, user: User) -> bool:
+        """Return whether two users share a group. Adding a user shows their address, so strangers may not."""
+        own, other = aliased(Membership), aliased(Membership)
         shared = exists().where(
-            col(mine.user_id) == actor.id, col(theirs.user_id) == user.id, col(mine.group_id) == theirs.group_id
+            col(own.user_id) == actor.id, col(other.user_id) == user.id, col(own.group_id) == other.group_id
         )
         return bool(await self.db.scalar(select(shared)))
 
-    async def _one(self, access: GroupAccess, user: User) -> MemberRead:
-        key = (access.group.id, user.id)
-        membership = await self.db.get_one(Membership, key, populate_existing=True)
-        return to_member_read(access, membership, user)
+
+def _unless_last_owner(membership: Membership) -> list[ColumnElement[bool]]:
+    """Select a membership of a locked group, but not the one of its last active owner."""
+    conditions = [
+        col(Membership.group_id) == membership.group_id,
+        col(Membership.user_id) == membership.user_id,
+    ]
+    if membership.role == Role.OWNER:
+        conditions.append(has_other_owner(membership.group_id, membership.user_id))
+    return conditions
+
+
+def _to_read(access: GroupAccess, membership: Membership, user: User) -> MemberRead:
+    return MemberRead(
+        id=user.id,
+        display_name=user.display_name,
+        email=user.email if access.may(Permission.SEE_EMAILS) else None,
+        role=Role(membership.role),
+        joined_at=membership.joined_at,
+    )

@@ -1,4 +1,4 @@
-"""Who may do what in a group: the table decides, and nothing else does."""
+"""The table of permissions: which standing each action on a group requires. Nothing else decides."""
 
 from enum import IntEnum, StrEnum
 
@@ -7,7 +7,11 @@ from accounts.models import Role, User, Visibility
 
 
 class Standing(IntEnum):
-    """What somebody is to a group. Each may do whatever those before it may."""
+    """What a caller is to a group, in ascending order: each standing may do what the ones before it may.
+
+    ``ANYONE`` is not signed in, ``SIGNED_IN`` is a user who is not a member, and the next three are the roles.
+    ``SUPERUSER`` outranks every role, whether or not the superuser is a member.
+    """
 
     ANYONE = 0
     SIGNED_IN = 1
@@ -18,36 +22,36 @@ class Standing(IntEnum):
 
 
 class Permission(StrEnum):
-    """What can be done in a group."""
+    """An action on a group."""
 
-    SEE = "see that it is there, with its name, description and number of members"
-    LIST_MEMBERS = "list the members"
-    SEE_EMAILS = "see the members' e-mail addresses, and search by them"
-    LEAVE = "leave"
-    UPDATE = "rename and describe"
-    EXPORT = "export the members"
+    SEE = "see the group"
+    LIST_MEMBERS = "list members"
+    SEE_EMAILS = "see members' e-mail addresses, and search by them"
+    LEAVE = "leave the group"
+    UPDATE = "change the name and the description"
+    EXPORT = "export members"
     IMPORT = "import members"
-    INVITE = "invite, and list, resend and revoke invitations"
-    ADD_MEMBERS = "add whoever shares a group with oneself"
-    CHANGE_ROLES = "make a member an admin and an admin a member"
+    INVITE = "send, list, resend and revoke invitations"
+    ADD_MEMBERS = "add users who share a group with the caller"
+    CHANGE_ROLES = "change roles between member and admin"
     REMOVE_MEMBERS = "remove members and admins"
-    MANAGE_OWNERS = "make, demote and remove owners"
-    TRANSFER = "hand ownership over"
-    SET_VISIBILITY = "make public or private"
-    DELETE = "delete"
-    ADD_ANYONE = "add anybody"
+    MANAGE_OWNERS = "add, demote and remove owners"
+    TRANSFER = "transfer ownership"
+    SET_VISIBILITY = "make the group public or private"
+    DELETE = "delete the group"
+    ADD_ANYONE = "add any user"
 
 
 ANYONE, SIGNED_IN, MEMBER, ADMIN, OWNER, SUPERUSER = Standing
 
-# The least standing that it takes.
+# The lowest standing that has the permission.
 REQUIRED_STANDING: dict[Permission, dict[Visibility, Standing]] = {
-    act: {Visibility.PUBLIC: public, Visibility.PRIVATE: private}
-    for act, public, private in (
-        # act             in a public group, in a private one
-        (Permission.SEE,            ANYONE,   MEMBER),
-        (Permission.LIST_MEMBERS,   ANYONE,   MEMBER),
-        (Permission.SEE_EMAILS,  MEMBER,    MEMBER),
+    permission: {Visibility.PUBLIC: public, Visibility.PRIVATE: private}
+    for permission, public, private in (
+        # permission                in a public group, in a private group
+        (Permission.SEE,            ANYONE,    MEMBER),
+        (Permission.LIST_MEMBERS,   ANYONE,    MEMBER),
+        (Permission.SEE_EMAILS,     MEMBER,    MEMBER),
         (Permission.LEAVE,          MEMBER,    MEMBER),
         (Permission.UPDATE,         ADMIN,     ADMIN),
         (Permission.EXPORT,         ADMIN,     ADMIN),
@@ -60,45 +64,45 @@ REQUIRED_STANDING: dict[Permission, dict[Visibility, Standing]] = {
         (Permission.TRANSFER,       OWNER,     OWNER),
         (Permission.SET_VISIBILITY, OWNER,     OWNER),
         (Permission.DELETE,         OWNER,     OWNER),
-        (Permission.ADD_ANYONE,  SUPERUSER, SUPERUSER),
+        (Permission.ADD_ANYONE,     SUPERUSER, SUPERUSER),
     )
 }  # fmt: skip
-ROLES = {Role.MEMBER: MEMBER, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
+STANDING_OF_ROLE = {Role.MEMBER: MEMBER, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
 
 
 def standing_of(viewer: User | None, role: Role | None) -> Standing:
-    """Tell what somebody is to a group in which they have a role, or none."""
-    return standing(signed_in=viewer is not None, superuser=viewer is not None and viewer.is_superuser, role=role)
+    """Return the standing of a user (None: not signed in) with a role in the group (None: no member)."""
+    return get_standing(signed_in=viewer is not None, superuser=viewer is not None and viewer.is_superuser, role=role)
 
 
-def standing(*, signed_in: bool, superuser: bool, role: Role | None) -> Standing:
-    """Tell the same of whoever is not at hand as a user."""
+def get_standing(*, signed_in: bool, superuser: bool, role: Role | None) -> Standing:
+    """Return the standing of a caller who is known by these facts alone."""
     if not signed_in:
         return ANYONE
     if superuser:
         return SUPERUSER
-    return ROLES[role] if role else SIGNED_IN
+    return STANDING_OF_ROLE[role] if role else SIGNED_IN
 
 
-def allows(act: Permission, standing: Standing, visibility: Visibility) -> bool:
-    """Look up whether a standing is enough."""
-    return standing >= REQUIRED_STANDING[act][visibility]
+def allows(permission: Permission, standing: Standing, visibility: Visibility) -> bool:
+    """Return whether a standing has a permission in groups of a visibility."""
+    return standing >= REQUIRED_STANDING[permission][visibility]
 
 
-def visibilities_open_to_anyone(act: Permission) -> list[Visibility]:
-    """Name the groups in which it takes nothing."""
-    return [each for each in Visibility if allows(act, ANYONE, each)]
+def visibilities_open_to_anyone(permission: Permission) -> list[Visibility]:
+    """Return the visibilities of the groups in which everyone has a permission, signed in or not."""
+    return [each for each in Visibility if allows(permission, ANYONE, each)]
 
 
-def require(act: Permission, standing: Standing, visibility: Visibility) -> None:
-    """Refuse what the table does not allow.
+def require(permission: Permission, standing: Standing, visibility: Visibility) -> None:
+    """Raise unless a standing has a permission in groups of a visibility.
 
     Raises:
-        GroupNotFound: for whom may not even see it, there is no such group.
-        GroupForbidden: it takes more than the caller is.
+        GroupNotFound: the caller may not even see the group.
+        GroupForbidden: the caller may see the group, and lacks the permission.
 
     """
     if not allows(Permission.SEE, standing, visibility):
         raise errors.GroupNotFound
-    if not allows(act, standing, visibility):
+    if not allows(permission, standing, visibility):
         raise errors.GroupForbidden

@@ -19,28 +19,11 @@ class SignInManager:
         self.db = db
         self.passwords = passwords
 
-    async def sign_in(self, email: str, password: str) -> User:
+    async def authenticate(self, email: str, password: str) -> User:
         """Return the active user with an e-mail address and a password.
 
         Raises:
-            LoginBadCredentials: either is wrong, or the user is inactive.
-            Busy: the queue of passwords to verify is full.
-
-        """
-        user = await self.authenticate(email, password)
-        if user is None:
-            raise errors.LoginBadCredentials
-        if not user.is_active:
-            metrics.INACTIVE.inc()
-            await record_failed_sign_in(self.db, user.email, user)
-            raise errors.LoginBadCredentials
-        metrics.SIGNED_IN.inc()
-        return user
-
-    async def authenticate(self, email: str, password: str) -> User | None:
-        """Return the user with an e-mail address and a password, active or not; record a failure.
-
-        Raises:
+            LoginBadCredentials: either is wrong, or the user is inactive. The failure is recorded.
             Busy: the queue of passwords to verify is full.
 
         """
@@ -49,11 +32,13 @@ class SignInManager:
         await self.db.release_connection()
         stored = user.hashed_password if user else None
         correct, rehashed = await self.passwords.verify(password, stored)
-        if user is None or not correct:
-            (metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS).inc()
-            await record_failed_sign_in(self.db, email, user)
-            return None
-        if rehashed:  # unless the password was changed concurrently
+        if rehashed and user:  # unless the password was changed concurrently
             statement = update(User).where(col(User.id) == user.id, col(User.hashed_password) == stored)
             await self.db.exec(statement.values(hashed_password=rehashed))
-        return user
+        if user and correct and user.is_active:
+            metrics.SIGNED_IN.inc()
+            return user
+        failure = metrics.INACTIVE if correct else metrics.WRONG_PASSWORD if user else metrics.UNKNOWN_ADDRESS
+        failure.inc()
+        await record_failed_sign_in(self.db, email, user)
+        raise errors.LoginBadCredentials

@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.keyset import Keyset
-from accounts.domain.prefix_search import parse_email_cursor, parse_name_cursor, starts_with
+from accounts.domain.keyset import Keyset, parse_email_cursor, parse_name_cursor
+from accounts.domain.prefix_search import starts_with
 from accounts.models import User
 from accounts.schemas.identity.users import UserQuery
 from accounts.schemas.pagination import Page

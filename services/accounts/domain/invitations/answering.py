@@ -12,9 +12,9 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups import members
 from accounts.domain.groups.access import lock_user
 from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups.membership import add_member
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID, IS_OPEN
@@ -132,7 +132,7 @@ class AnswerManager:
         if ended is None:
             return None
         group_id, role = ended
-        await members.add_member(self.db, group_id, user.id, role)
+        await add_member(self.db, group_id, user.id, role)
         await record(self.db, Action.INVITATION_ACCEPTED, user_id=user.id, group_id=group_id, role=role)
         return group_id
 

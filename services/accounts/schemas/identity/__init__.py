@@ -1,1 +1,1 @@
-"""Users and sign-in on the wire."""
+"""Schemas of users and sign-in."""

@@ -1,4 +1,4 @@
-"""Signing in, verifying and resetting, as they cross the wire."""
+"""Schemas of sign-in, verification and password reset."""
 
 from typing import Annotated, Literal
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from accounts.schemas.fields import Email, OpaqueToken, Password, Username
 
-Ignored = Annotated[str, StringConstraints(max_length=1000)]
+Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
 
 class LoginForm(BaseModel):
-    """OAuth 2.0's password grant (RFC 6749, 4.3.2), whose ``username`` is the e-mail address; the rest is ignored."""
+    """OAuth 2.0's password grant (RFC 6749, 4.3.2)."""
 
-    username: Username = Field(description="The e-mail address.", examples=["king.arthur@camelot.example.com"])
+    username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
     password: Password
     grant_type: Literal["password"] = "password"
     scope: Ignored = ""
@@ -31,29 +31,29 @@ class RefreshForm(BaseModel):
 
 
 class TokenRead(BaseModel):
-    """The answer to a sign-in (RFC 6749, 5.1); ``expires_in`` is of the access token, in seconds."""
+    """An access token and a refresh token (RFC 6749, 5.1)."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token
-    expires_in: int
+    expires_in: int = Field(description="Lifetime of the access token in seconds.", examples=[300])
     refresh_token: str
 
 
 class EmailInput(BaseModel):
-    """An address that asks for a token."""
+    """The email to which a token is sent."""
 
     email: Email
 
 
 class TokenInput(BaseModel):
-    """A token that was sent to an address."""
+    """A token from a mail."""
 
     token: OpaqueToken
 
 
 class PasswordResetInput(TokenInput):
-    """A token that was sent to an address, and the new password that it allows to set."""
+    """A reset token and the new password."""
 
     password: Password

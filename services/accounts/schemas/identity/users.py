@@ -1,4 +1,4 @@
-"""Users as they cross the wire."""
+"""Schemas of users."""
 
 import uuid
 from datetime import datetime
@@ -11,12 +11,12 @@ from accounts.schemas.pagination import PageQuery
 
 
 def unchanged() -> Any:
-    """The default of a field that a PATCH may leave out, but not set to null."""
+    """Return the default of a field that a PATCH may leave out, but not set to null."""
     return Field(default_factory=lambda: None)
 
 
 class UserRead(BaseModel):
-    """A user, as shown to the user and to superusers."""
+    """A user, as seen by the user and by superusers."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -31,7 +31,7 @@ class UserRead(BaseModel):
 
 
 class UserCreate(BaseModel):
-    """What somebody who registers says."""
+    """A new user."""
 
     email: Email
     password: Password
@@ -39,23 +39,24 @@ class UserCreate(BaseModel):
 
 
 class RegistrationCreate(UserCreate):
-    """What somebody who registers says; ``invitation`` is the token that was sent to the address, if one was."""
+    """A new user who registers."""
 
-    # Not of the user: what is dumped is stored.
+    # Excluded, since the dumped values are stored as the user.
     invitation: Annotated[
-        OpaqueToken | None, Field(exclude=True, description="The token of an invitation.", examples=[None])
+        OpaqueToken | None,
+        Field(exclude=True, description="The token of an invitation to this email.", examples=[None]),
     ] = None
 
 
 class SuperuserCreate(UserCreate):
-    """A user as only the command line and the seeder may make it."""
+    """A new superuser. Only commands and the seeder create these."""
 
     is_superuser: bool = True
     is_verified: bool = True
 
 
 class ManagedUserCreate(UserCreate):
-    """What superusers say of a user whom they make."""
+    """A new user whom a superuser creates."""
 
     is_active: StrictBool = True
     is_superuser: StrictBool = False
@@ -63,19 +64,19 @@ class ManagedUserCreate(UserCreate):
 
 
 class UserQuery(PageQuery):
-    """Which users are asked for; letter case makes no difference."""
+    """Filters of the list of users. Case is ignored."""
 
-    email: Annotated[Prefix | None, NFKC, Field(description="How the address begins.")] = None
-    name: Annotated[Prefix | None, NFC, Field(description="How the name begins.")] = None
+    email: Annotated[Prefix | None, NFKC, Field(description="The beginning of the email.")] = None
+    name: Annotated[Prefix | None, NFC, Field(description="The beginning of the name.")] = None
     is_active: bool | None = None
     is_superuser: bool | None = None
     is_verified: bool | None = None
 
 
 class UserUpdate(BaseModel):
-    """What users may change of themselves; what is left out stays as it is.
+    """Changes to the current user. Fields that are left out are not changed.
 
-    A new address or password needs the current password, unless the sign-in is recent.
+    A new email or password requires `current_password`, unless the sign-in is recent.
     """
 
     current_password: Password = unchanged()
@@ -85,13 +86,13 @@ class UserUpdate(BaseModel):
 
 
 class Confirmation(BaseModel):
-    """What a user who signed in long ago needs for what can't be taken back."""
+    """The current password, which confirms the deletion unless the sign-in is recent."""
 
     current_password: Password
 
 
 class SuperuserUpdate(UserUpdate):
-    """What superusers may change of anybody."""
+    """Changes to any user, by a superuser. Fields that are left out are not changed."""
 
     is_active: StrictBool = unchanged()
     is_superuser: StrictBool = unchanged()

@@ -1,4 +1,4 @@
-"""The life of groups, as far as the caller may see them."""
+"""Groups: public ones, and those that you belong to."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -27,7 +27,7 @@ async def list_groups(
     groups: GroupManagerDep,
     query: Annotated[GroupQuery, Query()],
 ) -> Sequence[GroupRead]:
-    """The public groups, and with a token one's own, by name."""
+    """List the public groups, and when signed in also your own, by name."""
     page = await groups.list(viewer, query)
     add_link_header(request, response, page)
     return page.rows
@@ -35,7 +35,7 @@ async def list_groups(
 
 @router.get(
     "/users/me/groups",
-    summary="List one's own groups",
+    summary="List my groups",
     responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_my_groups(
@@ -45,7 +45,7 @@ async def list_my_groups(
     groups: GroupManagerDep,
     query: Annotated[OwnGroupQuery, Query()],
 ) -> Sequence[GroupRead]:
-    """The groups that one belongs to, with one's role, the oldest group first."""
+    """List the groups that you belong to, with your role, the oldest group first."""
     page = await groups.of_user(user, query)
     add_link_header(request, response, page)
     return page.rows
@@ -53,32 +53,32 @@ async def list_my_groups(
 
 @router.post(
     "/user-groups",
-    summary="Make a group",
+    summary="Create a group",
     status_code=HTTPStatus.CREATED,
     responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.GroupNameTaken),
 )
 async def create_group(
     group_create: GroupCreate, user: CurrentUser, groups: GroupManagerDep, response: Response
 ) -> GroupRead:
-    """Make a group and own it. Names of public groups are unique, whatever the letter case."""
+    """Create a group and become its owner. Names of public groups are unique, ignoring case."""
     group = await groups.create(group_create, user)
     response.headers["Location"] = f"/user-groups/{group.id}"
     return group
 
 
-@router.get("/user-groups/{group_id}", summary="Read a group", responses=problems(errors.GroupNotFound))
+@router.get("/user-groups/{group_id}", summary="Get a group", responses=problems(errors.GroupNotFound))
 async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep) -> GroupRead:
-    """A private group exists for its members and for superusers only."""
+    """Return a group. Private groups are visible to their members and to superusers only."""
     return await groups.get(group_id, viewer)
 
 
 @router.patch(
-    "/user-groups/{group_id}", summary="Change a group", responses=problems(*GROUP_ERRORS, errors.GroupNameTaken)
+    "/user-groups/{group_id}", summary="Update a group", responses=problems(*GROUP_ERRORS, errors.GroupNameTaken)
 )
 async def update_group(
     group_id: GroupId, group_update: GroupUpdate, user: CurrentUser, groups: GroupManagerDep
 ) -> GroupRead:
-    """Change what the body names: for admins; the visibility for owners."""
+    """Update the fields in the body. Requires the admin role; changing the visibility requires the owner role."""
     return await groups.update(group_id, group_update, user)
 
 
@@ -89,5 +89,5 @@ async def update_group(
     responses=problems(*GROUP_ERRORS),
 )
 async def delete_group(group_id: GroupId, user: CurrentUser, groups: GroupManagerDep) -> None:
-    """Delete a group with its memberships and invitations: for owners."""
+    """Delete a group with its memberships and invitations. Requires the owner role."""
     await groups.delete(group_id, user)

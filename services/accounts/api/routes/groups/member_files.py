@@ -1,4 +1,4 @@
-"""Members in bulk: exported as CSV or JSON, imported from CSV; both of any size, in little memory."""
+"""Export members as CSV or JSON, and import them from CSV."""
 
 import csv
 import re
@@ -15,7 +15,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import THROTTLED, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
@@ -31,7 +31,7 @@ from accounts.schemas.pagination import PageQuery
 router = APIRouter(prefix="/user-groups/{group_id}/users", tags=["members"])
 
 CSV = "text/csv"
-LARGER = {re.compile(r"/user-groups/[0-9]+/users/import"): 5 * 1024 * 1024}
+LARGE_BODIES = {re.compile(r"/user-groups/[0-9]+/users/import"): 5 * 1024 * 1024}
 MEDIA_TYPES = {
     ExportFormat.CSV: f"{CSV}; charset=utf-8; header=present",
     ExportFormat.JSON: "application/json",
@@ -56,9 +56,9 @@ IMPORTED = {
 @router.get(
     "/export",
     summary="Export a group's members",
-    status_code=HTTPStatus.OK,  # which FastAPI does not know of a Download
+    status_code=HTTPStatus.OK,  # FastAPI does not know it for a Download
     response_class=Download,
-    # CSV comes first, as which generated clients read what is not asked for as JSON.
+    # CSV is the default and comes first: generated clients read the first media type.
     responses=problems(*GROUP_ERRORS)
     | {HTTPStatus.OK: CONTENT_DISPOSITION[200] | {"model": list[MemberExport], "content": {CSV: EXPORTED}}},
 )
@@ -68,13 +68,15 @@ async def export_members(
     user: CurrentUser,
     db: DbDep,
     format: Annotated[
-        ExportFormat, Query(description="CSV with CR LF and a line of names, or an array.")
+        ExportFormat, Query(description="`csv` has a header line and CR LF line ends; `json` is an array.")
     ] = ExportFormat.CSV,
 ) -> Download:
-    """All members by id, however many: for admins. The connection breaks off if the file cannot be completed.
+    """Download all members, sorted by id. Requires the admin role.
 
-    In CSV an apostrophe is put before a name or an address that spreadsheets take for a formula: what begins with `=`,
-    `+`, `-`, `@`, a full-width form of these, a tab or a line end. Imports take it away. JSON has it as it is.
+    In CSV, an apostrophe is put before names and emails that spreadsheets would read as formulas: those that begin with
+    `=`, `+`, `-`, `@`, a full-width form of these, a tab or a line end. Imports remove it. JSON is not changed.
+
+    The connection is closed early if the file cannot be completed.
     """
     await get_access(db, group_id, user, Permission.EXPORT)
     rows = every_page(request.state.sessionmaker, partial(member_export.export_page, group_id=group_id), PageQuery())
@@ -83,7 +85,7 @@ async def export_members(
 
 
 async def csv_table(batches: AsyncIterator[Sequence[MemberExport]]) -> AsyncIterator[bytes]:
-    """Write CSV (RFC 4180) with a header line."""
+    """Write CSV (RFC 4180) with a header line, one chunk for each page of rows."""
     yield _csv([MemberExport.model_fields])
     async for rows in batches:
         yield _csv(map(escape_formula, row.model_dump(mode="json").values()) for row in rows)
@@ -108,7 +110,7 @@ def _require_csv(request: Request) -> None:
     dependencies=[limit_by_client(Attempt.IMPORT)],
     openapi_extra={"requestBody": IMPORTED},
     responses=problems(
-        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *THROTTLED
+        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *RATE_LIMITED
     ),
 )
 async def import_members(
@@ -117,16 +119,16 @@ async def import_members(
     user: CurrentUser,
     db: DbDep,
     *,
-    dry_run: Annotated[bool, Query(description="Count only: change nothing and send nothing.")] = False,
+    dry_run: Annotated[bool, Query(description="Validate and count only; change and send nothing.")] = False,
 ) -> ImportRead:
-    """Add people from a CSV file, or invite them: for admins.
+    """Add or invite people from a CSV file. Requires the admin role.
 
-    The first line names the columns: `email`, and if wanted `role` (`member` or `admin`) and `note` (for invitations);
-    those of an export are passed over. Who shares a group with the caller becomes a member (superusers add anybody with
-    an account), and all others are invited, with an account or without. Members keep their role.
+    The first line names the columns: `email`, and optionally `role` (`member` or `admin`) and `note` (for invitations).
+    The other columns of an export are ignored. Users who share a group with you become members; superusers add any
+    user. Everyone else is invited, with or without an account. Members keep their role.
 
-    All of it is done or none: a file with a wrong line is refused, and `errors` has the first 100 of them, each `loc`
-    with the number of the line. A file has at most 50,000 rows and 5 MiB.
+    The import is all or nothing: a file with invalid lines is refused, and `errors` has the first 100 of them, with the
+    line number in `loc`. The limits are 50,000 rows and 5 MiB.
     """
     await get_access(db, group_id, user, Permission.IMPORT)
     await db.release_connection()
@@ -134,6 +136,6 @@ async def import_members(
     try:
         rows = await parse_import(await request.body())
     except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # which nobody reads
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client is gone
     key = request.state.settings.secret_keys[0]
     return await member_import.import_members(db, group_id, user, rows, key, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Signing up, in and out; verifying an address; resetting a password."""
+"""Sign-up, sign-in and sign-out with tokens; email verification and password reset."""
 
 import uuid
 from http import HTTPStatus
@@ -17,12 +17,11 @@ from accounts.api.dependencies import (
 )
 from accounts.api.openapi import AUTHENTICATED, NO_BODY, problems
 from accounts.api.rate_limits import (
-    THROTTLED,
+    RATE_LIMITED,
     LoginFormDep,
     ResetAttemptsDep,
     limit_by_client,
     limit_by_email,
-    limit_registration,
 )
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
@@ -37,40 +36,40 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 @router.post(
     "/jwt/login",
     summary="Sign in",
-    responses=problems(errors.LoginBadCredentials, errors.Busy, *THROTTLED),
+    responses=problems(errors.LoginBadCredentials, errors.Busy, *RATE_LIMITED),
 )
 async def login(
     form: LoginFormDep, sign_in: SignInDep, strategy: BearerStrategyDep, request: Request, response: Response
 ) -> TokenRead:
-    """Exchange an e-mail address and a password for an access token and a refresh token.
+    """Exchange an email and a password for an access token and a refresh token.
 
-    The form is OAuth 2.0's password grant: `username` is the e-mail address. Send the access token with later
-    requests as `Authorization: Bearer …`, and exchange the refresh token before it expires.
+    The form is OAuth 2.0's password grant: `username` is the email. Send the access token with later requests as
+    `Authorization: Bearer …`. When it expires, use the refresh token at `/auth/jwt/refresh`.
     """
-    user = await sign_in.sign_in(form.username, form.password)
-    return answer(request, response, user.id, await strategy.start(user))
+    user = await sign_in.authenticate(form.username, form.password)
+    return token_response(request, response, user.id, await strategy.start(user))
 
 
 @router.post(
     "/jwt/refresh",
     summary="Refresh the tokens",
     dependencies=[limit_by_client(Attempt.REFRESH)],
-    responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *THROTTLED),
+    responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *RATE_LIMITED),
 )
 async def refresh(
     form: Annotated[RefreshForm, Form()], sessions: SessionManagerDep, request: Request, response: Response
 ) -> TokenRead:
-    """Exchange a refresh token for the next one and an access token.
+    """Exchange a refresh token for a new access token and a new refresh token.
 
-    Each works once. For ten seconds it gives the same answer again, to another tab or after a lost answer; later, its
-    use ends the session, since somebody has stolen it.
+    Each refresh token works once. For ten seconds it returns the same tokens again, for other tabs and lost responses.
+    Using it later ends the session, since the token may be stolen.
     """
     used, successor = await sessions.refresh(parse_session_token(form.refresh_token))
-    return answer(request, response, used.user_id, successor)
+    return token_response(request, response, used.user_id, successor)
 
 
-def answer(request: Request, response: Response, user_id: uuid.UUID, token: SessionToken) -> TokenRead:
-    """Sign an access token for the session of ``token``, and let nobody store either."""
+def token_response(request: Request, response: Response, user_id: uuid.UUID, token: SessionToken) -> TokenRead:
+    """Sign an access token for the session of ``token``. The response must not be cached."""
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
     return TokenRead(
         access_token=request.state.keys.sign(user_id, token.session_id),
@@ -86,7 +85,7 @@ def answer(request: Request, response: Response, user_id: uuid.UUID, token: Sess
     responses=problems(*AUTHENTICATED),
 )
 async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
-    """End the session: its tokens are good for nothing from now on."""
+    """End the current session. Its tokens stop working at once."""
     await sessions.revoke(user, current.id)
 
 
@@ -95,96 +94,96 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     summary="Sign up",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    dependencies=[limit_registration],
+    dependencies=[limit_by_email(Attempt.REGISTER, RegistrationCreate)],
     responses=problems(
         errors.RegisterInvalidPassword,
         errors.InvitationBadToken,
         errors.InvitationOtherAddress,
         errors.Busy,
-        *THROTTLED,
+        *RATE_LIMITED,
     ),
 )
-async def register(user_create: RegistrationCreate, registration: RegistrationDep) -> User:
-    """Make an account, and mail a token that verifies the address.
+async def register(body: RegistrationCreate, registration: RegistrationDep) -> User:
+    """Create an account, and send a token that verifies the email.
 
-    A password is long, not one that many take, and whatever it is composed of. With the token of an invitation, the
-    address is verified by it, and the user belongs to the group at once. Where somebody has the address already, the
-    answer is the same, with an id that is nobody's, and they are told by mail.
+    Passwords must be long enough and not among the common ones; there are no rules on their characters. With the token
+    of an invitation, the email is verified at once and the user joins the group. If the email has an account already,
+    the response looks the same, with a random id, and the owner is notified by mail.
     """
-    return await registration.register(user_create)
+    return await registration.register(body)
 
 
 @router.post(
     "/forgot-password",
-    summary="Ask for a reset token",
+    summary="Request a password reset",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)],
-    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
 async def forgot_password(body: EmailInput, resets: PasswordResetDep) -> None:
-    """Send a token for setting a new password, if there is an active user with this address."""
+    """Send a reset token if an active user has this email. The response is always the same."""
     await resets.request(body.email)
 
 
 @router.post(
     "/reset-password",
-    summary="Set a new password",
+    summary="Reset the password",
     dependencies=[limit_by_client(Attempt.RESET_PASSWORD)],
     responses={HTTPStatus.OK: NO_BODY}
-    | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *THROTTLED),
+    | problems(errors.ResetPasswordBadToken, errors.ResetPasswordInvalidPassword, errors.Busy, *RATE_LIMITED),
 )
-async def reset_password(body: PasswordResetInput, resets: PasswordResetDep, welcome: ResetAttemptsDep) -> None:
-    """Use a reset token up. A password that is refused leaves it usable."""
+async def reset_password(body: PasswordResetInput, resets: PasswordResetDep, reset_attempts: ResetAttemptsDep) -> None:
+    """Set a new password with a reset token, and end all sessions. A refused password leaves the token valid."""
     user = await resets.reset(body.token, body.password)
-    await welcome(user.email)
+    await reset_attempts(user.email)
 
 
 @router.post(
     "/request-verify-token",
-    summary="Ask for a verification token",
+    summary="Request a verification token",
     status_code=HTTPStatus.ACCEPTED,
     dependencies=[limit_by_email(Attempt.REQUEST_VERIFY)],
-    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*THROTTLED),
+    responses={HTTPStatus.ACCEPTED: NO_BODY} | problems(*RATE_LIMITED),
 )
 async def request_verify_token(body: EmailInput, verification: VerificationDep) -> None:
-    """Send a token that proves the address, if there is an active, unverified user with it."""
+    """Send a verification token if an active, unverified user has this email. The response is always the same."""
     await verification.request(body.email)
 
 
 @router.post(
     "/verify",
-    summary="Verify an address",
+    summary="Verify an email",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.VerifyUserBadToken, *THROTTLED),
+    responses=problems(errors.VerifyUserBadToken, *RATE_LIMITED),
 )
 async def verify(body: TokenInput, verification: VerificationDep) -> User:
-    """Use a verification token up."""
+    """Mark the email as verified with a verification token."""
     return await verification.verify(body.token)
 
 
 @router.post(
     "/confirm-email",
-    summary="Confirm a new address",
+    summary="Confirm a new email",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+    responses=problems(errors.ConfirmEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
 async def confirm_email(body: TokenInput, changes: EmailChangeDep) -> User:
-    """Use a token up that was sent to a new address, which is the user's from now on; all sessions end.
+    """Change the email with the token that was sent to the new one, and end all sessions.
 
-    The address before is told, with a token that takes the change back within a week.
+    The previous email is notified. The token in that mail undoes the change within a week.
     """
     return await changes.confirm(body.token)
 
 
 @router.post(
     "/undo-email",
-    summary="Take a change of address back",
+    summary="Undo an email change",
     response_model=UserRead,
     dependencies=[limit_by_client(Attempt.VERIFY)],
-    responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *THROTTLED),
+    responses=problems(errors.UndoEmailBadToken, errors.UpdateUserEmailAlreadyExists, *RATE_LIMITED),
 )
 async def undo_email(body: TokenInput, changes: EmailChangeDep) -> User:
-    """Use a token up that was sent to the address before a change. All sessions end, and a reset token is mailed."""
+    """Restore the previous email with the token that was sent to it, end all sessions, and send a reset token."""
     return await changes.undo(body.token)

@@ -1,57 +1,62 @@
-"""Users: oneself, and, for superusers, everybody."""
+"""The current user, and, for superusers, any user."""
 
 import uuid
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
-from accounts.api.fast_routes import SECURITY, ReadingDep, ReadRoute
+from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import THROTTLED, CountEmailChangeDep, CountPasswordCheckDep
+from accounts.api.rate_limits import RATE_LIMITED, EmailChangeLimitDep, PasswordLimitDep
 from accounts.domain import errors
 from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
 from accounts.schemas.identity.users import Confirmation, SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
-reads = APIRouter(tags=["users"], route_class=ReadRoute)
-PROOF = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *THROTTLED)
-CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *PROOF)
+reads = APIRouter(tags=["users"])
+REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
+CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *REAUTHENTICATION)
 
 
 class Greeting(BaseModel):
-    """What the example of a protected route answers."""
+    """The response of the example route."""
 
     message: str = Field(examples=["Hello king.arthur@camelot.example.com!"])
 
 
-@router.get("/authenticated-route", summary="Say hello", responses=problems(*AUTHENTICATED))
+@router.get("/authenticated-route", summary="Example of a protected route", responses=problems(*AUTHENTICATED))
 async def authenticated_route(user: CurrentUser) -> Greeting:
-    """Show how a route asks for the user: one parameter."""
+    """Greet the current user. A route of your own gets the user by one parameter, too."""
     return Greeting(message=f"Hello {user.email}!")
 
 
-@reads.get(
+def read_me_parameters(user: CurrentUser) -> None:
+    """Document the parameters of ``read_me``."""
+
+
+@fast_get(
+    reads,
     "/users/me",
-    summary="Who am I",
+    read_me_parameters,
+    summary="Get the current user",
     response_model=UserRead,
-    openapi_extra=SECURITY,
     responses=problems(*AUTHENTICATED),
 )
-async def read_me(reading: ReadingDep) -> Response:
-    """Read one's own user."""
-    if (user := await read_current_user(reading)) is None:
+async def read_me(request: Request) -> Response:
+    """Return the current user."""
+    if (user := await read_current_user(await fast_reader(request))) is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED)
     return Response(user, media_type="application/json")
 
 
 @router.patch(
     "/users/me",
-    summary="Change oneself",
+    summary="Update the current user",
     response_model=UserRead,
     responses=problems(*AUTHENTICATED, errors.UserNotFound, *CHANGES),
 )
@@ -60,59 +65,58 @@ async def update_me(
     current: CurrentSession,
     user_update: UserUpdate,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
-    count_mail: CountEmailChangeDep,
+    check_password_limit: PasswordLimitDep,
+    check_email_limit: EmailChangeLimitDep,
 ) -> User:
-    """Change what the body names; a new address or password needs a recent sign-in or `current_password`.
+    """Update the fields in the body. A new email or password requires a recent sign-in or `current_password`.
 
-    A new password ends all other sessions. A new address is sent a token, and takes effect when that is used at
-    `/auth/confirm-email`: until then the answer, and the user, have the old one.
+    A new password ends all other sessions. A new email takes effect when the token that is sent to it is used at
+    `/auth/confirm-email`. Until then, the response has the old one.
     """
-    await count(user, user_update.current_password)
+    await check_password_limit(user, user_update.current_password)
     if user_update.email not in {None, user.email}:
-        await count_mail(user_update.email)
+        await check_email_limit(user_update.email)
     return await users.update(user_update, user, current)
 
 
 @router.delete(
     "/users/me",
-    summary="Delete oneself",
+    summary="Delete the current user",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *PROOF),
+    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *REAUTHENTICATION),
 )
 async def delete_me(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
+    check_password_limit: PasswordLimitDep,
     confirmation: Confirmation | SkipJsonSchema[None] = None,
 ) -> None:
-    """Delete one's account, for good; it needs a recent sign-in or `current_password`.
+    """Delete your account for good. Requires a recent sign-in or `current_password`.
 
-    Memberships, sessions and outstanding tokens are deleted with it. The record of what happened stays for as long as
-    it is kept, with the account's id and IP addresses, but neither name nor e-mail address. Groups stay, and
-    invitations: those that one sent, without the sender, and those to one's address.
+    Memberships, sessions and tokens are deleted too. Audit events are kept until they expire, with the user's id and IP
+    addresses, but without name or email. Groups and invitations stay; those you sent lose their inviter.
     """
     password = confirmation.current_password if confirmation else None
-    await count(user, password)
+    await check_password_limit(user, password)
     await users.delete(user, current=current, current_password=password)
 
 
 @router.get(
     "/users/{user_id:uuid}",
-    summary="Read a user",
+    summary="Get a user",
     response_model=UserRead,
     dependencies=[Depends(current_superuser)],
     responses=problems(*SUPERUSER, errors.UserNotFound),
 )
 async def read_user(user_id: uuid.UUID, users: UserManagerDep) -> User:
-    """For superusers."""
+    """Return any user. Requires a superuser."""
     return await users.get(user_id)
 
 
 @router.patch(
     "/users/{user_id:uuid}",
-    summary="Change a user",
+    summary="Update a user",
     response_model=UserRead,
     dependencies=[Depends(current_superuser)],
     responses=problems(*SUPERUSER, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *CHANGES),
@@ -123,16 +127,16 @@ async def update_user(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    count: CountPasswordCheckDep,
-    count_mail: CountEmailChangeDep,
+    check_password_limit: PasswordLimitDep,
+    check_email_limit: EmailChangeLimitDep,
 ) -> User:
-    """For superusers: change what the body names, with the flags that users cannot change themselves.
+    """Update any user, including the flags that users cannot change themselves. Requires a superuser.
 
-    An address changes at once, and is unverified. For oneself it is all as at `/users/me`.
+    A new email takes effect at once, unverified. For your own account, the rules of `/users/me` apply.
     """
-    await count(user, user_update.current_password)
+    await check_password_limit(user, user_update.current_password)
     if user_update.email is not None:
-        await count_mail(user_update.email)
+        await check_email_limit(user_update.email)
     return await users.update(user_update, await users.get(user_id), current)
 
 
@@ -146,5 +150,5 @@ async def update_user(
     ),
 )
 async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
-    """For superusers: delete a user, and what users delete with themselves. For oneself it needs a recent sign-in."""
+    """Delete any user, like `DELETE /users/me`. Requires a superuser; for your own account, also a recent sign-in."""
     await users.delete(await users.get(user_id), current=current)

@@ -1,4 +1,4 @@
-"""What superusers do about users, besides reading, changing and deleting one."""
+"""Administration of users, for superusers."""
 
 import uuid
 from collections.abc import Sequence
@@ -27,7 +27,10 @@ router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depen
 async def list_users(
     request: Request, response: Response, users: UserManagerDep, query: Annotated[UserQuery, Query()]
 ) -> Sequence[User]:
-    """For superusers: by address or name where one is looked for, else the oldest first."""
+    """List users. Requires a superuser.
+
+    With `email` or `name`, they are sorted by that; otherwise, the oldest come first.
+    """
     page = await users.list(query)
     add_link_header(request, response, page)
     return page.rows
@@ -35,13 +38,13 @@ async def list_users(
 
 @router.post(
     "",
-    summary="Make a user",
+    summary="Create a user",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
     responses=problems(*SUPERUSER, errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy),
 )
 async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> User:
-    """For superusers: make an account, with the flags that users cannot give themselves."""
+    """Create a user, including the flags that users cannot set themselves. Requires a superuser."""
     return await users.create(user_create)
 
 
@@ -52,5 +55,5 @@ async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> 
     responses=problems(*SUPERUSER, errors.UserNotFound),
 )
 async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, sessions: SessionManagerDep) -> None:
-    """For superusers: end all sessions of a user."""
+    """End all sessions of a user. Requires a superuser."""
     await sessions.revoke_all(await users.get(user_id))

@@ -1,4 +1,4 @@
-"""Answers to invitations: by their tokens, and, for a verified address, without."""
+"""Accept and decline invitations: by token, or, with a verified email, from your own list."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import AnswerManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import THROTTLED, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
@@ -24,7 +24,7 @@ router = APIRouter(tags=["invitations"])
 
 @router.get(
     "/users/me/invitations",
-    summary="List one's own invitations",
+    summary="List my invitations",
     responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
 async def list_my_invitations(
@@ -34,7 +34,7 @@ async def list_my_invitations(
     answers: AnswerManagerDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[OwnInvitationRead]:
-    """The open invitations of one's address, the oldest first; none as long as the address is not verified."""
+    """List the open invitations to your email, the oldest first. The list is empty until your email is verified."""
     page = await answers.list(user, query)
     add_link_header(request, response, page)
     return page.rows
@@ -42,22 +42,22 @@ async def list_my_invitations(
 
 @router.post(
     "/users/me/invitations/{invitation_id}/accept",
-    summary="Accept one of one's own invitations",
+    summary="Accept one of my invitations",
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound, errors.UserNotFound),
 )
 async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
-    """Join the group. Whoever belongs to it already stays what they are."""
+    """Join the group. If you are a member already, your role does not change."""
     return await answers.accept(invitation_id, user)
 
 
 @router.delete(
     "/users/me/invitations/{invitation_id}",
-    summary="Decline one of one's own invitations",
+    summary="Decline one of my invitations",
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound),
 )
 async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> None:
-    """End the invitation. Nobody is told."""
+    """Delete the invitation. The inviter is not notified."""
     await answers.decline(invitation_id, user)
 
 
@@ -66,13 +66,13 @@ async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, 
     summary="Accept an invitation by its token",
     dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(
-        *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *THROTTLED
+        *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *RATE_LIMITED
     ),
 )
 async def accept_invitation(body: TokenInput, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
-    """Join the group. The token was sent to the address, which is verified by it.
+    """Join the group with the token of an invitation, which also verifies your email.
 
-    Whoever belongs to the group already stays what they are. Without an account, sign up with the token instead.
+    If you are a member already, your role does not change. Without an account, send the token to `/auth/register`.
     """
     return await answers.accept_token(body.token, user)
 
@@ -82,8 +82,8 @@ async def accept_invitation(body: TokenInput, user: CurrentUser, answers: Answer
     summary="Decline an invitation by its token",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[limit_by_client(Attempt.INVITATION)],
-    responses=problems(errors.InvitationBadToken, *THROTTLED),
+    responses=problems(errors.InvitationBadToken, *RATE_LIMITED),
 )
 async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:
-    """End the invitation; it takes no account."""
+    """Delete the invitation. No account is needed, and the inviter is not notified."""
     await answers.decline_token(body.token)

@@ -1,4 +1,4 @@
-"""Invitations into a group, for whoever may invite."""
+"""Invitations to groups, by email."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import InvitationManagerDep
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import THROTTLED, CountInvitationDep
+from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
@@ -23,22 +23,24 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 
 @router.post(
     "",
-    summary="Invite an address",
+    summary="Invite someone by email",
     status_code=HTTPStatus.CREATED,
-    responses=problems(*GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *THROTTLED),
+    responses=problems(
+        *GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *RATE_LIMITED
+    ),
 )
 async def create_invitation(
     group_id: GroupId,
     body: InvitationCreate,
     user: CurrentUser,
     invitations: InvitationManagerDep,
-    count: CountInvitationDep,
+    check_limit: InvitationLimitDep,
 ) -> InvitationRead:
-    """Send a token to an address, whether or not somebody has an account with it: for admins.
+    """Send an invitation to an email, with or without an account. Requires the admin role.
 
-    Owners are invited by owners. The token lets whoever has the address join, once, before the invitation expires.
+    Inviting an owner requires the owner role. The token in the mail works once, until the invitation expires.
     """
-    await count(body.email)
+    await check_limit(body.email)
     return await invitations.invite(group_id, body, user)
 
 
@@ -51,7 +53,10 @@ async def list_invitations(
     invitations: InvitationManagerDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[InvitationRead]:
-    """The open invitations, the oldest first: for admins. What has expired is not shown, and can be invited anew."""
+    """List the open invitations of a group, the oldest first. Requires the admin role.
+
+    Expired invitations are not listed; their emails can be invited again.
+    """
     page = await invitations.list(group_id, user, query)
     add_link_header(request, response, page)
     return page.rows
@@ -59,18 +64,18 @@ async def list_invitations(
 
 @router.post(
     "/{invitation_id}/resend",
-    summary="Send an invitation again",
-    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *THROTTLED),
+    summary="Resend an invitation",
+    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *RATE_LIMITED),
 )
 async def resend_invitation(
     group_id: GroupId,
     invitation_id: InvitationId,
     user: CurrentUser,
     invitations: InvitationManagerDep,
-    count: CountInvitationDep,
+    check_limit: InvitationLimitDep,
 ) -> InvitationRead:
-    """Send a new token, good for as long as the first one was: for admins. The one before is dead from now on."""
-    await count(await invitations.address(group_id, invitation_id, user))
+    """Send a new token with the same lifetime. Earlier tokens stop working. Requires the admin role."""
+    await check_limit(await invitations.address(group_id, invitation_id, user))
     return await invitations.resend(group_id, invitation_id, user)
 
 
@@ -83,5 +88,5 @@ async def resend_invitation(
 async def revoke_invitation(
     group_id: GroupId, invitation_id: InvitationId, user: CurrentUser, invitations: InvitationManagerDep
 ) -> None:
-    """End an invitation and its token: for admins; for owners where the role is `owner`."""
+    """Delete an invitation; its token stops working. Requires the admin role, or for owners the owner role."""
     await invitations.revoke(group_id, invitation_id, user)

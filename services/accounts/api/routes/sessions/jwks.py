@@ -1,4 +1,4 @@
-"""The keys by which other services can verify access tokens themselves."""
+"""Public keys, with which other services verify access tokens."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
@@ -7,7 +7,7 @@ router = APIRouter(prefix="/.well-known", tags=["keys"])
 
 
 class PublicKey(BaseModel):
-    """A JSON Web Key (RFC 7517); what it has besides depends on its type."""
+    """A JSON Web Key (RFC 7517). Further members depend on its type."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -28,10 +28,10 @@ class KeySet(BaseModel):
     keys: list[PublicKey]
 
 
-@router.get("/jwks.json", summary="The public keys")
+@router.get("/jwks.json", summary="Get the public keys")
 async def jwks(request: Request) -> KeySet:
-    """The keys that verify access tokens; none while they are signed by a shared secret (`SECRET_KEY`).
+    """Return the JSON Web Key Set that verifies access tokens. It is empty while `SECRET_KEY` signs them.
 
-    Such a service trusts a token until it expires; whether its session has ended, only this one can tell.
+    A service that verifies tokens itself accepts them until they expire: only this API knows of ended sessions.
     """
     return KeySet(**request.state.keys.jwks())

@@ -1,4 +1,4 @@
-"""One's sessions, and those of browsers: beside the bearer tokens, a cookie."""
+"""Sign-in with a cookie, for browsers; list and end your sessions."""
 
 import uuid
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.rate_limits import THROTTLED, LoginFormDep
+from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep
 from accounts.domain import errors
 from accounts.schemas.sessions import SessionRead
 
@@ -18,59 +18,59 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
 
 @router.post(
     "/cookie/login",
-    summary="Sign in, in a browser",
+    summary="Sign in with a cookie",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *THROTTLED),
+    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *RATE_LIMITED),
 )
 async def cookie_login(form: LoginFormDep, sign_in: SignInDep, strategy: CookieStrategyDep) -> Response:
-    """Exchange an e-mail address and a password for a cookie that no script can read.
+    """Exchange an email and a password for a cookie that scripts cannot read.
 
-    Pages of other sites can neither sign anybody in nor change anything with it.
+    Requests from pages of other sites are refused: they can neither sign users in nor use the cookie.
     """
-    response = await cookie.login(strategy, await sign_in.sign_in(form.username, form.password))
+    response = await cookie.login(strategy, await sign_in.authenticate(form.username, form.password))
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 @router.post(
     "/cookie/logout",
-    summary="Sign out, in a browser",
+    summary="Sign out with a cookie",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
     responses=problems(*AUTHENTICATED, errors.CrossSite),
 )
 async def cookie_logout(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
-    """End the session and take the cookie back."""
+    """End the current session and delete its cookie."""
     return await cookie.logout(strategy, user, "")
 
 
-@router.get("/sessions", summary="List one's sessions", responses=problems(*AUTHENTICATED))
+@router.get("/sessions", summary="List my sessions", responses=problems(*AUTHENTICATED))
 async def list_sessions(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> list[SessionRead]:
-    """Where one is signed in, the newest first."""
+    """List the sessions in which you are signed in, the newest first."""
     return [
-        SessionRead.model_validate(each).model_copy(update={"current": each.id == current.id})
-        for each in await sessions.list(user)
+        SessionRead.model_validate(session).model_copy(update={"current": session.id == current.id})
+        for session in await sessions.list(user)
     ]
 
 
 @router.delete(
     "/sessions",
-    summary="Sign out everywhere else",
+    summary="End my other sessions",
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED),
 )
 async def end_other_sessions(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> None:
-    """End all of one's sessions but this one."""
+    """End all of your sessions except the current one."""
     await sessions.revoke_all(user, keep=current)
 
 
 @router.delete(
     "/sessions/{session_id}",
-    summary="End a session",
+    summary="End one of my sessions",
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.SessionNotFound),
 )
 async def end_session(session_id: uuid.UUID, user: CurrentUser, sessions: SessionManagerDep) -> None:
-    """End one of one's sessions, wherever it is."""
+    """End one of your sessions, on any device."""
     await sessions.revoke(user, session_id)

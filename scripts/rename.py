@@ -1,0 +1,87 @@
+"""Rename the project after it was copied: package, Compose project, database and roles, cookie, token audience, texts.
+
+Standard library only, and any ``python3`` from 3.9 on, like everything that runs before the environment exists.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLD = "accounts"
+NAME = re.compile(r"[a-z][a-z0-9]{2,19}")
+# A name that is imported or used in SQL without quotes.
+TAKEN = {
+    "all",
+    "benchmarks",
+    "column",
+    "database",
+    "group",
+    "order",
+    "role",
+    "select",
+    "session",
+    "table",
+    "tests",
+    "user",
+}
+SKIPPED = {".git", ".local", ".venv", "__pycache__", "node_modules"}
+KEPT = {"LICENSE"}  # its copyright notice has to stay (MIT)
+
+
+class RenameError(Exception):
+    """The project cannot be renamed; the message says why."""
+
+
+def check(name: str) -> None:
+    """Check a name, and that no data are stored under the present one.
+
+    Raises:
+        RenameError: the name cannot be a package, a database and a Compose project, or there are data.
+
+    """
+    if not NAME.fullmatch(name):
+        raise RenameError(f"{name!r} is no name: 3 to 20 lower-case letters and digits, as in: make rename NAME=guests")
+    if name in TAKEN or name in getattr(sys, "stdlib_module_names", ()):
+        raise RenameError(f"{name} has a meaning of its own in Python or SQL")
+    if not (ROOT / "services" / OLD).is_dir():
+        raise RenameError(f"there is no services/{OLD}: the project is renamed already")
+    if (ROOT / ".local" / "postgres").exists():
+        raise RenameError("there is a database under the old name: make clean")
+
+
+def rename(name: str) -> int:
+    """Replace the name in every text file and path, and return the number of files that changed."""
+    changed = 0
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [each for each in folders if each not in SKIPPED]
+        for path in (Path(folder, each) for each in files if each not in KEPT):
+            changed += _replace(path, name)
+    for folder, _, _ in os.walk(ROOT / "services", topdown=False):
+        if Path(folder).name == OLD:
+            Path(folder).rename(Path(folder).with_name(name))
+    return changed
+
+
+def _replace(path: Path, name: str) -> bool:
+    try:
+        text = path.read_bytes().decode()
+    except ValueError:
+        return False  # not a text
+    new = text.replace(OLD, name).replace(OLD.title(), name.title())
+    if new == text:
+        return False
+    path.write_bytes(new.encode())
+    return True
+
+
+if __name__ == "__main__":
+    try:
+        wanted = " ".join(sys.argv[1:])
+        check(wanted)
+        print(f"{rename(wanted)} files changed. Next: make fmt check test")
+    except (RenameError, OSError) as error:
+        sys.exit(f"rename: {error}")

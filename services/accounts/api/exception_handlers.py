@@ -1,0 +1,157 @@
+"""Exception handlers: each turns one kind of error into a ``Problem``, which is rendered in one place."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from accounts.api.account_pages.render import is_page, problem_page
+from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem
+from accounts.api.problems import INVALID, Problem, rate_limit_headers
+from accounts.db.errors import DATABASE_ERRORS, is_unavailable
+from accounts.domain import errors
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+log = logging.getLogger("accounts")
+
+# Messages of these types come from the schema alone. All others may repeat the input.
+SAFE_ERROR_TYPES = frozenset(
+    [
+        "missing",
+        "string_type",
+        "string_too_short",
+        "string_too_long",
+        "string_unicode",
+        "email",
+        "int_type",
+        "int_parsing",
+        "bool_type",
+        "greater_than_equal",
+        "less_than_equal",
+        "literal_error",
+        "enum",
+        "dict_type",
+        "model_attributes_type",
+        "json_invalid",
+    ]
+)
+
+
+async def render_problem(request: Request, problem: Problem) -> Response:
+    """Render a problem as HTML on account pages, as an OAuth 2.0 error at token endpoints, and as JSON elsewhere."""
+    if is_page(request):
+        return await problem_page(request, problem)
+    if request.url.path in TOKEN_ENDPOINTS:
+        return token_problem(problem).json_response(JSON)
+    return problem.json_response()
+
+
+def handle_refusal(_: Request, error: errors.Refusal) -> Problem:
+    """Return a refusal of the domain."""
+    return Problem.from_refusal(error)
+
+
+def handle_rate_limit(_: Request, error: errors.TooManyAttempts) -> Problem:
+    """Return an exhausted rate limit, with Retry-After (RFC 9110, 10.2.3)."""
+    limit = rate_limit_headers(error.attempts, error.period, remaining=0, seconds=error.seconds)
+    return Problem.from_refusal(error, headers={"Retry-After": str(error.seconds)} | limit)
+
+
+def handle_last_owner(_: Request, error: errors.LastOwner) -> Problem:
+    """Return the groups that need another owner. The caller owns them, or is a superuser."""
+    return Problem.from_refusal(error, reason=None, groups=error.groups)
+
+
+def handle_invalid_import(_: Request, error: errors.ImportInvalid) -> Problem:
+    """Return the invalid lines of a file like invalid fields: ``loc`` has the line's number and the column."""
+    fields = [
+        {"loc": ["body", line, *([] if column is None else [column])], "msg": msg, "type": kind}
+        for line, column, kind, msg in error.faults
+    ]
+    return Problem.from_refusal(error, errors=fields)
+
+
+def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) -> Problem:
+    """Request a recent sign-in as RFC 9470 does, but with 403: clients answer 401 by a refresh, which is no proof."""
+    challenge = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
+    return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
+
+
+def handle_http_exception(request: Request, error: HTTPException) -> Problem:
+    """Return an error of FastAPI's or Starlette's own, by its status."""
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_allowed_methods(request))
+    return Problem.from_status(status, reason=error.detail if error.detail != status.phrase else None, headers=headers)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """List all methods of the path (RFC 9110, 15.5.6). Starlette lists those of the first matching route only."""
+    scope, routes = dict(request.scope), request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches(scope | {"method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
+def handle_validation_error(_: Request, error: RequestValidationError) -> Problem:
+    """Return the invalid fields, never their values."""
+    fields = [
+        {
+            "loc": each["loc"],
+            "type": each["type"],
+            "msg": each["msg"] if each["type"] in SAFE_ERROR_TYPES else "Invalid input",
+        }
+        for each in error.errors()
+    ]
+    # A body that two dependencies read is validated twice.
+    unique = [each for number, each in enumerate(fields) if each not in fields[:number]]
+    return Problem.from_status(HTTPStatus.UNPROCESSABLE_CONTENT, INVALID, errors=unique)
+
+
+def handle_database_error(_: Request, error: Exception) -> Problem:
+    """Return an outage of the database as 503. A wrong statement is a bug: it is raised again, and so a 500."""
+    if not is_unavailable(error):
+        raise error
+    wrapped = getattr(error, "orig", None)
+    log.warning("database unavailable: %s", type(wrapped.__cause__ or wrapped if wrapped else error).__name__)
+    return Problem.from_status(HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def handle_unexpected_error(_: Request, __: Exception) -> Problem:
+    """Return a bug without details; the server logs the traceback."""
+    return Problem.from_status(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+Handler = Callable[[Request, Any], Problem]
+HANDLERS: dict[type[Exception], Handler] = {
+    errors.TooManyAttempts: handle_rate_limit,
+    errors.ReauthenticationRequired: handle_reauthentication,
+    errors.LastOwner: handle_last_owner,
+    errors.ImportInvalid: handle_invalid_import,
+    errors.Refusal: handle_refusal,
+    HTTPException: handle_http_exception,
+    RequestValidationError: handle_validation_error,
+    **dict.fromkeys(DATABASE_ERRORS, handle_database_error),
+    Exception: handle_unexpected_error,
+}
+
+
+def add_exception_handlers(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem."""
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, _rendering(handler))
+
+
+def _rendering(handler: Handler) -> Callable[[Request, Exception], Any]:
+    async def handle(request: Request, error: Exception) -> Response:
+        return await render_problem(request, handler(request, error))
+
+    return handle

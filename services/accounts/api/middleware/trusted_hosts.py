@@ -1,0 +1,38 @@
+"""Protection against DNS rebinding: requests must name a host of this API."""
+
+import re
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from accounts.api.problems import Problem
+
+HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:]*)(:\d+)?")  # RFC 9110, 7.2
+PROBES = "/health/"
+NOT_ALLOWED = Problem.from_status(
+    HTTPStatus.BAD_REQUEST,
+    "HOST_NOT_ALLOWED",
+    reason="The Host header names neither the host of PUBLIC_URL nor one of ALLOWED_HOSTS.",
+)
+
+
+class TrustedHosts:
+    """Refuse requests whose Host header is not one of the setting's hosts.
+
+    Health probes may use any host: load balancers and orchestrators probe IP addresses, and health repeats nothing.
+    Starlette's TrustedHostMiddleware has no exempt paths, cannot parse IPv6 hosts, and answers in plain text.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle an ASGI connection."""
+        if scope["type"] == "http" and not scope["path"].startswith(PROBES):
+            host = HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
+            allowed = scope["state"]["settings"].hosts
+            if "*" not in allowed and (host is None or host["name"] not in allowed):
+                await NOT_ALLOWED.json_response()(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

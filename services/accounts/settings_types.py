@@ -1,0 +1,78 @@
+"""Types of settings: how a variable's text is read, and what is accepted."""
+
+import re
+from email import policy
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import NoDecode
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+
+
+class Environment(StrEnum):
+    """The environment that the process runs in; everything but development is treated as production."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+def pem_keys(text: str) -> list[bytes]:
+    """Return the PEM private keys in ``text``."""
+    return [key.encode() for key in PEM.findall(text)]
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _require_mailbox(value: str) -> str:
+    """Require one mailbox (RFC 5322, 3.4), in ASCII: other addresses need SMTPUTF8 on every server on the way."""
+    parsed = policy.default.header_factory("From", value)
+    if parsed.defects or [group.display_name for group in parsed.groups] != [None]:
+        raise ValueError("must be one mailbox, such as Name <name@example.com>")
+    if not parsed.addresses[0].addr_spec.isascii():
+        raise ValueError("the address must be ASCII; write an international domain as xn--…")
+    return value
+
+
+def _require_postgresql(value: SecretStr) -> SecretStr:
+    try:
+        backend = make_url(value.get_secret_value()).get_backend_name()
+    except (ArgumentError, ValueError):
+        backend = ""
+    if backend not in {"postgresql", "postgres"}:
+        raise ValueError("must have the form postgresql://user@host:port/name")
+    return value
+
+
+def _require_private_keys(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    keys = pem_keys(text)
+    try:
+        usable = all(load_pem_private_key(key, password=None) for key in keys)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        usable = False
+    if not usable or bool(keys) != bool(text):
+        raise ValueError("must contain private keys in PEM, without a password")
+    return value
+
+
+SEPARATED = (NoDecode, BeforeValidator(_split))  # by commas
+
+Positive = Annotated[int, Field(ge=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(ge=1, le=1000)]
+Hosts = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z0-9._-]+)$")], ...], *SEPARATED]
+Origins = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")], ...], *SEPARATED]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED]
+Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_require_postgresql)]
+PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]
+SmtpSecurity = Literal["none", "starttls", "tls"]
+LogLevel = Literal["debug", "info", "warning", "error"]

@@ -1,0 +1,63 @@
+"""Pages of CORS_ORIGINS may use the API with bearer tokens; pages of all other sites may not."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from starlette.types import Receive, Scope, Send
+
+from accounts.api.app import create_app
+from accounts.settings import get_settings
+from support.people import World
+
+APP = "https://app.example.com"
+PREFLIGHT = {
+    "Access-Control-Request-Method": "PATCH",
+    "Access-Control-Request-Headers": "authorization, content-type",
+}
+
+
+@pytest.fixture
+async def cors_client(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AsyncClient]:
+    """An application with ``CORS_ORIGINS``, on the test's database."""
+    monkeypatch.setenv("CORS_ORIGINS", APP)
+    get_settings.cache_clear()
+    app = create_app()
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": dict(world.state)}, receive, send)
+
+    async with AsyncClient(transport=ASGITransport(asgi), base_url="http://testserver") as client:
+        yield client
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize("origin", [APP, "null"])
+async def test_without_cors_origins_no_origin_is_allowed(client: AsyncClient, origin: str) -> None:
+    for response in (
+        await client.get("/user-groups", headers={"Origin": origin}),
+        await client.options("/users/me", headers={"Origin": origin} | PREFLIGHT),
+    ):
+        assert not [name for name in response.headers if name.lower().startswith("access-control-")]
+
+
+async def test_configured_origin_is_allowed_without_cookies(cors_client: AsyncClient) -> None:
+    preflight = await cors_client.options("/users/me", headers={"Origin": APP} | PREFLIGHT)
+    response = await cors_client.get("/user-groups", headers={"Origin": APP})
+
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == APP
+    assert "PATCH" in preflight.headers["Access-Control-Allow-Methods"]
+    assert response.headers["Access-Control-Allow-Origin"] == APP
+    assert "Link" in response.headers["Access-Control-Expose-Headers"]
+    assert "Access-Control-Allow-Credentials" not in preflight.headers | response.headers
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{APP}.evil.example", "http://app.example.com"])
+async def test_other_origins_are_refused(cors_client: AsyncClient, origin: str) -> None:
+    preflight = await cors_client.options("/users/me", headers={"Origin": origin} | PREFLIGHT)
+    response = await cors_client.get("/user-groups", headers={"Origin": origin})
+
+    assert preflight.status_code == 400
+    assert "Access-Control-Allow-Origin" not in preflight.headers
+    assert "Access-Control-Allow-Origin" not in response.headers

@@ -1,0 +1,31 @@
+"""The pages "Add an entity" and "Add a feature", followed word for word in a copy of this project."""
+
+from pathlib import Path
+
+import pytest
+
+from support.project import Project
+
+PAGES = (
+    ("README.md", "Add an entity"),
+    ("docs/add-a-feature.md", ""),
+    ("docs/personal-data.md", "When you add a table"),
+    ("CONTRIBUTING.md", "Tests"),
+)
+# The page's own test, and those that hold for every table and every route.
+TESTS = ("tests/badges", "tests/personal_data", "tests/models", "tests/api/test_openapi.py")
+
+
+@pytest.mark.slow
+def test_feature_works_as_the_pages_say(tmp_path: Path) -> None:
+    project = Project(tmp_path / "copy")
+    paths = [path for page in PAGES for path in project.follow(*page)]
+    project.revision("badges")
+
+    project.python("-m", "pytest", "-q", *TESTS)
+
+    project.lint(paths)
+    project.python(
+        "-m", "mypy", "--cache-dir", str(tmp_path / "mypy"), *[path.removeprefix("services/") for path in paths]
+    )
+    project.tool("lint-imports")

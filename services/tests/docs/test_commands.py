@@ -1,0 +1,119 @@
+"""The commands that the documentation shows, run at a native stack; what they print is as it says."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.servers import free_port
+from support.project import ROOT, Project, blocks
+
+DONE = "--- done"
+# What differs at each run, in the documentation and in what is printed.
+VARYING = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
+    r"|\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8}T\d+(?:\.\d+)?Z"  # a time
+    r"|(?<=token=)\S+|(?<=-)[0-9a-f]{8}(?=\.eml)"
+)
+PREPARE = """
+make() { scripts/native "$@"; }
+latest() { for try in $(seq 100); do ls .local/mail/*"$1"* >/dev/null 2>&1 && break; sleep 0.1; done; }
+"""
+SIGN_IN = """
+TOKEN=$(curl -s localhost:8000/auth/jwt/login -d username=guinevere@example.com -d password=correct-horse-battery \\
+    | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+GROUP=$(curl -s localhost:8000/user-groups -H "Authorization: Bearer $TOKEN" --json '{"name":"Knights"}' \\
+    | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+"""
+
+
+class Shell:
+    """A native stack, and a shell beside it."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.port = str(free_port())
+
+    def native(self, verb: str) -> None:
+        self.project.run("scripts/native", verb, folder=".", API_PORT=self.port, YES="1")
+
+    def outputs(self, commands: list[str], prepare: str = "") -> list[str]:
+        """Run commands one after the other, and return what each of them printed."""
+        script = "\n".join([PREPARE, prepare, f"echo '{DONE}'", *(f"{each}\necho\necho '{DONE}'" for each in commands)])
+        script = script.replace("localhost:8000", f"localhost:{self.port}")
+        printed = self.project.run("bash", "-c", script, folder=".", API_PORT=self.port)
+        return printed.split(DONE)[1:-1]
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    shell = Shell(Project(tmp_path_factory.mktemp("docs") / "copy"))
+    shell.project.run("python3", "scripts/environment.py", folder=".")
+    try:
+        shell.native("up")
+        shell.native("seed")
+        yield shell
+    finally:
+        shell.native("clean")
+
+
+def dialogue(page: str, section: str) -> list[tuple[str, list[str]]]:
+    """Return the commands of a section's console blocks, each with the lines that it prints."""
+    steps: list[tuple[str, list[str]]] = []
+    for block in blocks(ROOT / page, section):
+        if block.language != "console":
+            continue
+        for line in block.text.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            elif steps[-1][0].endswith("\\"):
+                steps[-1] = (f"{steps[-1][0]}\n{line}", [])
+            else:
+                steps[-1][1].append(line)
+    return steps
+
+
+def normal(line: str) -> str:
+    return VARYING.sub("…", line.strip())
+
+
+def check(shell: Shell, steps: list[tuple[str, list[str]]], prepare: str = "") -> None:
+    """Run commands, and compare each line that the documentation shows, up to an ellipsis."""
+    outputs = shell.outputs([command for command, _ in steps], prepare)
+    for (command, shown), output in zip(steps, outputs, strict=True):
+        printed = [normal(line) for line in output.splitlines()]
+        for line in map(normal, shown):
+            start, _, rest = line.partition("...")
+            assert any(
+                each.startswith(start) if rest is not None and "..." in line else each == line for each in printed
+            ), f"{command}\nprints\n{output}\nand not\n{line}"
+
+
+@pytest.mark.slow
+def test_quick_start_and_sign_in_work_as_the_readme_says(shell: Shell) -> None:
+    check(shell, dialogue("README.md", "Quick start") + dialogue("README.md", "Sign in and protect a route"))
+
+
+@pytest.mark.slow
+def test_invitation_walk_works_as_the_page_says(shell: Shell) -> None:
+    sign_in = dialogue("README.md", "Sign in and protect a route")[:1]
+    steps = dialogue("docs/groups.md", "Create a group") + dialogue("docs/groups.md", "Invitations")
+    (token,) = {line.removeprefix("token=") for _, shown in steps for line in shown if line.startswith("token=")}
+    mailed = "'\"$(grep -oh 'token=.*' .local/mail/*invitation-elaine* | head -n 1 | cut -c 7-)\"'"
+    steps = [(command.replace(token, mailed), shown) for command, shown in steps]
+    steps = [
+        (f"latest invitation-elaine\n{command}" if command == "make mails" else command, shown)
+        for command, shown in steps
+    ]
+
+    check(shell, sign_in + steps)
+
+
+@pytest.mark.slow
+def test_members_are_imported_and_exported_as_the_page_says(shell: Shell) -> None:
+    _, *steps = dialogue("docs/members-in-bulk.md", "Import")
+    steps += dialogue("docs/members-in-bulk.md", "Export")
+    csv = "\n".join(dialogue("docs/members-in-bulk.md", "Import")[0][1])
+    (shell.project.root / "knights.csv").write_text(f"{csv}\n")
+
+    check(shell, [(command.replace("user-groups/4", "user-groups/$GROUP"), shown) for command, shown in steps], SIGN_IN)
