@@ -42,7 +42,7 @@ class Person:
 
     page: Page
     url: str
-    postman: Delivery
+    delivery: Delivery
     folder: Path
     pictures: Path
     said: list[str]
@@ -62,7 +62,7 @@ class Person:
 
     async def mail(self, kind: str) -> str:
         """Have the mail delivered, and read the link of the last one of a kind."""
-        while await self.postman.deliver():
+        while await self.delivery.deliver_next():
             pass
         last = max(self.folder.glob(f"*-{kind}-*.eml"))
         message: Any = message_from_bytes(last.read_bytes(), policy=policy.default)
@@ -126,8 +126,8 @@ async def person(
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         folder = tmp_path / "mail"
-        postman = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
-        yield Person(page, url, postman, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
+        delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
+        yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
         await page.close()
 
 
