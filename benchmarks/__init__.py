@@ -1,1 +1,1 @@
-"""What the service does in how much time: measured on real processes, and never part of the image."""
+"""Benchmarks of the service, on real processes. Not part of the image."""

@@ -1,11 +1,11 @@
-"""Run every benchmark, or the one that is named: make bench, make bench ARGS="compare --users 1000000"."""
+"""Runs all benchmarks, or the named one: make bench, make bench ARGS="compare --users 1000000"."""
 
 import signal
 import sys
 
 from benchmarks import compare, lists, login_storm
 
-# Whoever ends this ends its servers too.
+# Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 match sys.argv[1:]:
     case []:

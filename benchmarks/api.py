@@ -17,7 +17,7 @@ PASSWORD = secrets.token_urlsafe(24)
 
 @dataclass
 class Api:
-    """A client that keeps one connection to the API."""
+    """A client with one persistent connection to the API."""
 
     port: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -26,19 +26,19 @@ class Api:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def request(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Any:
-        """Return the status, the body and the seconds that it took."""
-        begun = time.perf_counter()
+        """Send a request; return the status, the body and the duration in seconds."""
+        started = time.perf_counter()
         self._connection.request(method, path, body or None, self.headers | dict(headers or {}))
         response = self._connection.getresponse()
         content = response.read()
-        return response.status, content, time.perf_counter() - begun
+        return response.status, content, time.perf_counter() - started
 
     def login(self, email: str, password: str = PASSWORD) -> Any:
         """Sign in."""
         return self.request("POST", "/auth/jwt/login", urlencode({"username": email, "password": password}), FORM)
 
     def tokens(self, email: str, password: str = PASSWORD) -> dict[str, str]:
-        """Sign in, and get the tokens."""
+        """Sign in and return the tokens."""
         status, content, _ = self.login(email, password)
         if status != http.client.OK:
             raise RuntimeError(content)
@@ -46,11 +46,11 @@ class Api:
         return tokens
 
     def post(self, path: str, **body: str) -> Any:
-        """Post an object."""
+        """Post a JSON object."""
         return self.request("POST", path, json.dumps(body), JSON)
 
     def users(self, number: int) -> list[str]:
-        """Sign up that many users, and return their addresses."""
+        """Register ``number`` users and return their e-mail addresses."""
         emails = [f"user{each}.{secrets.token_hex(4)}@example.com" for each in range(number)]
         for email in emails:
             status, content, _ = self.post("/auth/register", email=email, password=PASSWORD)

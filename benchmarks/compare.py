@@ -1,4 +1,4 @@
-"""The project beside what the documentation has one write, and beside the least that Python and PostgreSQL can do."""
+"""Compares the project with the libraries' documented way, and with the least that Python and PostgreSQL can do."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,27 +11,30 @@ from postgres import throwaway
 
 
 def run(arguments: Sequence[str] = ()) -> None:
-    """Measure, print, and keep what was found."""
+    """Measure, print the tables and save them."""
     options = parse(arguments)
     findings = measure(options)
     report.publish(findings, {"rounds": options.rounds, "seconds": options.seconds, "users": options.users})
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; by default the run takes three to five minutes."""
+    """Parse the command line. A run with the defaults takes three to five minutes."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks compare", description="Compare the project with others."
+        prog="python -m benchmarks compare",
+        description="Compare the project with a textbook implementation and a minimal one.",
     )
-    parser.add_argument("--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="sizes of the data")
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="workers of each server")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often everything is measured")
-    parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="how long each time")
-    parser.add_argument("--every", action="store_true", help="everything at every size")
+    parser.add_argument(
+        "--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="numbers of users in the database"
+    )
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="workers per server")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="number of measurements of each workload")
+    parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="seconds per measurement")
+    parser.add_argument("--every", action="store_true", help="measure everything at every size")
     return parser.parse_args(arguments)
 
 
 def measure(options: argparse.Namespace) -> Findings:
-    """Make the data and measure everything on one PostgreSQL."""
+    """Create the data and measure everything on one PostgreSQL."""
     findings = Findings()
     with throwaway() as cluster:
         statements.prepare(cluster)
@@ -46,6 +49,6 @@ def measure(options: argparse.Namespace) -> Findings:
                 whole = options.every or each is sizes[0]
                 for workers in options.workers if whole else options.workers[:1]:
                     study.compare(each, workers, hashing=whole)
-            study.flat(sizes)
+            study.scaling(sizes)
         study.storm(sizes[0])
     return findings

@@ -1,4 +1,4 @@
-"""The data: a database for each size, on one server, made by the project's own migrations and seeder."""
+"""Test data: one database per size, created with the project's own migrations and seeder."""
 
 import asyncio
 import subprocess
@@ -24,48 +24,49 @@ EMAILS = """SELECT email FROM "user" WHERE is_active AND email LIKE '%@batch-%' 
 EVERYBODY = "SELECT id FROM user_group WHERE name LIKE 'Everybody %'"
 MEMBER = "SELECT user_id::text FROM membership WHERE group_id = $1 ORDER BY user_id OFFSET $2 LIMIT 1"
 PAGE = 50
-THEIRS = 'UPDATE "user" SET hashed_password = $1 WHERE email = ANY($2)'
+SET_HASH = 'UPDATE "user" SET hashed_password = $1 WHERE email = ANY($2)'
 
 
 @dataclass(frozen=True)
 class Data:
-    """A database with that many users.
+    """A database with ``users`` users.
 
-    ``emails`` can sign in at the project, ``theirs`` at the textbook, which would replace other hashes with its own.
-    ``middle`` and ``last`` are the ids of the members before the middle and the last page of ``group``, who are all.
-    ``seeding`` and ``copying`` are the rows a second of the seeder, and of COPY with the same rows as a file.
+    ``url`` connects as the API, ``owner_url`` as the owner of the schema. ``emails`` can sign in at the project,
+    ``textbook_emails`` at the textbook, which would replace other hashes with its own. ``group`` has all users as
+    members; ``middle`` and ``last`` are the ids of those before its middle and last page. ``seeding`` and ``copying``
+    are rows per second of the seeder, and of COPY with the same rows.
     """
 
     users: int
     url: str
-    owned: str
+    owner_url: str
     group: int
     middle: str
     last: str
     emails: Sequence[str]
-    theirs: Sequence[str]
+    textbook_emails: Sequence[str]
     seeding: float = 0
     copying: float = 0
 
 
 def migrate(cluster: Cluster) -> None:
-    """Bring the database up to date that the others are copies of."""
+    """Migrate the database that the others are copied from."""
     settings = environment(cluster.url(), "s" * 32)
     subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], env=settings, check=True)
 
 
 def seed(cluster: Cluster, users: int) -> Data:
-    """Make a database of that many users."""
+    """Create a database with ``users`` users."""
     name = f"seeded_{users}"
     asyncio.run(_create(cluster, name))
     settings = environment(cluster.url(name), "s" * 32, ENVIRONMENT="development")
     command = [sys.executable, "-m", "accounts.seeder", "--users", str(users)]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     subprocess.run(command, env=settings, check=True, capture_output=True)
-    seeding = time.perf_counter() - begun
+    seeding = time.perf_counter() - started
     rows, copying = asyncio.run(_copy(cluster, name))
-    found = asyncio.run(_prepare(cluster.url(name), users))
-    return Data(users, cluster.url(name, ROLE), cluster.url(name), *found, rows / seeding, rows / copying)
+    prepared = asyncio.run(_prepare(cluster.url(name), users))
+    return Data(users, cluster.url(name, ROLE), cluster.url(name), *prepared, rows / seeding, rows / copying)
 
 
 async def _create(cluster: Cluster, name: str) -> None:
@@ -75,7 +76,7 @@ async def _create(cluster: Cluster, name: str) -> None:
 
 
 async def _copy(cluster: Cluster, name: str) -> tuple[int, float]:
-    """Copy the rows as a file into the same tables, constraints and indexes of another database; time that."""
+    """Time COPY of the same rows into another database with the same tables, constraints and indexes."""
     await _create(cluster, f"{name}_copied")
     source, target = [await asyncpg.connect(cluster.url(each)) for each in (name, f"{name}_copied")]
     rows, seconds = 0, 0.0
@@ -83,10 +84,10 @@ async def _copy(cluster: Cluster, name: str) -> tuple[int, float]:
         for table in TABLES:
             file = Path(directory, table)
             await source.copy_from_table(table, output=file, format="binary")
-            begun = time.perf_counter()
+            started = time.perf_counter()
             status = await target.copy_to_table(table, source=file, format="binary", timeout=None)
             await target.execute(f'ANALYZE "{table}"')
-            seconds += time.perf_counter() - begun
+            seconds += time.perf_counter() - started
             rows += int(status.removeprefix("COPY "))
     await asyncio.gather(source.close(), target.close())
     await _drop(cluster, f"{name}_copied")
@@ -102,8 +103,8 @@ async def _drop(cluster: Cluster, name: str) -> None:
 async def _prepare(url: str, users: int) -> tuple[int, str, str, Sequence[str], Sequence[str]]:
     connection: Any = await asyncpg.connect(url)
     emails = [row["email"] for row in await connection.fetch(EMAILS, 2 * SIGN_INS)]
-    await connection.execute(THEIRS, PasswordHelper().hash(PASSWORD), emails[SIGN_INS:])
-    await connection.execute("VACUUM ANALYZE")  # as the server does by itself, were it not a throw-away one
+    await connection.execute(SET_HASH, PasswordHelper().hash(PASSWORD), emails[SIGN_INS:])
+    await connection.execute("VACUUM ANALYZE")  # throw-away clusters have no autovacuum
     group = await connection.fetchval(EVERYBODY)
     middle, last = [await connection.fetchval(MEMBER, group, before) for before in (users // 2, users - PAGE - 1)]
     await connection.close()

@@ -1,4 +1,4 @@
-"""The other end of ``bench.load``: jobs for the process that loads, and what they have cost the servers."""
+"""Starts the load process (``benchmarks.load``), gives it jobs and measures what they cost the servers."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from benchmarks.servers import Server
 
 @dataclass(frozen=True)
 class Result:
-    """What one job has shown: answers a second, milliseconds of the server's cores, of PostgreSQL's, and of waiting."""
+    """The result of a job: responses per second; per response, CPU ms of the server and PostgreSQL; latencies in ms."""
 
     rate: float
     cpu: float
@@ -26,44 +26,44 @@ class Result:
 
 
 class Driver:
-    """Hands jobs over to the process that loads, one at a time."""
+    """Gives jobs to the load process, one at a time."""
 
     def __init__(self, process: subprocess.Popen[str], postmaster: int) -> None:
         self._process: Any = process
         self._postmaster = postmaster
 
     def measure(self, server: Server, job: dict[str, Any]) -> Result:
-        """Do a job.
+        """Run a job and return its result.
 
         Raises:
-            RuntimeError: an answer has another status than it should.
+            RuntimeError: a response has an unexpected status.
 
         """
         before = server.cpu_seconds(), procfs.cpu_seconds(self._postmaster)
-        found = self.perform(job)
+        report = self.perform(job)
         after = server.cpu_seconds(), procfs.cpu_seconds(self._postmaster)
-        cpu, database_cpu = ((end - begin) * 1000 / found["answers"] for begin, end in zip(before, after, strict=True))
-        seconds = [1000 * each for each in found["seconds"]]
+        cpu, database_cpu = ((end - begin) * 1000 / report["answers"] for begin, end in zip(before, after, strict=True))
+        seconds = [1000 * each for each in report["seconds"]]
         if len(seconds) == 1:
-            return Result(1 / found["took"], cpu, database_cpu, *seconds * 3)
+            return Result(1 / report["took"], cpu, database_cpu, *seconds * 3)
         cuts = quantiles(seconds, n=100)
-        return Result(len(seconds) / found["took"], cpu, database_cpu, median(seconds), cuts[94], cuts[98])
+        return Result(len(seconds) / report["took"], cpu, database_cpu, median(seconds), cuts[94], cuts[98])
 
     def perform(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Do a job, and return what the process says of it."""
+        """Run a job and return the load process's report."""
         print(json.dumps(job), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the process that loads has ended")
-        found: dict[str, Any] = json.loads(line)
-        if found["wrong"]:
-            raise RuntimeError(f"{found['wrong']} wrong answers to {job['requests'][0]}: {found['example']}")
-        return found
+            raise RuntimeError("the load process has ended")
+        report: dict[str, Any] = json.loads(line)
+        if report["wrong"]:
+            raise RuntimeError(f"{report['wrong']} unexpected responses to {job['requests'][0]}: {report['example']}")
+        return report
 
 
 @contextmanager
 def driver(postmaster: int) -> Iterator[Driver]:
-    """Start the process that loads; ``postmaster`` is PostgreSQL's first process. It ends with the block."""
+    """Run the load process during the block; ``postmaster`` is PostgreSQL's main process id."""
     command = [sys.executable, "-m", "benchmarks.load"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

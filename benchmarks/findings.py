@@ -1,4 +1,4 @@
-"""What has been measured, and how it compares."""
+"""The measurements of a run, and figures derived from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,17 @@ Key = tuple[int, int, str, str]  # users, workers, workload, server
 
 @dataclass
 class Findings:
-    """Everything that one run has found. The rounds of ``results`` were by turns, so that they compare one by one.
+    """All measurements of a run.
 
-    ``flat`` has the milliseconds of reads, a median for each turn, by workload and number of users; ``ready`` seconds,
-    ``memory`` megabytes by server; ``seeding`` and ``copying`` rows a second by number of users; ``storm`` the 95th
-    percentile during a storm of sign-ins as a multiple of the one without, by path.
+    ``results``: one for each round; servers took turns, so that rounds can be compared pairwise. ``scaling``: median
+    milliseconds of reads in each turn, by workload and number of users. ``ready``: seconds until ready, ``memory``:
+    megabytes, both by server. ``seeding``, ``copying``: rows per second, by number of users. ``storm``: 95th percentile
+    during a storm of sign-ins as a multiple of the one without, by path.
     """
 
     results: dict[Key, list[Result]] = field(default_factory=dict)
     statements: dict[tuple[str, str], float] = field(default_factory=dict)
-    flat: dict[str, dict[int, list[float]]] = field(default_factory=dict)
+    scaling: dict[str, dict[int, list[float]]] = field(default_factory=dict)
     ready: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
     seeding: dict[int, float] = field(default_factory=dict)
@@ -30,16 +31,16 @@ class Findings:
     storm: dict[str, float] = field(default_factory=dict)
 
     def groups(self) -> Sequence[tuple[int, int]]:
-        """Which numbers of users and workers were measured."""
+        """Return the measured pairs of users and workers."""
         return list(dict.fromkeys((users, workers) for users, workers, _, _ in self.results))
 
     @staticmethod
     def title(users: int, workers: int) -> str:
-        """Name what was measured together."""
+        """Return the title of such a pair."""
         return f"{users:,} users, {workers} worker{'s' if workers > 1 else ''}"
 
     def middle(self, key: Key, figure: str = "rate") -> float:
-        """The median of all rounds."""
+        """Return the median of all rounds."""
         figures: list[float] = [getattr(each, figure) for each in self.results[key]]
         return median(figures)
 
@@ -47,28 +48,28 @@ class Findings:
         return isnan(self.middle(key, figure))
 
     def spread(self, key: Key) -> float:
-        """How far the rates of the rounds are apart, as a share of the median."""
+        """Return the range of the rates, as a share of their median."""
         rates = [each.rate for each in self.results[key]]
         return (max(rates) - min(rates)) / median(rates)
 
     def ratio(self, users: int, workers: int, workload: str, other: str) -> float | None:
-        """The project's rate as a multiple of another's; None where one of them was not measured."""
-        ours, theirs = (self.results.get((users, workers, workload, each)) for each in ("project", other))
-        if not ours or not theirs:
+        """Return the project's rate as a multiple of another server's; None if one of them was not measured."""
+        own, others = (self.results.get((users, workers, workload, each)) for each in ("project", other))
+        if not own or not others:
             return None
-        if len(ours) == len(theirs):
-            return median(our.rate / their.rate for our, their in zip(ours, theirs, strict=True))
-        return median(each.rate for each in ours) / median(each.rate for each in theirs)
+        if len(own) == len(others):
+            return median(project.rate / another.rate for project, another in zip(own, others, strict=True))
+        return median(each.rate for each in own) / median(each.rate for each in others)
 
     def growth(self, workload: str) -> float:
-        """How often as long a read takes at the largest number of users as at the smallest."""
-        times = self.flat[workload]
+        """Return how many times longer a read takes at the largest size than at the smallest."""
+        times = self.scaling[workload]
         return median(most / few for most, few in zip(times[max(times)], times[min(times)], strict=True))
 
     def costs(self) -> dict[str, float]:
-        """The time of a core that the project takes for each request, as a multiple of the floor's for users/me.
+        """Return the project's CPU time per request as a multiple of the floor's for users/me.
 
-        So that neither the machine nor what else it does counts.
+        As a ratio it depends neither on the machine nor on its load.
         """
         return {
             f"{workload}, {self.title(users, workers)}": self.middle((users, workers, workload, name), "cpu")
@@ -78,7 +79,7 @@ class Findings:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, with keys of text."""
+        """Return everything, with text as keys."""
         return {
             "results": [
                 dict(zip(("users", "workers", "workload", "server"), key, strict=True))
@@ -90,5 +91,5 @@ class Findings:
                 | {"spread": round(self.spread(key), 4), "statements": self.statements.get(key[2:])}
                 for key in self.results
             ],
-            **{name: getattr(self, name) for name in ("flat", "ready", "memory", "seeding", "copying", "storm")},
+            **{name: getattr(self, name) for name in ("scaling", "ready", "memory", "seeding", "copying", "storm")},
         }

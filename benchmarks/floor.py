@@ -1,7 +1,7 @@
-"""The least that Python can do: an ASGI function, an asyncpg pool, and JSON that PostgreSQL has built.
+"""The minimal implementation: an ASGI function, an asyncpg pool, and JSON built by PostgreSQL.
 
-It leaves out what makes a service: validation, errors, headers, cursors. The answers hold the same, to the same token,
-which it reads the cheap way. How far the project is from it is the price of all that the project does besides.
+It returns the same data for the same tokens, but has no validation, errors, headers or cursors. The distance between it
+and the project is the price of these.
 """
 
 import base64
@@ -18,14 +18,14 @@ import asyncpg
 from benchmarks import sql
 
 SECRET = os.environ["SECRET_KEY"].encode()
-ME = sql.ME.format(db="$1", user="$2")
+ME = sql.ME.format(session="$1", user="$2")
 MEMBERS = sql.MEMBERS.format(group="$1", limit="$2")
-MEMBERS_SEEN = sql.MEMBERS_SEEN.format(db="$1", user="$2", group="$3", limit="$4")
+MEMBERS_SEEN = sql.MEMBERS_SEEN.format(session="$1", user="$2", group="$3", limit="$4")
 POOL: list[Any] = []
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Serve, as ASGI has it."""
+    """Handle an ASGI connection."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
@@ -45,22 +45,22 @@ async def _lifespan(receive: Any, send: Any) -> None:
 
 
 async def _keep(_: Any) -> None:
-    """Leave a connection as it is: asyncpg's own way takes four statements, and these change nothing."""
+    """Skip asyncpg's reset of four statements: nothing here changes the connection's state."""
 
 
 async def _answer(path: str, query: bytes, authorization: bytes | None) -> bytes:
     claims = _claims(authorization.removeprefix(b"Bearer ")) if authorization else None
     if path == "/users/me" and claims:
-        found = await POOL[0].fetchval(ME, claims["sid"], claims["sub"])
+        row = await POOL[0].fetchval(ME, claims["sid"], claims["sub"])
     elif path.startswith("/user-groups/"):
         group, limit = int(path.split("/")[2]), int(parse_qs(query)[b"limit"][0])
         if claims:
-            found = await POOL[0].fetchval(MEMBERS_SEEN, claims["sid"], claims["sub"], group, limit)
+            row = await POOL[0].fetchval(MEMBERS_SEEN, claims["sid"], claims["sub"], group, limit)
         else:
-            found = await POOL[0].fetchval(MEMBERS, group, limit)
+            row = await POOL[0].fetchval(MEMBERS, group, limit)
     else:
-        found = None
-    return (found or "").encode()
+        row = None
+    return (row or "").encode()
 
 
 def _claims(token: bytes) -> Any:

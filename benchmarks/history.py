@@ -1,4 +1,4 @@
-"""The figures of earlier runs on this machine, one line each, so that a slow-down shows."""
+"""Figures of earlier runs on this machine, one JSON line each, to detect slow-downs."""
 
 import json
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ from statistics import median
 
 
 def medians(path: Path) -> dict[str, float]:
-    """The median of each figure over all runs; empty before the first."""
-    found: dict[str, list[float]] = {}
+    """Return the median of each figure over all runs; empty before the first run."""
+    figures_by_name: dict[str, list[float]] = {}
     for line in path.read_text().splitlines() if path.exists() else []:
         for name, figure in json.loads(line)["figures"].items():
-            found.setdefault(name, []).append(figure)
-    return {name: median(figures) for name, figures in found.items()}
+            figures_by_name.setdefault(name, []).append(figure)
+    return {name: median(figures) for name, figures in figures_by_name.items()}
 
 
 def add(path: Path, figures: Mapping[str, float]) -> None:
-    """Add a run."""
+    """Append a run."""
     with path.open("a") as file:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         print(json.dumps({"at": at, "figures": {name: round(each, 4) for name, each in figures.items()}}), file=file)

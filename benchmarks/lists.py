@@ -1,4 +1,7 @@
-"""Pages of the lists, at volume: what PostgreSQL takes for each, and which indexes it follows. BENCH_USERS=1000000."""
+"""Lists with many rows: PostgreSQL's time for the first, second and last page, and the indexes it uses.
+
+BENCH_USERS sets the number of users (100000).
+"""
 
 import asyncio
 import os
@@ -33,7 +36,7 @@ List = Callable[[Session, Any], Awaitable[Page[Any]]]
 
 
 def run() -> None:
-    """Seed a database of its own, and print a table."""
+    """Seed a throw-away database and print a table."""
     with throwaway() as cluster:
         os.environ |= {
             "ENVIRONMENT": "development",
@@ -76,16 +79,16 @@ async def _lists(db: Session) -> list[tuple[str, List, Any]]:
         return await member_list.list_members(reader, everybody.id, query)
 
     return [
-        ("groups, of anybody", groups(None), GroupQuery()),
-        ("groups, of a user", groups(user), GroupQuery()),
-        ("groups, of a superuser", groups(superuser), GroupQuery()),
-        ("groups, of a superuser, by name", groups(superuser), GroupQuery(name="s")),
+        ("groups, anonymous", groups(None), GroupQuery()),
+        ("groups, user", groups(user), GroupQuery()),
+        ("groups, superuser", groups(superuser), GroupQuery()),
+        ("groups, superuser, by name", groups(superuser), GroupQuery(name="s")),
         ("own groups", lambda db, query: GroupManager(db).of_user(user, query), OwnGroupQuery()),
         ("everybody", members, MemberQuery()),
         ("everybody, owners", members, MemberQuery(role=Role.OWNER)),
         ("everybody, members", members, MemberQuery(role=Role.MEMBER)),
         ("everybody, by name", members, MemberQuery(name="maria")),
-        ("everybody, by address", members, MemberQuery(email="maria")),
+        ("everybody, by email", members, MemberQuery(email="maria")),
         ("everybody, owners by name", members, MemberQuery(name="a", role=Role.OWNER)),
     ]
 
@@ -104,6 +107,6 @@ async def _explain(db: Session, name: str, page: str, listing: List, query: Any)
 
 
 async def _plan(connection: AsyncConnection, statement: str, values: Any) -> str:
-    await connection.execute(text("SET LOCAL jit = off"))  # as the API has it
+    await connection.execute(text("SET LOCAL jit = off"))  # as in the API
     lines = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", values)
     return "\n".join(line for (line,) in lines)

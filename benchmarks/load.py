@@ -1,7 +1,7 @@
-"""The load: a process that sends prepared requests over connections which it keeps, as fast as they are answered.
+"""The load process: sends prepared requests on persistent connections, as fast as they are answered.
 
-Bytes on sockets and nothing else: it costs a small part of what any server does for a request. It reads one job per
-line, in JSON, and answers with one line each.
+It only moves bytes, so that it costs a fraction of what a server spends on a request. It reads jobs from standard input
+and writes reports to standard output, as one line of JSON each.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ import uvloop
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 HEAD_END = b"\r\n\r\n"
-COUNT = b"########"  # in a request: a number that no other request has, in as many digits
+COUNT = b"########"  # replaced in each request by a unique number of as many digits
 CHAINED = re.compile(rb'"refresh_token":"([^"]+)"')
-TOKEN = b"%token%"  # in a chained request: the refresh token of the answer before
+TOKEN = b"%token%"  # replaced in a chained request by the refresh token of the previous response
 PATIENCE = 300.0
 NUMBERS = itertools.count()
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a job has come to: the seconds of each answer that counts, all answers, and those with the wrong status."""
+    """Counts of a job: the durations that are evaluated, all responses, and those with an unexpected status."""
 
     seconds: list[float] = field(default_factory=list)
     answers: int = 0
@@ -38,7 +38,7 @@ class Tally:
 
 
 class Connection(asyncio.Protocol):
-    """Sends its requests in turn, each when the one before is answered, and stops at the deadline."""
+    """Sends its requests one after the other, until the deadline."""
 
     def __init__(self, requests: list[bytes], job: dict[str, Any], tally: Tally) -> None:
         self.requests: Iterator[bytes] = itertools.cycle(requests)
@@ -54,14 +54,14 @@ class Connection(asyncio.Protocol):
         self.transport: Any = transport
 
     def send(self, request: bytes) -> None:
-        """Send a request, and begin to count its time."""
+        """Send a request and start its timer."""
         if COUNT in request:
             request = request.replace(COUNT, b"%08d" % next(NUMBERS))
-        self.begun = time.perf_counter()
+        self.started = time.perf_counter()
         self.transport.write(request)
 
     def run(self, deadline: float) -> asyncio.Future[None]:
-        """Send until ``deadline``, at least once."""
+        """Send requests until ``deadline``, at least one."""
         self.deadline = deadline
         self.done = asyncio.get_running_loop().create_future()
         self.send(next(self.requests))
@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         if length is None or len(self.buffer) < head + 4 + int(length[1]):
             return
         now = time.perf_counter()
-        self._count(now - self.begun)
+        self._count(now - self.started)
         answer, self.buffer = self.buffer, bytearray()
         if self.chained and (token := CHAINED.search(answer)):
             self.requests = itertools.repeat(self.chained.replace(TOKEN, token[1]))
@@ -100,19 +100,19 @@ class Connection(asyncio.Protocol):
 
 
 async def perform(job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job; where one request alone takes longer than the whole job may, that one is all."""
+    """Run a job, after a warm-up. If one request takes longer than the job's time, only that one is measured."""
     tally = Tally()
     first, *others = connections = await _connect(job, tally)
     await asyncio.wait_for(first.run(0), PATIENCE)
     took = tally.seconds[0]
     if took < job["seconds"]:
-        if took < job["seconds"] / 10:  # or it would take longer than it helps
+        if took < job["seconds"] / 10:  # not worth it for slow requests
             await asyncio.gather(*(each.run(0) for each in others))
         tally.seconds.clear()
-        begun = time.perf_counter()
-        runs = [each.run(begun + job["seconds"]) for each in connections]
+        started = time.perf_counter()
+        runs = [each.run(started + job["seconds"]) for each in connections]
         await asyncio.wait_for(asyncio.gather(*runs), PATIENCE)
-        took = time.perf_counter() - begun
+        took = time.perf_counter() - started
     for connection in connections:
         connection.transport.close()
     return {**asdict(tally), "took": took}
@@ -123,13 +123,13 @@ async def _connect(job: dict[str, Any], tally: Tally) -> list[Connection]:
     loop, connections = asyncio.get_running_loop(), []
     for each in range(number):
         connection = Connection(requests[each::number] or requests, job, tally)
-        await loop.create_connection(partial(lambda made: made, connection), "127.0.0.1", job["port"])
+        await loop.create_connection(partial(lambda protocol: protocol, connection), "127.0.0.1", job["port"])
         connections.append(connection)
     return connections
 
 
 async def main() -> None:
-    """Do the jobs that come, in turn, on the last core."""
+    """Run jobs from standard input, on the last core."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     while line := await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(await perform(json.loads(line))), flush=True)

@@ -1,4 +1,4 @@
-"""How gunicorn serves what the project is compared with: as uvicorn-worker's documentation has it, and no more."""
+"""gunicorn's configuration for the servers compared with the project, as in uvicorn-worker's documentation."""
 
 import os
 
@@ -6,5 +6,5 @@ bind = f"127.0.0.1:{os.environ['API_PORT']}"
 workers = int(os.environ["WEB_CONCURRENCY"])
 worker_class = "uvicorn_worker.UvicornWorker"
 keepalive = 65
-loglevel = "warning"  # of what gunicorn says itself, not of the line for each request
+loglevel = "warning"  # of gunicorn's own log, not of the access log
 control_socket_disable = True

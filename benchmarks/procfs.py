@@ -1,4 +1,4 @@
-"""What processes have used, as Linux counts it: processor time and memory of a process and all that it has started."""
+"""CPU time, memory and open files of a process and its descendants, from Linux's /proc."""
 
 import os
 from collections.abc import Iterator
@@ -9,26 +9,26 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def children(pid: int) -> Iterator[int]:
-    """Find the processes that ``pid`` has started itself and that still run."""
+    """Yield the running child processes of ``pid``."""
     for task in (PROC / str(pid) / "task").glob("*/children"):
         yield from map(int, task.read_text().split())
 
 
 def tree(pid: int) -> Iterator[int]:
-    """Find ``pid`` and all that it has started, directly or not."""
+    """Yield ``pid`` and all its descendants."""
     yield pid
     for child in children(pid):
         yield from tree(child)
 
 
 def cpu_seconds(pid: int) -> float:
-    """Add the processor time up that ``pid`` and all that it has started have had, those included that have ended."""
+    """Return the CPU time of ``pid`` and its descendants, including those that have ended."""
     return sum(map(_cpu, tree(pid)))
 
 
 def _cpu(pid: int) -> float:
     try:
-        # The name, in brackets, may hold blanks; behind it utime is the 12th field, then stime, cutime and cstime.
+        # The name, in parentheses, may contain blanks. After it, utime is field 12, then stime, cutime and cstime.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
@@ -36,11 +36,11 @@ def _cpu(pid: int) -> float:
 
 
 def private_bytes(pid: int) -> int:
-    """Measure the memory that would come back if ``pid`` ended: what it shares with no other process."""
+    """Return the private memory of ``pid``, which it shares with no other process."""
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
     return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def descriptors(pid: int) -> int:
-    """Count what ``pid`` has open."""
+    """Return the number of open file descriptors of ``pid``."""
     return len(list((PROC / str(pid) / "fd").iterdir()))

@@ -1,4 +1,4 @@
-"""The measuring: all servers run at once, and are asked by turns, so that what else the machine does hits all alike."""
+"""The measurements. All servers run at the same time and take turns, so that other load affects all of them alike."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,15 +15,15 @@ from benchmarks.servers import COMMANDS, Server, environment, server
 from benchmarks.workloads import HASHED, HASHING_SECONDS, READS, SERVERS, Target
 from postgres import Cluster
 
-TEXTBOOK_MEMBERS = 100_000  # it loads them all: a million would take gigabytes
+TEXTBOOK_MEMBERS = 100_000  # more would take gigabytes: the textbook loads all members
 COUNTED_SECONDS = 0.2
-FLAT_TURNS = 4  # shorter and more often: what is compared is milliseconds
+SCALING_TURNS = 4  # per round; short ones, since milliseconds are compared
 Started = dict[str, tuple[Server, Target]]
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured in how many rounds of how many seconds for each workload, and where the findings go."""
+    """A comparison in ``rounds`` rounds, with ``seconds`` for each workload; it fills ``findings``."""
 
     cluster: Cluster
     driver: Driver
@@ -32,12 +32,12 @@ class Study:
     seconds: float
 
     def compare(self, data: Data, workers: int, *, hashing: bool) -> None:
-        """Ask all servers for everything, round by round; with ``hashing`` also for what the size matters little to."""
+        """Measure every workload on every server, round by round. ``hashing`` includes those that hash passwords."""
         with self._started(tuple(COMMANDS), data, workers) as started:
             if not self.findings.statements:
                 self._count(started, data)
             for _ in range(self.rounds):
-                for workload, name in _asked(data, hashing=hashing):
+                for workload, name in _measurements(data, hashing=hashing):
                     result = self._measure(*started[name], workload)
                     self.findings.results.setdefault((data.users, workers, workload, name), []).append(result)
                     if (workload, name) == ("login", "project"):
@@ -48,21 +48,21 @@ class Study:
             for name, (each, _) in started.items():
                 self.findings.memory.setdefault(name, []).append(each.megabytes())
 
-    def flat(self, all_data: Sequence[Data]) -> None:
-        """Ask the project at every size for the same pages, one request at a time."""
+    def scaling(self, all_data: Sequence[Data]) -> None:
+        """Measure the same pages of the project at every size, one request at a time."""
         with ExitStack() as stack:
             each_size = [stack.enter_context(self._started(("project",), data, 1))["project"] for data in all_data]
-            for turn in range(1 + FLAT_TURNS * self.rounds):
+            for turn in range(1 + SCALING_TURNS * self.rounds):
                 for workload in READS:
                     for each, target in each_size:
-                        job = target.job(workload, self.seconds / FLAT_TURNS, 1)
-                        found = self.findings.flat.setdefault(workload, {}).setdefault(target.data.users, [])
+                        job = target.job(workload, self.seconds / SCALING_TURNS, 1)
+                        times = self.findings.scaling.setdefault(workload, {}).setdefault(target.data.users, [])
                         p50 = self.driver.measure(each, job).p50
-                        if turn:  # the first one finds everything cold
-                            found.append(p50)
+                        if turn:  # the first one warms up
+                            times.append(p50)
 
     def storm(self, data: Data) -> None:
-        """See what a storm of sign-ins does to cheap requests."""
+        """Measure cheap requests during a storm of sign-ins."""
         with self._started(("project",), data, 2) as started:
             idle, stormy, _ = login_storm.measure(started["project"][0].port)
             for path in login_storm.PATHS:
@@ -72,7 +72,7 @@ class Study:
 
     @contextmanager
     def _started(self, names: Sequence[str], data: Data, workers: int) -> Iterator[Started]:
-        """Start servers that take one another's tokens."""
+        """Start servers; the floor accepts the project's tokens."""
         settings = environment(data.url, secrets.token_urlsafe(48))
         with ExitStack() as stack:
             running = {name: stack.enter_context(server(name, workers, settings)) for name in names}
@@ -86,9 +86,9 @@ class Study:
         return self.driver.measure(each, target.job(workload, self.seconds))
 
     def _count(self, started: Started, data: Data) -> None:
-        for workload, name in _asked(data, hashing=True):
+        for workload, name in _measurements(data, hashing=True):
             first, job = (started[name][1].job(workload, COUNTED_SECONDS, 1) for _ in range(2))
-            self.driver.perform(first)  # what is asked of PostgreSQL once a connection is no part of it
+            self.driver.perform(first)  # without the statements that each connection runs once
             with statements.counting(self.cluster) as calls:
                 answers = self.driver.perform(job)["answers"]
                 self.findings.statements[workload, name] = calls() / answers
@@ -98,7 +98,7 @@ class Study:
         self.findings.results.setdefault(key, []).append(Result(rate, *[float("nan")] * 5))
 
 
-def _asked(data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:
+def _measurements(data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:
     for workload, names in SERVERS.items():
         if workload in HASHED and not hashing:
             continue

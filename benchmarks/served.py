@@ -1,4 +1,4 @@
-"""The service as in production, on this machine alone: gunicorn, its workers, and a throw-away PostgreSQL."""
+"""The service as in production: gunicorn with two workers, on a throw-away PostgreSQL."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from postgres import throwaway
 
 @contextmanager
 def served() -> Iterator[int]:
-    """Serve until the block ends; the value is the port."""
+    """Run the service during the block, and yield its port."""
     with throwaway() as cluster:
         migrate(cluster)
         settings = environment(cluster.url(role=ROLE), secrets.token_urlsafe(48))

@@ -1,4 +1,4 @@
-"""The servers that are measured: each is gunicorn with its workers, on a port of its own, until the block ends."""
+"""The servers that are compared: each is gunicorn with workers, on a port of its own."""
 
 import http.client
 import os
@@ -18,18 +18,18 @@ PATIENCE = 60
 POLL = 0.02
 GUNICORN = (sys.executable, "-m", "gunicorn")
 PLAIN = (*GUNICORN, "--config", "python:benchmarks.plain")
-# The project writes a line for each request, and so does what the documentation has; the floor writes none.
+# The project and the textbook log every request, the floor none.
 COMMANDS = {
     "project": GUNICORN,
     "textbook": (*PLAIN, "--access-logfile", "-", "benchmarks.textbook:app"),
     "floor": (*PLAIN, "benchmarks.floor:app"),
 }
-READY = {"project": "/health/ready"}  # the others have none: whatever they answer, they serve
+READY = {"project": "/health/ready"}  # any response of the others means that they are ready
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers, and the seconds that it took until then."""
+    """A running server, and how many seconds it took to become ready."""
 
     name: str
     port: int
@@ -37,16 +37,16 @@ class Server:
     ready: float
 
     def cpu_seconds(self) -> float:
-        """The processor time that all its processes have had."""
+        """Return the CPU time of all its processes."""
         return procfs.cpu_seconds(self.pid)
 
     def megabytes(self) -> float:
-        """The private memory of its largest worker."""
+        """Return the private memory of its largest worker."""
         return max(map(procfs.private_bytes, procfs.children(self.pid))) / 1e6
 
 
 def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
-    """The environment of production, but for limits on attempts that no load reaches."""
+    """Return a production environment, with rate limits that no load reaches."""
     settings = {
         "ENVIRONMENT": "production",
         "DATABASE_URL": database_url,
@@ -59,21 +59,21 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
 
 @contextmanager
 def server(name: str, workers: int, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Start a server and wait until it answers; it ends with the block, and with this process."""
+    """Run a server during the block, and yield it when it is ready."""
     port = free_port()
     settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
-    begun = time.perf_counter()
+    started = time.perf_counter()
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(COMMANDS[name], env=settings, **quiet) as process:
         try:
             _wait(process, port, READY.get(name, "/"))
-            yield Server(name, port, process.pid, time.perf_counter() - begun)
+            yield Server(name, port, process.pid, time.perf_counter() - started)
         finally:
             process.terminate()
 
 
 def free_port() -> int:
-    """Find a port of this machine that nothing listens at."""
+    """Return an unused port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -89,4 +89,4 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str) -> None:
         except OSError:
             pass
         time.sleep(POLL)
-    raise TimeoutError("gunicorn does not serve")
+    raise TimeoutError("gunicorn did not become ready")

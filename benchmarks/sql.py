@@ -1,4 +1,4 @@
-"""The floor's statements: one for each answer, which PostgreSQL builds as JSON."""
+"""The floor's SQL: one statement per response, which PostgreSQL returns as JSON."""
 
 ME = """
 SELECT row_to_json(shown)::text FROM (

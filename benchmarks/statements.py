@@ -1,4 +1,4 @@
-"""How many statements PostgreSQL gets: pg_stat_statements, which is off while time is taken."""
+"""Counts statements with pg_stat_statements, which is off while durations are measured."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ CALLS = "SELECT coalesce(sum(calls), 0)::text FROM pg_stat_statements WHERE quer
 
 
 def prepare(cluster: Cluster) -> None:
-    """Load the module, which takes another start, and give the server a cache that holds the data."""
+    """Load the module, which needs a restart, and give the server a cache that holds all data."""
     for name, value in SETTINGS.items():
         _execute(cluster, f"ALTER SYSTEM SET {name} = '{value}'")
     cluster.stop()
@@ -29,7 +29,7 @@ def prepare(cluster: Cluster) -> None:
 
 @contextmanager
 def counting(cluster: Cluster) -> Iterator[Callable[[], int]]:
-    """Count while the block runs: the value tells how many there were, BEGIN and COMMIT among them."""
+    """Count statements during the block, BEGIN and COMMIT included; call the value for the count."""
     _execute(cluster, TRACK.format("top"), "SELECT pg_reload_conf()", "SELECT pg_sleep(0.1)")
     _execute(cluster, "SELECT pg_stat_statements_reset()")
     try:

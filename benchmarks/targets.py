@@ -1,4 +1,4 @@
-"""What the project is meant to reach, as ratios of one run: absolute figures are the machine's, and the hour's."""
+"""Performance targets, as ratios within one run: absolute figures depend on the machine and its load."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from benchmarks.findings import Findings
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found, and what is wanted: at least ``wanted``, or at most where ``most``."""
+    """A measured value and its target: at least ``target``, or at most if ``most``."""
 
     name: str
-    found: float
-    wanted: float
+    measured: float
+    target: float
     most: bool = False
 
     @property
     def met(self) -> bool:
-        """Whether it is as wanted."""
-        return self.found <= self.wanted if self.most else self.found >= self.wanted
+        """Whether the target is met."""
+        return self.measured <= self.target if self.most else self.measured >= self.target
 
 
 RATIOS = (
@@ -32,19 +32,19 @@ RATIOS = (
 
 
 def verdicts(findings: Findings) -> Iterator[Verdict]:
-    """Compare everything that was measured with what is wanted."""
+    """Compare the measurements with their targets."""
     for users, workers in findings.groups():
-        for workload, other, wanted in RATIOS:
-            if (found := findings.ratio(users, workers, workload, other)) is not None:
-                yield Verdict(f"{workload} / {other}, {findings.title(users, workers)}", found, wanted)
-    for path, found in findings.storm.items():
-        yield Verdict(f"{path} p95 in a storm of sign-ins / idle", found, 2, most=True)
-    for workload, times in findings.flat.items():
+        for workload, other, target in RATIOS:
+            if (measured := findings.ratio(users, workers, workload, other)) is not None:
+                yield Verdict(f"{workload} / {other}, {findings.title(users, workers)}", measured, target)
+    for path, measured in findings.storm.items():
+        yield Verdict(f"{path} p95 in a storm of sign-ins / idle", measured, 2, most=True)
+    for workload, times in findings.scaling.items():
         if len(times) > 1:
             yield Verdict(
                 f"{workload} p50, {max(times):,} / {min(times):,} users", findings.growth(workload), 1.25, most=True
             )
     largest = max(findings.seeding)
     yield Verdict(f"seeding / COPY, {largest:,} users", findings.seeding[largest] / findings.copying[largest], 0.5)
-    yield Verdict("MB of a worker's own", max(findings.memory["project"]), 90, most=True)
+    yield Verdict("private MB of a worker", max(findings.memory["project"]), 90, most=True)
     yield Verdict("seconds until ready", median(findings.ready["project"]), 3, most=True)

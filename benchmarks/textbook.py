@@ -1,7 +1,7 @@
-"""The service as the documentation of FastAPI Users and SQLModel has one write it: what the project is compared with.
+"""The textbook implementation: the service written as in the documentation of FastAPI Users and SQLModel.
 
-The wiring is theirs: a session for each request, adapter and manager as dependencies, JWTs, relationships by selectin,
-and every default of the engine, of the password helper and of the routers. The tables are the project's own.
+It follows them in its wiring: one session per request, adapter and manager as dependencies, JWTs, relationships loaded
+by selectin, and all defaults of the engine, the password helper and the routers. The tables are the project's own.
 """
 
 import os
@@ -22,13 +22,13 @@ SECRET = os.environ["SECRET_KEY"]
 
 
 class Base(DeclarativeBase):
-    """The declarative side, on SQLModel's metadata."""
+    """Declarative base on SQLModel's metadata."""
 
     metadata = SQLModel.metadata
 
 
 class User(SQLAlchemyBaseUserTableUUID, Base):
-    """FastAPI Users' table, with a name to show."""
+    """FastAPI Users' table with a display name."""
 
     display_name: Mapped[str] = mapped_column(default="")
 
@@ -56,7 +56,7 @@ class UserGroup(SQLModel, table=True):
 
 
 class UserRead(schemas.BaseUser[uuid.UUID]):
-    """What is shown of a user."""
+    """A user in responses."""
 
     display_name: str
 
@@ -66,7 +66,7 @@ async_session_maker = async_sessionmaker(engine, expire_on_commit=False)
 
 
 async def get_async_session() -> AsyncGenerator[AsyncSession]:
-    """Open a session for a request."""
+    """Open a session for each request."""
     async with async_session_maker() as db:
         yield db
 
@@ -75,12 +75,12 @@ SessionDep = Annotated[AsyncSession, Depends(get_async_session)]
 
 
 async def get_user_db(db: SessionDep) -> AsyncGenerator[SQLAlchemyUserDatabase[User, uuid.UUID]]:
-    """Make the adapter."""
+    """Create the adapter."""
     yield SQLAlchemyUserDatabase(db, User)
 
 
 class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
-    """Rules about users: the defaults."""
+    """The user manager, with its defaults."""
 
     reset_password_token_secret = SECRET
     verification_token_secret = SECRET
@@ -89,12 +89,12 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 async def get_user_manager(
     user_db: Annotated[SQLAlchemyUserDatabase[User, uuid.UUID], Depends(get_user_db)],
 ) -> AsyncGenerator[UserManager]:
-    """Make the manager."""
+    """Create the manager."""
     yield UserManager(user_db)
 
 
 def get_jwt_strategy() -> JWTStrategy[User, uuid.UUID]:
-    """Make the strategy."""
+    """Create the strategy."""
     return JWTStrategy(secret=SECRET, lifetime_seconds=3600)
 
 

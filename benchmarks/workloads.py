@@ -1,4 +1,4 @@
-"""What is asked for: the bytes of the requests, for each server that can answer them."""
+"""The workloads: which requests each server gets."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -16,7 +16,7 @@ from benchmarks.load import COUNT, TOKEN
 
 CONNECTIONS = 16
 HASHING = 8
-HASHING_SECONDS = 1.0  # at the least
+HASHING_SECONDS = 1.0  # at least
 REFRESHING = 4  # each signs in first
 SERVERS = {
     "members": ("project", "textbook", "floor"),
@@ -33,7 +33,7 @@ READS = ("members", "middle page", "last page", "members, signed in", "users/me"
 
 @dataclass(frozen=True)
 class Target:
-    """A server to ask, over ``data``; ``issuer`` is the port of the one whose tokens it takes."""
+    """A server on ``data``. ``issuer`` is the port of the server whose tokens it accepts."""
 
     server: str
     port: int
@@ -41,13 +41,13 @@ class Target:
     data: Data
 
     def job(self, workload: str, seconds: float, connections: int = CONNECTIONS) -> dict[str, Any]:
-        """Write the job for the process that loads: that workload for so long."""
-        make = getattr(self, "_" + workload.replace(",", "").replace("/", "_").replace(" ", "_"))
-        usual = {"port": self.port, "seconds": seconds, "connections": connections, "status": HTTPStatus.OK}
-        made: dict[str, Any] = usual | make()
+        """Return the job for the load process: ``workload`` for ``seconds``."""
+        requests = getattr(self, "_" + workload.replace(",", "").replace("/", "_").replace(" ", "_"))
+        defaults = {"port": self.port, "seconds": seconds, "connections": connections, "status": HTTPStatus.OK}
+        job: dict[str, Any] = defaults | requests()
         if workload in HASHED:
-            made |= {"connections": min(connections, HASHING), "seconds": max(seconds, HASHING_SECONDS)}
-        return made
+            job |= {"connections": min(connections, HASHING), "seconds": max(seconds, HASHING_SECONDS)}
+        return job
 
     def _members(self) -> dict[str, Any]:
         return _all([_request("GET", self._page())])
@@ -59,16 +59,16 @@ class Target:
         return _all([_request("GET", self._page(self.data.last))])
 
     def _members_signed_in(self) -> dict[str, Any]:
-        return _all([_request("GET", self._page(), self._signed())])
+        return _all([_request("GET", self._page(), self._authorization())])
 
     def _users_me(self) -> dict[str, Any]:
-        return _all([_request("GET", "/users/me", self._signed())])
+        return _all([_request("GET", "/users/me", self._authorization())])
 
     def _search(self) -> dict[str, Any]:
-        return _all([_request("GET", "/users?email=a&limit=20", self._signed(SUPERUSER))])
+        return _all([_request("GET", "/users?email=a&limit=20", self._authorization(SUPERUSER))])
 
     def _login(self) -> dict[str, Any]:
-        emails = self.data.theirs if self.server == "textbook" else self.data.emails
+        emails = self.data.textbook_emails if self.server == "textbook" else self.data.emails
         forms = [urlencode({"username": email, "password": PASSWORD}) for email in emails]
         return _all([_request("POST", "/auth/jwt/login", FORM, form) for form in forms])
 
@@ -83,13 +83,13 @@ class Target:
         return _all(list(map(_refreshing, tokens))) | {"connections": REFRESHING, "chained": chained}
 
     def _page(self, last: str | None = None) -> str:
-        # A cursor is the direction with the key of the row before the page; only the project has them.
+        # The project's cursor: the direction, and the key of the row before the page.
         cursor = "" if last is None else "&cursor=" + urlsafe_b64encode(f">{last}".encode()).rstrip(b"=").decode()
         return f"/user-groups/{self.data.group}/users?limit=50{cursor}"
 
-    def _signed(self, email: str | None = None) -> dict[str, str]:
-        theirs = self.data.theirs if self.server == "textbook" else self.data.emails
-        return {"Authorization": "Bearer " + Api(self.issuer).tokens(email or theirs[0], PASSWORD)["access_token"]}
+    def _authorization(self, email: str | None = None) -> dict[str, str]:
+        emails = self.data.textbook_emails if self.server == "textbook" else self.data.emails
+        return {"Authorization": "Bearer " + Api(self.issuer).tokens(email or emails[0], PASSWORD)["access_token"]}
 
 
 def _all(requests: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether the database is there, and has the schema that this code was written for."""
+"""Readiness: the database answers, and its schema is at this version's migrations."""
 
 import asyncio
 from functools import cache
@@ -14,27 +14,26 @@ from accounts.domain.errors import NotReady
 from accounts.domain.mail.queue import Backlog, backlog
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SECONDS = 2
+TIMEOUT_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
 
 
 async def check_readiness(sessionmaker: Sessionmaker) -> Backlog:
-    """Ask the database for its revision, for two seconds at the most; return what waits in the outbox.
+    """Compare the schema's revision with the migrations, within two seconds; return the mail queue's backlog.
 
     Raises:
-        NotReady: with the reason.
+        NotReady: the database is unavailable, or the revisions differ; the reason says which.
 
     """
     try:
-        async with asyncio.timeout(SECONDS), sessionmaker() as db:
-            found = await _revisions(db)
-            if found == expected_revisions():
+        async with asyncio.timeout(TIMEOUT_SECONDS), sessionmaker() as db:
+            revisions = await _revisions(db)
+            if revisions == expected_revisions():
                 return await backlog(db)
     except DATABASE_ERRORS as error:
         raise NotReady("The database does not answer.") from error
-    raise NotReady(
-        f"The schema is at {_names(found)}, this code needs {_names(expected_revisions())}: run the migrations."
-    )
+    at, needed = _names(revisions), _names(expected_revisions())
+    raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
 
 
 async def _revisions(db: Session) -> set[str]:
@@ -48,7 +47,7 @@ async def _revisions(db: Session) -> set[str]:
 
 @cache
 def expected_revisions() -> set[str]:
-    """Read the newest revision of the migrations that this code came with."""
+    """Return the newest revision of the installed migrations."""
     return set(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 

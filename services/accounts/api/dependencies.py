@@ -20,7 +20,7 @@ from accounts.domain.identity.password_reset import PasswordResetManager
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
-from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
 from accounts.domain.registration import RegistrationManager
 from accounts.domain.sessions.access_tokens import KeyRing
@@ -92,4 +92,4 @@ MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager
 InvitationManagerDep = Annotated[
     InvitationManager, _manager(lambda db, state: InvitationManager(db, state.settings.secret_keys[0]))
 ]
-AnswerManagerDep = Annotated[AnswerManager, _manager(lambda db, _: AnswerManager(db))]
+OwnInvitationManagerDep = Annotated[OwnInvitationManager, _manager(lambda db, _: OwnInvitationManager(db))]

@@ -1,4 +1,4 @@
-"""The application as ``make dev`` serves it: uvicorn has its own idea of logs, which this replaces in each reload."""
+"""The application as ``make dev`` serves it: uvicorn configures its own logs at each reload, which this replaces."""
 
 from logging.config import dictConfig
 
@@ -10,6 +10,6 @@ from accounts.settings import get_settings
 
 
 def create_app() -> FastAPI:
-    """Make the application, with the logs of all processes."""
+    """Create the application, with the logs of all other processes."""
     dictConfig(logs.config(get_settings()))
     return app.create_app()

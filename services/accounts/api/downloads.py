@@ -1,4 +1,4 @@
-"""Downloads of any size: read a page at a time, written piece by piece, and never half of one that looks whole."""
+"""Downloads of any size: rows are read in pages and streamed, and a failed download never looks complete."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, override
@@ -18,7 +18,7 @@ CONTENT_DISPOSITION: Responses = {
     200: {
         "headers": {
             "Content-Disposition": {
-                "description": "That it is to be saved, and under which name.",
+                "description": "Suggests to save the file, and its name.",
                 "schema": {"type": "string"},
                 "example": 'attachment; filename="name.json"',
             }
@@ -30,48 +30,48 @@ CONTENT_DISPOSITION: Responses = {
 async def every_page[Query: PageQuery, Row](
     sessionmaker: Sessionmaker, read: Callable[[Session, Query], Awaitable[Page[Row]]], query: Query
 ) -> AsyncIterator[Sequence[Row]]:
-    """Read a list to its end, each page in a short transaction of its own.
+    """Read a list to its end, each page in a transaction of its own.
 
-    Whoever takes their time between two pages holds neither a connection nor a transaction.
+    Slow clients hold neither a connection nor a transaction between two pages.
     """
-    following: Query | None = query.model_copy(update={"limit": BATCH_ROWS})
-    while following is not None:
+    next_query: Query | None = query.model_copy(update={"limit": BATCH_ROWS})
+    while next_query is not None:
         async with transaction(sessionmaker) as db:
-            page = await read(db, following)
+            page = await read(db, next_query)
         yield page.rows
-        following = following.model_copy(update={"cursor": page.next}) if page.next else None
+        next_query = next_query.model_copy(update={"cursor": page.next}) if page.next else None
 
 
 async def json_array(batches: AsyncIterator[Sequence[Any]]) -> AsyncIterator[bytes]:
-    """Write one JSON array of the rows of all batches."""
-    before = b"["
+    """Stream the rows of all batches as one JSON array."""
+    separator = b"["
     async for rows in batches:
         if rows:
-            yield before + to_json(list(rows))[1:-1]
-            before = b","
-    yield b"[]" if before == b"[" else b"]"
+            yield separator + to_json(list(rows))[1:-1]
+            separator = b","
+    yield b"[]" if separator == b"[" else b"]"
 
 
 async def json_object(head: BaseModel, members: Mapping[str, AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """Write one JSON object of the members of ``head`` and, behind them, those whose values come in pieces."""
+    """Stream one JSON object: the members of ``head``, then ``members``, whose values come in chunks."""
     yield to_json(head)[:-1]
-    for name, pieces in members.items():
+    for name, chunks in members.items():
         yield b"," + to_json(name) + b":"
-        async for piece in pieces:
-            yield piece
+        async for chunk in chunks:
+            yield chunk
     yield b"}"
 
 
 class Download(StreamingResponse):
-    """An answer to be saved as ``filename``.
+    """A response that is saved as ``filename``.
 
-    It begins with the first full chunk: a failure until then is answered like any other, and most documents are sent
-    in one piece. A failure behind it ends the connection without the end of the body (RFC 9112, 8).
+    It starts with the first full chunk. An earlier failure is answered like any other; a later one closes the
+    connection before the end of the body, so that clients notice (RFC 9112, 8).
     """
 
-    def __init__(self, pieces: AsyncIterator[bytes], media_type: str, filename: str) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], media_type: str, filename: str) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-store"}
-        super().__init__(_chunks(pieces), headers=headers, media_type=media_type)
+        super().__init__(_full_chunks(chunks), headers=headers, media_type=media_type)
 
     @override
     async def stream_response(self, send: Send) -> None:
@@ -81,14 +81,15 @@ class Download(StreamingResponse):
         await super().stream_response(send)
 
 
-async def _chunks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    held = bytearray()
-    async for piece in pieces:
-        held += piece
-        if len(held) >= CHUNK_BYTES:
-            yield bytes(held)
-            held.clear()
-    yield bytes(held)
+async def _full_chunks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Join chunks to larger ones. There is always at least one, maybe empty."""
+    buffer = bytearray()
+    async for chunk in chunks:
+        buffer += chunk
+        if len(buffer) >= CHUNK_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    yield bytes(buffer)
 
 
 async def _chain[Chunk](first: Chunk, rest: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:

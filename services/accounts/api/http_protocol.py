@@ -1,4 +1,4 @@
-"""The HTTP server's patience, of which uvicorn has no end: how long a request's head may take, and how large it is."""
+"""Limits on request heads, which uvicorn lacks: how long they may take to arrive, and how large they may be."""
 
 import asyncio
 from typing import override
@@ -10,34 +10,35 @@ HEAD_BYTES = 32 * 1024
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, closing connections whose next head does not come in time, or does not end; gunicorn.conf.py uses it.
+    """uvicorn's protocol, which also closes connections whose next head is late or too large.
 
-    Between two requests uvicorn's own limit holds; it ends with the first byte of the next one, and this begins.
+    Between requests, uvicorn's keep-alive timeout applies. It ends with the first byte of the next head, and this one
+    begins. ``gunicorn.conf.py`` configures this class.
     """
 
-    _deadline: asyncio.TimerHandle | None = None
-    _received = 0
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
     _in_body = False
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn narrows it
         super().connection_made(transport)
-        self._await_head()
+        self._start_timer()
 
     @override
     def data_received(self, data: bytes) -> None:
-        # A body that was answered before its end is still to be passed over: whoever sends it must be able to read.
-        if self._deadline is None and not self._in_body and self.cycle.response_complete:
-            self._await_head()
+        # After an early response, the rest of the body is still discarded, so that the client can read the response.
+        if self._head_timer is None and not self._in_body and self.cycle.response_complete:
+            self._start_timer()
         super().data_received(data)
-        if self._deadline is not None:
-            self._received += len(data)
-            if self._received > HEAD_BYTES:
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
                 self.transport.close()
 
     @override
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._stop_timer()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
             raise ValueError("the head is too large")  # uvicorn answers 400, and closes
         self._in_body = True
@@ -50,14 +51,14 @@ class Protocol(HttpToolsProtocol):
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        self._received = 0
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def _start_timer(self) -> None:
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

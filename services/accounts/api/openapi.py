@@ -13,10 +13,13 @@ from accounts.domain.errors import Refusal
 
 DESCRIPTION = """Users, sign-in and groups for your services.
 
-**Quick start.** Create an account with `POST /auth/register`, sign in with `POST /auth/jwt/login`, and send the access
-token with later requests as `Authorization: Bearer …`. On this page, **Authorize** signs you in: enter your email as
-*username* and your password, and leave the other fields empty. Browsers may use a cookie instead: `POST
-/auth/cookie/login`.
+**Quick start**
+
+1. Create an account: `POST /auth/register`.
+2. Sign in: `POST /auth/jwt/login` returns an access token. Browsers may use a cookie: `POST /auth/cookie/login`.
+3. Send the token with later requests: `Authorization: Bearer …`.
+
+On this page, **Authorize** signs you in. Enter your email as *username*, and leave the client fields empty.
 
 **Errors** are [problem details](https://www.rfc-editor.org/rfc/rfc9457). Their `detail` is a stable code, listed with
 each operation.
@@ -110,12 +113,13 @@ def _add_common_responses(operation: dict[str, Any]) -> None:
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
-    if "503" not in operation["responses"] and "health" not in operation["tags"]:
+    if "health" not in operation["tags"]:
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
     for status, addition in problems(*common).items():
         response = operation["responses"].setdefault(str(int(status)), _empty_response())
         response["description"] += addition["description"]
         response["content"][PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
+    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _mark_auth_optional(operation: dict[str, Any]) -> None:

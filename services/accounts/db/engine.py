@@ -1,4 +1,4 @@
-"""The pool of connections to PostgreSQL: how many, for how long anybody waits, and which are of no use any more."""
+"""Database connections: pool size, timeouts, and when a connection is discarded."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from accounts.settings import Settings
 
 CONNECT_SECONDS = 5
 POOL_SECONDS = 3
-# Patience nests: a server gives a statement up before its client takes it for dead, and that is before a request's end.
+# Timeouts nest: first the server cancels the statement, then the client drops the connection, then the request ends.
 COMMAND_SECONDS = 7
 SERVER_SETTINGS = {
     "statement_timeout": "6s",
@@ -27,15 +27,15 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
     "jit": "off",
-    # It makes room for every row that there might be, of which a page's LIMIT leaves fifty: milliseconds for nothing.
+    # Memoize allocates memory for every row of a join, although LIMIT leaves fifty: milliseconds per statement.
     "enable_memoize": "off",
 }
 
 
 class Pool(AsyncAdaptedQueuePool):
-    """SQLAlchemy's, counting who has waited in vain."""
+    """SQLAlchemy's pool, with a metric for timeouts."""
 
-    __module__ = AsyncAdaptedQueuePool.__module__  # by which its logger is named
+    __module__ = AsyncAdaptedQueuePool.__module__  # the name of its logger
 
     @override
     def connect(self) -> PoolProxiedConnection:
@@ -47,9 +47,13 @@ class Pool(AsyncAdaptedQueuePool):
 
 
 def create_engine(settings: Settings, name: str, command_seconds: float | None = None) -> AsyncEngine:
-    """Make an engine that connects at its first use; ``name`` shows in ``pg_stat_activity``.
+    """Create an engine, which connects at its first use.
 
-    A server that says nothing for ``command_seconds`` is taken for dead, where nothing is asked that takes longer.
+    Args:
+        settings: DATABASE_URL and DATABASE_POOL_SIZE are used.
+        name: part of the ``application_name`` in ``pg_stat_activity``.
+        command_seconds: how long a statement may take before the connection is considered dead; None for no limit.
+
     """
     engine = create_async_engine(
         settings.database,
@@ -57,7 +61,7 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        pool_use_lifo=True,  # so that one that was found dead is come across next, and condemns the others
+        pool_use_lifo=True,  # after an outage a dead connection is found soon, and invalidates the others
         skip_autocommit_rollback=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
@@ -72,13 +76,13 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
 
 
 def _reject_closed_connection(connection: Any, *_: object) -> None:
-    # A server that stops closes its connections, and the event loop has seen it: no round trip is needed to find out.
+    # The event loop notices if the server closes the connection. Unlike ``pool_pre_ping`` this needs no round trip.
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
 
 
 def _is_connection_useless(error: BaseException | None) -> bool:
-    """Tell of the driver's error that the server says nothing, has said goodbye, or only reads since a failover."""
+    """Return whether the server did not respond, closed the connection, or is read-only since a failover."""
     return error is not None and (isinstance(error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY)
 
 
@@ -89,21 +93,23 @@ def _mark_disconnect(context: ExceptionContext) -> None:
 
 
 def _terminate(connection: Any, _: object) -> None:
-    # Saying goodbye waits for an answer, which does not come where the network is gone.
+    # A graceful close waits for the server, which may be unreachable.
     connection.driver_connection.terminate()
 
 
 def with_connection_metrics(engine: AsyncEngine) -> AsyncEngine:
-    """Show how many connections of the engine's pool are in use; a process has one such engine."""
+    """Measure how many connections of the engine's pool are in use. For one engine per process."""
     pool: Any = engine.sync_engine.pool
     metrics.CONNECTIONS_LIMIT.set(pool.size())
     event.listen(pool, "checkout", lambda *_: metrics.CONNECTIONS.set(pool.checkedout()))
-    event.listen(pool, "checkin", lambda *_: metrics.CONNECTIONS.set(pool.checkedout() - 1))  # it is still counted
+    event.listen(
+        pool, "checkin", lambda *_: metrics.CONNECTIONS.set(pool.checkedout() - 1)
+    )  # still counted during the event
     return engine
 
 
 def autocommit_engine(engine: AsyncEngine) -> AsyncEngine:
-    """Give the same pool for requests that only read: each statement by itself, without BEGIN and COMMIT around it."""
+    """Return an engine on the same pool for reads: in autocommit, without BEGIN and COMMIT around each statement."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -111,23 +117,23 @@ ConnectDriver = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
 
 
 class DriverConnection:
-    """Take asyncpg's own connection out of the pool, for statements that SQLAlchemy has compiled and does not run."""
+    """Checks asyncpg's own connection out of the pool, to run statements without SQLAlchemy (``db.statements``)."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._take = engine.sync_engine.raw_connection
+        self._checkout = engine.sync_engine.raw_connection
 
     async def __aenter__(self) -> asyncpg.Connection:
-        """Take one; there is a greenlet, which costs more than the rest, only where something is waited for."""
+        """Check out a connection. A greenlet, the costly part, is only created if the pool has to wait or connect."""
         try:
-            self._taken = self._take()
+            self._pooled = self._checkout()
         except MissingGreenlet:
-            self._taken = await greenlet_spawn(self._take)
-        return self._taken.driver_connection
+            self._pooled = await greenlet_spawn(self._checkout)
+        return self._pooled.driver_connection
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Give it back, but dead where it is of no use: an answer is due, a transaction open, the server only reads."""
-        connection = self._taken.driver_connection
-        lost = _is_connection_useless(error) or isinstance(error, asyncio.CancelledError)
-        if connection and not connection.is_closed() and (lost or connection.is_in_transaction()):
+        """Return the connection to the pool, closed if a response is pending, a transaction open, or it is useless."""
+        connection = self._pooled.driver_connection
+        unusable = _is_connection_useless(error) or isinstance(error, asyncio.CancelledError)
+        if connection and not connection.is_closed() and (unusable or connection.is_in_transaction()):
             connection.terminate()
-        self._taken.close()
+        self._pooled.close()

@@ -1,4 +1,4 @@
-"""The transaction: one for each request or task, committed here and nowhere else."""
+"""The database session and its transaction: one for each request or task, committed here and nowhere else."""
 
 import uuid
 from collections.abc import AsyncIterator

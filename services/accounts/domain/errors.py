@@ -1,4 +1,4 @@
-"""What the domain refuses, each named for the rule that it states. No error knows HTTP; ``api.errors`` does."""
+"""Refusals of the domain, each named for its rule. They know no HTTP: ``api.problems`` maps them to statuses."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,7 +9,10 @@ from accounts.schemas.member_files import RowError
 
 
 class Refusal(Exception):  # noqa: N818  # each is named for its rule
-    """A rule said no. ``code`` is stable, for programs; the docstring's first line and ``reason`` are for people."""
+    """A rule refuses the operation.
+
+    ``code`` is stable, for programs. The docstring's first line, which OpenAPI shows, and ``reason`` are for people.
+    """
 
     code: ClassVar[str]
 
@@ -19,61 +22,61 @@ class Refusal(Exception):  # noqa: N818  # each is named for its rule
 
 
 class LoginBadCredentials(Refusal, CommittedRefusal):
-    """The address or the password is wrong, or the user is inactive."""
+    """Wrong email or password, or the user is inactive."""
 
     code = "LOGIN_BAD_CREDENTIALS"
 
 
 class RegisterUserAlreadyExists(Refusal):
-    """There is a user with this e-mail address."""
+    """A user with this email exists already."""
 
     code = "REGISTER_USER_ALREADY_EXISTS"
 
 
 class RegisterInvalidPassword(Refusal):
-    """The password is too weak; the reason says why."""
+    """The password is too weak; `reason` says why."""
 
     code = "REGISTER_INVALID_PASSWORD"
 
 
 class UpdateUserEmailAlreadyExists(Refusal):
-    """Another user has this e-mail address."""
+    """Another user has this email."""
 
     code = "UPDATE_USER_EMAIL_ALREADY_EXISTS"
 
 
 class UpdateUserInvalidPassword(Refusal):
-    """The new password is too weak; the reason says why."""
+    """The new password is too weak; `reason` says why."""
 
     code = "UPDATE_USER_INVALID_PASSWORD"
 
 
 class ResetPasswordBadToken(Refusal):
-    """The token is unknown, used, superseded or expired."""
+    """The token is unknown, used, replaced by a newer one, or expired."""
 
     code = "RESET_PASSWORD_BAD_TOKEN"
 
 
 class ResetPasswordInvalidPassword(Refusal):
-    """The new password is too weak; the reason says why, and the token stays usable."""
+    """The new password is too weak; `reason` says why. The token stays valid."""
 
     code = "RESET_PASSWORD_INVALID_PASSWORD"
 
 
 class VerifyUserBadToken(Refusal):
-    """The token is unknown, used, superseded or expired, or was sent to another address."""
+    """The token is unknown, used, superseded or expired, or was sent to another email."""
 
     code = "VERIFY_USER_BAD_TOKEN"
 
 
 class ConfirmEmailBadToken(Refusal):
-    """The token is unknown, used, superseded or expired, or something has changed that it rested on."""
+    """The token is unknown, used, superseded or expired, or the account has changed since."""
 
     code = "CONFIRM_EMAIL_BAD_TOKEN"
 
 
 class UndoEmailBadToken(Refusal):
-    """The token is unknown, used or expired."""
+    """The token is unknown, used, or expired."""
 
     code = "UNDO_EMAIL_BAD_TOKEN"
 
@@ -85,9 +88,9 @@ class BadCurrentPassword(Refusal):
 
 
 class ReauthenticationRequired(Refusal):
-    """The current password is needed in the body, or a sign-in that is no older than some minutes.
+    """Requires the current password in the body, or a sign-in within the last minutes.
 
-    ``seconds`` is how old it may be.
+    ``seconds`` is the maximum age of the sign-in.
     """
 
     code = "REAUTHENTICATION_REQUIRED"
@@ -98,7 +101,7 @@ class ReauthenticationRequired(Refusal):
 
 
 class UserNotFound(Refusal):
-    """There is no such user."""
+    """The user does not exist."""
 
     code = "USER_NOT_FOUND"
 
@@ -110,78 +113,78 @@ class LastSuperuser(Refusal):
 
 
 class GroupNotFound(Refusal):
-    """There is no such group, or none that the caller may see."""
+    """The group does not exist, or the caller may not see it."""
 
     code = "GROUP_NOT_FOUND"
 
 
 class GroupForbidden(Refusal):
-    """It takes a higher role in the group than the caller has."""
+    """Requires a higher role in the group."""
 
     code = "GROUP_FORBIDDEN"
 
 
 class GroupNameTaken(Refusal):
-    """Another public group has this name, in whatever letter case."""
+    """Another public group has this name, ignoring case."""
 
     code = "GROUP_NAME_TAKEN"
 
 
 class MemberNotFound(Refusal):
-    """The group has no such member."""
+    """The user is not a member of the group."""
 
     code = "MEMBER_NOT_FOUND"
 
 
 class LastOwner(Refusal):
-    """Nobody else owns the groups named here who could sign in: they need another owner, or to be deleted, before."""
+    """The groups in `groups` have no other active owner: add one, or delete the groups, first."""
 
     code = "LAST_OWNER"
 
     def __init__(self, groups: Sequence[UserGroup]) -> None:
         names = ", ".join(f"{group.name} ({group.id})" for group in groups)
-        super().__init__(f"Nobody else who could sign in owns these groups: {names}")
+        super().__init__(f"These groups have no other active owner: {names}")
         self.groups = groups
 
 
 class UserInactive(Refusal):
-    """Somebody who cannot sign in cannot own a group."""
+    """Inactive users cannot own groups."""
 
     code = "USER_INACTIVE"
 
 
 class AlreadyMember(Refusal):
-    """A member of the group has this e-mail address."""
+    """A member of the group has this email."""
 
     code = "ALREADY_MEMBER"
 
 
 class InvitationExists(Refusal):
-    """The address has an open invitation into the group: it can be resent or revoked."""
+    """The email has an open invitation to the group, which can be resent or revoked."""
 
     code = "INVITATION_EXISTS"
 
 
 class InvitationNotFound(Refusal):
-    """There is no such open invitation of the group, or of the caller's verified address."""
+    """The group, or the caller's verified email, has no such open invitation."""
 
     code = "INVITATION_NOT_FOUND"
 
 
 class InvitationBadToken(Refusal):
-    """The token is unknown, used, superseded or expired, or the invitation was revoked."""
+    """The token is unknown, used, replaced by a newer one, or expired, or the invitation was revoked."""
 
     code = "INVITATION_BAD_TOKEN"
 
 
 class InvitationOtherAddress(Refusal):
-    """The invitation was sent to another address than the user's."""
+    """The invitation was sent to another email."""
 
     code = "INVITATION_OTHER_ADDRESS"
 
 
 class ImportInvalid(Refusal):
-    """The file is refused as a whole; `errors` says what is wrong with which of its lines."""
+    """The file has invalid lines, which `errors` lists. Nothing was imported."""
 
     code = "IMPORT_INVALID"
 
@@ -191,21 +194,21 @@ class ImportInvalid(Refusal):
 
 
 class BadCursor(Refusal):
-    """The cursor is none that a `next` link of this list carries."""
+    """The cursor does not come from a `Link` header of this list."""
 
     code = "BAD_CURSOR"
 
 
 class Busy(Refusal):
-    """Too much is waiting to be done; try again shortly."""
+    """The server is busy. Try again shortly."""
 
     code = "BUSY"
 
 
 class TooManyAttempts(Refusal):
-    """Too many attempts were made lately; the reason says when to try again.
+    """Too many attempts. `Retry-After` says when to try again.
 
-    ``seconds`` is the time to wait, and ``attempts`` in ``period`` seconds the limit that was reached.
+    ``seconds`` is the time to wait. The exhausted limit is ``attempts`` in ``period`` seconds.
     """
 
     code = "TOO_MANY_ATTEMPTS"
@@ -218,7 +221,7 @@ class TooManyAttempts(Refusal):
 
 
 class NotReady(Refusal):
-    """The database is away, or its schema is not the one that this code needs; the reason says which."""
+    """The database is unavailable, or its schema does not match; `reason` says which."""
 
     code = "NOT_READY"
 
@@ -230,18 +233,18 @@ class RefreshBadToken(Refusal):
 
 
 class RefreshTokenReused(Refusal, CommittedRefusal):
-    """The refresh token was used before, so it may be stolen; its session is ended."""
+    """The refresh token was used before and may be stolen. Its session was ended."""
 
     code = "REFRESH_TOKEN_REUSED"
 
 
 class SessionNotFound(Refusal):
-    """There is no such session of the user."""
+    """The user has no such session."""
 
     code = "SESSION_NOT_FOUND"
 
 
 class CrossSite(Refusal):
-    """Another site's page sent the cookie along."""
+    """The request comes from a page of another site."""
 
     code = "CROSS_SITE"

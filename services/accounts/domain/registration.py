@@ -12,7 +12,7 @@ from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.invitations.answering import AnswerManager
+from accounts.domain.invitations.answering import accept_token, require_invitation
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Purpose, User
 from accounts.schemas.identity.users import RegistrationCreate
@@ -26,7 +26,6 @@ class RegistrationManager:
         self.db = db
         self.passwords = passwords
         self.key = settings.secret_keys[0]
-        self.answers = AnswerManager(db)
 
     async def register(self, registration: RegistrationCreate) -> User:
         """Create a user and send a token that verifies the e-mail address.
@@ -43,7 +42,7 @@ class RegistrationManager:
         """
         columns = await self.passwords.new_user_columns(registration)
         if registration.invitation:
-            await self.answers.require(registration.invitation, registration.email)
+            await require_invitation(self.db, registration.invitation, registration.email)
             columns["is_verified"] = True
         try:
             async with self.db.begin_nested():
@@ -52,7 +51,7 @@ class RegistrationManager:
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, registration.email)
             return _unsaved_user(registration)
         if registration.invitation:
-            await self.answers.accept_as_new_user(registration.invitation, user)
+            await accept_token(self.db, registration.invitation, user)
         else:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user

@@ -1,4 +1,4 @@
-"""How Alembic connects and compares. Everything runs in one transaction: a failure leaves the schema as it was."""
+"""How Alembic connects and compares. All migrations run in one transaction: a failure changes nothing."""
 
 import asyncio
 from typing import Any, Literal
@@ -16,15 +16,15 @@ from accounts.models import Base
 from accounts.settings import get_settings
 
 LOCK_KEY = 0x6163636F756E7473  # "accounts" in ASCII: one migration at a time on a database
-TURN_TIMEOUT = "60s"  # how long to wait for another migration to end
-LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table, with everybody else queuing behind it
-STATEMENT_TIMEOUT = "10min"  # how long a statement may take, with what it has locked
+TURN_TIMEOUT = "60s"  # how long to wait for another migration process
+LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table lock; other clients queue behind it
+STATEMENT_TIMEOUT = "10min"  # how long a statement may hold its locks
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
-    """Write SQLModel's and FastAPI Users' own types as the plain ones that they are in the database.
+    """Render the types of SQLModel and FastAPI Users as plain SQLAlchemy types.
 
-    So a migration imports nothing but Alembic and SQLAlchemy, and outlives both of them.
+    So migrations import only Alembic and SQLAlchemy, and keep working when the other libraries change.
     """
     if kind != "type" or not isinstance(item, TypeDecorator) or autogenerate.dialect is None:
         return False
@@ -46,11 +46,11 @@ def migrate(connection: Connection) -> None:
         connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
         context.run_migrations()
         password = get_settings().postgres_api_password
-        roles.provide(connection, password.get_secret_value() if password else None)
+        roles.create_api_role(connection, password.get_secret_value() if password else None)
 
 
 def write() -> None:
-    """Print the SQL of the migrations (``--sql``), for people and tools to read. Roles need a database to look into."""
+    """Print the SQL of the migrations (``--sql``). Roles are left out, since they depend on the database."""
     context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
     with context.begin_transaction():
         context.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")

@@ -20,14 +20,14 @@ DESCRIPTION_LENGTH = 1000
 
 
 class Visibility(StrEnum):
-    """Who may see a group: anybody, or its members only."""
+    """Who can see a group: everyone, or its members only."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
 class Role(StrEnum):
-    """What a member is in a group."""
+    """The role of a member, which determines the permissions in a group."""
 
     OWNER = "owner"
     ADMIN = "admin"

@@ -1,4 +1,4 @@
-"""How every process logs: an event is a line of JSON, or one to read in development, and tells nobody's secrets."""
+"""Logging of every process: one event per line, as JSON (as text in development), with secrets redacted."""
 
 import json
 import logging
@@ -14,20 +14,20 @@ from structlog.typing import EventDict
 
 from accounts.settings import Settings
 
-# Whatever lies around an @, and what is as long as a token; the text of an error may quote both.
+# E-mail addresses, and words as long as a token: the text of an error may quote either.
 SENSITIVE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
 REDACTED = "…"
 REQUESTS = "accounts.requests"
 REQUEST_FIELDS = ("request_id", "method", "route", "status", "ms", "user_id")
 REQUEST_ID: ContextVar[str] = ContextVar("request_id")
-context: Callable[[], dict[str, str]] = dict  # what else each line has: accounts.tracing names the trace
+context: Callable[[], dict[str, str]] = dict  # further fields of each line: tracing adds the trace id
 LOGGERS = ("accounts", "gunicorn.error", "uvicorn", "uvicorn.error")
 
 
 def config(settings: Settings) -> dict[str, Any]:
-    """Give what ``logging.config.dictConfig`` takes: standard error gets everything from LOG_LEVEL on."""
+    """Return the configuration for ``logging.config.dictConfig``: everything from LOG_LEVEL on to standard error."""
     level = settings.log_level.upper()
-    # Not the renderer's own tracebacks, which show what variables hold.
+    # Plain tracebacks: the renderer's own show the values of variables.
     console = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     render = console if settings.development else structlog.processors.JSONRenderer()
     formatter = {
@@ -53,7 +53,7 @@ def config(settings: Settings) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": formatter, "request": {"()": RequestLine}},
         "handlers": {"stderr": handler, "requests": handler | {"formatter": "request"}},
-        # Requests have a line of their own, see accounts.api.requests.
+        # accounts.api.middleware.access_log logs requests.
         "loggers": dict.fromkeys(LOGGERS, own)
         | {REQUESTS: requests, "uvicorn.access": {"handlers": [], "propagate": False}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -61,15 +61,15 @@ def config(settings: Settings) -> dict[str, Any]:
 
 
 class RequestLine(logging.Formatter):
-    """A request's own line: the same JSON, a quarter of the time, and nothing to hide."""
+    """The access log: the same JSON in a quarter of the time. Its fields need no redaction."""
 
     encode = json.JSONEncoder().encode
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        about = vars(record)
+        fields = vars(record)
         return self.encode(
-            {"event": record.msg, **{name: about[name] for name in REQUEST_FIELDS}, "level": "info"}
+            {"event": record.msg, **{name: fields[name] for name in REQUEST_FIELDS}, "level": "info"}
             | {"logger": record.name, "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat()[:-6] + "Z"}
             | context()
         )

@@ -1,7 +1,7 @@
-"""Spans of requests and of their statements, sent by OTLP. Imported only where OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Traces of requests and their SQL statements, sent by OTLP. Imported only if OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-FastAPI makes those of requests. Of what a span knows only ``SHOWN`` leaves the process: no path, no query, no text of
-an error, which may quote what somebody wrote. Of a statement that is its text, whose values are parameters.
+FastAPI creates the spans of requests. Only ``EXPORTED_ATTRIBUTES`` leave the process: no path, no query and no text of
+an error, which may quote user input. A statement is exported as text, without the values of its parameters.
 """
 
 import math
@@ -24,8 +24,8 @@ from accounts.observability import logs
 from accounts.settings import Settings
 
 NAME = "accounts"
-PROBES = "/health/"  # asked for every few seconds, by nobody
-SECONDS = 3  # for the collector to answer; a stop waits for twice as long at the most
+PROBES = "/health/"  # called every few seconds, by machines
+SECONDS = 3  # timeout of the collector; a shutdown waits at most twice as long
 EXPORTED_ATTRIBUTES = frozenset({
     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
     "network.protocol.version", "code.function.name", "db.system", "db.name", "db.statement",
@@ -33,7 +33,7 @@ EXPORTED_ATTRIBUTES = frozenset({
 
 
 class Tracing:
-    """Makes spans; nothing is sent, and no thread begins, before ``start``. ``telemetry`` is what FastAPI takes."""
+    """Creates spans. Nothing is sent and no thread runs before ``start``. FastAPI gets ``telemetry``."""
 
     def __init__(self, settings: Settings) -> None:
         self._url = f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
@@ -45,22 +45,26 @@ class Tracing:
         self._tracer = self.provider.get_tracer(NAME)
 
     def start(self, engine: AsyncEngine) -> None:
-        """Begin to send, in the process that serves, and with what runs on the engine's connections."""
+        """Start sending spans, and tracing the engine's statements. Call it after the fork of the worker."""
         self._exporter = RedactingExporter(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
         self.provider.add_span_processor(BatchSpanProcessor(self._exporter))
         usage = metrics.NoOpMeter(NAME).create_up_down_counter(NAME)
         EngineTracer(self._tracer, engine.sync_engine, usage)  # type: ignore[no-untyped-call]  # its own
-        # What is handed to the driver directly. It does not tell of what SQLAlchemy has prepared.
-        event.listen(engine.sync_engine, "connect", lambda made, _: made.driver_connection.add_query_logger(self._ran))
+        # For statements that bypass SQLAlchemy. asyncpg's query log does not contain those that SQLAlchemy prepares.
+        event.listen(
+            engine.sync_engine,
+            "connect",
+            lambda connection, _: connection.driver_connection.add_query_logger(self._record),
+        )
         logs.context = trace_ids
 
     def stop(self) -> None:
-        """Send what is left, for some seconds at the most."""
+        """Send the remaining spans, for a few seconds at most."""
         logs.context = dict
         self._exporter.until = time.monotonic() + SECONDS
         self.provider.shutdown()
 
-    def _ran(self, query: Any) -> None:
+    def _record(self, query: Any) -> None:
         now, verb = time.time_ns(), query.query.split(maxsplit=1)[0].rstrip(";")
         span = self._tracer.start_span(
             f"{verb} {query.conn_params.database}",
@@ -75,13 +79,13 @@ class Tracing:
 
 
 def trace_ids() -> dict[str, str]:
-    """Name the trace that is under way, for the log."""
-    found = trace.get_current_span().get_span_context()
-    return {"trace_id": trace.format_trace_id(found.trace_id)} if found.is_valid else {}
+    """Return the id of the current trace, for the log."""
+    current = trace.get_current_span().get_span_context()
+    return {"trace_id": trace.format_trace_id(current.trace_id)} if current.is_valid else {}
 
 
 class RedactingExporter(SpanExporter):
-    """Hands on what may be shown of each span, until a time by ``time.monotonic``."""
+    """Exports ``EXPORTED_ATTRIBUTES`` of each span, until ``until`` (``time.monotonic``)."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -91,14 +95,14 @@ class RedactingExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         if time.monotonic() > self.until:
             return SpanExportResult.FAILURE
-        return self._exporter.export([_discreet(span) for span in spans])
+        return self._exporter.export([_redacted(span) for span in spans])
 
     @override
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
 
-def _discreet(span: ReadableSpan) -> ReadableSpan:
+def _redacted(span: ReadableSpan) -> ReadableSpan:
     return ReadableSpan(
         name=span.name,
         context=span.context,

@@ -19,5 +19,7 @@ class SessionRead(BaseModel):
     last_seen_at: datetime
     expires_at: datetime
     user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])
-    address: str = Field(description="The client's IP address at sign-in.", examples=["203.0.113.7"])
+    address: str = Field(
+        description="The client's IP address at sign-in or the last refresh.", examples=["203.0.113.7"]
+    )
     current: bool = Field(default=False, description="Whether this request uses this session.")

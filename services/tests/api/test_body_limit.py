@@ -1,4 +1,4 @@
-"""How long a request may take to arrive, and how large it may be: on real connections."""
+"""Limits on request heads and bodies, on real connections."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,12 +15,12 @@ from accounts.api.middleware.body_limit import BodyLimit
 Connect = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: testserver\r\n"
 FORM = b"POST /auth/forgot-password HTTP/1.1\r\nHost: testserver\r\nContent-Type: application/json\r\n"
-PATIENCE = 5
+TIMEOUT = 5
 
 
 @pytest.fixture
 async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
-    """A server with little patience, and connections to it."""
+    """A server with short timeouts, and connections to it."""
     monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.3)
     app = create_app()
     for middleware in app.user_middleware:
@@ -50,32 +50,32 @@ async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
         await listening.wait_closed()
 
 
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """Everything until the server closes, which it has to do soon."""
-    async with asyncio.timeout(PATIENCE):
+async def read_to_end(reader: asyncio.StreamReader) -> bytes:
+    """Read until the server closes the connection."""
+    async with asyncio.timeout(TIMEOUT):
         return await reader.read()
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET /heal", LIVE, LIVE + b"X: "])
-async def test_a_head_that_does_not_come_ends_the_connection(connect: Connect, sent: bytes) -> None:
+async def test_connection_is_closed_when_first_head_is_late(connect: Connect, sent: bytes) -> None:
     reader, writer = await connect()
     writer.write(sent)
 
-    assert await rest(reader) == b""
+    assert await read_to_end(reader) == b""
 
 
 @pytest.mark.parametrize("sent", [b"\r\n", b"GET /heal"])
-async def test_nor_may_the_next_one_take_longer(connect: Connect, sent: bytes) -> None:
+async def test_connection_is_closed_when_next_head_is_late(connect: Connect, sent: bytes) -> None:
     reader, writer = await connect()
     writer.write(LIVE + b"\r\n")
     first = await reader.readuntil(b'{"status":"ok"}')
     writer.write(sent)
 
     assert first.startswith(b"HTTP/1.1 200 OK")
-    assert await rest(reader) == b""
+    assert await read_to_end(reader) == b""
 
 
-async def test_a_connection_may_rest_between_requests(connect: Connect) -> None:
+async def test_connection_may_idle_between_requests(connect: Connect) -> None:
     reader, writer = await connect()
 
     for _ in range(2):
@@ -84,34 +84,34 @@ async def test_a_connection_may_rest_between_requests(connect: Connect) -> None:
         await asyncio.sleep(0.5)
 
 
-async def test_a_head_that_is_too_large_is_refused(connect: Connect) -> None:
+async def test_too_large_head_is_refused(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(LIVE + b"X: " + b"x" * http_protocol.HEAD_BYTES + b"\r\n\r\n")
 
-    assert (await rest(reader)).startswith(b"HTTP/1.1 400 ")
+    assert (await read_to_end(reader)).startswith(b"HTTP/1.1 400 ")
 
 
-async def test_a_head_that_does_not_end_is_not_kept(connect: Connect) -> None:
+async def test_endless_head_closes_the_connection(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(LIVE + b"X: " + b"x" * 40 * http_protocol.HEAD_BYTES)
 
-    with pytest.raises(ConnectionError):  # since nobody reads what was sent
-        await rest(reader)
+    with pytest.raises(ConnectionError):  # the rest is not read
+        await read_to_end(reader)
 
 
 @pytest.mark.parametrize("sent", [b"Content-Length: 30\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
-async def test_a_body_that_does_not_come_is_answered_and_ends_the_connection(connect: Connect, sent: bytes) -> None:
+async def test_late_body_is_answered_with_408_and_closes_the_connection(connect: Connect, sent: bytes) -> None:
     reader, writer = await connect()
     writer.write(FORM + sent)
 
-    answer = await rest(reader)
+    response = await read_to_end(reader)
 
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"application/problem+json" in answer
-    assert b"x-content-type-options: nosniff" in answer
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in response
+    assert b"x-content-type-options: nosniff" in response
 
 
-async def test_the_time_that_it_takes_to_read_is_not_counted() -> None:
+async def test_time_of_the_application_is_not_counted_as_body_time() -> None:
     async def slow_reader(_scope: Scope, receive: Receive, _send: Send) -> None:
         for _ in range(3):
             await receive()
@@ -130,15 +130,15 @@ async def test_the_time_that_it_takes_to_read_is_not_counted() -> None:
     assert list(parts) == []
 
 
-async def test_a_body_that_is_too_large_is_answered_and_passed_over(connect: Connect) -> None:
-    """Whoever still sends it can read the answer, and go on."""
+async def test_too_large_body_is_answered_with_413_and_discarded(connect: Connect) -> None:
+    """A client that still sends can read the response and use the connection again."""
     reader, writer = await connect()
     writer.write(FORM + b"Content-Length: 1000000\r\n\r\n")
-    answer = await reader.readuntil(b"CONTENT_TOO_LARGE")
+    response = await reader.readuntil(b"CONTENT_TOO_LARGE")
     for _ in range(10):
         writer.write(b" " * 100_000)
         await writer.drain()
     writer.write(LIVE + b"\r\n")
 
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert response.startswith(b"HTTP/1.1 413 ")
     assert b"HTTP/1.1 200 OK" in await reader.readuntil(b'{"status":"ok"}')

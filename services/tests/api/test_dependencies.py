@@ -1,4 +1,4 @@
-"""What routes ask for."""
+"""Dependencies of routes."""
 
 from collections.abc import Iterator
 from inspect import isasyncgenfunction, iscoroutinefunction
@@ -10,16 +10,16 @@ from fastapi.routing import APIRoute
 from accounts.api.app import ROUTE_MODULES
 
 
-def asked_for(dependant: Dependant) -> Iterator[Any]:
+def dependencies_of(dependant: Dependant) -> Iterator[Any]:
     yield dependant.call
-    for each in dependant.dependencies:
-        yield from asked_for(each)
+    for dependency in dependant.dependencies:
+        yield from dependencies_of(dependency)
 
 
-def test_nothing_that_a_route_asks_for_is_sent_through_a_thread() -> None:
-    """That would cost each request more than the rest of it, and wait for a free thread when there are many."""
+def test_no_dependency_runs_in_a_thread() -> None:
+    """A thread would cost more than the rest of a request, and requests would wait for free threads."""
     routes = [route for module in ROUTE_MODULES for route in module.router.routes if isinstance(route, APIRoute)]
-    calls = {call for route in routes for call in asked_for(route.dependant)}
+    calls = {call for route in routes for call in dependencies_of(route.dependant)}
     sync = {
         call
         for call in calls

@@ -1,4 +1,4 @@
-"""Downloads: valid at every size, and never half of one that looks whole; on real connections where it matters."""
+"""Downloads are valid at every size, and a failed one never looks complete."""
 
 import asyncio
 import json
@@ -15,40 +15,40 @@ from uvicorn.server import ServerState
 from accounts.api.downloads import CHUNK_BYTES, Download, json_array, json_object
 from accounts.api.http_protocol import Protocol
 
-PIECE = b"x" * (CHUNK_BYTES // 2)
+HALF_CHUNK = b"x" * (CHUNK_BYTES // 2)
 
 
 class Head(BaseModel):
     title: str
 
 
-async def each_of[Item](*items: Item | Exception) -> AsyncIterator[Item]:
+async def stream[Item](*items: Item | Exception) -> AsyncIterator[Item]:
     for item in items:
         if isinstance(item, Exception):
             raise item
         yield item
 
 
-async def written(pieces: AsyncIterator[bytes]) -> Any:
-    return json.loads(b"".join([piece async for piece in pieces]))
+async def parse(chunks: AsyncIterator[bytes]) -> Any:
+    return json.loads(b"".join([chunk async for chunk in chunks]))
 
 
 @pytest.mark.parametrize("batches", [[], [[]], [[1]], [[], [1, 2], [], [3], []], [[{"a": [1]}], [None, "]"]]])
-async def test_an_array_is_that_of_all_batches(batches: list[Sequence[Any]]) -> None:
-    assert await written(json_array(each_of(*batches))) == [row for batch in batches for row in batch]
+async def test_array_has_the_rows_of_all_batches(batches: list[Sequence[Any]]) -> None:
+    assert await parse(json_array(stream(*batches))) == [row for batch in batches for row in batch]
 
 
-async def test_an_object_has_the_members_of_its_head_and_those_in_pieces() -> None:
-    members = {"a": json_array(each_of([1])), 'b"': json_array(each_of())}
+async def test_object_has_the_members_of_its_head_and_the_streamed_ones() -> None:
+    members = {"a": json_array(stream([1])), 'b"': json_array(stream())}
 
-    assert await written(json_object(Head(title="é"), members)) == {"title": "é", "a": [1], 'b"': []}
+    assert await parse(json_object(Head(title="é"), members)) == {"title": "é", "a": [1], 'b"': []}
 
 
-async def get(*pieces: bytes | Exception) -> bytes:
-    """Download what consists of these pieces from a real server."""
+async def download(*chunks: bytes | Exception) -> bytes:
+    """Download these chunks from a real server."""
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await Download(each_of(*pieces), "text/plain", "x.txt")(scope, receive, send)
+        await Download(stream(*chunks), "text/plain", "x.txt")(scope, receive, send)
 
     config = Config(asgi, log_config=None, lifespan="off")
     serve = lambda: Protocol(config, ServerState(), {})  # noqa: E731  # what create_server calls
@@ -61,15 +61,15 @@ async def get(*pieces: bytes | Exception) -> bytes:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 100])
-async def test_is_sent_whole(count: int) -> None:
-    assert await get(*[PIECE] * count) == PIECE * count
+async def test_download_is_complete(count: int) -> None:
+    assert await download(*[HALF_CHUNK] * count) == HALF_CHUNK * count
 
 
-async def test_a_failure_that_comes_first_is_an_error() -> None:
+async def test_failure_in_the_first_chunk_is_answered_with_500() -> None:
     with pytest.raises(Exception, match="500"):
-        await get(PIECE, ValueError())
+        await download(HALF_CHUNK, ValueError())
 
 
-async def test_a_failure_behind_the_beginning_does_not_look_like_the_end() -> None:
+async def test_later_failure_does_not_look_like_the_end() -> None:
     with pytest.raises(RemoteProtocolError, match="incomplete"):
-        await get(PIECE, PIECE, PIECE, ValueError())
+        await download(HALF_CHUNK, HALF_CHUNK, HALF_CHUNK, ValueError())

@@ -1,4 +1,4 @@
-"""The client that others generate from the API's description: made without a warning, it goes where its users go."""
+"""A client can be generated from the OpenAPI document without warnings, and works."""
 
 import json
 import os
@@ -24,7 +24,7 @@ EMAIL = "percival@camelot.example.com"
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Generate the client by the README's command; the name to import it by."""
+    """Generate the client with the documented command, and return its package name."""
     directory = tmp_path_factory.mktemp("client")
     description = directory / "openapi.json"
     description.write_text(json.dumps(create_app().openapi()))
@@ -34,7 +34,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         str(PROGRAMS / "openapi-python-client"), "generate", "--path", str(description),
         "--config", str(config), "--meta", "none", "--output-path", str(directory / PACKAGE), "--fail-on-warning",
     ]  # fmt: skip
-    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"  # it formats what it wrote by ruff
+    path = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"  # it runs ruff
 
     result = subprocess.run(command, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
 
@@ -45,7 +45,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 class Caller:
-    """Somebody who calls operations by their tag and name, through the generated client."""
+    """Calls operations through the generated client, by tag and operation ID."""
 
     def __init__(self, package: str, world: World, token: str = "") -> None:
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,47 +54,47 @@ class Caller:
         self.package, self.world = package, world
         self.models = import_module(f"{package}.models")
         options = {"raise_on_unexpected_status": True, "httpx_args": {"transport": ASGITransport(asgi)}}
-        made, url = import_module(package), str(world.client.base_url)
-        self.client = made.AuthenticatedClient(url, token, **options) if token else made.Client(url, **options)
+        module, url = import_module(package), str(world.client.base_url)
+        self.client = module.AuthenticatedClient(url, token, **options) if token else module.Client(url, **options)
 
-    async def answer(self, operation: str, *arguments: Any, **named: Any) -> Any:
-        """Call an operation, and give its status and headers with what it says."""
+    async def respond(self, operation: str, *arguments: Any, **named: Any) -> Any:
+        """Call an operation, and return status, headers and parsed body."""
         module = import_module(f"{self.package}.api.{operation}")
         return await module.asyncio_detailed(*arguments, client=self.client, **named)
 
     async def __call__(self, operation: str, *arguments: Any, **named: Any) -> Any:
-        """Call an operation, and give what it says."""
-        return (await self.answer(operation, *arguments, **named)).parsed
+        """Call an operation, and return the parsed body."""
+        return (await self.respond(operation, *arguments, **named)).parsed
 
     async def pages(self, operation: str, *arguments: Any, **named: Any) -> AsyncIterator[Any]:
-        """Follow the links from page to page."""
+        """Yield all pages of a list."""
         while True:
-            answer = await self.answer(operation, *arguments, **named)
-            yield answer.parsed
-            link = Response(answer.status_code, headers=answer.headers).links.get("next")
+            response = await self.respond(operation, *arguments, **named)
+            yield response.parsed
+            link = Response(response.status_code, headers=response.headers).links.get("next")
             if link is None:
                 return
             named["cursor"] = URL(link["url"]).params["cursor"]
 
     async def sign_in(self, email: str) -> Self:
-        """Sign in: the same caller, with a token."""
+        """Return a caller with an access token."""
         tokens = await self("auth.login", body=self.models.LoginForm(email, PASSWORD))
         return type(self)(self.package, self.world, tokens.access_token)
 
 
 @pytest.fixture
-def stranger(package: str, world: World) -> Caller:
+def anonymous(package: str, world: World) -> Caller:
     return Caller(package, world)
 
 
-async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None:
-    models = stranger.models
-    registered = await stranger("auth.register", body=models.RegistrationCreate(EMAIL, PASSWORD, "Percival"))
-    percival = await stranger.sign_in(EMAIL)
+async def test_client_covers_the_life_of_a_user(anonymous: Caller, world: World) -> None:
+    models = anonymous.models
+    registered = await anonymous("auth.register", body=models.RegistrationCreate(EMAIL, PASSWORD, "Percival"))
+    percival = await anonymous.sign_in(EMAIL)
     assert await percival("users.read_me") == registered
 
     group = await percival("groups.create_group", body=models.GroupCreate("Round Table", "", models.Visibility.PUBLIC))
-    assert [each.id for each in await stranger("groups.list_groups", name="round")] == [group.id]
+    assert [each.id for each in await anonymous("groups.list_groups", name="round")] == [group.id]
     bors = await world.user("bors")
     await world.join(group.id, bors, Role.MEMBER)
     promoted = await percival("members.update_member", group.id, bors.id, body=models.RoleInput(models.Role.ADMIN))
@@ -104,26 +104,26 @@ async def test_a_user_gets_about_with_it(stranger: Caller, world: World) -> None
     invited = await percival("invitations.create_invitation", group.id, body=models.InvitationCreate("kay@x.org"))
     assert await percival("invitations.list_invitations", group.id) == [invited]
     joined = models.RegistrationCreate("kay@x.org", PASSWORD, invitation=(await world.token()))
-    assert (await stranger("auth.register", body=joined)).is_verified
+    assert (await anonymous("auth.register", body=joined)).is_verified
     exported = await percival("members.export_members", group.id)
-    file = import_module(f"{stranger.package}.types").File(exported.payload.read())
+    file = import_module(f"{anonymous.package}.types").File(exported.payload.read())
     assert (await percival("members.import_members", group.id, body=file)).errors[0].type_ == "owner"
 
     assert (await percival("users.export_me")).memberships[0].group_name == group.name
     refused = await percival("users.delete_me")
     assert (refused.detail, refused.groups[0].name) == ("LAST_OWNER", group.name)
-    assert (await percival.answer("auth.logout")).status_code == 204
+    assert (await percival.respond("auth.logout")).status_code == 204
     assert (await percival("users.read_me")).detail == "UNAUTHORIZED"
 
 
-async def test_what_is_refused_is_a_problem(stranger: Caller) -> None:
-    models = stranger.models
-    invalid = await stranger("auth.register", body=models.RegistrationCreate("nobody", PASSWORD))
-    unknown = await stranger("auth.login", body=models.LoginForm(EMAIL, PASSWORD))
+async def test_refusals_are_parsed_as_problems(anonymous: Caller) -> None:
+    models = anonymous.models
+    invalid = await anonymous("auth.register", body=models.RegistrationCreate("nobody", PASSWORD))
+    unknown = await anonymous("auth.login", body=models.LoginForm(EMAIL, PASSWORD))
 
     assert isinstance(invalid, models.Problem)
     assert [(each.loc, each.type_) for each in invalid.errors] == [(["body", "email"], "email")]
     assert isinstance(unknown, models.TokenProblem)
     assert (unknown.detail, unknown.error) == ("LOGIN_BAD_CREDENTIALS", "invalid_grant")
-    assert await stranger("groups.read_group", 1) == models.Problem("Not Found", 404, "GROUP_NOT_FOUND")
-    assert await stranger("auth.forgot_password", body=models.EmailInput(EMAIL)) is None
+    assert await anonymous("groups.read_group", 1) == models.Problem("Not Found", 404, "GROUP_NOT_FOUND")
+    assert await anonymous("auth.forgot_password", body=models.EmailInput(EMAIL)) is None

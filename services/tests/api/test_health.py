@@ -1,4 +1,4 @@
-"""Whether the process runs, and whether it can serve."""
+"""Liveness and readiness probes."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from conftest import world_of
 from support.people import World
 
 
-async def test_lives_and_serves(world: World) -> None:
+async def test_probes_succeed(world: World) -> None:
     for probe in ("live", "ready"):
         response = await world.client.get(f"/health/{probe}")
         assert (response.status_code, response.json()["status"]) == (200, "ok")
 
 
-async def test_is_not_ready_where_it_may_not_look(world: World) -> None:
+async def test_not_ready_without_permission_to_read_the_revision(world: World) -> None:
     await world.sql("REVOKE SELECT ON alembic_version FROM accounts_api")
 
     response = await world.client.get("/health/ready")
@@ -23,7 +23,7 @@ async def test_is_not_ready_where_it_may_not_look(world: World) -> None:
     assert (response.status_code, response.json()["reason"]) == (503, "The database does not answer.")
 
 
-async def test_says_how_much_mail_waits(world: World) -> None:
+async def test_readiness_reports_the_mail_queue(world: World) -> None:
     await world.user("arthur")
     for _ in range(3):
         await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
@@ -43,7 +43,7 @@ async def test_says_how_much_mail_waits(world: World) -> None:
         ("DROP TABLE alembic_version", "no revision"),
     ],
 )
-async def test_is_not_ready_with_another_schema(world: World, statement: str, found: str) -> None:
+async def test_not_ready_when_schema_does_not_match(world: World, statement: str, found: str) -> None:
     await world.sql(statement)
 
     response = await world.client.get("/health/ready")
@@ -54,7 +54,7 @@ async def test_is_not_ready_with_another_schema(world: World, statement: str, fo
 
 
 class TestWithoutADatabase:
-    async def test_lives_and_says_that_it_cannot_serve(self, fresh_settings: Settings) -> None:
+    async def test_live_but_not_ready(self, fresh_settings: Settings) -> None:
         away = fresh_settings.model_copy(
             update={"database_url": type(fresh_settings.database_url)("postgresql://accounts@/x?host=/nowhere")}
         )

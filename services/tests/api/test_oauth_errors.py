@@ -1,4 +1,4 @@
-"""The token endpoints, as OAuth 2.0's clients read them (RFC 6749, 5.1 and 5.2) and as FastAPI Users' do."""
+"""The token endpoints serve OAuth 2.0 clients (RFC 6749, 5.1 and 5.2) and those of FastAPI Users."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ def assert_error(response: Response, status: int, detail: str, error: str) -> No
     assert response.headers["Cache-Control"] == "no-store"
 
 
-async def test_both_ways_to_tokens_end_in_the_same_answer(client: AsyncClient, world: World) -> None:
+async def test_login_and_refresh_return_the_same_members(client: AsyncClient, world: World) -> None:
     await world.user("arthur")
     form = {"grant_type": "password", "username": EMAIL, "password": PASSWORD, "client_id": "any", "scope": ""}
 
@@ -41,7 +41,7 @@ async def test_both_ways_to_tokens_end_in_the_same_answer(client: AsyncClient, w
         }  # fmt: skip
 
 
-async def test_a_wrong_password_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
+async def test_wrong_password_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
     await world.user("arthur")
 
     response = await client.post(LOGIN, data={"username": EMAIL, "password": "not-the-password"})
@@ -50,13 +50,13 @@ async def test_a_wrong_password_is_an_invalid_grant(client: AsyncClient, world: 
     assert response.json()["error_description"] == (LoginBadCredentials.__doc__ or "").splitlines()[0]
 
 
-async def test_a_wrong_refresh_token_is_an_invalid_grant(client: AsyncClient) -> None:
+async def test_unknown_refresh_token_is_an_invalid_grant(client: AsyncClient) -> None:
     response = await client.post(REFRESH, data={"refresh_token": "nonsense"})
 
     assert_error(response, 400, "REFRESH_BAD_TOKEN", "invalid_grant")
 
 
-async def test_a_stolen_refresh_token_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
+async def test_reused_refresh_token_is_an_invalid_grant(client: AsyncClient, world: World) -> None:
     token = (await world.login(await world.user("arthur"))).json()["refresh_token"]
     await client.post(REFRESH, data={"refresh_token": token})
     await world.sql("UPDATE user_session SET rotated_at = now() - interval '1 minute'")
@@ -77,7 +77,7 @@ async def test_a_stolen_refresh_token_is_an_invalid_grant(client: AsyncClient, w
         (REFRESH, {"grant_type": "password", "refresh_token": "x"}, "unsupported_grant_type", "grant_type"),
     ],
 )
-async def test_a_malformed_request_is_an_invalid_one_and_names_the_parameters_once(
+async def test_malformed_request_names_each_invalid_parameter_once(
     client: AsyncClient, path: str, form: dict[str, str], error: str, named: str
 ) -> None:
     response = await client.post(path, data=form)
@@ -106,7 +106,7 @@ async def test_too_many_attempts_are_temporarily_unavailable(world: World) -> No
     assert "RateLimit" in response.headers
 
 
-async def test_a_bug_is_the_servers_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unexpected_error_is_a_server_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     async def break_down(*_: Any) -> None:
         raise RuntimeError
 
@@ -115,12 +115,12 @@ async def test_a_bug_is_the_servers_error(world: World, monkeypatch: pytest.Monk
     assert_error(await world.login(EMAIL), 500, "INTERNAL_SERVER_ERROR", "server_error")
 
 
-async def test_other_errors_stay_what_they_are(client: AsyncClient) -> None:
-    answers = [
+async def test_errors_of_other_endpoints_are_problem_details_only(client: AsyncClient) -> None:
+    responses = [
         await client.get("/users/me"),
         await client.post("/auth/register", json={}),
         await client.post("/auth/cookie/login", data={}),
     ]
 
-    assert {answer.headers["Content-Type"] for answer in answers} == {"application/problem+json"}
-    assert not any("error" in answer.json() for answer in answers)
+    assert {response.headers["Content-Type"] for response in responses} == {"application/problem+json"}
+    assert not any("error" in response.json() for response in responses)

@@ -1,4 +1,4 @@
-"""The API's description."""
+"""The OpenAPI document: complete, valid, and described in every part."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from accounts.api.app import create_app
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
-OPEN = {
+PATHS_WITHOUT_AUTH = {
     "/.well-known/jwks.json",
     "/auth/confirm-email",
     "/auth/cookie/login",
@@ -32,7 +32,7 @@ OPEN = {
 }
 
 
-async def test_is_served_with_its_page(client: AsyncClient) -> None:
+async def test_document_and_page_are_served(client: AsyncClient) -> None:
     for _ in range(2):
         assert (await client.get("/openapi.json")).json() == DOCUMENT
     assert "swagger" in (await client.get("/docs")).text
@@ -53,7 +53,7 @@ def test_every_operation_is_described(operation: dict[str, Any]) -> None:
 
 
 def parts(part: Any) -> Iterator[dict[str, Any]]:
-    """Every object in the document, from the outside in."""
+    """Yield every object in the document, the outer ones first."""
     if isinstance(part, dict):
         yield part
         part = list(part.values())
@@ -61,8 +61,8 @@ def parts(part: Any) -> Iterator[dict[str, Any]]:
         yield from parts(each)
 
 
-def specimens() -> Iterator[tuple[dict[str, Any], Any]]:
-    """Every example and every default, with its schema."""
+def examples_and_defaults() -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield every example and default, with its schema."""
     for part in parts(DOCUMENT):
         schema, examples = part.get("schema", part), part.get("examples", [])
         if "schema" in part or {"type", "$ref", "anyOf"} & part.keys():
@@ -71,45 +71,45 @@ def specimens() -> Iterator[tuple[dict[str, Any], Any]]:
                 yield {**schema, "components": DOCUMENT["components"]}, value
 
 
-def test_examples_and_defaults_are_what_their_schemas_allow() -> None:
+def test_examples_and_defaults_are_valid() -> None:
     errors = [
         f"{value!r}: {error.message}"
-        for schema, value in specimens()
+        for schema, value in examples_and_defaults()
         for error in Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
     ]
 
-    assert len(list(specimens())) > 200
+    assert len(list(examples_and_defaults())) > 200
     assert errors == []
 
 
-def test_every_answer_says_what_it_is() -> None:
+def test_every_response_has_a_schema() -> None:
     for operation in OPERATIONS:
         for response in operation["responses"].values():
             assert all(content.get("schema") for content in response.get("content", {}).values())
 
 
-def test_every_list_of_pages_can_refuse_a_cursor() -> None:
+def test_every_paginated_list_describes_bad_cursors() -> None:
     lists = [each for each in OPERATIONS if any(part["name"] == "cursor" for part in each.get("parameters", ()))]
 
     assert len(lists) > 4
     assert all("BAD_CURSOR" in each["responses"]["400"]["description"] for each in lists)
 
 
-def test_tags_are_described() -> None:
+def test_every_tag_is_described() -> None:
     tags = [tag["name"] for tag in DOCUMENT["tags"]]
 
     assert sorted(tags) == sorted({tag for operation in OPERATIONS for tag in operation["tags"]})
     assert all(tag["description"] for tag in DOCUMENT["tags"])
 
 
-def test_operations_are_named_like_their_functions() -> None:
+def test_operation_ids_are_function_names() -> None:
     names = {operation["operationId"] for operation in OPERATIONS}
 
     assert {"login", "register", "read_me", "list_members"} <= names
     assert len(names) == len(OPERATIONS)
 
 
-def test_the_padlock_is_on_every_route_but_the_open_ones() -> None:
+def test_every_operation_but_the_public_ones_requires_auth() -> None:
     unlocked = {
         path
         for path, operations in DOCUMENT["paths"].items()
@@ -117,7 +117,7 @@ def test_the_padlock_is_on_every_route_but_the_open_ones() -> None:
         if "401" not in operation["responses"]
     }
 
-    assert unlocked == OPEN
+    assert unlocked == PATHS_WITHOUT_AUTH
     for operation in OPERATIONS:
         assert ({} in operation.get("security", [{}])) is ("401" not in operation["responses"])
 

@@ -1,4 +1,4 @@
-"""Every error is problem details, and none repeats what was sent."""
+"""Every error is answered with problem details (RFC 9457), which never repeat the input."""
 
 import json
 from collections.abc import AsyncIterator
@@ -40,7 +40,7 @@ def test_every_refusal_has_a_status() -> None:
         json.dumps({"email": "a@example.com", "password": PASSWORD, "display_name": "x" * 101}).encode(),
     ],
 )
-async def test_a_body_that_cannot_be_right_is_unprocessable(client: AsyncClient, body: bytes) -> None:
+async def test_invalid_body_is_unprocessable(client: AsyncClient, body: bytes) -> None:
     response = await client.post("/auth/register", content=body, headers=JSON)
 
     assert response.status_code == 422, response.text
@@ -49,7 +49,7 @@ async def test_a_body_that_cannot_be_right_is_unprocessable(client: AsyncClient,
 
 
 @pytest.mark.parametrize("body", [b"[" * 50_000, b'{"email": ' + b"9" * 6000 + b"}"])
-async def test_a_body_that_cannot_be_read_is_a_bad_request(client: AsyncClient, body: bytes) -> None:
+async def test_unparsable_body_is_a_bad_request(client: AsyncClient, body: bytes) -> None:
     response = await client.post("/auth/register", content=body, headers=JSON)
 
     assert (response.status_code, response.json()["detail"]) == (400, "BAD_REQUEST")
@@ -68,7 +68,7 @@ async def test_a_body_that_cannot_be_read_is_a_bad_request(client: AsyncClient, 
         ("/auth/forgot-password", [MARK]),
     ],
 )
-async def test_a_value_is_never_repeated(client: AsyncClient, path: str, body: object) -> None:
+async def test_problems_never_repeat_values(client: AsyncClient, path: str, body: object) -> None:
     response = await client.post(path, content=json.dumps(body), headers=JSON)
 
     assert response.status_code == 422
@@ -87,7 +87,7 @@ async def test_a_value_is_never_repeated(client: AsyncClient, path: str, body: o
         {f"field{number}": MARK for number in range(5000)},
     ],
 )
-async def test_a_form_is_checked_like_a_body(client: AsyncClient, form: dict[str, str]) -> None:
+async def test_forms_are_validated_like_json(client: AsyncClient, form: dict[str, str]) -> None:
     response = await client.post("/auth/jwt/login", data=form)
 
     assert response.status_code in {400, 413, 422}
@@ -95,13 +95,13 @@ async def test_a_form_is_checked_like_a_body(client: AsyncClient, form: dict[str
     assert MARK not in response.text
 
 
-async def test_a_form_is_no_json_and_json_is_no_form(client: AsyncClient) -> None:
+async def test_json_is_not_accepted_as_form_nor_form_as_json(client: AsyncClient) -> None:
     assert (await client.post("/auth/jwt/login", json={"username": "a", "password": "b"})).status_code == 422
     assert (await client.post("/auth/register", data={"email": "a", "password": "b"})).status_code == 422
 
 
 @pytest.mark.parametrize("path", [f"/users/{MARK}", f"/user-groups/{MARK}", f"/{MARK}"])
-async def test_a_path_is_never_repeated(client: AsyncClient, world: World, path: str) -> None:
+async def test_problems_never_repeat_paths(client: AsyncClient, world: World, path: str) -> None:
     headers = await world.sign_in(await world.user("morgana", superuser=True))
 
     response = await client.get(path, headers=headers)
@@ -110,7 +110,7 @@ async def test_a_path_is_never_repeated(client: AsyncClient, world: World, path:
     assert MARK not in response.text
 
 
-async def test_a_large_body_is_refused_before_it_is_read(client: AsyncClient) -> None:
+async def test_too_large_body_is_refused_before_it_is_read(client: AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(1000):
             yield b"x" * 1024
@@ -120,7 +120,19 @@ async def test_a_large_body_is_refused_before_it_is_read(client: AsyncClient) ->
         assert (response.status_code, response.json()["detail"]) == (413, "CONTENT_TOO_LARGE")
 
 
-async def test_unknown_paths_and_methods_are_problems(client: AsyncClient) -> None:
+async def test_too_large_form_of_a_page_is_refused_with_a_page(client: AsyncClient) -> None:
+    async def chunked() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 1024
+
+    response = await client.post(
+        "/account/sign-in", content=chunked(), headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
+
+    assert (response.status_code, response.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+
+
+async def test_unknown_path_or_method_is_a_problem(client: AsyncClient) -> None:
     missing, trailing, method = [
         await client.get("/nowhere"),
         await client.get("/users/me/"),
@@ -132,13 +144,15 @@ async def test_unknown_paths_and_methods_are_problems(client: AsyncClient) -> No
     assert (method.status_code, method.headers["Allow"]) == (405, "POST")
 
 
-async def test_a_wrong_method_is_told_the_right_ones(client: AsyncClient) -> None:
+async def test_wrong_method_is_answered_with_all_allowed_methods(client: AsyncClient) -> None:
     response = await client.post("/users/01999999-9999-7999-8999-999999999999")
 
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, PATCH, DELETE")
 
 
-async def test_a_bug_is_an_answer_without_details(client: AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unexpected_error_is_answered_without_details(
+    client: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(GroupManager, "get", None)
 
     response = await client.get("/user-groups/1")
@@ -149,7 +163,7 @@ async def test_a_bug_is_an_answer_without_details(client: AsyncClient, monkeypat
     }  # fmt: skip
 
 
-async def test_a_wrong_statement_is_a_bug_and_no_outage(world: World) -> None:
+async def test_wrong_sql_statement_is_a_500_and_no_outage(world: World) -> None:
     await world.sql("ALTER TABLE user_group RENAME COLUMN description TO details")
 
     assert (await world.client.get("/user-groups")).status_code == 500

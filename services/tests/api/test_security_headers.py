@@ -1,4 +1,4 @@
-"""What every answer tells browsers."""
+"""Security headers of every response."""
 
 from unittest.mock import AsyncMock
 
@@ -13,7 +13,7 @@ from support.people import World
 JSON = {"Content-Type": "application/json"}
 
 
-async def answer(world: World, method: str, path: str, content: bytes = b"") -> Response:
+async def send(world: World, method: str, path: str, content: bytes = b"") -> Response:
     return await world.client.request(method, path, content=content, headers=JSON)
 
 
@@ -29,12 +29,12 @@ async def answer(world: World, method: str, path: str, content: bytes = b"") -> 
         ("GET", "/user-groups/1", b"", 500),
     ],
 )
-async def test_every_answer_is_for_its_asker_alone(
+async def test_every_response_has_the_security_headers(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str, content: bytes, status: int
 ) -> None:
     monkeypatch.setattr(GroupManager, "get", None)
 
-    response = await answer(world, method, path, content)
+    response = await send(world, method, path, content)
 
     assert response.status_code == status
     assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -47,13 +47,13 @@ async def test_every_answer_is_for_its_asker_alone(
     assert "Strict-Transport-Security" not in response.headers
 
 
-async def test_a_header_is_sent_once(world: World) -> None:
+async def test_headers_of_the_route_are_not_repeated(world: World) -> None:
     response = await world.login(await world.user("arthur"))
 
     assert response.headers.get_list("Cache-Control") == ["no-store"]
 
 
-async def test_demands_tls_where_tls_is(world: World) -> None:
+async def test_hsts_is_sent_with_tls_only(world: World) -> None:
     for url in ("https://testserver/health/live", "https://testserver/nowhere"):
         assert "max-age=" in (await world.client.get(url)).headers["Strict-Transport-Security"]
 
@@ -62,7 +62,7 @@ async def test_demands_tls_where_tls_is(world: World) -> None:
     assert "max-age=" in (await world.client.get("/health/live")).headers["Strict-Transport-Security"]
 
 
-async def test_is_for_requests_alone() -> None:
+async def test_other_asgi_messages_pass_through() -> None:
     seen: list[Scope] = []
 
     async def app(scope: Scope, _: Receive, __: Send) -> None:
@@ -74,7 +74,7 @@ async def test_is_for_requests_alone() -> None:
 
 
 class TestDocs:
-    async def test_load_nothing_from_elsewhere_and_run_no_inline_script(self, client: AsyncClient) -> None:
+    async def test_page_loads_nothing_from_elsewhere_and_has_no_inline_scripts(self, client: AsyncClient) -> None:
         page = await client.get("/docs")
 
         assert page.status_code == 200
@@ -92,7 +92,7 @@ class TestDocs:
             ("favicon.png", "image/png", "PNG"),
         ],
     )
-    async def test_bring_their_files(self, client: AsyncClient, name: str, kind: str, text: str) -> None:
+    async def test_files_are_served(self, client: AsyncClient, name: str, kind: str, text: str) -> None:
         assert name in (await client.get("/docs")).text + "start.js"
 
         response = await client.get(f"/docs/{name}")
@@ -103,12 +103,12 @@ class TestDocs:
         assert again.status_code == 304
 
     @pytest.mark.parametrize("path", ["/docs/", "/docs/nothing.js", "/docs/%2e%2e/app.py", "/docs/../../app.py"])
-    async def test_bring_nothing_else(self, client: AsyncClient, path: str) -> None:
+    async def test_other_files_are_not_served(self, client: AsyncClient, path: str) -> None:
         response = await client.get(path)
 
         assert (response.status_code, response.json()["detail"]) == (404, "NOT_FOUND")
 
-    async def test_cannot_be_written(self, client: AsyncClient) -> None:
+    async def test_files_are_read_only(self, client: AsyncClient) -> None:
         response = await client.post("/docs/start.js")
 
         assert (response.status_code, response.headers["Allow"]) == (405, "GET")

@@ -1,4 +1,4 @@
-"""Nobody is left waiting, and nobody is cut short who only takes their time to send or to read."""
+"""Requests are cancelled when the database is slow, but not when the client is."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,47 +18,47 @@ SECONDS = 0.5
 
 
 @pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeout, "SECONDS", SECONDS)
 
 
-async def test_who_waits_too_long_is_told_to_come_back_and_nothing_is_changed(
+async def test_slow_request_is_answered_with_503_and_rolled_back(
     busy_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = await busy_world.sign_in(await busy_world.user("arthur"))
     monkeypatch.setattr(timeout, "SECONDS", SECONDS)
     async with transaction(busy_world.sessionmaker) as db:
         await db.exec(select(User).with_for_update())
-        late = await busy_world.client.patch("/users/me", json={"display_name": "Rex"}, headers=headers)
+        response = await busy_world.client.patch("/users/me", json={"display_name": "Rex"}, headers=headers)
 
-    assert (late.status_code, late.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
-    assert "Retry-After" in late.headers
+    assert (response.status_code, response.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
+    assert "Retry-After" in response.headers
     assert (await busy_world.client.get("/users/me", headers=headers)).json()["display_name"] == "Arthur"
 
 
-async def slowly(*pieces: bytes) -> AsyncIterator[bytes]:
-    for piece in pieces:
+async def slow_stream(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
         await asyncio.sleep(SECONDS * 0.7)
-        yield piece
+        yield chunk
 
 
-async def test_a_body_may_take_longer(world: World) -> None:
-    body = slowly(b'{"email": "arthur@camelot.example.com",', b'"password": "guinevere', b'-and-lancelot"}')
+async def test_body_may_arrive_more_slowly(world: World) -> None:
+    body = slow_stream(b'{"email": "arthur@camelot.example.com",', b'"password": "guinevere', b'-and-lancelot"}')
 
-    answer = await world.client.post("/auth/register", content=body, headers={"Content-Type": "application/json"})
+    response = await world.client.post("/auth/register", content=body, headers={"Content-Type": "application/json"})
 
-    assert answer.status_code == 201
+    assert response.status_code == 201
 
 
-async def test_a_download_may_take_longer() -> None:
-    pieces = [b"x" * CHUNK_BYTES] * 3
-    transport = ASGITransport(RequestTimeout(Download(slowly(*pieces), "text/plain", "x.txt"), ()))
+async def test_download_may_take_longer() -> None:
+    chunks = [b"x" * CHUNK_BYTES] * 3
+    transport = ASGITransport(RequestTimeout(Download(slow_stream(*chunks), "text/plain", "x.txt"), ()))
 
     async with AsyncClient(transport=transport, base_url="http://testserver") as client:
-        assert (await client.get("/")).content == b"".join(pieces)
+        assert (await client.get("/")).content == b"".join(chunks)
 
 
-async def test_an_import_may_take_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_import_may_take_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     arthur = await world.user("arthur")
     group = await world.group("Round Table", members={arthur: Role.OWNER})
     headers = await world.sign_in(arthur) | {"Content-Type": "text/csv"}

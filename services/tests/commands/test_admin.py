@@ -102,7 +102,7 @@ async def test_of_two_superusers_who_are_deactivated_at_once_one_stays(busy_worl
 @pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
 @pytest.mark.usefixtures("busy_world")
 async def test_says_that_nobody_has_an_address(main: Main, command: str) -> None:
-    with pytest.raises(SystemExit, match=r"^admin: There is no such user\.$"):
+    with pytest.raises(SystemExit, match=r"^admin: The user does not exist\.$"):
         await main(command, "nobody@example.com")
 
 

@@ -64,7 +64,7 @@ def caused(error: BaseException, cause: BaseException | None) -> BaseException:
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (GroupNameTaken(), "Another public group has this name, in whatever letter case."),
+        (GroupNameTaken(), "Another public group has this name, ignoring case."),
         (caused(NotReady("Not now."), OSError("refused")), "Not now. (refused)"),
         (DBAPIError("SELECT", {}, ValueError("wrapped\nDETAIL: more")), "wrapped"),
         (DBAPIError("SELECT", {}, caused(ValueError("wrapped"), OSError("inside"))), "inside"),

@@ -95,7 +95,7 @@ async def test_never_asks_for_a_password_in_vain(busy_world: World, main: Main) 
     """Standard input is not even there: pytest would say so."""
     guinevere = await busy_world.user("guinevere")
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(guinevere.email.replace("camelot", "CAMELOT"))
     with pytest.raises(SystemExit, match=r"^superuser: email: Input should be an email address$"):
         await main("merlin")
@@ -116,7 +116,7 @@ async def test_an_address_taken_meanwhile_is_not_promoted(
     monkeypatch.setattr(superuser, "refuse_taken", too_early)
     pipe(monkeypatch, PASSWORD.encode())
 
-    with pytest.raises(SystemExit, match=r"^superuser: There is a user with this e-mail address\.$"):
+    with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
         await main(merlin.email)
 
     assert [user.is_superuser for user in await users(busy_world)] == [False]

@@ -1,4 +1,4 @@
-"""The README's "Add an entity", followed word for word in a copy of this project: four steps, and User does not change."""
+"""The README's "Add an entity", followed word for word in a copy of this project: four steps."""
 
 from pathlib import Path
 

@@ -132,7 +132,7 @@ async def test_the_command_names_the_groups_too(
     arthur = await busy_world.user("arthur")
     group = await busy_world.group("Round Table", members={arthur: Role.OWNER})
 
-    with pytest.raises(SystemExit, match=rf"^admin: Nobody else .*: Round Table \({group.id}\)"):
+    with pytest.raises(SystemExit, match=rf"^admin: These groups have .*: Round Table \({group.id}\)"):
         await asyncio.to_thread(admin.main, ["deactivate", arthur.email])
 
     await busy_world.sign_in(arthur)

@@ -15,7 +15,7 @@ ARTHUR, NEW = "arthur@camelot.example.com", "rex@camelot.example.com"
 
 
 class Court:
-    """Arthur, an owner with a group, and a superuser; and a delivery."""
+    """A world whose mail is delivered to a folder."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world

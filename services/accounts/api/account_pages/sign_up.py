@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, READ, redirect, render_page
 from accounts.api.authentication import Viewer
-from accounts.api.dependencies import AnswerManagerDep, RegistrationDep
+from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenInput
@@ -43,12 +43,14 @@ async def invitation_page(request: Request, viewer: Viewer) -> Response:
 
 
 @router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
-async def answer_invitation(form: Annotated[AnswerForm, Form()], viewer: Viewer, answers: AnswerManagerDep) -> Response:
+async def answer_invitation(
+    form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
+) -> Response:
     """Accept or decline an invitation. Accepting takes a sign-in."""
     if form.answer == "decline":
-        await answers.decline_token(form.token)
+        await invitations.decline_token(form.token)
         return redirect("/done/declined")
     if viewer is None:
         return redirect("/sign-in", invitation=form.token)
-    await answers.accept_token(form.token, viewer)
+    await invitations.accept_token(form.token, viewer)
     return redirect("/done/accepted")

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser
-from accounts.api.dependencies import AnswerManagerDep
+from accounts.api.dependencies import OwnInvitationManagerDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
@@ -31,11 +31,11 @@ async def list_my_invitations(
     request: Request,
     response: Response,
     user: CurrentUser,
-    answers: AnswerManagerDep,
+    invitations: OwnInvitationManagerDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[OwnInvitationRead]:
     """List the open invitations to your email, the oldest first. The list is empty until your email is verified."""
-    page = await answers.list(user, query)
+    page = await invitations.list(user, query)
     add_link_header(request, response, page)
     return page.rows
 
@@ -45,9 +45,11 @@ async def list_my_invitations(
     summary="Accept one of my invitations",
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound, errors.UserNotFound),
 )
-async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+async def accept_my_invitation(
+    invitation_id: InvitationId, user: CurrentUser, invitations: OwnInvitationManagerDep
+) -> GroupRead:
     """Join the group. If you are a member already, your role does not change."""
-    return await answers.accept(invitation_id, user)
+    return await invitations.accept(invitation_id, user)
 
 
 @router.delete(
@@ -56,9 +58,11 @@ async def accept_my_invitation(invitation_id: InvitationId, user: CurrentUser, a
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.InvitationNotFound),
 )
-async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, answers: AnswerManagerDep) -> None:
+async def decline_my_invitation(
+    invitation_id: InvitationId, user: CurrentUser, invitations: OwnInvitationManagerDep
+) -> None:
     """Delete the invitation. The inviter is not notified."""
-    await answers.decline(invitation_id, user)
+    await invitations.decline(invitation_id, user)
 
 
 @router.post(
@@ -69,12 +73,11 @@ async def decline_my_invitation(invitation_id: InvitationId, user: CurrentUser, 
         *AUTHENTICATED, errors.InvitationBadToken, errors.InvitationOtherAddress, errors.UserNotFound, *RATE_LIMITED
     ),
 )
-async def accept_invitation(body: TokenInput, user: CurrentUser, answers: AnswerManagerDep) -> GroupRead:
+async def accept_invitation(body: TokenInput, user: CurrentUser, invitations: OwnInvitationManagerDep) -> GroupRead:
     """Join the group with the token of an invitation, which also verifies your email.
-
     If you are a member already, your role does not change. Without an account, send the token to `/auth/register`.
     """
-    return await answers.accept_token(body.token, user)
+    return await invitations.accept_token(body.token, user)
 
 
 @router.post(
@@ -84,6 +87,6 @@ async def accept_invitation(body: TokenInput, user: CurrentUser, answers: Answer
     dependencies=[limit_by_client(Attempt.INVITATION)],
     responses=problems(errors.InvitationBadToken, *RATE_LIMITED),
 )
-async def decline_invitation(body: TokenInput, answers: AnswerManagerDep) -> None:
+async def decline_invitation(body: TokenInput, invitations: OwnInvitationManagerDep) -> None:
     """Delete the invitation. No account is needed, and the inviter is not notified."""
-    await answers.decline_token(body.token)
+    await invitations.decline_token(body.token)

@@ -41,7 +41,7 @@ async def create_invitation(
     Inviting an owner requires the owner role. The token in the mail works once, until the invitation expires.
     """
     await check_limit(body.email)
-    return await invitations.invite(group_id, body, user)
+    return await invitations.create(group_id, body, user)
 
 
 @router.get("", summary="List a group's invitations", responses=LINK_HEADER | problems(*GROUP_ERRORS, errors.BadCursor))
@@ -75,7 +75,7 @@ async def resend_invitation(
     check_limit: InvitationLimitDep,
 ) -> InvitationRead:
     """Send a new token with the same lifetime. Earlier tokens stop working. Requires the admin role."""
-    await check_limit(await invitations.address(group_id, invitation_id, user))
+    await check_limit(await invitations.get_email(group_id, invitation_id, user))
     return await invitations.resend(group_id, invitation_id, user)
 
 

@@ -1,4 +1,8 @@
-// A file, because the page's policy allows no inline script. Addresses are relative: a proxy may put a path before them.
+// A file, because the page's policy allows no inline script. URLs are relative: a proxy may serve them under a prefix.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const followColorScheme = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", followColorScheme);
+followColorScheme();
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",

@@ -1,4 +1,4 @@
-"""The rates as bars, in SVG: one group of bars for each workload, on a logarithmic scale."""
+"""The rates as an SVG bar chart: one group of bars per workload, on a logarithmic scale."""
 
 from collections.abc import Iterator
 from math import log10
@@ -18,10 +18,10 @@ FONT = 'font-family="system-ui, sans-serif" font-size="12" fill="#57606a"'
 
 
 def draw(findings: Findings) -> str:
-    """Draw the picture."""
+    """Return the chart as SVG."""
     parts, y = [], 24
     for users, workers in findings.groups():
-        parts.append(_text(10, y, f"Requests a second (logarithmic), {findings.title(users, workers)} each"))
+        parts.append(_text(10, y, f"Requests per second (logarithmic), {findings.title(users, workers)} per server"))
         y += GAP
         for workload in dict.fromkeys(key[2] for key in findings.results if key[:2] == (users, workers)):
             bars = list(_bars(findings, users, workers, workload))

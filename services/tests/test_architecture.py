@@ -1,0 +1,32 @@
+"""The shape of the import graph, beyond the contracts in ``pyproject.toml``."""
+
+from functools import cache
+from graphlib import TopologicalSorter
+
+import grimp
+
+LONGEST_CHAIN = 5
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("accounts", exclude_type_checking_imports=True)
+
+
+def imports_within(package: str) -> dict[str, set[str]]:
+    modules = {module for module in graph().modules if module.startswith(f"{package}.")}
+    return {module: graph().find_modules_directly_imported_by(module) & modules for module in modules}
+
+
+def test_modules_do_not_import_each_other_in_cycles() -> None:
+    TopologicalSorter(imports_within("accounts")).prepare()  # raises CycleError, which names the cycle
+
+
+def test_longest_import_chain_of_the_domain_has_at_most_five_modules() -> None:
+    imports = imports_within("accounts.domain")
+    chains: dict[str, list[str]] = {}
+    for module in TopologicalSorter(imports).static_order():  # what a module imports comes before it
+        chains[module] = [module, *max((chains[imported] for imported in imports[module]), key=len, default=[])]
+
+    longest = max(chains.values(), key=len)
+    assert len(longest) <= LONGEST_CHAIN, longest
