@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 
 class Membership(Entity, table=True):
-    """A user's membership of a group, with the role. The primary key is the index for the list of members by id."""
+    """A user's membership of a group, with their role. The primary key serves the list of a group's members."""
 
     __table_args__: ClassVar[Any] = (
         Index(None, "user_id", "group_id"),
@@ -57,12 +57,12 @@ class Membership(Entity, table=True):
 
 
 class UserGroup(Timestamps, Entity, table=True):
-    """A named set of users. ``member_count`` is maintained by a trigger on ``membership``; nothing else sets it."""
+    """A named set of users. A trigger on ``membership`` maintains ``member_count``; the code only reads it."""
 
     __tablename__ = "user_group"
     __table_args__: ClassVar[Any] = (
         CheckConstraint("name <> ''", name="name_not_empty"),
-        # For lists of groups by name, which read each visibility separately.
+        # For the list of groups by name, which merges one query for each visibility.
         Index("ix_user_group_visibility_name_lower_id", "visibility", text("lower(name)"), "id"),
     )
 
@@ -86,8 +86,8 @@ class UserGroup(Timestamps, Entity, table=True):
     )
 
 
-# Ignoring case, because names that differ only in case are confused with one another. Public groups only, because a
-# conflict with a private group would reveal it.
+# Names that differ only in letter case could be confused. Only public names are unique: refusing the name of a private
+# group would reveal that it exists.
 NAME_INDEX = Index(
     "uq_user_group_public_name_lower",
     func.lower(UserGroup.name),
