@@ -1,6 +1,6 @@
-"""Rename the project after it was copied: package, Compose project, database and roles, cookie, token audience, texts.
+"""Renames a copy of this project: package, Compose project, database and roles, cookie, token audience and texts.
 
-Standard library only, and any ``python3`` from 3.9 on, like everything that runs before the environment exists.
+Needs only Python 3.9, since it runs before the environment is installed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "accounts"
 NAME = re.compile(r"[a-z][a-z0-9]{2,19}")
-# A name that is imported or used in SQL without quotes.
+# Names that are imported, or reserved in SQL.
 TAKEN = {
     "all",
     "benchmarks",
@@ -37,20 +37,22 @@ class RenameError(Exception):
 
 
 def check(name: str) -> None:
-    """Check a name, and that no data are stored under the present one.
+    """Check that the name is usable, and that no database exists under the current one.
 
     Raises:
-        RenameError: the name cannot be a package, a database and a Compose project, or there are data.
+        RenameError: the name is not usable, or there is a database.
 
     """
     if not NAME.fullmatch(name):
-        raise RenameError(f"{name!r} is no name: 3 to 20 lower-case letters and digits, as in: make rename NAME=guests")
+        raise RenameError(
+            f"{name!r} is not a usable name: use 3 to 20 lower-case letters and digits. Example: make rename NAME=guests"
+        )
     if name in TAKEN or name in getattr(sys, "stdlib_module_names", ()):
-        raise RenameError(f"{name} has a meaning of its own in Python or SQL")
+        raise RenameError(f"{name} is reserved in Python or SQL")
     if not (ROOT / "services" / OLD).is_dir():
-        raise RenameError(f"there is no services/{OLD}: the project is renamed already")
+        raise RenameError(f"services/{OLD} does not exist: the project was renamed before")
     if (ROOT / ".local" / "postgres").exists():
-        raise RenameError("there is a database under the old name: make clean")
+        raise RenameError("there is a database under the old name; run make clean first")
 
 
 def rename(name: str) -> int:
@@ -60,9 +62,10 @@ def rename(name: str) -> int:
         folders[:] = [each for each in folders if each not in SKIPPED]
         for path in (Path(folder, each) for each in files if each not in KEPT):
             changed += _replace(path, name)
-    for folder, _, _ in os.walk(ROOT / "services", topdown=False):
-        if Path(folder).name == OLD:
-            Path(folder).rename(Path(folder).with_name(name))
+    for folder, folders, files in os.walk(ROOT / "services", topdown=False):
+        for each in (*files, *folders):
+            if OLD in each:
+                Path(folder, each).rename(Path(folder, each.replace(OLD, name)))
     return changed
 
 
@@ -70,7 +73,7 @@ def _replace(path: Path, name: str) -> bool:
     try:
         text = path.read_bytes().decode()
     except ValueError:
-        return False  # not a text
+        return False  # not text
     new = text.replace(OLD, name).replace(OLD.title(), name.title())
     if new == text:
         return False
@@ -80,8 +83,8 @@ def _replace(path: Path, name: str) -> bool:
 
 if __name__ == "__main__":
     try:
-        wanted = " ".join(sys.argv[1:])
-        check(wanted)
-        print(f"{rename(wanted)} files changed. Next: make fmt check test")
+        new_name = " ".join(sys.argv[1:])
+        check(new_name)
+        print(f"{rename(new_name)} files changed. Next: make fmt check test")
     except (RenameError, OSError) as error:
         sys.exit(f"rename: {error}")
