@@ -44,9 +44,7 @@ def check(name: str) -> None:
 
     """
     if not NAME.fullmatch(name):
-        raise RenameError(
-            f"{name!r} is not a usable name: use 3 to 20 lower-case letters and digits. Example: make rename NAME=guests"
-        )
+        raise RenameError(f"{name!r} is not usable: take 3 to 20 lower-case letters and digits, such as NAME=guests")
     if name in TAKEN or name in getattr(sys, "stdlib_module_names", ()):
         raise RenameError(f"{name} is reserved in Python or SQL")
     if not (ROOT / "services" / OLD).is_dir():
