@@ -15,8 +15,8 @@ from accounts.domain.identity.password_hashing import WAITING_PER_THREAD, Passwo
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.smtp import Smtp
-from support.mailbox import Mailbox, server
 from support.people import PASSWORD, World
+from support.smtp import Mailbox, serving
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
 
@@ -135,7 +135,7 @@ async def test_whatever_is_asked_for_the_series_are_few(world: World, counts: Co
 @pytest.fixture
 async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
     mailbox = Mailbox()
-    async with server(mailbox) as port:
+    async with serving(mailbox) as port:
         yield mailbox, port
 
 

@@ -13,8 +13,8 @@ from accounts.models import MailKind, OutboxMail
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.smtp import Smtp
-from support.mailbox import Mailbox, server
 from support.people import World
+from support.smtp import Mailbox, serving
 
 ARTHUR = "arthur@camelot.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
@@ -36,7 +36,7 @@ async def mailbox() -> Mailbox:
 
 @pytest.fixture
 async def delivery(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
-    async with server(mailbox) as port:
+    async with serving(mailbox) as port:
         transport = Smtp("127.0.0.1", port, security="none", seconds=5)
         yield Delivery(world.sessionmaker, transport, world.state["settings"])
 
@@ -138,7 +138,7 @@ def test_retry_delay_grows_up_to_four_hours() -> None:
 async def test_unreachable_server_does_not_count_as_an_attempt(world: World) -> None:
     await world.user("arthur")
     await forgot(world)
-    async with server(Mailbox()) as port:
+    async with serving(Mailbox()) as port:
         pass  # the port is closed again
     delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
 

@@ -12,7 +12,7 @@ from httpx2 import Client, TransportError
 from accounts.settings import Settings
 from accounts.worker import __main__ as process_of_worker
 from accounts.worker.worker import CONNECTIONS
-from benchmarks.servers import free_port
+from support.processes import free_port
 from support.waiting import wait_until
 
 

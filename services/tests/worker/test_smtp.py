@@ -16,7 +16,8 @@ from accounts.worker.delivery_errors import DeliveryError, PermanentFailure, Ser
 from accounts.worker.message import compose_message
 from accounts.worker.smtp import Smtp
 from mail_preview import LINK, SAMPLES
-from support.smtp import PASSWORD, USERNAME, Mailroom, authority, listening, scripted, serving
+from support.certificates import authority
+from support.smtp import PASSWORD, USERNAME, Mailbox, listening, scripted, serving
 
 GREETING = ("220 mail.test", "250 mail.test")
 SIGNED_IN: dict[str, Any] = {"username": USERNAME, "password": PASSWORD}
@@ -46,11 +47,11 @@ async def why(server: Smtp, message: EmailMessage) -> DeliveryError:
 
 
 async def test_mail_arrives_unchanged() -> None:
-    mailroom, message = Mailroom(), letter()
-    async with serving(mailroom) as port:
+    mailbox, message = Mailbox(), letter()
+    async with serving(mailbox) as port:
         await clear(port).send(message)
 
-    [envelope] = mailroom.envelopes
+    [envelope] = mailbox.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("accounts@sender.example", ["arthur@example.com"])
     assert isinstance(envelope.content, bytes)
     taken = message_from_bytes(envelope.content, policy=policy.default)
@@ -63,23 +64,23 @@ async def test_mail_arrives_unchanged() -> None:
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_login_uses_tls(security: Literal["starttls", "tls"]) -> None:
-    mailroom, trust = Mailroom(), authority()
+    mailbox, trust = Mailbox(), authority()
     options: dict[str, Any] = {"tls": trust.server} if security == "tls" else {"tls_context": trust.server}
-    async with serving(mailroom, auth_require_tls=security == "starttls", **options) as port:
+    async with serving(mailbox, auth_require_tls=security == "starttls", **options) as port:
         await Smtp("127.0.0.1", port, security=security, context=trust.client, **SIGNED_IN).send(letter())
 
-    assert len(mailroom.envelopes) == 1
-    assert mailroom.logins == [(USERNAME.encode(), PASSWORD.encode())]
+    assert len(mailbox.envelopes) == 1
+    assert mailbox.logins == [(USERNAME.encode(), PASSWORD.encode())]
 
 
 async def test_password_may_be_sent_unencrypted_to_this_machine() -> None:
-    mailroom = Mailroom()
-    async with serving(mailroom, auth_require_tls=False) as port:
+    mailbox = Mailbox()
+    async with serving(mailbox, auth_require_tls=False) as port:
         await clear(port, **SIGNED_IN).send(letter())
         await Smtp("localhost", port, security="none", **SIGNED_IN).send(letter())
 
-    assert len(mailroom.envelopes) == 2
-    assert mailroom.logins == 2 * [(USERNAME.encode(), PASSWORD.encode())]
+    assert len(mailbox.envelopes) == 2
+    assert mailbox.logins == 2 * [(USERNAME.encode(), PASSWORD.encode())]
 
 
 @pytest.mark.parametrize("host", ["mail.example.com", "192.0.2.1", "localhost.example.com"])
@@ -91,7 +92,7 @@ def test_password_is_never_sent_unencrypted_to_another_machine(host: str) -> Non
 
 
 async def test_wrong_password_makes_the_server_unavailable() -> None:
-    async with serving(Mailroom(), auth_require_tls=False) as port:
+    async with serving(Mailbox(), auth_require_tls=False) as port:
         reason = await why(clear(port, username=USERNAME, password="wrong"), letter())
 
     assert isinstance(reason, ServerUnavailable)
@@ -99,66 +100,66 @@ async def test_wrong_password_makes_the_server_unavailable() -> None:
 
 
 async def test_nothing_is_sent_without_starttls() -> None:
-    mailroom = Mailroom()
-    async with serving(mailroom, auth_require_tls=False) as port:
+    mailbox = Mailbox()
+    async with serving(mailbox, auth_require_tls=False) as port:
         reason = await why(Smtp("127.0.0.1", port, context=authority().client, **SIGNED_IN), letter())
 
     assert isinstance(reason, TemporaryFailure)
     assert "STARTTLS" in reason.reason
-    assert (mailroom.envelopes, mailroom.logins) == ([], [])
+    assert (mailbox.envelopes, mailbox.logins) == ([], [])
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_server_certificate_is_verified(security: Literal["starttls", "tls"], *, trusted: bool) -> None:
-    mailroom, trust = Mailroom(), authority()
+    mailbox, trust = Mailbox(), authority()
     shown, context = (trust.elsewhere, trust.client) if trusted else (trust.server, None)
     options: dict[str, Any] = {"tls": shown} if security == "tls" else {"tls_context": shown}
-    async with serving(mailroom, **options) as port:
+    async with serving(mailbox, **options) as port:
         reason = await why(Smtp("127.0.0.1", port, security=security, context=context, **SIGNED_IN), letter())
 
     assert isinstance(reason, TemporaryFailure)
     assert "certificate verify failed" in reason.reason
-    assert (mailroom.envelopes, mailroom.logins) == ([], [])
+    assert (mailbox.envelopes, mailbox.logins) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("mailroom", "kind", "reason"),
+    ("mailbox", "kind", "reason"),
     [
         (
-            Mailroom(recipient="550 5.1.1 <arthur@example.com>: no mailbox arthur at example.com"),
+            Mailbox(recipient="550 5.1.1 <arthur@example.com>: no mailbox arthur at example.com"),
             PermanentFailure,
             "the server refused the recipient: 550 5.1.1 …: no mailbox … at …",
         ),
         (
-            Mailroom(recipient="450 4.2.0 arthur@example.com: Greylisted, see https://mail.test/?arthur"),
+            Mailbox(recipient="450 4.2.0 arthur@example.com: Greylisted, see https://mail.test/?arthur"),
             TemporaryFailure,
             "the server refused the recipient: 450 4.2.0 … Greylisted, see …",
         ),
         (
-            Mailroom(data=f"554 5.7.1 Spam: {LINK}"),
+            Mailbox(data=f"554 5.7.1 Spam: {LINK}"),
             PermanentFailure,
             "the server refused the mail: 554 5.7.1 Spam: …",
         ),
         (
-            Mailroom(data="554-5.7.1 It has\r\n554 5.7.1 \x1b[31m vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"),
+            Mailbox(data="554-5.7.1 It has\r\n554 5.7.1 \x1b[31m vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"),
             PermanentFailure,
             "the server refused the mail: 554 5.7.1 It has 5.7.1 [31m …",
         ),
-        (Mailroom(data="452 4.3.1 Full"), TemporaryFailure, "the server refused the mail: 452 4.3.1 Full"),
+        (Mailbox(data="452 4.3.1 Full"), TemporaryFailure, "the server refused the mail: 452 4.3.1 Full"),
     ],
 )
 async def test_reason_of_a_refusal_contains_no_personal_data(
-    mailroom: Mailroom, kind: type[DeliveryError], reason: str
+    mailbox: Mailbox, kind: type[DeliveryError], reason: str
 ) -> None:
-    async with serving(mailroom) as port:
+    async with serving(mailbox) as port:
         error = await why(clear(port), letter())
 
     assert (type(error), error.reason) == (kind, reason)
 
 
 async def test_reason_is_short() -> None:
-    async with serving(Mailroom(data="550 " + "no " * 160)) as port:
+    async with serving(Mailbox(data="550 " + "no " * 160)) as port:
         assert len((await why(clear(port), letter())).reason) <= 300
 
 
@@ -207,7 +208,7 @@ async def test_refused_connection_is_temporary() -> None:
 
 async def test_timeout_bounds_the_whole_submission() -> None:
     started = time.monotonic()
-    async with serving(Mailroom(data_seconds=60)) as port:
+    async with serving(Mailbox(seconds=60)) as port:
         reason = await why(clear(port, seconds=0.3), letter())
 
     assert isinstance(reason, TemporaryFailure)
@@ -234,36 +235,36 @@ async def test_accepted_mail_is_sent_even_if_quit_fails(quit_: Callable[[SMTP], 
         async def smtp_QUIT(self, _: str) -> None:  # noqa: N802  # as aiosmtpd calls it
             await quit_(self)
 
-    mailroom = Mailroom()
-    async with listening(lambda: Impolite(mailroom, hostname="mail.test")) as port:
+    mailbox = Mailbox()
+    async with listening(lambda: Impolite(mailbox, hostname="mail.test")) as port:
         await clear(port, seconds=1).send(letter())
 
-    assert len(mailroom.envelopes) == 1
+    assert len(mailbox.envelopes) == 1
 
 
 async def test_non_ascii_local_part_needs_smtputf8() -> None:
-    mailroom = Mailroom()
-    async with serving(mailroom, enable_SMTPUTF8=True) as port:
+    mailbox = Mailbox()
+    async with serving(mailbox) as port:
         await clear(port).send(letter("jürgen@bücher.example"))
-    async with serving(mailroom) as port:
+    async with serving(mailbox, enable_SMTPUTF8=False) as port:
         reason = await why(clear(port), letter("jürgen@bücher.example"))
 
-    assert mailroom.envelopes[0].rcpt_tos == ["jürgen@xn--bcher-kva.example"]
-    assert b"\r\nTo: j\xc3\xbcrgen@xn--bcher-kva.example\r\n" in (mailroom.envelopes[0].original_content or b"")
+    assert mailbox.envelopes[0].rcpt_tos == ["jürgen@xn--bcher-kva.example"]
+    assert b"\r\nTo: j\xc3\xbcrgen@xn--bcher-kva.example\r\n" in (mailbox.envelopes[0].original_content or b"")
     assert isinstance(reason, PermanentFailure)
     assert reason.reason == "the email address is not ASCII, and the server does not support SMTPUTF8"
 
 
 async def test_non_ascii_domain_needs_no_smtputf8() -> None:
-    mailroom = Mailroom()
-    async with serving(mailroom) as port:
+    mailbox = Mailbox()
+    async with serving(mailbox, enable_SMTPUTF8=False) as port:
         await clear(port).send(letter("gawain@bücher.example"))
 
-    assert mailroom.envelopes[0].rcpt_tos == ["gawain@xn--bcher-kva.example"]
+    assert mailbox.envelopes[0].rcpt_tos == ["gawain@xn--bcher-kva.example"]
 
 
 async def test_submission_can_be_cancelled() -> None:
-    async with serving(Mailroom(data_seconds=60)) as port:
+    async with serving(Mailbox(seconds=60)) as port:
         sending = asyncio.create_task(clear(port).send(letter()))
         await asyncio.sleep(0.1)
         sending.cancel()

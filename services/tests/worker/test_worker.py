@@ -32,8 +32,8 @@ from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
-from support.mailbox import Mailbox, server
 from support.people import SCHEMA_OWNER, World
+from support.smtp import Mailbox, serving
 from support.waiting import PATIENCE, eventually
 
 
@@ -169,9 +169,10 @@ async def test_mail_sent_during_a_database_outage_is_not_sent_again(
         assert (transport.taken, await posts.left()) == (1, 0)
 
 
+@pytest.mark.slow
 async def test_two_workers_share_the_queue_without_sending_twice(owned_database: str) -> None:
     mailbox = Mailbox()
-    async with server(mailbox) as port, posting(owned_database) as posts:
+    async with serving(mailbox) as port, posting(owned_database) as posts:
         sent = await posts.post(40)
         with process(owned_database, port), process(owned_database, port):
             await posts.all_sent()
@@ -179,9 +180,10 @@ async def test_two_workers_share_the_queue_without_sending_twice(owned_database:
     assert mailbox.ids() == Counter(sent)
 
 
+@pytest.mark.slow
 async def test_killed_workers_lose_no_mail(owned_database: str) -> None:
     mailbox = Mailbox(seconds=0.05)
-    async with server(mailbox) as port, posting(owned_database) as posts:
+    async with serving(mailbox) as port, posting(owned_database) as posts:
         sent = await posts.post(30)
         for _ in range(3):
             before = len(mailbox.messages)
@@ -197,6 +199,7 @@ async def test_killed_workers_lose_no_mail(owned_database: str) -> None:
     assert ids.total() - len(sent) <= 3 * 4  # those that it had sent and not ended, of four at once
 
 
+@pytest.mark.slow
 async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
     with throwaway() as cluster:
         environment = os.environ | {"DATABASE_URL": cluster.url()}
@@ -205,12 +208,12 @@ async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
         mailbox = Mailbox(seconds=0.02)
         async with posting(cluster.url()) as posts:
             sent = await posts.post(20)
-            async with server(mailbox) as port:
+            async with serving(mailbox) as port:
                 pass
             with process(cluster.url(), port) as worker:
                 await asyncio.sleep(1.5)
                 assert (await posts.left(), worker.poll()) == (20, None)
-                async with server(mailbox, port):
+                async with serving(mailbox, port):
                     await mailbox.received(4)
                     await asyncio.to_thread(cluster.stop, signal.SIGQUIT)  # without a checkpoint, as in a crash
                     await asyncio.to_thread(cluster.start)
