@@ -1,4 +1,4 @@
-"""Mail that is to be sent: a row is stored by the transaction that causes it, and ends when a server has taken it."""
+"""The outbox: a row for each mail to send, inserted by the transaction that causes it and deleted once it is sent."""
 
 import uuid
 from datetime import datetime
@@ -18,7 +18,7 @@ LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
 
 
 class MailKind(StrEnum):
-    """Kinds of mail."""
+    """The kinds of mail, each with a template."""
 
     VERIFY = "verify"
     RESET = "reset"
@@ -33,10 +33,10 @@ class MailKind(StrEnum):
 
 
 class OutboxMail(Entity, table=True):
-    """What to say to whom, in ``detail``, and never a token: that follows from ``id`` and a key of the settings.
+    """A mail to send. ``detail`` is what its template shows, and never a token: that is derived from ``id`` and a key.
 
-    ``id`` is a UUIDv7 and names the mail to mail servers, too. ``next_at`` is when it may be tried next, ``parked_at``
-    when it was given up, and ``error`` what went wrong lately.
+    ``id`` is a UUIDv7 and becomes the Message-ID. ``next_at`` is when to send it, or to try again; ``parked_at`` when
+    the worker gave up; ``error`` the latest failure.
     """
 
     __tablename__ = "outbox"
