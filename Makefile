@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test mail messages bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test test-all mail messages bench faults soak check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -47,7 +47,7 @@ psql: $(ENGINE_READY) ## Open psql on the database, or run SQL from standard inp
 
 backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that it can be restored
 	scripts/$(ENGINE) migrate
-	scripts/backup $(ENGINE) make
+	scripts/backup $(ENGINE) create
 
 restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
 	scripts/$(ENGINE) migrate
@@ -69,9 +69,12 @@ revision: $(VENV)/.synced ## Generate a migration from the models: m="badges"
 rename: ## Rename a copy of this project: NAME=guests
 	python3 scripts/rename.py $(NAME)
 
+test: $(VENV)/.synced ## Run the fast tests; ARGS="-k groups" selects some
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
+
 # Coverage only makes sense for the whole suite.
-test: $(VENV)/.synced ## Run the tests; ARGS="-k groups" selects some
-	cd services && ../$(VENV)/bin/python -m pytest -n 2 $(if $(ARGS),$(ARGS),--cov=accounts --cov-config=pyproject.toml)
+test-all: $(VENV)/.synced ## Run all tests and require that they cover every statement and branch
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 --cov=accounts --cov-config=pyproject.toml $(ARGS)
 
 mail: $(VENV)/.synced ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import cache, partial
 from uuid import uuid4
 
@@ -28,23 +28,29 @@ from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
 from postgres import throwaway
+from support import tiers
 from support.people import SCHEMA_OWNER, World
+from support.processes import SECRET
 from support.schema import same_connection
-from support.time_limits import limit_time
 
 TEMPLATE = "accounts"
 CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    limit_time(item)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tiers.sort_and_limit(items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    tiers.enforce(item)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server for all workers, before they are, with a migrated database to copy."""
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
-    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": "a secret of the tests which is long enough"}
+    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": SECRET}
     os.environ["ALLOWED_HOSTS"] = "testserver,127.0.0.1"
     os.environ["THROTTLE_SCALE"] = "1000"  # tests of the limits set it to 1
     if CLUSTER not in os.environ and not config.option.collectonly:
@@ -72,7 +78,7 @@ def execute(statement: str, database: str = "postgres") -> None:
 
 
 def copy_of_template(name: str) -> str:
-    execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+    execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
     return url_of(name)
 
 
@@ -158,12 +164,21 @@ def client(world: World) -> AsyncClient:
     return world.client
 
 
+@contextmanager
+def temporary_database() -> Iterator[str]:
+    """Yield the URL of a migrated database, as the API connects; it is dropped at the end."""
+    name = f"temporary_{uuid4().hex}"
+    try:
+        yield copy_of_template(name)
+    finally:
+        execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 @pytest.fixture
 def fresh_database() -> Iterator[str]:
     """The URL of a migrated database of this test's own, for real commits, as the API connects."""
-    name = f"fresh_{uuid4().hex}"
-    yield copy_of_template(name)
-    execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -197,6 +197,7 @@ def test_compose_passes_every_variable_to_the_containers() -> None:
     assert passed_on >= {name.upper() for name in Settings.model_fields} - set_by_image
 
 
+@pytest.mark.slow
 def test_process_with_missing_settings_ends_with_one_line() -> None:
     for command in (["-m", "alembic", "upgrade", "head"], ["-m", "gunicorn"]):
         result = subprocess.run(

@@ -17,6 +17,7 @@ from accounts.api.app import create_app
 from accounts.models import Role
 from support.people import PASSWORD, World
 
+pytestmark = pytest.mark.slow
 PACKAGE = "accounts_client"
 PROGRAMS = Path(sys.executable).parent
 EMAIL = "percival@camelot.example.com"

@@ -10,11 +10,12 @@ import pytest
 from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker
 from accounts.settings import Settings
-from benchmarks.servers import environment
 from conftest import world_of
 from postgres import throwaway
 from postgres_host import run
+from support.processes import environment
 
+pytestmark = pytest.mark.slow
 HBA = "local all mordred scram-sha-256\nlocal all all trust\n"
 
 
@@ -30,7 +31,7 @@ def url() -> Iterator[str]:
 
 
 async def said_by(*command: str, url: str) -> tuple[int | None, list[str]]:
-    settings = environment(url, "a secret of the tests which is long enough", POSTGRES_PASSWORD="wrong")
+    settings = environment(url, POSTGRES_PASSWORD="wrong")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *command, env=settings, stdout=PIPE, stderr=PIPE
     )

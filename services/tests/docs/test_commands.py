@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.servers import free_port
+from support.processes import free_port
 from support.project import ROOT, Project, blocks
 
 DONE = "--- done"

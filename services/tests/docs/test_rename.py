@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.servers import free_port
+from support.processes import free_port
 from support.project import ROOT, Project
 
 NAME = "guests"
@@ -44,6 +44,7 @@ def test_renamed_copy_serves(project: Project) -> None:
         project.run("scripts/native", "clean", folder=".", YES="1", **port)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "Guests", "my-guests", "ab", "user", "json", "two words"])
 def test_unusable_names_are_refused(name: str) -> None:
     project = Project.__new__(Project)

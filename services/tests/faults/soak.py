@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks import procfs
 from faults.clients import GOOD, Clients
 from faults.stack import Stack, stack
+from support.processes import children, descriptors, private_bytes
 
 PEOPLE = 16
 SAMPLES = 100
@@ -29,11 +29,11 @@ class Sample:
 
 async def sample(made: Stack) -> Sample:
     """Look at all workers."""
-    workers = list(procfs.children(made.api.process.pid))
+    workers = list(children(made.api.process.pid))
     (counted,) = await made.fetch(CONNECTIONS)
     return Sample(
-        sum(map(procfs.private_bytes, workers)) / 1e6,
-        sum(map(procfs.descriptors, workers)),
+        sum(map(private_bytes, workers)) / 1e6,
+        sum(map(descriptors, workers)),
         counted["count"],
     )
 

@@ -1,7 +1,6 @@
 """The service as in production, with a network to PostgreSQL that can go wrong."""
 
 import asyncio
-import secrets
 import sys
 import tempfile
 from asyncio.subprocess import Process
@@ -14,15 +13,14 @@ import asyncpg
 from httpx2 import AsyncClient, HTTPError, Limits
 
 from accounts.migrations.roles import ROLE
-from benchmarks.servers import environment, free_port
 from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
+from support.processes import environment, free_port
 from support.waiting import PATIENCE, POLL
 
 STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 WORKERS = 2
 POOL = 8
-SECRET = secrets.token_urlsafe(48)
 
 
 class Api:
@@ -92,7 +90,8 @@ class Stack:
     def another_api(self) -> Api:
         """One more, with the same database and the same secret."""
         more = {"DATABASE_POOL_SIZE": str(POOL), "SESSIONS_PER_USER": "1000000", "LOG_LEVEL": "info"}
-        return Api(environment(self.proxy.url(ROLE), SECRET, **more), self._home / "api.log")
+        more |= {"POSTGRES_PASSWORD": "", "THROTTLE_SCALE": "1000000"}
+        return Api(environment(self.proxy.url(ROLE), **more), self._home / "api.log")
 
     async def database(self) -> asyncpg.Connection:
         """A connection that goes past the proxy, as the owner of the schema."""
@@ -127,5 +126,5 @@ async def stack(url: str | None = None) -> AsyncIterator[Stack]:
 async def migrate(url: str) -> None:
     """Bring the schema up to date."""
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
-    process = await asyncio.create_subprocess_exec(*command, env=environment(url, SECRET))
-    assert await process.wait() == 0
+    process = await asyncio.create_subprocess_exec(*command, env=environment(url))
+    assert await asyncio.wait_for(process.wait(), PATIENCE) == 0

@@ -2,8 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from faults.catalogue import FAULTS, LANES, Fault
 from faults.run import BOUND, Outcome, outcomes
+
+pytestmark = pytest.mark.slow
 
 
 async def lane(faults: tuple[Fault, ...], url: str | None) -> list[Outcome]:

@@ -5,12 +5,15 @@ import os
 from asyncio import StreamWriter
 from signal import SIGKILL
 
-from benchmarks import procfs
+import pytest
+
 from faults.clients import Clients
 from faults.run import BOUND
 from faults.stack import Api, Stack, stack
+from support.processes import children
 from support.waiting import POLL, eventually
 
+pytestmark = pytest.mark.slow
 LOGINS = 8
 IDLE = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HALF_A_HEAD = b"GET /user-groups HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -62,11 +65,11 @@ async def test_a_worker_that_is_killed_is_replaced_while_others_serve(owned_data
     async with stack(owned_database) as made:
         await made.api.start()
         await made.api.answers("/health/ready")
-        killed, *others = before = set(procfs.children(made.api.process.pid))
+        killed, *others = before = children(made.api.process.pid)
 
         os.kill(killed, SIGKILL)
         async with asyncio.timeout(BOUND):
-            while len(after := set(procfs.children(made.api.process.pid)) - {killed}) < len(before):
+            while len(after := children(made.api.process.pid) - {killed}) < len(before):
                 async with made.api.client() as client:
                     assert (await client.get("/user-groups")).status_code == 200
                 await asyncio.sleep(POLL)

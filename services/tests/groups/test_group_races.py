@@ -17,6 +17,7 @@ from accounts.schemas.identity.users import SuperuserUpdate
 from support.people import SCHEMA_OWNER, World
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
 ROUNDS = 10
 
 

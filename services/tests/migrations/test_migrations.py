@@ -58,6 +58,7 @@ def test_the_sql_can_be_read_without_a_database(monkeypatch: pytest.MonkeyPatch)
     assert "SET LOCAL lock_timeout" in written.getvalue()
 
 
+@pytest.mark.slow
 def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None:
     alembic("downgrade", "base")
     upgrade = [sys.executable, "-m", "alembic", "upgrade", "head"]
@@ -93,6 +94,7 @@ def test_gives_up_behind_a_lock(owned_database: str, alembic: Alembic) -> None:
     assert "membership" in tables(owned_database)
 
 
+@pytest.mark.slow
 def test_writes_the_types_of_libraries_as_plain_ones(alembic: Alembic, tmp_path: Path) -> None:
     columns = [Column("a", AutoString(20)), Column("b", UTCDateTime), Column("c", GUID), Column("d", AutoString)]
     table = Table("sword", Base.metadata, *columns)

@@ -15,8 +15,8 @@ from accounts.domain.identity.password_hashing import WAITING_PER_THREAD, Passwo
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.smtp import Smtp
-from support.mailbox import Mailbox, server
 from support.people import PASSWORD, World
+from support.smtp import Mailbox, serving
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
 
@@ -135,12 +135,12 @@ async def test_whatever_is_asked_for_the_series_are_few(world: World, counts: Co
 @pytest.fixture
 async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
     mailbox = Mailbox()
-    async with server(mailbox) as port:
+    async with serving(mailbox) as port:
         yield mailbox, port
 
 
 async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
-    postman = Delivery(
+    delivery = Delivery(
         world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"]
     )
     await world.user("arthur")
@@ -148,11 +148,11 @@ async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple
 
     for _ in range(3):
         await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
-        await postman.deliver()
+        await delivery.deliver_next()
     await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
     await world.sql("DELETE FROM one_time_token")
     await world.sql("""UPDATE "user" SET is_active = false""")
-    await postman.deliver()
+    await delivery.deliver_next()
 
     outcomes = ("sent", "postponed", "parked", "pointless")
     assert [counts.added("accounts_mails_total", kind="reset", outcome=each) for each in outcomes] == [1] * 4

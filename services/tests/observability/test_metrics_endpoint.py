@@ -14,7 +14,7 @@ from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker
 from accounts.observability import metrics_files
 from accounts.settings import Settings
-from benchmarks.servers import free_port
+from support.processes import free_port
 
 METRICS_PORT = 9464
 

@@ -2,82 +2,91 @@
 
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from httpx2 import Client
+import pytest
 
-from support.gunicorn import WORKERS, environment, gunicorn
+from conftest import temporary_database
+from support.gunicorn import WORKERS, Gunicorn, gunicorn
 from support.people import PASSWORD
+from support.processes import environment, python
 from support.waiting import PATIENCE, wait_until
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
 LIVE = {"method": "GET", "route": "/health/live", "status": "200"}
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # as gunicorn.conf.py has it
+pytestmark = pytest.mark.slow
 
 
-def directories(master: subprocess.Popen[bytes]) -> list[Path]:
-    return list(Path("/dev/shm").glob(f"accounts-metrics-{master.pid}-*"))  # noqa: S108  # as gunicorn.conf.py has it
+def directories(master: int | str) -> list[Path]:
+    return list(SHARED_MEMORY.glob(f"accounts-metrics-{master}-*"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Gunicorn]:
+    """Serve one database to all tests that neither stop the server nor kill its workers."""
+    with temporary_database() as url, gunicorn(url) as server:
+        yield server
 
 
 def test_totals_cover_all_workers_and_survive_a_killed_one(fresh_database: str) -> None:
-    with gunicorn(fresh_database) as served:
-        counted = served.value(REQUESTS, **LIVE)
-        served.ask(times=20)
-        assert served.value(REQUESTS, **LIVE) == counted + 20
+    with gunicorn(fresh_database) as server:
+        counted = server.value(REQUESTS, **LIVE)
+        server.request(times=20)
+        assert server.value(REQUESTS, **LIVE) == counted + 20
 
         for killed in range(1, 3):
-            served.kill(min(served.children()))
-            served.ask(times=20)
-            assert served.value(REQUESTS, **LIVE) == counted + 20 + killed * 20
+            server.kill(min(server.workers()))
+            server.request(times=20)
+            assert server.value(REQUESTS, **LIVE) == counted + 20 + killed * 20
             wait_until(
                 "only live workers count",
-                lambda: served.value("accounts_database_connections_limit") == WORKERS * 10,
+                lambda: server.value("accounts_database_connections_limit") == WORKERS * 10,
             )
 
-        [directory] = directories(served.master)
+        [directory] = directories(server.master.pid)
         assert len(list(directory.glob("counter_*"))) == WORKERS + 1  # and the master's: none for each that has ended
 
 
 def test_files_are_deleted_when_gunicorn_stops_and_after_a_kill_at_the_next_start(fresh_database: str) -> None:
-    with gunicorn(fresh_database) as served:
-        served.master.terminate()
-        assert served.master.wait(PATIENCE) == 0
-        assert not directories(served.master)
+    with gunicorn(fresh_database) as server:
+        assert server.stop() == 0
+        assert not directories(server.master.pid)
 
-    with gunicorn(fresh_database) as served:
-        workers = served.children()
-        served.master.kill()
-        served.master.wait()
+    with gunicorn(fresh_database) as server:
+        workers = server.workers()
+        [left] = directories(server.master.pid)
+        server.master.kill()
+        server.master.wait(PATIENCE)
     for worker in workers:  # uvicorn's do not notice that their master has ended
         os.kill(worker, signal.SIGTERM)
-    assert len(directories(served.master)) == 1
 
     with gunicorn(fresh_database):
-        assert not directories(served.master)
+        assert not left.exists()
 
 
-def test_metrics_are_served_on_their_own_port_only(fresh_database: str) -> None:
-    with gunicorn(fresh_database) as served, Client(base_url=served.api) as api:
-        assert api.get("/metrics").status_code == 404
-        assert served.metrics.get("/health/live").status_code == 404
-        assert served.metrics.post("/metrics").status_code == 405
-
-        taken = environment(fresh_database, METRICS_PORT=str(served.metrics.base_url.port))
-        command = [sys.executable, "-m", "gunicorn"]
-        with subprocess.Popen(command, env=taken, stderr=subprocess.PIPE) as second:
-            _, errors = second.communicate()
-        assert second.returncode == 1
-        assert f"('127.0.0.1', {taken['METRICS_PORT']})" in errors.decode().splitlines()[-1]
-        assert not directories(second)
+def test_metrics_are_served_on_their_own_port_only(server: Gunicorn) -> None:
+    assert server.api.get("/metrics").status_code == 404
+    assert server.metrics.get("/health/live").status_code == 404
+    assert server.metrics.post("/metrics").status_code == 405
 
 
-def test_metrics_report_mail_that_waits(fresh_database: str) -> None:
-    with gunicorn(fresh_database) as served:
-        with Client(base_url=served.api) as api:
-            api.post("/auth/forgot-password", json={"email": "nobody@camelot.example.com"})
-            api.post("/auth/register", json={"email": "arthur@camelot.example.com", "password": PASSWORD})
-        found = {name: value for (name, labels), value in served.samples().items() if not labels}
-        assert (found["accounts_database_up"], found["accounts_outbox_waiting"]) == (1, 1)
-        assert found["accounts_outbox_oldest_age_seconds"] < PATIENCE
-        assert found["accounts_outbox_parked"] == 0
+def test_server_does_not_start_when_the_metrics_port_is_taken(server: Gunicorn) -> None:
+    port = str(server.metrics.base_url.port)
+    program = "import os, runpy; print(os.getpid(), flush=True); runpy.run_module('gunicorn', run_name='__main__')"
+
+    second = python("-c", program, env=environment(os.environ["DATABASE_URL"], METRICS_PORT=port, API_PORT="0"))
+
+    assert second.returncode == 1
+    assert f"('127.0.0.1', {port})" in second.stderr.splitlines()[-1]
+    assert not directories(second.stdout.strip())
+
+
+def test_metrics_report_mail_that_waits(server: Gunicorn) -> None:
+    server.api.post("/auth/forgot-password", json={"email": "nobody@camelot.example.com"})
+    server.api.post("/auth/register", json={"email": "arthur@camelot.example.com", "password": PASSWORD})
+    found = {name: value for (name, labels), value in server.samples().items() if not labels}
+    assert (found["accounts_database_up"], found["accounts_outbox_waiting"]) == (1, 1)
+    assert found["accounts_outbox_oldest_age_seconds"] < PATIENCE
+    assert found["accounts_outbox_parked"] == 0

@@ -1,8 +1,6 @@
 """How traces are sent: by each worker, in nobody's way, and not at all where nobody wants them."""
 
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
@@ -12,10 +10,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from accounts.observability import tracing
 from accounts.settings import Settings
-from benchmarks.servers import free_port
 from support.gunicorn import gunicorn
 from support.otlp import collecting, traced
-from support.waiting import PATIENCE
+from support.processes import free_port, python
 
 OFF = "import sys; from accounts.api.app import create_app; create_app(); print(*sys.modules)"
 
@@ -46,18 +43,19 @@ def test_what_is_left_beyond_the_time_of_a_stop_is_dropped() -> None:
     assert len(collected.get_finished_spans()) == 1
 
 
+@pytest.mark.slow
 def test_each_worker_sends_its_own(fresh_database: str) -> None:
     with collecting() as collector:
-        with gunicorn(fresh_database, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as served:
-            served.ask("/user-groups", times=10)
-            served.master.terminate()
-            assert served.master.wait(PATIENCE) == 0
+        with gunicorn(fresh_database, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as server:
+            server.request("/user-groups", times=10)
+            assert server.stop() == 0
 
         assert len({span.trace_id for span in collector.named("GET /user-groups")}) == 10
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_imported_when_it_is_off() -> None:
-    found = subprocess.run([sys.executable, "-c", OFF], capture_output=True, text=True, check=True).stdout.split()
+    found = python("-c", OFF).stdout.split()
 
     assert "opentelemetry.trace" in found  # of FastAPI's own
     assert not [

@@ -1,4 +1,4 @@
-"""gunicorn as it ships, with several workers and both of its ports; and what is scraped from it."""
+"""gunicorn as it ships, on a port of its own, and its metrics."""
 
 import os
 import signal
@@ -6,34 +6,34 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from httpx2 import Client, TransportError
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts.settings import get_settings
-from benchmarks.servers import free_port
-from support.waiting import wait_until
+from support.processes import children, environment, free_port
+from support.waiting import PATIENCE, wait_until
 
 WORKERS = 2
+STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 
 
-class Served(NamedTuple):
-    """gunicorn, and its two ports."""
+@dataclass
+class Gunicorn:
+    """A running gunicorn: its master, its API and its metrics."""
 
     master: subprocess.Popen[bytes]
-    api: str
+    api: Client
     metrics: Client
 
-    def ask(self, path: str = "/health/live", times: int = 1, method: str = "GET") -> None:
-        """Ask over connections of their own, so that both workers have some of it."""
+    def request(self, path: str = "/health/live", times: int = 1) -> None:
+        """Make requests over one connection each, so that all workers get some."""
         for _ in range(times):
-            with Client(base_url=self.api) as client:
-                client.request(method, path)
+            with Client(base_url=self.api.base_url) as client:
+                client.get(path)
 
     def samples(self) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        """Scrape."""
+        """Scrape the metrics; samples are keyed by name and labels."""
         answer = self.metrics.get("/metrics")
         assert answer.status_code == 200
         return {
@@ -43,49 +43,55 @@ class Served(NamedTuple):
         }
 
     def value(self, name: str, **labels: str) -> float:
-        """Give one sample."""
+        """Scrape one sample; 0 if it is missing."""
         return self.samples().get((name, frozenset(labels.items())), 0)
 
+    def workers(self) -> set[int]:
+        """List the processes of the workers."""
+        return children(self.master.pid)
+
     def kill(self, worker: int) -> None:
-        """End a worker, and wait for the one that takes its place."""
+        """Kill a worker, and wait for its successor."""
+        number = len(self.workers())
         os.kill(worker, signal.SIGKILL)
-        wait_until(
-            "another worker takes the place", lambda: worker not in self.children() and len(self.children()) == WORKERS
-        )
+        wait_until("a new worker runs", lambda: worker not in self.workers() and len(self.workers()) == number)
 
-    def children(self) -> set[int]:
-        """List what the master has forked."""
-        path = Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children")
-        return set(map(int, path.read_text().split()))
+    def stop(self) -> int:
+        """Stop as an orchestrator does, and return the exit status."""
+        self.master.terminate()
+        return self.master.wait(PATIENCE)
 
-
-def environment(database: str, **more: str) -> dict[str, str]:
-    secret = get_settings().secret_key.get_secret_value()
-    return os.environ | {
-        "DATABASE_URL": database, "API_PORT": str(free_port()), "METRICS_PORT": str(free_port()),
-        "ENVIRONMENT": "production", "SECRET_KEY": secret, "WEB_CONCURRENCY": str(WORKERS),
-    } | more  # fmt: skip
+    def answers(self) -> bool:
+        assert self.master.poll() is None, "gunicorn has ended"
+        try:
+            return self.api.get("/health/ready").status_code == 200
+        except TransportError:
+            return False
 
 
 @contextmanager
-def gunicorn(database: str, **more: str) -> Iterator[Served]:
-    variables = environment(database, **more)
+def gunicorn(database_url: str, workers: int = WORKERS, **settings: str) -> Iterator[Gunicorn]:
+    """Serve a database until the block ends. Without ``METRICS_PORT`` in ``settings`` there is a port for metrics."""
+    ports = {name: str(free_port()) for name in ("API_PORT", "METRICS_PORT")} | settings
+    variables = environment(database_url, WEB_CONCURRENCY=str(workers), **ports)
     with (
         subprocess.Popen([sys.executable, "-m", "gunicorn"], env=variables) as master,
+        Client(base_url=f"http://127.0.0.1:{variables['API_PORT']}") as api,
         Client(base_url=f"http://127.0.0.1:{variables['METRICS_PORT']}") as metrics,
     ):
-        served = Served(master, f"http://127.0.0.1:{variables['API_PORT']}", metrics)
+        server = Gunicorn(master, api, metrics)
         try:
-            wait_until("gunicorn answers", lambda: answers(served.api))
-            wait_until("all workers run", lambda: len(served.children()) == WORKERS)
-            yield served
+            wait_until("gunicorn answers", server.answers)
+            wait_until("all workers run", lambda: len(server.workers()) == workers)
+            yield server
         finally:
-            master.terminate()
+            end(master)
 
 
-def answers(url: str) -> bool:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process that a test started: politely at first, and by force when it takes too long."""
+    process.terminate()
     try:
-        with Client(base_url=url) as client:
-            return client.get("/health/live").status_code == 200
-    except TransportError:
-        return False
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()

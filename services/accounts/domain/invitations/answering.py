@@ -14,7 +14,7 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import get_access, lock_user, to_group_read
 from accounts.domain.groups.membership import add_member
-from accounts.domain.identity.one_time_tokens import hash_token
+from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.models import Invitation, Role, User, UserGroup

@@ -12,7 +12,7 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import GroupAccess, get_access, lock_group, lock_user
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.identity.one_time_tokens import derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
 from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
-from accounts.domain.identity.one_time_tokens import derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Role
