@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import rename
 from support.processes import free_port
 from support.project import Project
 
