@@ -1,4 +1,4 @@
-"""The mail outbox. The transaction that causes a mail inserts its row, and the worker deletes it after delivery."""
+"""The outbox: a row for each mail to send, inserted by the transaction that causes it and deleted once it is sent."""
 
 import uuid
 from datetime import datetime
@@ -18,7 +18,7 @@ LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
 
 
 class MailKind(StrEnum):
-    """Kinds of mail."""
+    """The kinds of mail, each with a template."""
 
     VERIFY = "verify"
     RESET = "reset"
@@ -33,10 +33,10 @@ class MailKind(StrEnum):
 
 
 class OutboxMail(Entity, table=True):
-    """A mail to send. No token is stored: it is derived from ``id`` and the secret key.
+    """A mail to send. ``detail`` is what its template shows, and never a token: that is derived from ``id`` and a key.
 
-    ``id`` is a UUIDv7, also used as Message-ID. ``next_at`` is the time of the next attempt, ``parked_at`` when
-    delivery was given up, and ``error`` the last failure.
+    ``id`` is a UUIDv7 and becomes the Message-ID. ``next_at`` is when to send it, or to try again; ``parked_at`` when
+    the worker gave up; ``error`` the latest failure.
     """
 
     __tablename__ = "outbox"

@@ -1,1 +1,1 @@
-"""The process ``worker``: sends the mail that the others have put down."""
+"""The worker process: sends queued mail and deletes expired data."""

@@ -1,4 +1,4 @@
-"""The process itself: settings, signals and logs around a ``Worker``."""
+"""Runs a ``Worker`` as a process: settings, signals, logs and metrics."""
 
 import asyncio
 import signal
@@ -11,27 +11,26 @@ from prometheus_client import start_http_server
 from accounts.commands.run import fail, one_line_errors
 from accounts.observability import logs
 from accounts.settings import Settings, get_settings
-from accounts.worker.transports import transport
+from accounts.worker.transports import create_transport
 from accounts.worker.worker import Worker
 
 NAME = "worker"
-STOP_SECONDS = (
-    40.0  # a delivery in progress ends within SMTP_SECONDS; what can't end, since the database is away, is cut
-)
+# Deliveries in progress finish within the SMTP timeout; after this time, what waits for the database is cancelled.
+STOP_SECONDS = 40.0
 
 
 def main() -> None:
-    """Work until SIGTERM or SIGINT, and end with what has begun done.
+    """Run until SIGTERM or SIGINT, and finish deliveries in progress.
 
     Raises:
-        SystemExit: with status 1 and the reason, when the settings are wrong.
+        SystemExit: with status 1 and the reason, if the settings are invalid.
 
     """
     settings = get_settings()
-    way = transport(settings)
+    transport = create_transport(settings)
     dictConfig(logs.config(settings))
     with one_line_errors(NAME), _metrics(settings):
-        asyncio.run(_run(Worker(settings, way)))
+        asyncio.run(_run(Worker(settings, transport)))
 
 
 @contextmanager
@@ -41,7 +40,7 @@ def _metrics(settings: Settings) -> Iterator[None]:
         yield
         return
     try:
-        server, _ = start_http_server(port, host)  # on a thread
+        server, _ = start_http_server(port, host)  # in a thread
     except OSError as error:
         fail(NAME, f"METRICS_PORT={port} of {host}: {error.strerror}")
     try:
@@ -58,8 +57,8 @@ async def _run(worker: Worker) -> None:
         worker.stop()
         loop.call_later(STOP_SECONDS, running.cancel)
 
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop)
     await running
 
 

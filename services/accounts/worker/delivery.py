@@ -1,9 +1,10 @@
-"""One mail after the other: taken, written, handed to the server, and ended; whatever happens, none is lost."""
+"""Delivers queued mail one by one: lease, compose, send, then delete, retry or park. No failure loses a mail."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from email.message import EmailMessage
 from functools import partial
 from typing import Any
 
@@ -16,28 +17,27 @@ from accounts.settings import Settings
 from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable, TemporaryFailure
 from accounts.worker.message import compose_message
 from accounts.worker.message_context import message_context
-from accounts.worker.smtp import SECONDS
+from accounts.worker.smtp import TIMEOUT_SECONDS
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
-AGAIN_SECONDS = 1.0
-LEASE = timedelta(seconds=2 * SECONDS)  # of the time that sending may take, so that no other postman takes it meanwhile
-Settle = Callable[[Session], Awaitable[None]]
+RETRY_SECONDS = 1.0
+LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, so that no other worker sends it too
 
 
 class Delivery:
-    """Delivers by a transport. Several may share an outbox, in one process or in many."""
+    """Delivers mail by a transport. Several deliveries may share a queue, in one process or in many."""
 
     def __init__(self, sessionmaker: Sessionmaker, transport: Transport, settings: Settings) -> None:
         self.sessionmaker = sessionmaker
         self.transport = transport
         self.settings = settings
 
-    async def deliver(self) -> bool:
-        """Deliver what has been due the longest; say whether something was.
+    async def deliver_next(self) -> bool:
+        """Deliver the mail that has been due the longest. Return whether there was one.
 
         Raises:
-            Unreachable: the mail server is away, and the mail is in the outbox as before.
+            ServerUnavailable: there is no mail server. The mail is back in the queue.
 
         """
         async with transaction(self.sessionmaker) as db:
@@ -47,53 +47,53 @@ class Delivery:
         try:
             await self._send(mail)
         except ServerUnavailable as error:
-            await self._settle(partial(queue.release, mail=mail, reason=error.reason))
+            await self._store(partial(queue.release, mail=mail, reason=error.reason))
             raise
         except TemporaryFailure as error:
-            log.warning("mail %s (%s) has to wait: %s", mail.id, mail.kind, error.reason)
-            await self._settle(partial(queue.retry_later, mail=mail, reason=error.reason))
+            log.warning("mail %s (%s) will be retried: %s", mail.id, mail.kind, error.reason)
+            await self._store(partial(queue.retry_later, mail=mail, reason=error.reason))
         except PermanentFailure as error:
-            log.error("mail %s (%s) is given up: %s", mail.id, mail.kind, error.reason)  # noqa: TRY400  # no bug
-            await self._settle(partial(queue.park, mail=mail, reason=error.reason))
+            log.error("mail %s (%s) parked: %s", mail.id, mail.kind, error.reason)  # noqa: TRY400  # not a bug
+            await self._store(partial(queue.park, mail=mail, reason=error.reason))
         else:
-            await self._settle(partial(queue.delete_mail, mail=mail))
+            await self._store(partial(queue.delete_mail, mail=mail))
         return True
 
     async def _send(self, mail: OutboxMail) -> None:
         async with transaction(self.sessionmaker) as db:
-            told = await message_context(db, mail, self.settings)
-        if told is None:
-            log.info("mail %s (%s) has become pointless", mail.id, mail.kind)
+            values = await message_context(db, mail, self.settings)
+        if values is None:
+            log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
             metrics.mail(mail.kind, "pointless")
             return
-        await self.transport.send(self._written(mail, told))
-        log.info("mail %s (%s) is sent", mail.id, mail.kind)
+        await self.transport.send(self._compose(mail, values))
+        log.info("mail %s (%s) sent", mail.id, mail.kind)
         metrics.mail(mail.kind, "sent")
 
-    def _written(self, mail: OutboxMail, told: dict[str, Any]) -> Any:
+    def _compose(self, mail: OutboxMail, values: dict[str, Any]) -> EmailMessage:
         try:
             return compose_message(
                 MailKind(mail.kind),
                 mail.email,
-                told,
+                values,
                 language=mail.language,
                 sender=self.settings.mail_from,
                 message_id=mail.id,
                 domain=self.settings.mail_domain,
                 service=self.settings.service,
             )
-        except Exception as error:  # one that cannot be written must not be in the way of the others
-            log.exception("mail %s (%s) cannot be written", mail.id, mail.kind)
-            raise PermanentFailure(f"cannot be written: {type(error).__name__}") from error
+        except Exception as error:  # one broken mail must not block the queue
+            log.exception("mail %s (%s) cannot be composed", mail.id, mail.kind)
+            raise PermanentFailure(f"cannot be composed: {type(error).__name__}") from error
 
-    async def _settle(self, settle: Settle) -> None:
-        """Store what has become of a mail, however long it takes until the database is there."""
+    async def _store(self, outcome: Callable[[Session], Awaitable[None]]) -> None:
+        """Store the outcome of an attempt. Wait for the database if it is away, or the mail would be sent twice."""
         while True:
             try:
                 async with transaction(self.sessionmaker) as db:
-                    await settle(db)
+                    await outcome(db)
             except DATABASE_ERRORS as error:
-                log.warning("what has become of a mail is not stored yet: %s", type(error).__name__)
-                await asyncio.sleep(AGAIN_SECONDS)
+                log.warning("the outcome of a mail will be stored later: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
             else:
                 return

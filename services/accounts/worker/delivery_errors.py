@@ -1,16 +1,16 @@
-"""Why a letter was not taken, without what it says and whom it is for: reasons are stored, and logged."""
+"""Why a mail was not delivered. Reasons are stored and logged, so they contain no addresses, tokens or text."""
 
 import re
 
 REASON_LENGTH = 250
-REPLY_LENGTH = 2000  # of which something is worth reading, and quick to search
-# An address in whatever form, a link, and what may be a token; replies of servers quote what they dislike.
+REPLY_LENGTH = 2000  # of a reply, what is searched and shortened
+# Addresses in any form, links, and what may be a token: servers quote what they reject.
 _PRIVATE = re.compile(r"<[^<>]*>|\S*@\S*|\S*://\S*|[\w+/=-]{24,}")
 _HIDDEN = "…"
 
 
-class DeliveryError(Exception):  # what became of the letter
-    """A letter was not taken. ``reason`` is one short line without addresses, tokens and text of the letter."""
+class DeliveryError(Exception):
+    """A mail was not delivered. ``reason`` is one short line without addresses, tokens or text of the mail."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -18,19 +18,19 @@ class DeliveryError(Exception):  # what became of the letter
 
 
 class TemporaryFailure(DeliveryError):  # noqa: N818  # the base class has the suffix
-    """It may be taken later: nothing is wrong with the letter."""
+    """The mail may be accepted later: retry it."""
 
 
 class ServerUnavailable(TemporaryFailure):
-    """There is no server to talk to, or it does not want to talk to us: that says nothing about the letter."""
+    """The mail server cannot be reached or refuses this client, which says nothing about the mail."""
 
 
 class PermanentFailure(DeliveryError):  # noqa: N818  # as above
-    """It will never be taken, as it is and where it is to go."""
+    """The mail will never be accepted, because of its content or its recipient: park it."""
 
 
 def redact_reply(reply: str, *private: str) -> str:
-    """Make one short line of what a server said, without addresses and links, nor any of the words in ``private``."""
+    """Return a server's reply as one short line without addresses, links or any of the ``private`` words."""
     line = " ".join("".join(each if each.isprintable() else " " for each in reply[:REPLY_LENGTH]).split())
     line = _PRIVATE.sub(_HIDDEN, line)
     for word in filter(None, private):

@@ -40,7 +40,7 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
         return values | {"device": describe_user_agent(values["device"], gettext)}
     if mail.kind in LINKS:
         link = await _token_link(db, mail, settings)
-        return values | link if link else None
+        return {"email_restored": False} | values | link if link else None
     return values
 
 

@@ -1,4 +1,4 @@
-"""SMTP, as a client that hands a letter over (RFC 5321, RFC 6409): safely, in bounded time, and once."""
+"""SMTP client (RFC 5321, RFC 6409): submits one mail, over TLS unless configured otherwise, in bounded time."""
 
 import asyncio
 import ssl
@@ -26,19 +26,19 @@ from accounts.worker.delivery_errors import (
     redact_reply,
 )
 
-SECONDS = 30
-PERMANENT = 500  # RFC 5321, 4.2.1: replies from here on
+TIMEOUT_SECONDS = 30
+PERMANENT = 500  # from this reply code on (RFC 5321, 4.2.1)
 
 
 @dataclass(frozen=True)
 class Smtp:
-    """A mail server; one connection a letter.
+    """A mail server, with one connection for each mail.
 
-    ``seconds`` bounds the whole, from connecting to QUIT. ``context`` is for servers whose certificates the system's
-    store does not vouch for. There is no way to clear text from ``starttls`` or ``tls``.
+    ``seconds`` bounds everything from connecting to QUIT. ``context`` is for certificates that the system does not
+    trust. ``starttls`` and ``tls`` never fall back to plain text.
 
     Raises:
-        ValueError: a user name or a password would be sent in the clear, and not to this machine.
+        ValueError: the user name and the password would be sent unencrypted to another machine.
 
     """
 
@@ -48,20 +48,20 @@ class Smtp:
     security: SmtpSecurity = "starttls"
     username: str = ""
     password: str = field(default="", repr=False)
-    seconds: float = SECONDS
+    seconds: float = TIMEOUT_SECONDS
     context: ssl.SSLContext | None = None
 
     def __post_init__(self) -> None:
         if self.username and self.security == "none" and not _is_loopback(self.host):
-            raise ValueError("SMTP_USERNAME and SMTP_PASSWORD would be sent in the clear: SMTP_SECURITY is none")
+            raise ValueError("SMTP_USERNAME and SMTP_PASSWORD would be sent unencrypted: SMTP_SECURITY is none")
 
     async def send(self, message: EmailMessage) -> None:
-        """Hand a letter over, from its From to its To.
+        """Submit a mail, from its From to its To.
 
         Raises:
-            Unreachable: the server is away, not to be trusted, or refuses us.
-            Temporary: the server is slow, breaks off, or refuses for now.
-            Permanent: the server refuses the addressee or the letter, or cannot send to such an address.
+            ServerUnavailable: the server cannot be reached, is not trusted, or refuses this client.
+            TemporaryFailure: the server timed out, dropped the connection, or refuses for now.
+            PermanentFailure: the server refuses the recipient or the content, or does not support such an address.
 
         """
         [to], [sender] = message["To"].addresses, message["From"].addresses
@@ -71,12 +71,12 @@ class Smtp:
             async with asyncio.timeout_at(deadline):
                 await self._connect(client)
                 await client.send_message(message, sender=sender.addr_spec, recipients=[to.addr_spec])
-            # It is taken, and must not be sent again, however the rest goes.
+            # The server has accepted the mail: a failing QUIT must not cause a retry.
             with suppress(SMTPException, OSError):
                 async with asyncio.timeout_at(deadline):
                     await client.quit()
         except (SMTPException, OSError) as error:
-            raise self._undelivered(error, to) from None
+            raise self._delivery_error(error, to) from None
         finally:
             client.close()
 
@@ -84,10 +84,12 @@ class Smtp:
         try:
             await client.connect()
         except SMTPResponseException as error:
-            # Such as a wrong password: somebody can mend that.
-            raise ServerUnavailable(f"the server refused us: {redact_reply(f'{error.code} {error.message}')}") from None
+            # For example a wrong password, which an operator can correct.
+            raise ServerUnavailable(
+                f"the server refused this client: {redact_reply(f'{error.code} {error.message}')}"
+            ) from None
         except (SMTPException, OSError) as error:
-            raise ServerUnavailable(redact_reply(f"no mail server to talk to: {error}")) from None
+            raise ServerUnavailable(redact_reply(f"no connection to the mail server: {error}")) from None
 
     def _client(self, sender: Address) -> SMTP:
         return SMTP(
@@ -98,24 +100,24 @@ class Smtp:
             tls_context=self.context,
             username=self.username or None,
             password=self.password or None,
-            # A container's own name is none that a server can take for a domain (RFC 5321, 4.1.1.1).
+            # A container's own name is not a valid domain (RFC 5321, 4.1.1.1).
             local_hostname=sender.domain,
             timeout=None,
         )
 
-    def _undelivered(self, error: Exception, to: Address) -> DeliveryError:
+    def _delivery_error(self, error: Exception, to: Address) -> DeliveryError:
         if isinstance(error, SMTPNotSupported):
-            return PermanentFailure("the address is not all ASCII, and the server has no SMTPUTF8")
+            return PermanentFailure("the email address is not ASCII, and the server does not support SMTPUTF8")
         if isinstance(error, SMTPRecipientsRefused):
-            return _refused("the addressee", error.recipients[0], to)
+            return _refused("the recipient", error.recipients[0], to)
         if isinstance(error, SMTPDataError):
-            return _refused("the letter", error, to)
+            return _refused("the mail", error, to)
         if isinstance(error, SMTPResponseException):
-            # About us rather than about the letter, such as MAIL_FROM: somebody can mend that.
-            return TemporaryFailure(f"the server refused us: {_reply(error, to)}")
+            # For example the sender, MAIL_FROM, which an operator can correct.
+            return TemporaryFailure(f"the server refused this client: {_reply(error, to)}")
         if isinstance(error, TimeoutError):
             return TemporaryFailure(f"the server took longer than {self.seconds:g} s")
-        return TemporaryFailure(redact_reply(f"the connection broke off: {error}", to.username, to.domain))
+        return TemporaryFailure(redact_reply(f"the connection was dropped: {error}", to.username, to.domain))
 
 
 def _refused(what: str, error: SMTPResponseException, to: Address) -> DeliveryError:

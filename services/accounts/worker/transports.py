@@ -1,4 +1,4 @@
-"""How a letter leaves: over SMTP, or as a file; and why it did not, in one line that names nobody."""
+"""Transports for mail: SMTP, or files in a folder for development."""
 
 import asyncio
 import os
@@ -17,64 +17,64 @@ from accounts.worker.delivery_errors import TemporaryFailure
 from accounts.worker.message import KIND_HEADER
 from accounts.worker.smtp import Smtp
 
-UNSAFE = re.compile(r"[^a-z0-9@+-]+")  # a dot as well: what follows one is what a file is opened by
+UNSAFE = re.compile(r"[^a-z0-9@+-]+")  # includes the dot: file types follow one
 NAME_LENGTH = 80
 
 
 class Transport(Protocol):
-    """Whatever takes letters."""
+    """Sends mail."""
 
     async def send(self, message: EmailMessage) -> None:
-        """Hand a letter over.
+        """Send a mail.
 
         Raises:
-            Temporary: it may be taken later.
-            Permanent: it will never be taken.
+            TemporaryFailure: it may be accepted later.
+            PermanentFailure: it will never be accepted.
 
         """
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory, for development: each letter is a file that mail programs open, with its links as they are."""
+    """A folder, for development: each mail is a file that mail programs open, with readable links."""
 
     path: Path
 
     async def send(self, message: EmailMessage) -> None:
-        """Write a letter as a file for its owner alone, which appears whole.
+        """Write a mail to a file, atomically and readable only by its owner.
 
         Raises:
-            Temporary: the file cannot be written.
+            TemporaryFailure: the file cannot be written.
 
         """
         try:
-            await asyncio.to_thread(self._write, _name(message), _readable(message))
+            await asyncio.to_thread(self._write, _file_name(message), _readable(message))
         except OSError as error:
             raise TemporaryFailure(f"MAIL_FOLDER cannot be written: {error.strerror}") from None
 
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, unfinished = tempfile.mkstemp(prefix=".", dir=self.path)
+        descriptor, temporary = tempfile.mkstemp(prefix=".", dir=self.path)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        Path(unfinished).rename(self.path / name)
+        Path(temporary).rename(self.path / name)
 
 
-def transport(settings: Settings) -> Transport:
-    """Choose where letters go: to the mail server that is set; without one, in development, into a folder.
+def create_transport(settings: Settings) -> Transport:
+    """Create the transport of the settings: SMTP, or in development without SMTP_HOST, a folder.
 
     Raises:
-        SettingsError: there is neither, or the server's password would be sent in the clear.
+        SettingsError: neither is set, or the SMTP password would be sent unencrypted.
 
     """
     if settings.smtp_host:
-        return _smtp(settings)
+        return _create_smtp(settings)
     if settings.mail_folder and settings.development:
         return Folder(settings.mail_folder)
-    raise SettingsError("accounts: SMTP_HOST is not set, so that mail has nowhere to go")
+    raise SettingsError("accounts: SMTP_HOST is not set, so mail cannot be sent")
 
 
-def _smtp(settings: Settings) -> Smtp:
+def _create_smtp(settings: Settings) -> Smtp:
     try:
         return Smtp(
             settings.smtp_host,
@@ -87,16 +87,16 @@ def _smtp(settings: Settings) -> Smtp:
         raise SettingsError(f"accounts: {error}") from None
 
 
-def _name(message: EmailMessage) -> str:
-    """Name a file so that names are in order of time, and tell what it is and for whom; no two are the same."""
-    identity = message["Message-ID"].strip("<>").partition("@")[0]
-    about = UNSAFE.sub("_", f"{message[KIND_HEADER]}-{message['To'].addresses[0].addr_spec}".lower())
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{about[:NAME_LENGTH]}-{identity[-8:]}.eml"
+def _file_name(message: EmailMessage) -> str:
+    """Return a unique name with the time, the kind and the recipient, which sorts by time."""
+    mail_id = message["Message-ID"].strip("<>").partition("@")[0]
+    description = UNSAFE.sub("_", f"{message[KIND_HEADER]}-{message['To'].addresses[0].addr_spec}".lower())
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{description[:NAME_LENGTH]}-{mail_id[-8:]}.eml"
 
 
 def _readable(message: EmailMessage) -> bytes:
-    shown = deepcopy(message)
-    for part in shown.iter_parts():
+    readable = deepcopy(message)
+    for part in readable.iter_parts():
         part.set_content(part.get_content(), subtype=part.get_content_subtype(), cte="8bit")
     utf8 = not message["To"].addresses[0].addr_spec.isascii()
-    return shown.as_bytes(policy=policy.SMTPUTF8 if utf8 else policy.SMTP)
+    return readable.as_bytes(policy=policy.SMTPUTF8 if utf8 else policy.SMTP)

@@ -1,4 +1,4 @@
-"""People with nothing but a browser and a mailbox: real Chromium, the served API, the worker, at two widths."""
+"""People with a browser and a mailbox: Chromium, the served API and the worker, at two widths."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 EMAIL = "elaine@astolat.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
-LABELS = {"email": "E-mail address", "name": "Name", "password": "Password", "new_password": "New password"}
+LABELS = {"email": "Email address", "name": "Name", "password": "Password", "new_password": "New password"}
 WIDTHS = {"desktop": 1280, "phone": 390}
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium: apt install chromium"
@@ -42,7 +42,7 @@ class Person:
 
     page: Page
     url: str
-    postman: Delivery
+    delivery: Delivery
     folder: Path
     pictures: Path
     said: list[str]
@@ -62,7 +62,7 @@ class Person:
 
     async def mail(self, kind: str) -> str:
         """Have the mail delivered, and read the link of the last one of a kind."""
-        while await self.postman.deliver():
+        while await self.delivery.deliver_next():
             pass
         last = max(self.folder.glob(f"*-{kind}-*.eml"))
         message: Any = message_from_bytes(last.read_bytes(), policy=policy.default)
@@ -126,37 +126,38 @@ async def person(
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
         folder = tmp_path / "mail"
-        postman = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
-        yield Person(page, url, postman, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
+        delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
+        yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
         await page.close()
 
 
-async def test_somebody_signs_up_confirms_signs_in_and_out(person: Person) -> None:
+async def test_user_registers_confirms_signs_in_and_signs_out(person: Person) -> None:
     await person.go("/account/sign-in")
     await person.looks_right()
     await person.page.get_by_role("link", name="Create one").click()
     await person.looks_right()
-    await person.fill(email="Elaine@astolat.example.com", name="Elaine", password="short")
+    await person.fill(email="Elaine@astolat.example.com", name="Elaine", password="password1234")
     await person.press("Create account")
-    assert "12 to 128 characters" in await person.page.get_by_role("alert").inner_text()
+    assert "check the fields" in await person.page.get_by_role("alert").inner_text()
+    assert "too easy to guess" in await person.page.locator("#password-fault").inner_text()
     person.said.clear()  # Chromium notes the 400
     await person.looks_right()
 
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Create account")
-    assert await person.title() == "Look into your mailbox"
+    assert await person.title() == "Check your email"
     await person.page.goto(await person.mail("verify"))
     await person.looks_right()
-    await person.press("Confirm")
-    assert await person.title() == "Thank you"
+    await person.press("Confirm email address")
+    assert await person.title() == "Email address confirmed"
 
-    await person.page.get_by_role("link", name="Go on").click()
+    await person.page.get_by_role("link", name="Continue").click()
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Sign in")
     assert await person.title() == "Your account"
-    assert "not confirmed" not in await person.page.content()
+    assert "Not confirmed" not in await person.page.content()
     await person.looks_right()
-    await person.page.get_by_role("link", name="Where you are signed in").click()
+    await person.page.get_by_role("link", name="Devices and sessions").click()
     await person.looks_right()
     await person.go("/account")
     await person.press("Sign out")
@@ -165,29 +166,29 @@ async def test_somebody_signs_up_confirms_signs_in_and_out(person: Person) -> No
     assert await person.title() == "Sign in"
 
 
-async def test_somebody_gets_back_in(person: Person, busy_world: World) -> None:
+async def test_user_resets_a_forgotten_password(person: Person, busy_world: World) -> None:
     await busy_world.user("arthur")
     await person.go("/account/sign-in")
     await person.page.get_by_role("link", name="Forgot your password?").click()
     await person.looks_right()
     await person.fill(email="arthur@camelot.example.com")
-    await person.press("Send the link")
+    await person.press("Send link")
     await person.looks_right()
 
     link = await person.mail("reset")
     await person.page.goto(link)
     await person.looks_right()
     await person.fill(new_password=NEW_PASSWORD)
-    await person.press("Set password")
-    assert await person.title() == "Your password is set"
+    await person.press("Set new password")
+    assert await person.title() == "Your password has been changed"
 
-    await person.page.get_by_role("link", name="Go on").click()
+    await person.page.get_by_role("link", name="Sign in").click()
     await person.fill(email="arthur@camelot.example.com", password=NEW_PASSWORD)
     await person.press("Sign in")
     assert await person.title() == "Your account"
 
 
-async def test_somebody_is_invited_and_joins(person: Person, busy_world: World) -> None:
+async def test_invited_person_registers_and_joins_the_group(person: Person, busy_world: World) -> None:
     guinevere = await busy_world.user("guinevere")
     group = await busy_world.group("Round Table", members={guinevere: Role.OWNER})
     headers = await busy_world.sign_in(guinevere)
@@ -205,7 +206,7 @@ async def test_somebody_is_invited_and_joins(person: Person, busy_world: World) 
     assert EMAIL in {each["email"] for each in members}
 
 
-async def test_somebody_has_a_keyboard_only(person: Person, busy_world: World) -> None:
+async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) -> None:
     await busy_world.user("arthur")
     await person.go("/account/sign-in")
 
@@ -221,7 +222,7 @@ async def test_somebody_has_a_keyboard_only(person: Person, busy_world: World) -
     assert await person.title() == "Your account"
 
 
-async def test_the_narrowest_screen_needs_no_scrolling_sideways(person: Person) -> None:
+async def test_pages_fit_a_320_pixel_wide_screen(person: Person) -> None:
     await person.page.set_viewport_size({"width": 320, "height": 640})
     for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/registered"):
         await person.go(f"/account/{path}")

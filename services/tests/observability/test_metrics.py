@@ -140,7 +140,7 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
 
 
 async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
-    postman = Delivery(
+    delivery = Delivery(
         world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"]
     )
     await world.user("arthur")
@@ -148,11 +148,11 @@ async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple
 
     for _ in range(3):
         await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
-        await postman.deliver()
+        await delivery.deliver_next()
     await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
     await world.sql("DELETE FROM one_time_token")
     await world.sql("""UPDATE "user" SET is_active = false""")
-    await postman.deliver()
+    await delivery.deliver_next()
 
     outcomes = ("sent", "postponed", "parked", "pointless")
     assert [counts.added("accounts_mails_total", kind="reset", outcome=each) for each in outcomes] == [1] * 4

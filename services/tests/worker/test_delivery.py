@@ -1,4 +1,4 @@
-"""One mail after the other, to a real mail server that has its moods: none is lost, and none comes twice."""
+"""Delivery from the queue to a real mail server: no mail is lost, and none is sent twice."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -35,7 +35,7 @@ async def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-async def postman(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
+async def delivery(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
     async with serving(mailbox) as port:
         transport = Smtp("127.0.0.1", port, security="none", seconds=5)
         yield Delivery(world.sessionmaker, transport, world.state["settings"])
@@ -54,14 +54,14 @@ async def due(world: World) -> None:
     await world.sql("UPDATE outbox SET next_at = now()")
 
 
-async def test_delivers_a_token_that_works_and_forgets_the_mail(
-    world: World, postman: Delivery, mailbox: Mailbox
+async def test_delivered_mail_has_a_usable_token_and_leaves_the_queue(
+    world: World, delivery: Delivery, mailbox: Mailbox
 ) -> None:
     await world.user("arthur")
     await forgot(world)
     [row] = await outbox(world)
 
-    assert [await postman.deliver() for _ in range(2)] == [True, False]
+    assert [await delivery.deliver_next() for _ in range(2)] == [True, False]
 
     [message] = mailbox.messages
     assert message["To"] == ARTHUR
@@ -71,81 +71,79 @@ async def test_delivers_a_token_that_works_and_forgets_the_mail(
     assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
 
 
-async def test_writes_in_the_language_that_was_asked_in(world: World, postman: Delivery, mailbox: Mailbox) -> None:
+async def test_mail_is_in_the_language_of_the_request(world: World, delivery: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await world.client.post("/auth/forgot-password", json={"email": ARTHUR}, headers={"Accept-Language": "de-AT, en"})
 
-    await postman.deliver()
+    await delivery.deliver_next()
 
     assert mailbox.messages[0]["Content-Language"] == "de"
 
 
 @pytest.mark.parametrize("reply", ["451 Later", "450 Greylisted"])
-async def test_waits_when_told_to_and_then_sends_the_same_mail(
-    world: World, postman: Delivery, mailbox: Mailbox, reply: str
+async def test_temporarily_refused_mail_is_retried_with_the_same_id(
+    world: World, delivery: Delivery, mailbox: Mailbox, reply: str
 ) -> None:
     await world.user("arthur")
     await forgot(world)
     mailbox.replies = [reply]
 
-    await postman.deliver()
+    await delivery.deliver_next()
     [row] = await outbox(world)
-    assert not await postman.deliver()
+    assert not await delivery.deliver_next()
     assert (row.attempts, row.parked_at) == (1, None)
     assert reply[:3] in row.error
     assert ARTHUR not in row.error
 
     await due(world)
-    await postman.deliver()
+    await delivery.deliver_next()
 
     assert [message["Message-ID"].startswith(f"<{row.id}@") for message in mailbox.messages] == [True]
     body = {"token": token(mailbox), "password": NEW_PASSWORD}
     assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
 
 
-async def test_gives_up_what_is_refused_and_keeps_it_to_be_seen(
-    world: World, postman: Delivery, mailbox: Mailbox
-) -> None:
+async def test_permanently_refused_mail_is_parked(world: World, delivery: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await forgot(world)
     mailbox.replies = ["554 No"]
 
-    await postman.deliver()
+    await delivery.deliver_next()
     await due(world)
 
-    assert not await postman.deliver()
+    assert not await delivery.deliver_next()
     [row] = await outbox(world)
     assert row.parked_at is not None
     assert "554" in row.error
 
 
-async def test_gives_up_after_the_last_attempt(world: World, postman: Delivery, mailbox: Mailbox) -> None:
+async def test_mail_is_parked_after_the_last_attempt(world: World, delivery: Delivery, mailbox: Mailbox) -> None:
     await world.user("arthur")
     await forgot(world)
-    await world.sql(f"UPDATE outbox SET attempts = {queue.ATTEMPTS - 1}")  # noqa: S608  # a number
+    await world.sql(f"UPDATE outbox SET attempts = {queue.MAX_ATTEMPTS - 1}")  # noqa: S608  # a number
     mailbox.replies = ["451 Later"]
 
-    await postman.deliver()
+    await delivery.deliver_next()
 
     assert [row.parked_at is None for row in await outbox(world)] == [False]
 
 
-def test_waits_longer_each_time() -> None:
-    waits = [queue.retry_delay(attempts).total_seconds() for attempts in range(1, queue.ATTEMPTS)]
+def test_retry_delay_grows_up_to_four_hours() -> None:
+    waits = [queue.retry_delay(attempts).total_seconds() for attempts in range(1, queue.MAX_ATTEMPTS)]
 
     assert waits == sorted(waits)
     assert (waits[0], waits[1], waits[-1]) == (15, 45, 4 * 3600)
 
 
-async def test_a_server_that_is_away_costs_no_attempt(world: World) -> None:
+async def test_unreachable_server_does_not_count_as_an_attempt(world: World) -> None:
     await world.user("arthur")
     await forgot(world)
     async with serving(Mailbox()) as port:
         pass  # so that nobody listens there any more
-    postman = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
+    delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
 
     with pytest.raises(ServerUnavailable):
-        await postman.deliver()
+        await delivery.deliver_next()
 
     [row] = await outbox(world)
     assert (row.attempts, row.parked_at) == (0, None)
@@ -170,33 +168,35 @@ async def ask_again(world: World) -> None:
     ("happens", "arrive"),
     [(use, {MailKind.PASSWORD_CHANGED}), (change, {MailKind.PASSWORD_CHANGED}), (ask_again, {MailKind.RESET})],
 )
-async def test_a_token_that_is_good_for_nothing_any_more_is_not_sent(
-    world: World, postman: Delivery, mailbox: Mailbox, happens: Callable[[World], Any], arrive: set[MailKind]
+async def test_mail_with_a_used_or_replaced_token_is_not_sent(
+    world: World, delivery: Delivery, mailbox: Mailbox, happens: Callable[[World], Any], arrive: set[MailKind]
 ) -> None:
     await world.user("arthur")
     await forgot(world)
 
     await happens(world)
-    while await postman.deliver():
+    while await delivery.deliver_next():
         pass
 
     assert {message["X-Accounts-Mail"] for message in mailbox.messages} == arrive
     assert len(mailbox.messages) == 1
 
 
-async def test_a_token_lives_from_when_it_is_written(world: World, postman: Delivery, mailbox: Mailbox) -> None:
+async def test_token_lifetime_starts_when_the_mail_is_composed(
+    world: World, delivery: Delivery, mailbox: Mailbox
+) -> None:
     await world.user("arthur")
     await forgot(world)
     await world.sql("UPDATE one_time_token SET expires_at = now() - interval '1 day'")  # the server was away
 
-    await postman.deliver()
+    await delivery.deliver_next()
 
     body = {"token": token(mailbox), "password": NEW_PASSWORD}
     assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
 
 
-async def test_what_cannot_be_written_is_in_nobodys_way(
-    world: World, postman: Delivery, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+async def test_mail_that_cannot_be_composed_does_not_block_the_queue(
+    world: World, delivery: Delivery, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.user("arthur")
     await world.user("guinevere")
@@ -204,8 +204,8 @@ async def test_what_cannot_be_written_is_in_nobodys_way(
     await world.client.post("/auth/forgot-password", json={"email": "guinevere@camelot.example.com"})
     await world.sql("UPDATE outbox SET email = 'no address' WHERE email LIKE 'arthur%'")
 
-    assert [await postman.deliver() for _ in range(2)] == [True, True]
+    assert [await delivery.deliver_next() for _ in range(2)] == [True, True]
 
     assert len(mailbox.messages) == 1
-    assert [row.error for row in await outbox(world)] == ["cannot be written: ValueError"]
+    assert [row.error for row in await outbox(world)] == ["cannot be composed: ValueError"]
     assert "no address" not in caplog.text

@@ -1,4 +1,4 @@
-"""What make mail writes."""
+"""The files that make mail writes."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from accounts.translations import available_languages
 from mail_preview import SAMPLES, write
 
 
-def test_every_letter_is_there_in_every_language_and_form(tmp_path: Path) -> None:
+def test_preview_has_every_letter_in_every_language_and_form(tmp_path: Path) -> None:
     page = write(tmp_path / "preview").read_text()
 
     assert SAMPLES.keys() == set(MailKind)

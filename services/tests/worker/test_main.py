@@ -1,4 +1,4 @@
-"""The process shows what it has counted, while it works."""
+"""Metrics of the worker process."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def settings(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.Monke
     return settings
 
 
-def test_has_metrics_of_its_own(settings: Settings) -> None:
+def test_worker_serves_its_metrics(settings: Settings) -> None:
     found: list[str] = []
 
     def scrape() -> None:
@@ -47,7 +47,7 @@ def test_has_metrics_of_its_own(settings: Settings) -> None:
     assert f"accounts_database_connections_limit {CONNECTIONS}.0" in found[0]
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(settings: Settings) -> None:
+def test_metrics_port_in_use_is_reported_in_one_line(settings: Settings) -> None:
     with (
         socket.create_server(("127.0.0.1", settings.metrics_port)),
         pytest.raises(SystemExit, match=r"^worker: METRICS_PORT=\d+ of 127\.0\.0\.1: Address already in use$"),

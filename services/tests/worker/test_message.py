@@ -1,4 +1,4 @@
-"""What a letter says, to whom, and that nothing which others wrote does harm in it."""
+"""Letters: headers, texts and languages, and that text from users is harmless."""
 
 import re
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from accounts.worker.message import compose_message
 from mail_preview import LINK, SAMPLES
 
 KINDS_AND_LANGUAGES = [(kind, language) for kind in MailKind for language in sorted(available_languages())]
-SOMEBODY = {"name": "Arthur Pendragon"}
+RECIPIENT = {"name": "Arthur Pendragon"}
 ZERO_WIDTH = "\u200b"
 
 
 def letter(
-    kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", language: str = "en", **facts: Any
+    kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", language: str = "en", **values: Any
 ) -> EmailMessage:
     return compose_message(
         kind,
         to,
-        {**SOMEBODY, **SAMPLES[kind], **facts},
+        {**RECIPIENT, **SAMPLES[kind], **values},
         language=language,
         sender="Röund Table <accounts@example.com>",
         message_id=UUID("01a204c7-a95e-718d-819f-0e7cbb50ac07"),
@@ -52,7 +52,7 @@ def parts(message: EmailMessage) -> tuple[str, str]:
     return text.get_content().replace("\r\n", "\n"), html.get_content().replace("\r\n", "\n")
 
 
-def test_headers() -> None:
+def test_headers_of_an_automatic_message() -> None:
     message = received(letter())
 
     assert message["From"].addresses[0].display_name == "Röund Table"
@@ -68,7 +68,7 @@ def test_headers() -> None:
 
 
 @pytest.mark.parametrize(("kind", "language"), KINDS_AND_LANGUAGES)
-def test_both_parts_can_be_read_anywhere(kind: MailKind, language: str) -> None:
+def test_text_and_html_parts_are_readable_in_every_mail_program(kind: MailKind, language: str) -> None:
     message = letter(kind, language=language)
     text, html = parts(message)
 
@@ -86,7 +86,7 @@ def test_both_parts_can_be_read_anywhere(kind: MailKind, language: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MailKind)
-def test_languages_differ_in_every_line(kind: MailKind) -> None:
+def test_every_line_is_translated(kind: MailKind) -> None:
     german, english = (letter(kind, language=language) for language in ("de-AT", "en"))
 
     assert (german["Content-Language"], english["Content-Language"]) == ("de", "en")
@@ -96,15 +96,15 @@ def test_languages_differ_in_every_line(kind: MailKind) -> None:
     assert shared == facts
 
 
-def test_an_unknown_language_is_english() -> None:
+def test_unknown_language_falls_back_to_english() -> None:
     assert letter(language="tlh")["Content-Language"] == "en"
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind, facts in SAMPLES.items() for name in (*SOMEBODY, *facts)]
+    ("kind", "name"), [(kind, name) for kind, facts in SAMPLES.items() for name in (*RECIPIENT, *facts)]
 )
-def test_a_missing_fact_is_an_error(kind: MailKind, name: str) -> None:
-    facts: Mapping[str, Any] = {key: fact for key, fact in {**SOMEBODY, **SAMPLES[kind]}.items() if key != name}
+def test_missing_value_raises(kind: MailKind, name: str) -> None:
+    facts: Mapping[str, Any] = {key: fact for key, fact in {**RECIPIENT, **SAMPLES[kind]}.items() if key != name}
 
     with pytest.raises(UndefinedError, match=name):
         compose_message(
@@ -119,7 +119,7 @@ def test_a_missing_fact_is_an_error(kind: MailKind, name: str) -> None:
         )
 
 
-def test_instants_are_shown_in_utc() -> None:
+def test_dates_are_localised_and_in_utc() -> None:
     at = datetime(2026, 3, 1, 0, 30, tzinfo=timezone(timedelta(hours=2)))
 
     english, german = (parts(letter(MailKind.PASSWORD_CHANGED, language=each, at=at))[0] for each in ("en", "de"))
@@ -128,7 +128,7 @@ def test_instants_are_shown_in_utc() -> None:
     assert "Samstag, 28. Februar 2026 um 22:30 Uhr (UTC)" in " ".join(german.split())
 
 
-def test_an_instant_has_a_zone() -> None:
+def test_naive_datetime_raises() -> None:
     with pytest.raises(ValueError, match="without a time zone"):
         letter(expires_at=datetime(2026, 3, 1))  # noqa: DTZ001  # what is refused
 
@@ -136,16 +136,23 @@ def test_an_instant_has_a_zone() -> None:
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "https://a.example/\nX", "https://a.example/ b", 'https://a"', ""]
 )
-def test_links_are_of_http(url: str) -> None:
+def test_link_that_is_not_http_raises(url: str) -> None:
     with pytest.raises(ValueError, match="not HTTP"):
         letter(url=url)
 
 
-def test_whoever_has_no_name_is_greeted_without() -> None:
+def test_reset_after_an_undone_email_change_says_so() -> None:
+    text = " ".join(parts(letter(MailKind.RESET, email_restored=True))[0].split())
+
+    assert "Your email address has been restored. Choose a new password now" in text
+    assert "Ignore this email" not in text
+
+
+def test_recipient_without_a_name_is_greeted_without_one() -> None:
     assert parts(letter(name=""))[0].startswith("Hello,\n")
 
 
-def test_an_undo_that_cannot_be_offered_is_not() -> None:
+def test_email_change_that_cannot_be_undone_has_no_link() -> None:
     text, html = parts(letter(MailKind.EMAIL_CHANGED, url=None, expires_at=None))
 
     assert "contact the people who run Camelot" in " ".join(text.split())
@@ -153,14 +160,14 @@ def test_an_undo_that_cannot_be_offered_is_not() -> None:
     assert "undo" not in text.lower()
 
 
-def test_an_undo_may_have_no_end() -> None:
+def test_undo_link_without_expiry_names_none() -> None:
     text = parts(letter(MailKind.EMAIL_CHANGED, expires_at=None))[0]
 
     assert LINK in text
     assert "until" not in text
 
 
-def test_an_invitation_may_come_without_inviter_and_note() -> None:
+def test_invitation_without_inviter_and_note() -> None:
     text, html = parts(letter(MailKind.INVITATION, inviter_name=None, note=""))
 
     assert "You're invited to join the group “Round Table” on Camelot. Your role: Member" in " ".join(text.split())
@@ -168,7 +175,7 @@ def test_an_invitation_may_come_without_inviter_and_note() -> None:
     assert "<blockquote" not in html
 
 
-def test_what_is_not_known_of_a_sign_in_is_left_out() -> None:
+def test_unknown_device_and_ip_address_are_left_out() -> None:
     text, html = parts(letter(MailKind.NEW_SIGN_IN, device="", address=""))
 
     assert "Time: " in text
@@ -178,11 +185,11 @@ def test_what_is_not_known_of_a_sign_in_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("is_superuser", "said"), [(True, "You are now a superuser"), (False, "no longer a superuser")]
 )
-def test_rights_come_and_go(*, is_superuser: bool, said: str) -> None:
+def test_superuser_letter_says_whether_the_rights_were_granted_or_revoked(*, is_superuser: bool, said: str) -> None:
     assert said in parts(letter(MailKind.SUPERUSER_CHANGED, is_superuser=is_superuser))[0]
 
 
-def test_roles_are_named_in_the_language() -> None:
+def test_roles_are_translated() -> None:
     text = parts(letter(MailKind.ROLE_CHANGED, language="de", role="owner", was="member"))[0]
 
     assert "Neue Rolle: Eigentümer Bisherige Rolle: Mitglied" in " ".join(text.split())
@@ -216,7 +223,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize(("kind", "name"), TEXTS)
-def test_nothing_gets_into_headers_and_markup(kind: MailKind, name: str, value: str) -> None:
+def test_user_text_cannot_inject_headers_or_markup(kind: MailKind, name: str, value: str) -> None:
     message = letter(kind, **{name: value})
     text, html = parts(message)
 
@@ -246,7 +253,7 @@ def test_nothing_gets_into_headers_and_markup(kind: MailKind, name: str, value: 
     ],
 )
 @pytest.mark.parametrize(("kind", "name"), [each for each in TEXTS if each[1] != "address"])
-def test_nothing_that_others_write_becomes_a_link(kind: MailKind, name: str, value: str) -> None:
+def test_user_text_cannot_become_a_link(kind: MailKind, name: str, value: str) -> None:
     message = letter(kind, **{name: value})
 
     for form in (message["Subject"], *parts(message)):
@@ -257,11 +264,11 @@ def test_nothing_that_others_write_becomes_a_link(kind: MailKind, name: str, val
     assert value in re.sub(r"\s+", "", shown.replace("\n> ", ""))
 
 
-def test_an_ip_address_stays_as_it_is() -> None:
+def test_ip_address_is_not_altered() -> None:
     assert "IP address: 2001:db8::7\n" in parts(letter(MailKind.NEW_SIGN_IN, address="2001:db8::7"))[0]
 
 
-def test_a_note_keeps_its_lines_as_a_quotation() -> None:
+def test_note_is_quoted_line_by_line() -> None:
     text, html = parts(letter(MailKind.INVITATION, note="\nOne\r\n\r\n" + "two " * 40 + "\n> three & four\n"))
 
     quoted = [line for line in text.splitlines() if line.startswith(">")]
@@ -279,7 +286,7 @@ def test_a_note_keeps_its_lines_as_a_quotation() -> None:
         ("o'brien+x@example.com", "o'brien+x@example.com"),
     ],
 )
-def test_domains_are_a_labels(to: str, sent: str) -> None:
+def test_domain_of_the_recipient_is_sent_as_a_labels(to: str, sent: str) -> None:
     message = letter(to=to)
     how = policy.SMTP if sent.isascii() else policy.SMTPUTF8
 
@@ -287,6 +294,6 @@ def test_domains_are_a_labels(to: str, sent: str) -> None:
 
 
 @pytest.mark.parametrize("to", ["", "x", "a@b", "a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com"])
-def test_what_is_no_address_is_refused_and_not_repeated(to: str) -> None:
+def test_invalid_recipient_raises_without_repeating_it(to: str) -> None:
     with pytest.raises(ValueError, match=r"^not a valid email address$"):
         letter(to=to)

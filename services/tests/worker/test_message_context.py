@@ -1,4 +1,4 @@
-"""What each letter says, of what really happened: all kinds, from their causes in the API to a file."""
+"""All kinds of letters, from their causes in the API to a file."""
 
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -15,16 +15,16 @@ ARTHUR, NEW = "arthur@camelot.example.com", "rex@camelot.example.com"
 
 
 class Court:
-    """Arthur, an owner with a group, and a superuser; and a postman."""
+    """A world whose mail is delivered to a folder."""
 
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
-        self.postman = Delivery(world.sessionmaker, Folder(folder), world.state["settings"])
+        self.delivery = Delivery(world.sessionmaker, Folder(folder), world.state["settings"])
 
     async def letter(self, kind: MailKind) -> str:
-        """Deliver everything, and read the last letter of a kind."""
-        while await self.postman.deliver():
+        """Deliver all queued mail, and return the last letter of a kind."""
+        while await self.delivery.deliver_next():
             pass
         last = max(self.folder.glob(f"*-{kind}-*.eml"), key=lambda file: file.name)
         message: Any = message_from_bytes(last.read_bytes(), policy=policy.default)
@@ -43,7 +43,7 @@ async def arthur(world: World) -> User:
 
 
 @pytest.mark.usefixtures("arthur")
-async def test_a_new_sign_in_names_the_device_unless_it_is_known(world: World, court: Court) -> None:
+async def test_sign_in_from_an_unknown_device_is_reported_with_its_name(world: World, court: Court) -> None:
     form = {"username": ARTHUR, "password": PASSWORD}
     for agent in ("Firefox/140.0 Linux", "Firefox/141.0 Linux", "Mozilla/5.0 (iPhone) Version/18 Safari/604.1"):
         await world.client.post("/auth/jwt/login", data=form, headers={"User-Agent": agent})
@@ -54,14 +54,14 @@ async def test_a_new_sign_in_names_the_device_unless_it_is_known(world: World, c
     assert "http://localhost:8000/account/sessions" in letter
 
 
-async def test_a_new_password(world: World, court: Court, arthur: User) -> None:
+async def test_password_change_links_to_the_reset_page(world: World, court: Court, arthur: User) -> None:
     headers = await world.sign_in(arthur)
     await world.client.patch("/users/me", json={"password": "lancelot-and-elaine"}, headers=headers)
 
     assert "http://localhost:8000/account/forgot-password" in await court.letter(MailKind.PASSWORD_CHANGED)
 
 
-async def test_a_new_address_is_hinted_at_and_can_be_taken_back_from_the_old_one(
+async def test_email_change_masks_the_new_address_and_can_be_undone_from_the_previous_one(
     world: World, court: Court, arthur: User
 ) -> None:
     headers = await world.sign_in(arthur)
@@ -78,9 +78,12 @@ async def test_a_new_address_is_hinted_at_and_can_be_taken_back_from_the_old_one
     assert NEW not in changed
     token = changed.partition("undo-email?token=")[2].split()[0]
     assert (await world.client.post("/auth/undo-email", json={"token": token})).json()["email"] == ARTHUR
+    restored = await court.letter(MailKind.RESET)
+    assert restored.startswith(f"To: {ARTHUR}")
+    assert "Your email address has been restored" in " ".join(restored.split())
 
 
-async def test_a_superusers_change_has_no_way_back(world: World, court: Court, arthur: User) -> None:
+async def test_email_change_by_a_superuser_cannot_be_undone(world: World, court: Court, arthur: User) -> None:
     admin = await world.sign_in(await world.user("merlin", superuser=True))
     for body in ({"email": NEW}, {"is_superuser": True}):
         await world.client.patch(f"/users/{arthur.id}", json=body, headers=admin)
@@ -90,7 +93,7 @@ async def test_a_superusers_change_has_no_way_back(world: World, court: Court, a
 
 
 @pytest.mark.usefixtures("arthur")
-async def test_an_address_that_is_taken(world: World, court: Court) -> None:
+async def test_registering_a_taken_email_links_its_owner_to_the_sign_in_page(world: World, court: Court) -> None:
     await world.client.post("/auth/register", json={"email": ARTHUR, "password": PASSWORD})
 
     assert "http://localhost:8000/account/sign-in" in await court.letter(MailKind.ACCOUNT_EXISTS)
@@ -104,7 +107,7 @@ class TestGroups:
         )
         return f"/user-groups/{group.id}"
 
-    async def test_tell_of_a_new_role_whom_somebody_else_gave_it(
+    async def test_role_change_by_another_member_is_reported(
         self, world: World, court: Court, arthur: User, path: str
     ) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")
@@ -116,7 +119,7 @@ class TestGroups:
         assert [mail.email for mail in await world.mails(MailKind.ROLE_CHANGED)] == [ARTHUR]
         assert "Round Table" in await court.letter(MailKind.ROLE_CHANGED)
 
-    async def test_invite_with_a_note(self, world: World, court: Court, path: str) -> None:
+    async def test_invitation_names_its_inviter_and_note(self, world: World, court: Court, path: str) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")
         body = {"email": "elaine@x.org", "note": "There is a seat left."}
         await world.client.post(f"{path}/invitations", json=body, headers=headers)
@@ -129,15 +132,15 @@ class TestGroups:
         body["invitation"] = letter.partition("invitation?token=")[2].split()[0]
         assert (await world.client.post("/auth/register", json=body)).json()["is_verified"] is True
 
-    async def test_invite_nobody_any_more_once_it_is_taken_back(self, world: World, court: Court, path: str) -> None:
+    async def test_withdrawn_or_resent_invitation_is_not_sent(self, world: World, court: Court, path: str) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")
         made = await world.client.post(f"{path}/invitations", json={"email": "elaine@x.org"}, headers=headers)
         await world.client.post(f"{path}/invitations/{made.json()['id']}/resend", headers=headers)
-        while await court.postman.deliver():
+        while await court.delivery.deliver_next():
             pass
         assert len(list(court.folder.glob("*.eml"))) == 1  # the first token is dead by now
 
         made = await world.client.post(f"{path}/invitations", json={"email": "enid@x.org"}, headers=headers)
         await world.client.delete(f"{path}/invitations/{made.json()['id']}", headers=headers)
 
-        assert not await court.postman.deliver()
+        assert not await court.delivery.deliver_next()

@@ -1,4 +1,4 @@
-"""Handing letters to real servers, friendly, slow, broken and not to be trusted."""
+"""Submission to real mail servers: working, slow, broken and untrusted."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ async def why(server: Smtp, message: EmailMessage) -> DeliveryError:
     return error.value
 
 
-async def test_a_letter_is_taken_as_it_was_written() -> None:
+async def test_mail_arrives_unchanged() -> None:
     mailbox, message = Mailbox(), letter()
     async with serving(mailbox) as port:
         await clear(port).send(message)
@@ -63,7 +63,7 @@ async def test_a_letter_is_taken_as_it_was_written() -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_who_sends_signs_in_over_tls(security: Literal["starttls", "tls"]) -> None:
+async def test_login_uses_tls(security: Literal["starttls", "tls"]) -> None:
     mailbox, trust = Mailbox(), authority()
     options: dict[str, Any] = {"tls": trust.server} if security == "tls" else {"tls_context": trust.server}
     async with serving(mailbox, auth_require_tls=security == "starttls", **options) as port:
@@ -73,7 +73,7 @@ async def test_who_sends_signs_in_over_tls(security: Literal["starttls", "tls"])
     assert mailbox.logins == [(USERNAME.encode(), PASSWORD.encode())]
 
 
-async def test_a_password_goes_in_the_clear_to_this_machine() -> None:
+async def test_password_may_be_sent_unencrypted_to_this_machine() -> None:
     mailbox = Mailbox()
     async with serving(mailbox, auth_require_tls=False) as port:
         await clear(port, **SIGNED_IN).send(letter())
@@ -84,22 +84,22 @@ async def test_a_password_goes_in_the_clear_to_this_machine() -> None:
 
 
 @pytest.mark.parametrize("host", ["mail.example.com", "192.0.2.1", "localhost.example.com"])
-def test_a_password_goes_nowhere_else_in_the_clear(host: str) -> None:
-    with pytest.raises(ValueError, match="sent in the clear"):
+def test_password_is_never_sent_unencrypted_to_another_machine(host: str) -> None:
+    with pytest.raises(ValueError, match="sent unencrypted"):
         Smtp(host, 25, security="none", **SIGNED_IN)
 
     assert PASSWORD not in repr(Smtp(host, 587, **SIGNED_IN))
 
 
-async def test_a_wrong_password_is_not_the_letters_fault() -> None:
+async def test_wrong_password_makes_the_server_unavailable() -> None:
     async with serving(Mailbox(), auth_require_tls=False) as port:
         reason = await why(clear(port, username=USERNAME, password="wrong"), letter())
 
     assert isinstance(reason, ServerUnavailable)
-    assert reason.reason == "the server refused us: 535 5.7.8 Authentication credentials invalid"
+    assert reason.reason == "the server refused this client: 535 5.7.8 Authentication credentials invalid"
 
 
-async def test_without_starttls_nothing_is_sent() -> None:
+async def test_nothing_is_sent_without_starttls() -> None:
     mailbox = Mailbox()
     async with serving(mailbox, auth_require_tls=False) as port:
         reason = await why(Smtp("127.0.0.1", port, context=authority().client, **SIGNED_IN), letter())
@@ -111,7 +111,7 @@ async def test_without_starttls_nothing_is_sent() -> None:
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_a_certificate_is_verified(security: Literal["starttls", "tls"], *, trusted: bool) -> None:
+async def test_server_certificate_is_verified(security: Literal["starttls", "tls"], *, trusted: bool) -> None:
     mailbox, trust = Mailbox(), authority()
     shown, context = (trust.elsewhere, trust.client) if trusted else (trust.server, None)
     options: dict[str, Any] = {"tls": shown} if security == "tls" else {"tls_context": shown}
@@ -129,34 +129,36 @@ async def test_a_certificate_is_verified(security: Literal["starttls", "tls"], *
         (
             Mailbox(recipient="550 5.1.1 <arthur@example.com>: no mailbox arthur at example.com"),
             PermanentFailure,
-            "the server refused the addressee: 550 5.1.1 …: no mailbox … at …",
+            "the server refused the recipient: 550 5.1.1 …: no mailbox … at …",
         ),
         (
             Mailbox(recipient="450 4.2.0 arthur@example.com: Greylisted, see https://mail.test/?arthur"),
             TemporaryFailure,
-            "the server refused the addressee: 450 4.2.0 … Greylisted, see …",
+            "the server refused the recipient: 450 4.2.0 … Greylisted, see …",
         ),
         (
             Mailbox(data=f"554 5.7.1 Spam: {LINK}"),
             PermanentFailure,
-            "the server refused the letter: 554 5.7.1 Spam: …",
+            "the server refused the mail: 554 5.7.1 Spam: …",
         ),
         (
             Mailbox(data="554-5.7.1 It has\r\n554 5.7.1 \x1b[31m vAM_fFojyBUjZH0TLMLR39p3ex1FOIu4sEYH9JwQx1Q"),
             PermanentFailure,
-            "the server refused the letter: 554 5.7.1 It has 5.7.1 [31m …",
+            "the server refused the mail: 554 5.7.1 It has 5.7.1 [31m …",
         ),
-        (Mailbox(data="452 4.3.1 Full"), TemporaryFailure, "the server refused the letter: 452 4.3.1 Full"),
+        (Mailbox(data="452 4.3.1 Full"), TemporaryFailure, "the server refused the mail: 452 4.3.1 Full"),
     ],
 )
-async def test_a_refusal_says_why_and_names_nobody(mailbox: Mailbox, kind: type[DeliveryError], reason: str) -> None:
+async def test_reason_of_a_refusal_contains_no_personal_data(
+    mailbox: Mailbox, kind: type[DeliveryError], reason: str
+) -> None:
     async with serving(mailbox) as port:
         found = await why(clear(port), letter())
 
     assert (type(found), found.reason) == (kind, reason)
 
 
-async def test_a_reason_is_short() -> None:
+async def test_reason_is_short() -> None:
     async with serving(Mailbox(data="550 " + "no " * 160)) as port:
         assert len((await why(clear(port), letter())).reason) <= 300
 
@@ -171,7 +173,7 @@ async def test_a_reason_is_short() -> None:
         (*GREETING, "250 OK", "gibberish"),
     ],
 )
-async def test_what_is_about_us_is_tried_again(replies: tuple[str, ...]) -> None:
+async def test_refusal_of_this_client_is_temporary(replies: tuple[str, ...]) -> None:
     async with scripted(*replies, None) as port:
         assert isinstance(await why(clear(port), letter()), TemporaryFailure)
 
@@ -179,22 +181,22 @@ async def test_what_is_about_us_is_tried_again(replies: tuple[str, ...]) -> None
 @pytest.mark.parametrize(
     ("replies", "what"),
     [
-        ((None,), "no mail server to talk to: "),
-        ((*GREETING, None), "the connection broke off: "),
-        ((*GREETING, "250 OK", None), "the connection broke off: "),
-        ((*GREETING, "250 OK", "250 OK", "354 go", None), "the connection broke off: "),
+        ((None,), "no connection to the mail server: "),
+        ((*GREETING, None), "the connection was dropped: "),
+        ((*GREETING, "250 OK", None), "the connection was dropped: "),
+        ((*GREETING, "250 OK", "250 OK", "354 go", None), "the connection was dropped: "),
     ],
 )
-async def test_a_dropped_connection(replies: tuple[str | None, ...], what: str) -> None:
+async def test_dropped_connection_is_temporary(replies: tuple[str | None, ...], what: str) -> None:
     async with scripted(*replies) as port:
         reason = await why(clear(port), letter())
 
     assert isinstance(reason, TemporaryFailure)
-    assert isinstance(reason, ServerUnavailable) is what.startswith("no mail")
+    assert isinstance(reason, ServerUnavailable) is what.startswith("no connection")
     assert reason.reason.startswith(what)
 
 
-async def test_a_refused_connection() -> None:
+async def test_refused_connection_is_temporary() -> None:
     async with scripted() as port:
         pass
 
@@ -204,7 +206,7 @@ async def test_a_refused_connection() -> None:
     assert "Connect call failed" in reason.reason
 
 
-async def test_a_slow_server_is_given_so_many_seconds_for_all_of_it() -> None:
+async def test_timeout_bounds_the_whole_submission() -> None:
     started = time.monotonic()
     async with serving(Mailbox(seconds=60)) as port:
         reason = await why(clear(port, seconds=0.3), letter())
@@ -228,7 +230,7 @@ async def refuse(server: SMTP) -> None:
 
 
 @pytest.mark.parametrize("quit_", [hang, drop, refuse])
-async def test_what_was_taken_is_sent_whatever_becomes_of_the_good_bye(quit_: Callable[[SMTP], Any]) -> None:
+async def test_accepted_mail_is_sent_even_if_quit_fails(quit_: Callable[[SMTP], Any]) -> None:
     class Impolite(SMTP):
         async def smtp_QUIT(self, _: str) -> None:  # noqa: N802  # as aiosmtpd calls it
             await quit_(self)
@@ -240,7 +242,7 @@ async def test_what_was_taken_is_sent_whatever_becomes_of_the_good_bye(quit_: Ca
     assert len(mailbox.envelopes) == 1
 
 
-async def test_an_address_beyond_ascii_needs_smtputf8() -> None:
+async def test_non_ascii_local_part_needs_smtputf8() -> None:
     mailbox = Mailbox()
     async with serving(mailbox) as port:
         await clear(port).send(letter("jürgen@bücher.example"))
@@ -250,10 +252,10 @@ async def test_an_address_beyond_ascii_needs_smtputf8() -> None:
     assert mailbox.envelopes[0].rcpt_tos == ["jürgen@xn--bcher-kva.example"]
     assert b"\r\nTo: j\xc3\xbcrgen@xn--bcher-kva.example\r\n" in (mailbox.envelopes[0].original_content or b"")
     assert isinstance(reason, PermanentFailure)
-    assert reason.reason == "the address is not all ASCII, and the server has no SMTPUTF8"
+    assert reason.reason == "the email address is not ASCII, and the server does not support SMTPUTF8"
 
 
-async def test_a_domain_beyond_ascii_needs_nothing() -> None:
+async def test_non_ascii_domain_needs_no_smtputf8() -> None:
     mailbox = Mailbox()
     async with serving(mailbox, enable_SMTPUTF8=False) as port:
         await clear(port).send(letter("gawain@bücher.example"))
@@ -261,7 +263,7 @@ async def test_a_domain_beyond_ascii_needs_nothing() -> None:
     assert mailbox.envelopes[0].rcpt_tos == ["gawain@xn--bcher-kva.example"]
 
 
-async def test_whoever_ends_the_process_is_heard() -> None:
+async def test_submission_can_be_cancelled() -> None:
     async with serving(Mailbox(seconds=60)) as port:
         sending = asyncio.create_task(clear(port).send(letter()))
         await asyncio.sleep(0.1)

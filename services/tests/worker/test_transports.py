@@ -1,4 +1,4 @@
-"""Letters as files, and which way they go."""
+"""Mail as files in a folder, and the choice of a transport."""
 
 import stat
 from email import message_from_bytes, policy
@@ -15,7 +15,7 @@ from accounts.settings import Environment, Settings, SettingsError, get_settings
 from accounts.worker.delivery_errors import TemporaryFailure
 from accounts.worker.message import compose_message
 from accounts.worker.smtp import Smtp
-from accounts.worker.transports import Folder, transport
+from accounts.worker.transports import Folder, create_transport
 from mail_preview import LINK, SAMPLES
 
 
@@ -36,7 +36,7 @@ def put(folder: Path, message: EmailMessage) -> None:
     run(Folder(folder).send, message)
 
 
-def test_a_letter_is_a_file_that_opens_and_can_be_read_as_it_is(tmp_path: Path) -> None:
+def test_mail_is_written_to_a_private_readable_file(tmp_path: Path) -> None:
     put(tmp_path / "mail" / "out", message := letter())
 
     [file] = (tmp_path / "mail" / "out").iterdir()
@@ -51,7 +51,7 @@ def test_a_letter_is_a_file_that_opens_and_can_be_read_as_it_is(tmp_path: Path) 
     assert b"quoted-printable" in message.as_bytes()  # which is another's, and stays as it was
 
 
-def test_names_are_in_order_and_tell_what_it_is_for_whom(tmp_path: Path) -> None:
+def test_file_names_sort_by_time_and_name_kind_and_recipient(tmp_path: Path) -> None:
     for number, kind in enumerate(MailKind, 1):
         put(tmp_path, letter(kind, number=number))
 
@@ -61,7 +61,7 @@ def test_names_are_in_order_and_tell_what_it_is_for_whom(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("to", ["a/b/c@example.com", "jürgen@bücher.example", "x" * 60 + "@" + "y" * 60 + ".example"])
-def test_an_address_is_no_path(tmp_path: Path, to: str) -> None:
+def test_recipient_cannot_choose_the_path(tmp_path: Path, to: str) -> None:
     put(tmp_path / "mail", letter(to=to))
 
     [file] = (tmp_path / "mail").iterdir()
@@ -70,14 +70,14 @@ def test_an_address_is_no_path(tmp_path: Path, to: str) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["mail"]
 
 
-def test_an_address_beyond_ascii_can_be_read(tmp_path: Path) -> None:
+def test_non_ascii_recipient_is_readable(tmp_path: Path) -> None:
     put(tmp_path, letter(to="jürgen@example.com"))
 
     [file] = tmp_path.iterdir()
     assert "\r\nTo: jürgen@example.com\r\n".encode() in file.read_bytes()
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_written_is_a_temporary_failure(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(TemporaryFailure) as error:
@@ -90,32 +90,32 @@ def settings(**values: object) -> Settings:
     return get_settings().model_copy(update=values)
 
 
-def test_a_server_comes_first(tmp_path: Path) -> None:
+def test_smtp_host_takes_precedence_over_the_folder(tmp_path: Path) -> None:
     server = {"smtp_host": "mail.example.com", "smtp_security": "tls", "smtp_port": 465}
     login = {"smtp_username": "worker", "smtp_password": SecretStr("swordfish")}
 
-    assert transport(settings(**server, **login, mail_folder=tmp_path)) == Smtp(
+    assert create_transport(settings(**server, **login, mail_folder=tmp_path)) == Smtp(
         "mail.example.com", 465, security="tls", username="worker", password="swordfish"
     )
-    assert transport(settings(mail_folder=tmp_path)) == Folder(tmp_path)
+    assert create_transport(settings(mail_folder=tmp_path)) == Folder(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("values", "line"),
     [
-        ({}, "accounts: SMTP_HOST is not set, so that mail has nowhere to go"),
+        ({}, "accounts: SMTP_HOST is not set, so mail cannot be sent"),
         (
             {"mail_folder": Path("mail"), "environment": Environment.PRODUCTION},
-            "accounts: SMTP_HOST is not set, so that mail has nowhere to go",
+            "accounts: SMTP_HOST is not set, so mail cannot be sent",
         ),
         (
             {"smtp_host": "mail.example.com", "smtp_security": "none", "smtp_username": "worker"},
-            "accounts: SMTP_USERNAME and SMTP_PASSWORD would be sent in the clear: SMTP_SECURITY is none",
+            "accounts: SMTP_USERNAME and SMTP_PASSWORD would be sent unencrypted: SMTP_SECURITY is none",
         ),
     ],
 )
-def test_what_cannot_work_is_one_line(values: dict[str, object], line: str) -> None:
+def test_invalid_mail_settings_are_reported_in_one_line(values: dict[str, object], line: str) -> None:
     with pytest.raises(SettingsError) as error:
-        transport(settings(**values))
+        create_transport(settings(**values))
 
     assert error.value.code == line

@@ -1,4 +1,4 @@
-"""The process: woken by a commit, ended by SIGTERM; whatever happens to it or to what it needs, no mail is lost."""
+"""The worker process: woken by commits, stopped by SIGTERM, and without loss of mail in all outages."""
 
 import asyncio
 import os
@@ -93,7 +93,7 @@ def names(folder: Path) -> list[str]:
     return [each.name for each in folder.glob("*.eml")]
 
 
-async def test_a_commit_wakes_it_and_stopping_ends_it(
+async def test_commit_wakes_the_worker_and_stop_ends_it(
     fresh_settings: Settings, fresh_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker_module, "POLL_SECONDS", 3600)  # polling alone would find the mail too late
@@ -110,7 +110,7 @@ async def test_a_commit_wakes_it_and_stopping_ends_it(
     assert len(names(tmp_path)) == 1
 
 
-async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
+async def test_mail_of_a_rolled_back_transaction_is_not_sent(
     fresh_settings: Settings, fresh_database: str, tmp_path: Path
 ) -> None:
     async with posting(fresh_database) as posts:
@@ -129,7 +129,7 @@ async def test_a_mail_whose_cause_is_rolled_back_never_leaves(
     assert ["knight0" in each for each in names(tmp_path)] == [True]
 
 
-def test_ends_when_it_is_told_to(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_ends_the_process(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = fresh_settings.model_copy(update={"mail_folder": tmp_path})
     monkeypatch.setattr(process_of_worker, "get_settings", lambda: settings)
     monkeypatch.setattr(process_of_worker, "dictConfig", lambda _: None)  # the tests have their own logs
@@ -156,21 +156,21 @@ class Cutting:
         threading.Thread(target=execute, args=(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true",)).start()
 
 
-async def test_what_was_sent_while_the_database_was_away_is_not_sent_again(
+async def test_mail_sent_during_a_database_outage_is_not_sent_again(
     fresh_settings: Settings, fresh_database: str
 ) -> None:
     async with posting(fresh_database) as posts:
         await posts.post(1)
         transport = Cutting(str(posts.engine.url.database))
-        postman = Delivery(posts.sessionmaker, transport, fresh_settings)
+        delivery = Delivery(posts.sessionmaker, transport, fresh_settings)
 
-        assert await postman.deliver()
+        assert await delivery.deliver_next()
 
         assert (transport.taken, await posts.left()) == (1, 0)
 
 
 @pytest.mark.slow
-async def test_two_share_an_outbox_and_nothing_comes_twice(owned_database: str) -> None:
+async def test_two_workers_share_the_queue_without_sending_twice(owned_database: str) -> None:
     mailbox = Mailbox()
     async with serving(mailbox) as port, posting(owned_database) as posts:
         sent = await posts.post(40)
@@ -181,7 +181,7 @@ async def test_two_share_an_outbox_and_nothing_comes_twice(owned_database: str) 
 
 
 @pytest.mark.slow
-async def test_killed_at_any_instant_it_loses_nothing(owned_database: str) -> None:
+async def test_killed_workers_lose_no_mail(owned_database: str) -> None:
     mailbox = Mailbox(seconds=0.05)
     async with serving(mailbox) as port, posting(owned_database) as posts:
         sent = await posts.post(30)
@@ -200,7 +200,7 @@ async def test_killed_at_any_instant_it_loses_nothing(owned_database: str) -> No
 
 
 @pytest.mark.slow
-async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None:
+async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
     with throwaway() as cluster:
         environment = os.environ | {"DATABASE_URL": cluster.url()}
         migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
@@ -228,7 +228,7 @@ async def test_a_dead_server_and_a_database_that_restarts_lose_nothing() -> None
     assert ids.total() - len(sent) <= 4
 
 
-async def test_a_black_hole_ends_neither_its_work_nor_its_stopping(
+async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 0.5}.items():
@@ -253,12 +253,14 @@ async def test_a_black_hole_ends_neither_its_work_nor_its_stopping(
     assert len(names(tmp_path)) == 2
 
 
-def test_without_anywhere_to_send_it_ends_with_one_line() -> None:
-    with pytest.raises(SystemExit, match=r"^accounts: SMTP_HOST is not set, so that mail has nowhere to go$"):
+def test_missing_smtp_host_is_reported_in_one_line() -> None:
+    with pytest.raises(SystemExit, match=r"^accounts: SMTP_HOST is not set, so mail cannot be sent$"):
         runpy.run_path(process_of_worker.__file__, run_name="__main__")
 
 
-async def test_prunes(busy_world: World, owned_database: str, fresh_settings: Settings, tmp_path: Path) -> None:
+async def test_expired_mail_is_deleted(
+    busy_world: World, owned_database: str, fresh_settings: Settings, tmp_path: Path
+) -> None:
     await busy_world.user("arthur")
     await busy_world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
     await busy_world.sql("UPDATE outbox SET parked_at = now() - interval '31 days'")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import RESULTS
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page, render_result
 from accounts.api.dependencies import EmailChangeDep, PasswordResetDep, VerificationDep
 from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
@@ -36,7 +36,7 @@ async def done_page(request: Request, what: str) -> Response:
     """
     if what not in RESULTS:
         raise HTTPException(404)
-    return render_page(request, "done", result=RESULTS[what])
+    return render_result(request, RESULTS[what])
 
 
 @router.post("/verify", dependencies=[limit_by_client(Attempt.VERIFY)])

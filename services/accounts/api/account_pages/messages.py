@@ -7,7 +7,6 @@ from accounts.domain.identity import password_policy
 from accounts.schemas.fields import PASSWORD_MAX_LENGTH
 from accounts.translations import N_, Language
 
-DEAD_LINK = N_("This link is no longer valid. It may have expired, been used, or been replaced by a newer one.")
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
 UNKNOWN = N_("Something went wrong. Nothing was changed.")
@@ -16,27 +15,17 @@ MESSAGES = {
     "REGISTER_INVALID_PASSWORD": CHECK_FIELDS,
     "RESET_PASSWORD_INVALID_PASSWORD": CHECK_FIELDS,
     "REQUEST_INVALID": CHECK_FIELDS,
-    "RESET_PASSWORD_BAD_TOKEN": DEAD_LINK,
-    "VERIFY_USER_BAD_TOKEN": DEAD_LINK,
-    "CONFIRM_EMAIL_BAD_TOKEN": DEAD_LINK,
-    "UNDO_EMAIL_BAD_TOKEN": DEAD_LINK,
     "UPDATE_USER_EMAIL_ALREADY_EXISTS": N_("Another account now uses this email address."),
-    "INVITATION_BAD_TOKEN": N_("This invitation is no longer valid. It may have expired, been answered or withdrawn."),
     "INVITATION_OTHER_ADDRESS": N_("This invitation was sent to a different email address than your account's."),
+    "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
+    "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
+    "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
     "TOO_MANY_ATTEMPTS": N_("Too many attempts. Please wait and try again."),
     "BUSY": N_("Many people are signing in right now. Please try again in a few seconds."),
     "NOT_FOUND": N_("There is no such page. Please check the address."),
     "METHOD_NOT_ALLOWED": N_("This page can't do that."),
     "SERVICE_UNAVAILABLE": UNAVAILABLE,
     "NOT_READY": UNAVAILABLE,
-}
-NEXT_STEPS = {
-    "RESET_PASSWORD_BAD_TOKEN": N_("Request a new link below."),
-    "VERIFY_USER_BAD_TOKEN": N_("Sign in to request a new one."),
-    "CONFIRM_EMAIL_BAD_TOKEN": N_("Sign in to see which email address your account has."),
-    "UNDO_EMAIL_BAD_TOKEN": N_("If you didn't change your email address, contact the people who run this service."),
-    "INVITATION_BAD_TOKEN": N_("Ask for a new one."),
-    "INVITATION_OTHER_ADDRESS": N_("Sign in with the other account, or ask for a new invitation."),
 }
 FIELD_MESSAGES = {
     "missing": N_("Please fill in this field."),
@@ -46,13 +35,6 @@ FIELD_MESSAGES = {
     "string_pattern_mismatch": N_("This contains characters that aren't allowed."),
 }
 INVALID_FIELD = N_("This isn't valid.")
-TITLES = {
-    403: N_("Not allowed"),
-    404: N_("Page not found"),
-    429: N_("Too many attempts"),
-    503: N_("Temporarily unavailable"),
-}
-UNKNOWN_TITLE = N_("Something went wrong")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +47,11 @@ class Result:
     page: str = "/sign-in"
 
 
-_CHECK_EMAIL = N_("Check your email")
 _SIGN_IN = N_("Sign in")
 _BACK = N_("Back to sign-in")
+_ACCOUNT = N_("Your account")
+_CHECK_EMAIL = N_("Check your email")
+_DEAD_LINK = N_("This link is no longer valid")
 RESULTS = {
     "registered": Result(
         _CHECK_EMAIL,
@@ -94,19 +78,59 @@ RESULTS = {
         N_("You've been signed out on all devices. Sign in with your new password."),
         _SIGN_IN,
     ),
-    "accepted": Result(N_("Welcome"), N_("You've joined the group."), N_("Your account"), ""),
+    "accepted": Result(N_("Welcome"), N_("You've joined the group."), _ACCOUNT, ""),
     "declined": Result(N_("Invitation declined"), N_("We won't notify anyone."), _SIGN_IN),
     "signed-out": Result(N_("Signed out"), N_("You're signed out on this device."), N_("Sign in again")),
 }
+DEAD_LINKS = {
+    "RESET_PASSWORD_BAD_TOKEN": Result(
+        _DEAD_LINK,
+        N_("It may have expired, been used, or been replaced by a newer one."),
+        N_("Request a new link"),
+        "/forgot-password",
+    ),
+    "VERIFY_USER_BAD_TOKEN": Result(
+        _DEAD_LINK,
+        N_("It may have expired, been used, or been replaced by a newer one. Sign in to request a new one."),
+        _SIGN_IN,
+    ),
+    "CONFIRM_EMAIL_BAD_TOKEN": Result(
+        _DEAD_LINK,
+        N_("It may have expired, been used, or been replaced by a newer one. Sign in to see your email address."),
+        _SIGN_IN,
+    ),
+    "UNDO_EMAIL_BAD_TOKEN": Result(
+        _DEAD_LINK,
+        N_("If you didn't change your email address yourself, contact the people who run this service."),
+        _ACCOUNT,
+        "",
+    ),
+    "INVITATION_BAD_TOKEN": Result(
+        N_("This invitation is no longer valid"),
+        N_("It may have expired, been answered or withdrawn. Ask for a new one, or continue without it."),
+        N_("Continue"),
+    ),
+}
+_TITLES = {
+    403: N_("Not allowed"),
+    404: N_("Page not found"),
+    429: N_("Too many attempts"),
+    503: N_("Temporarily unavailable"),
+}
+
+
+def problem_result(problem: Problem, message: str) -> Result:
+    """Return what a page says about a problem: for a dead link its own text, else the message."""
+    title = _TITLES.get(problem.status, N_("Something went wrong"))
+    return DEAD_LINKS.get(problem.detail, Result(title, message, _ACCOUNT, ""))
 
 
 def error_message(language: Language, problem: Problem, wait: str | None = None) -> str:
-    """Describe a problem and what to do next. ``wait`` says when to try again, such as "in 12 minutes"."""
+    """Describe a problem. ``wait`` says when to try again, such as "in 12 minutes"."""
     code = problem.detail
     if code == "TOO_MANY_ATTEMPTS" and wait:
         return language.gettext("Too many attempts. Please try again %(wait)s.") % {"wait": wait}
-    sentences = [MESSAGES.get(code, UNKNOWN), *filter(None, [NEXT_STEPS.get(code)])]
-    return " ".join(language.gettext(sentence) for sentence in sentences)
+    return language.gettext(MESSAGES.get(code, UNKNOWN))
 
 
 def field_messages(language: Language, problem: Problem, password_min_length: int) -> dict[str, str]:

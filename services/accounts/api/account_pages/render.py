@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import TITLES, UNKNOWN_TITLE, error_message, field_messages
+from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
 from accounts.translations import Language, get_language
@@ -80,6 +80,13 @@ def render_page(
     return HTMLResponse(html, status, HEADERS | {"Content-Language": language.tag, "Vary": "Accept-Language"})
 
 
+def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
+    """Render a page that says what happened, with a button to go on."""
+    gettext = request_language(request).gettext
+    title, message, button = gettext(result.title), gettext(result.message), gettext(result.button)
+    return render_page(request, "result", status, title=title, message=message, button=button, page=result.page)
+
+
 @cache
 def _environment(language: Language) -> Environment:
     return create_environment("accounts.api.account_pages", language, autoescape=True)
@@ -101,25 +108,31 @@ def is_page(request: Request) -> bool:
 
 
 async def problem_page(request: Request, problem: Problem) -> Response:
-    """Render a problem as a page: the form again with its faults, or a page of its own; 401 leads to the sign-in."""
+    """Render a problem as a page: the form again if it can be corrected, or a page of its own; 401 leads to sign-in."""
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = request.scope["path"].removeprefix(f"{PATH}/")
-    if request.method == "POST" and form in FORMS and problem.status not in UNREAD and problem.status < SERVER_ERROR:
-        # The route has read the body, and the request remembers it.
-        sent = await request.form()
-        request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
-        fields = field_messages(language, problem, request.state.settings.password_min_length)
-        page = render_page(request, form, problem.status, failure=Failure(message, fields))
+    if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
+        page = await _form_again(request, form, problem, message)
     else:
-        title = TITLES.get(problem.status, UNKNOWN_TITLE)
-        page = render_page(request, "problem", problem.status, message=message, title=title)
+        page = render_result(request, problem_result(problem, message), problem.status)
     for name in ("Retry-After", "Allow"):
         if name in problem.headers:
             page.headers[name] = problem.headers[name]
     return page
+
+
+def _can_be_corrected(problem: Problem) -> bool:
+    return problem.status not in UNREAD and problem.status < SERVER_ERROR and problem.detail not in DEAD_LINKS
+
+
+async def _form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
+    sent = await request.form()  # the route has read the body, and the request remembers it
+    request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
+    fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)
+    return render_page(request, form, problem.status, failure=Failure(message, fields))
 
 
 async def require_pages_enabled(request: Request) -> None:

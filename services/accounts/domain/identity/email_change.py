@@ -67,7 +67,9 @@ class EmailChangeManager:
         if user is None:
             raise errors.UndoEmailBadToken
         await self._set(user, email)
-        await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.RESET)
+        mail = OutgoingMail(email, user.id, detail={"email_restored": True})
+        await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.RESET, email)
+        await outbox.enqueue(self.db, MailKind.RESET, [mail])
         return user
 
     async def _set(self, user: User, email: str) -> None:

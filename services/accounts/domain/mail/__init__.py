@@ -1,1 +1,1 @@
-"""Mail: the outbox, the queue and the languages."""
+"""Mail: the outbox that requests write to, the queue that the worker reads, and the choice of a language."""

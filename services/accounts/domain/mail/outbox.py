@@ -1,6 +1,6 @@
-"""Mail is posted by the transaction that causes it, and by nothing else: what is rolled back is written to nobody.
+"""Transactional outbox: mail is enqueued by the transaction that causes it, and is sent only if that commits.
 
-``dispatch`` is the other end. The row says what to write about; the token that a mail may bring follows from its id.
+``queue`` is the worker's side. A row never contains a token: it is derived from the mail's id and a secret key.
 """
 
 import json
@@ -17,12 +17,12 @@ from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, User
 from accounts.models.identity import COLLATION
 
-CHANNEL = "outbox"  # notified at each commit that has posted something
+CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMail:
-    """What to write about to an address: ``user_id`` is whose it is, ``invitation_id`` which it brings."""
+    """A mail to enqueue. Which of ``user_id``, ``invitation_id`` and ``detail`` it needs depends on its kind."""
 
     email: str
     user_id: uuid.UUID | None = None
@@ -31,9 +31,8 @@ class OutgoingMail:
     id: uuid.UUID = field(default_factory=uuid7)
 
 
-# The id is the caller's, who stores the token that follows from it.
-POST = CompiledStatement(f"""
-    WITH posted AS (
+ENQUEUE = CompiledStatement(f"""
+    WITH enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, invitation_id, language, detail)
         SELECT id, :kind, email, user_id, invitation_id, :language, detail
         FROM unnest(
@@ -42,12 +41,12 @@ POST = CompiledStatement(f"""
             CAST(:user_ids AS uuid[]),
             CAST(:invitation_ids AS bigint[]),
             CAST(:details AS jsonb[])
-        ) AS given (id, email, user_id, invitation_id, detail)
+        ) AS mail (id, email, user_id, invitation_id, detail)
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # of a constant
-POST_TO_HOLDER = CompiledStatement(f"""
-    WITH posted AS (
+ENQUEUE_TO_OWNER = CompiledStatement(f"""
+    WITH enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, language)
         SELECT CAST(:id AS uuid), :kind, email, id, :language FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
@@ -56,31 +55,31 @@ POST_TO_HOLDER = CompiledStatement(f"""
 """)  # noqa: S608  # of constants
 
 
-async def enqueue(db: Session, kind: MailKind, letters: Sequence[OutgoingMail]) -> None:
-    """Post letters of a kind, by one statement however many there are; they leave after the commit."""
+async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) -> None:
+    """Enqueue mails of one kind, by one statement. They are sent after the commit."""
     values = {
         "kind": kind,
         "language": request_language(db),
-        "ids": [each.id for each in letters],
-        "emails": [each.email for each in letters],
-        "user_ids": [each.user_id for each in letters],
-        "invitation_ids": [each.invitation_id for each in letters],
-        "details": [json.dumps(each.detail) for each in letters],
+        "ids": [each.id for each in mails],
+        "emails": [each.email for each in mails],
+        "user_ids": [each.user_id for each in mails],
+        "invitation_ids": [each.invitation_id for each in mails],
+        "details": [json.dumps(each.detail) for each in mails],
     }
-    await POST.run(db, **values)
+    await ENQUEUE.run(db, **values)
 
 
 async def enqueue_to_user(db: Session, kind: MailKind, user: User, **detail: Any) -> None:
-    """Post a letter to a user."""
+    """Enqueue a mail to a user."""
     await enqueue(db, kind, [OutgoingMail(user.email, user.id, detail=detail)])
 
 
 async def enqueue_to_email_owner(db: Session, kind: MailKind, email: str) -> None:
-    """Post a letter to the active user who has an address, if there is one; it is one statement either way."""
+    """Enqueue a mail to the active user with an email address, if there is one: one statement in both cases."""
     values = {"id": uuid7(), "kind": kind, "language": request_language(db), "email": email}
-    await POST_TO_HOLDER.run(db, **values)
+    await ENQUEUE_TO_OWNER.run(db, **values)
 
 
 def request_language(db: Session) -> str:
-    """Choose the language of a mail by the Accept-Language header of the request that causes it."""
+    """Return the language of the request's Accept-Language header, for the mails that the request causes."""
     return negotiate_language(db.context.accept_language if db.context else "")

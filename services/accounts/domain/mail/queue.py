@@ -1,15 +1,15 @@
-"""The other end of the outbox: what is due is taken by one worker at a time, and its row ends when a server has it.
+"""The mail queue as the worker sees it: the rows of the outbox.
 
-Whoever takes a mail has it for a while (``lease``) and holds no lock and no connection meanwhile. If they are killed,
-another takes it after that time. So a mail can be sent twice, but only if its taker ended, or could not reach the
-database again, after the server had accepted it.
+A worker leases the next due row for a while, sends it, and deletes it after the SMTP server accepted the message.
+While sending it holds neither lock nor connection. Delivery is at least once: a row whose worker died, or could not
+reach the database again, is sent again after its lease, with the same Message-ID.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Interval, bindparam, delete, func, text, update
+from sqlalchemy import delete, func, update
 from sqlmodel import col, select
 
 from accounts.db.session import Session
@@ -17,23 +17,13 @@ from accounts.models import OutboxMail
 from accounts.models.mail import ERROR_LENGTH
 from accounts.observability import metrics
 
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(hours=4)
-ATTEMPTS = 16  # some two days
-LEASE_NEXT: Any = select(OutboxMail).from_statement(
-    text("""
-        UPDATE outbox SET attempts = attempts + 1, next_at = now() + :lease
-        WHERE id = (
-            SELECT id FROM outbox WHERE next_at <= now() AND parked_at IS NULL
-            ORDER BY next_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING *
-    """).bindparams(bindparam("lease", type_=Interval))
-)
+FIRST_DELAY, MAX_DELAY = timedelta(seconds=15), timedelta(hours=4)
+MAX_ATTEMPTS = 16  # within about two days
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many mails wait, for how many seconds the oldest one has, and how many were given up."""
+    """How many mails are queued, the age of the oldest in seconds, and how many are parked."""
 
     waiting: int
     oldest_seconds: int
@@ -41,49 +31,63 @@ class Backlog:
 
 
 async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
-    """Take the mail that has been due the longest, if one is."""
-    mail: OutboxMail | None = (await db.exec(LEASE_NEXT, params={"lease": lease})).scalars().one_or_none()
+    """Lease the mail that has been due the longest, and count the attempt. Return None if none is due."""
+    due = (
+        select(OutboxMail.id)
+        .where(col(OutboxMail.next_at) <= func.now(), col(OutboxMail.parked_at).is_(None))
+        .order_by(col(OutboxMail.next_at), col(OutboxMail.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(OutboxMail)
+        .where(col(OutboxMail.id) == due.scalar_subquery())
+        .values(attempts=OutboxMail.attempts + 1, next_at=func.now() + lease)
+        .returning(OutboxMail)
+        .execution_options(synchronize_session=False)
+    )
+    mail: OutboxMail | None = (await db.exec(statement)).scalar_one_or_none()
     return mail
 
 
 async def delete_mail(db: Session, mail: OutboxMail) -> None:
-    """Be done with a mail: it was accepted, or has become pointless."""
+    """Delete a mail that was accepted or has become obsolete."""
     await db.exec(delete(OutboxMail).where(col(OutboxMail.id) == mail.id))
 
 
 async def release(db: Session, mail: OutboxMail, reason: str) -> None:
-    """Put a mail back that could not even be tried: it is due at once, behind the others, and that was no attempt."""
-    await _change(db, mail, reason, next_at=func.now(), attempts=mail.attempts - 1)
+    """End the lease of a mail that was not tried. It is due again at once, as if not attempted."""
+    await _update(db, mail, reason, next_at=func.now(), attempts=mail.attempts - 1)
 
 
 async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
-    """Try a mail again later, each time three times as long; after the last time give it up."""
-    if mail.attempts >= ATTEMPTS:
+    """Schedule the next attempt with exponential backoff. Park the mail after the last attempt."""
+    if mail.attempts >= MAX_ATTEMPTS:
         await park(db, mail, reason)
     else:
-        await _change(db, mail, reason, next_at=func.now() + retry_delay(mail.attempts))
+        await _update(db, mail, reason, next_at=func.now() + retry_delay(mail.attempts))
         metrics.mail(mail.kind, "postponed")
 
 
 async def park(db: Session, mail: OutboxMail, reason: str) -> None:
-    """Give a mail up, and keep it to be looked at."""
-    await _change(db, mail, reason, parked_at=func.now())
+    """Stop trying to send a mail, and keep it for an operator to look at."""
+    await _update(db, mail, reason, parked_at=func.now())
     metrics.mail(mail.kind, "parked")
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Tell for how long a mail rests after so many attempts."""
-    wait: timedelta = FIRST_WAIT * 3 ** min(attempts - 1, 10)
-    return min(wait, LONGEST_WAIT)
+    """Return the delay after so many attempts: three times as long each time, up to four hours."""
+    delay: timedelta = FIRST_DELAY * 3 ** min(attempts - 1, 10)
+    return min(delay, MAX_DELAY)
 
 
-async def _change(db: Session, mail: OutboxMail, reason: str, **values: Any) -> None:
+async def _update(db: Session, mail: OutboxMail, reason: str, **values: Any) -> None:
     values["error"] = reason[:ERROR_LENGTH]
     await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
 
 
 async def backlog(db: Session) -> Backlog:
-    """Count what waits and what was given up."""
+    """Count the queued and the parked mails."""
     waiting = col(OutboxMail.parked_at).is_(None)
     counts = select(
         func.count().filter(waiting),
@@ -91,9 +95,9 @@ async def backlog(db: Session) -> Backlog:
         func.count().filter(~waiting),
         func.clock_timestamp(),
     ).select_from(OutboxMail)
-    number, oldest, parked, now = (await db.exec(counts)).one()
-    return Backlog(number, _seconds(oldest, now), parked)
+    count, oldest, parked, now = (await db.exec(counts)).one()
+    return Backlog(count, _seconds(oldest, now), parked)
 
 
-def _seconds(begun: datetime | None, now: datetime) -> int:
-    return int((now - begun).total_seconds()) if begun else 0
+def _seconds(start: datetime | None, now: datetime) -> int:
+    return int((now - start).total_seconds()) if start else 0
