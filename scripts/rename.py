@@ -60,9 +60,9 @@ def rename(name: str) -> int:
         folders[:] = [each for each in folders if each not in SKIPPED]
         for path in (Path(folder, each) for each in files if each not in KEPT):
             changed += _replace(path, name)
-    for folder, _, _ in os.walk(ROOT / "services", topdown=False):
-        if Path(folder).name == OLD:
-            Path(folder).rename(Path(folder).with_name(name))
+    for folder, folders, files in os.walk(ROOT / "services", topdown=False):
+        for path in (Path(folder, each) for each in (*folders, *files) if OLD in each):
+            path.rename(path.with_name(path.name.replace(OLD, name)))
     return changed
 
 

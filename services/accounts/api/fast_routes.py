@@ -4,8 +4,7 @@ For the two routes that are called most. Resolving an ordinary route's dependenc
 short statement does. Write an ordinary route unless a measurement says otherwise.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from inspect import cleandoc
 from typing import Any, cast
@@ -69,8 +68,7 @@ def parse_query[Model: BaseModel](request: Request, model: type[Model]) -> Model
         RequestValidationError: a parameter is not valid.
 
     """
-    with _validation_errors("query"):
-        return model.model_validate(dict(request.query_params))
+    return _validate(model.model_validate, dict(request.query_params), "query")
 
 
 def parse_path[Value](request: Request, name: str, adapter: TypeAdapter[Value]) -> Value:
@@ -80,14 +78,12 @@ def parse_path[Value](request: Request, name: str, adapter: TypeAdapter[Value]) 
         RequestValidationError: the parameter is not valid.
 
     """
-    with _validation_errors("path", name):
-        return adapter.validate_python(request.path_params[name])
+    return _validate(adapter.validate_python, request.path_params[name], "path", name)
 
 
-@contextmanager
-def _validation_errors(*location: str) -> Iterator[None]:
+def _validate[Value](validate: Callable[[Any], Value], value: Any, *location: str) -> Value:
     try:
-        yield
+        return validate(value)
     except ValidationError as error:
         faults = [{**fault, "loc": (*location, *fault["loc"])} for fault in error.errors(include_url=False)]
         raise RequestValidationError(faults) from None

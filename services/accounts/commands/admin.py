@@ -64,7 +64,7 @@ async def deactivate(users: UserManager, arguments: argparse.Namespace) -> str:
     """Deactivate a user.
 
     Raises:
-        UserNotFound: no user has the e-mail address.
+        UserNotFound: no user has the email address.
         LastSuperuser: no other superuser is active.
         LastOwner: groups would have no active owner left.
 
@@ -77,7 +77,7 @@ async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> 
     """End all sessions of a user.
 
     Raises:
-        UserNotFound: no user has the e-mail address.
+        UserNotFound: no user has the email address.
 
     """
     user = await users.get_by_email(arguments.email)

@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m accounts.commands.superuser", description="Create a superuser.")
-    parser.add_argument("email", metavar="EMAIL", help="the e-mail address to sign in with")
+    parser.add_argument("email", metavar="EMAIL", help="the email address to sign in with")
     parser.add_argument("--name", default="", help="the display name")
     return parser.parse_args(argv)
 
@@ -66,7 +66,7 @@ def read_password() -> str:
 
 
 async def refuse_taken(sessionmaker: Sessionmaker, email: str) -> None:
-    """Check that no user has an e-mail address.
+    """Check that no user has an email address.
 
     Raises:
         RegisterUserAlreadyExists: a user has it.
@@ -81,7 +81,7 @@ async def create(sessionmaker: Sessionmaker, superuser_create: SuperuserCreate) 
     """Create a superuser.
 
     Raises:
-        RegisterUserAlreadyExists: the e-mail address is taken.
+        RegisterUserAlreadyExists: the email address is taken.
         RegisterInvalidPassword: the policy refuses the password.
 
     """

@@ -1,4 +1,8 @@
-"""Everything that is held about a user, but for secrets: what is added to the models is added here, says a test."""
+"""Export of personal data: everything that is stored about a user, except secrets.
+
+A new entity joins by a line in ``parts`` and a field of ``PersonalData``. A test fails until it has, or until the test
+names a reason not to.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -29,17 +33,18 @@ from accounts.schemas.personal_data import (
 )
 
 NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
-TEXTS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
-Read = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
+# How a key is written in a cursor and parsed again, where ``str`` and the type itself do not.
+CURSOR_CODECS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
+ReadPage = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
 
 
 def head(user: User) -> PersonalDataHead:
-    """Show the user, when that was, and what is kept back."""
+    """Return the members of the export that are not lists."""
     return PersonalDataHead(exported_at=datetime.now(UTC), not_shown=NOT_SHOWN, user=UserRead.model_validate(user))
 
 
-def parts(user: User) -> dict[str, Read]:
-    """Give the lists of ``PersonalData``, each as what reads a page of it."""
+def parts(user: User) -> dict[str, ReadPage]:
+    """Return the lists of the export by name, each as the function that reads a page of it."""
     return {
         "memberships": _part(
             PersonalMembership,
@@ -65,20 +70,23 @@ def parts(user: User) -> dict[str, Read]:
     }
 
 
-def _part(schema: type[StoredRow], key: Any, *where: ColumnElement[bool], **others: Any) -> Read:
-    """Read what ``schema`` shows, and no other column, of the rows that ``where`` names, by their unique ``key``.
+def _part(schema: type[StoredRow], key: Any, *conditions: ColumnElement[bool], **joined: Any) -> ReadPage:
+    """Return the function that reads a page of the rows that meet ``conditions``, in the order of ``key``.
 
-    Its fields are columns of the key's entity, or of ``others``.
+    Args:
+        schema: names the columns to read, of the entity of ``key`` or of ``joined``.
+        key: a unique column.
+
     """
     columns = [
-        others[name].label(name) if name in others else getattr(key.class_, name) for name in schema.model_fields
+        joined[name].label(name) if name in joined else getattr(key.class_, name) for name in schema.model_fields
     ]
-    statement = select(*columns).where(*where)
-    write, parse = TEXTS.get(key.type.python_type, (str, key.type.python_type))
-    order = Keyset((key,), text=lambda row: write(getattr(row, key.key)), parse=lambda text: (parse(text),))
+    statement = select(*columns).where(*conditions)
+    to_text, from_text = CURSOR_CODECS.get(key.type.python_type, (str, key.type.python_type))
+    order = Keyset((key,), text=lambda row: to_text(getattr(row, key.key)), parse=lambda text: (from_text(text),))
 
-    async def read(db: Session, query: PageQuery) -> Page[Any]:
+    async def read_page(db: Session, query: PageQuery) -> Page[Any]:
         page = await order.page(db, statement, query)
         return replace(page, rows=[schema.model_validate(row) for row in page.rows])
 
-    return read
+    return read_page

@@ -1,6 +1,6 @@
 """Registration: sign-up with or without an invitation.
 
-The response and the work are the same for a free and a taken e-mail address; only the mail differs.
+The response and the work are the same for a free and a taken email address; only the mail differs.
 """
 
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ class RegistrationManager:
         self.key = settings.secret_keys[0]
 
     async def register(self, registration: RegistrationCreate) -> User:
-        """Create a user and send a token that verifies the e-mail address.
+        """Create a user and send a token that verifies the email address.
 
         With an invitation, the address is verified already, and the user becomes a member of the group. If the address
         is taken, its owner is told by mail, and a user is returned that is not stored.
@@ -36,7 +36,7 @@ class RegistrationManager:
         Raises:
             RegisterInvalidPassword: the policy refuses the password.
             InvitationBadToken: the invitation's token is not usable.
-            InvitationOtherAddress: the invitation was sent to another e-mail address.
+            InvitationOtherAddress: the invitation was sent to another email address.
             Busy: the queue of passwords to hash is full.
 
         """

@@ -1,4 +1,4 @@
-"""Deleting what has had its time; only the owner of the schema may delete from the record."""
+"""Retention: which rows are deleted, and when. Run as the schema's owner, who alone may delete audit events."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,39 +20,39 @@ from accounts.models import (
 )
 from accounts.settings import Settings
 
-DEVICES = timedelta(days=180)
-PARKED = timedelta(days=30)  # a mail that was given up: time to see it, and why
-# For this transaction alone: there may be years of it.
-NO_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
+KNOWN_DEVICE_TTL = timedelta(days=180)
+PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
+# For this transaction only: the first run may delete years of rows.
+DISABLE_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
 
 async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
-    """Delete dead sessions, tokens and invitations, counts that have run out, and events beyond the retention.
+    """Delete what has expired, and record an audit event if there was anything.
 
     Returns:
-        How many rows were deleted of which table.
+        The number of deleted rows by table.
 
     """
-    now, idle = func.now(), timedelta(seconds=settings.session_idle_seconds)
-    await db.exec(NO_TIMEOUT)
-    deleted = {
-        "user_session": await _delete(
-            db, UserSession, or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < now - idle)
-        ),
-        "one_time_token": await _delete(db, OneTimeToken, col(OneTimeToken.expires_at) < now),
-        "invitation": await _delete(db, Invitation, col(Invitation.expires_at) < now),
-        "known_device": await _delete(db, KnownDevice, col(KnownDevice.seen_at) < now - DEVICES),
-        "outbox": await _delete(db, OutboxMail, col(OutboxMail.parked_at) < now - PARKED),
-        "throttle": await _delete(db, Throttle, col(Throttle.arrival_at) < now),
-        "audit_event": await _delete(db, AuditEvent, col(AuditEvent.at) < now - timedelta(settings.audit_days)),
+    now = func.now()
+    idle_since = now - timedelta(seconds=settings.session_idle_seconds)
+    await db.exec(DISABLE_TIMEOUT)
+    conditions: dict[type[Entity], ColumnElement[bool]] = {
+        UserSession: or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < idle_since),
+        OneTimeToken: col(OneTimeToken.expires_at) < now,
+        Invitation: col(Invitation.expires_at) < now,
+        KnownDevice: col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL,
+        OutboxMail: col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL,
+        Throttle: col(Throttle.arrival_at) < now,
+        AuditEvent: col(AuditEvent.at) < now - timedelta(settings.audit_days),
     }
+    deleted = {str(entity.__tablename__): await _delete(db, entity, each) for entity, each in conditions.items()}
     if any(deleted.values()):
         await record(db, Action.PRUNED, deleted=deleted)
     return deleted
 
 
-async def _delete(db: Session, entity: type[Entity], dead: ColumnElement[bool]) -> int:
-    # Rows that somebody works on are left for the next time: who waits for none can be in no deadlock.
-    key: Any = tuple_(*entity.__table__.primary_key)  # type: ignore[attr-defined]  # SQLModel doesn't declare it
-    free = select(*entity.__table__.primary_key).where(dead).with_for_update(skip_locked=True)  # type: ignore[attr-defined]  # as above
-    return (await db.exec(delete(entity).where(key.in_(free)))).rowcount
+async def _delete(db: Session, entity: type[Entity], condition: ColumnElement[bool]) -> int:
+    # Locked rows are left for the next run: a statement that waits for no lock cannot deadlock.
+    columns: Any = entity.__table__.primary_key  # type: ignore[attr-defined]  # SQLModel does not declare it
+    unlocked = select(*columns).where(condition).with_for_update(skip_locked=True)
+    return (await db.exec(delete(entity).where(tuple_(*columns).in_(unlocked)))).rowcount

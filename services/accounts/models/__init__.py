@@ -1,4 +1,4 @@
-"""What is stored. Importing this package registers every table: Alembic and the mappers see what stands here."""
+"""The database tables. Importing this package registers all of them with SQLAlchemy and Alembic."""
 
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity

@@ -1,4 +1,4 @@
-"""What happened, written in the transaction that did it, and never changed."""
+"""The audit log. Events are inserted by the transaction that causes them, and never updated."""
 
 import uuid
 from datetime import datetime
@@ -15,9 +15,9 @@ ACTION_LENGTH = 50
 
 
 class AuditEvent(Entity, table=True):
-    """Who did what to whom, when and from where.
+    """An action: ``actor_id`` performed it, ``user_id`` and ``group_id`` were affected, ``address`` is the client IP.
 
-    It refers to users and groups without foreign keys, since it outlives them.
+    There are no foreign keys, because events outlive users and groups.
     """
 
     __tablename__ = "audit_event"

@@ -1,4 +1,4 @@
-"""One registry and one metadata, for SQLAlchemy's declarative classes and for SQLModel's."""
+"""Base classes. SQLAlchemy's declarative classes and SQLModel's entities share one registry and one metadata."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 
 class Base(DeclarativeBase):
-    """Base of the declarative classes: only ``User``, because FastAPI Users asks for one."""
+    """Base of the declarative classes. Only ``User`` is one, since FastAPI Users requires it."""
 
     metadata = MetaData(
         naming_convention={
@@ -21,18 +21,18 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    # What the database sets (timestamps, identities) comes back with the statement that sets it.
+    # INSERT and UPDATE return the values that the database sets, such as timestamps and identities.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  # declared by SQLAlchemy as an instance variable
 
 
 class Entity(SQLModel, registry=Base.registry):
-    """Base of every SQLModel table; shares ``Base``'s registry, so that each side can name the other's classes."""
+    """Base of every SQLModel table. It shares the registry of ``Base``, so that relationships can cross."""
 
     __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}
 
 
 class DeclarativeTimestamps:
-    """When a row was made and last changed, by the database's clock: for a declarative class."""
+    """Creation and update times, by the database's clock, for a declarative class."""
 
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
@@ -41,7 +41,7 @@ class DeclarativeTimestamps:
 
 
 class Timestamps(SQLModel):
-    """When a row was made and last changed, by the database's clock: for an SQLModel entity."""
+    """Creation and update times, by the database's clock, for an SQLModel entity."""
 
     created_at: datetime = Field(
         default=None,
@@ -58,9 +58,9 @@ class Timestamps(SQLModel):
 
 
 def one_of(choices: type[StrEnum], name: str | None = None) -> Enum:
-    """The column type of a closed set of words: text with a CHECK, which a migration can change without a new type.
+    """Return the column type of an enumeration: text with a CHECK, which is easier to migrate than a PostgreSQL enum.
 
-    The CHECK is called by ``name``, or else like the set.
+    ``name`` is the name of the CHECK; by default, that of the enumeration.
     """
     return Enum(
         choices,

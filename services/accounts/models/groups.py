@@ -1,4 +1,4 @@
-"""Groups and who belongs to them: SQLModel entities, the pattern for every further one."""
+"""Groups and memberships: SQLModel entities, and the pattern for new ones."""
 
 import uuid
 from datetime import datetime
@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 
 class Membership(Entity, table=True):
-    """That a user belongs to a group, and as what. Its primary key serves the list of a group's members."""
+    """A user's membership of a group, with their role. The primary key serves the list of a group's members."""
 
     __table_args__: ClassVar[Any] = (
         Index(None, "user_id", "group_id"),
@@ -57,12 +57,12 @@ class Membership(Entity, table=True):
 
 
 class UserGroup(Timestamps, Entity, table=True):
-    """A named set of users. ``member_count`` is the database's to set: a trigger of ``membership`` counts."""
+    """A named set of users. A trigger on ``membership`` maintains ``member_count``; the code only reads it."""
 
     __tablename__ = "user_group"
     __table_args__: ClassVar[Any] = (
         CheckConstraint("name <> ''", name="name_not_empty"),
-        # For the lists of groups by name, which go through one visibility after the other.
+        # For the list of groups by name, which merges one query for each visibility.
         Index("ix_user_group_visibility_name_lower_id", "visibility", text("lower(name)"), "id"),
     )
 
@@ -86,8 +86,8 @@ class UserGroup(Timestamps, Entity, table=True):
     )
 
 
-# Two names that differ only in letter case would pass for one another. Only public names are unique: who is refused a
-# name would learn by it of a private group.
+# Names that differ only in letter case could be confused. Only public names are unique: refusing the name of a private
+# group would reveal that it exists.
 NAME_INDEX = Index(
     "uq_user_group_public_name_lower",
     func.lower(UserGroup.name),

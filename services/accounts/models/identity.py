@@ -41,7 +41,7 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     __tablename__ = "user"
     __table_args__ = (
         CheckConstraint("email <> ''", name="email_not_empty"),
-        # For prefix searches by name; EMAIL_INDEX serves those by e-mail address.
+        # For prefix searches by name; EMAIL_INDEX serves those by email address.
         Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
         # Partial indexes for the filters that select few users.
         Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
@@ -69,7 +69,7 @@ def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
     return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))
 
 
-# One user per e-mail address in any letter case; also serves FastAPI Users' look-up by lower(email).
+# One user per email address in any letter case; also serves FastAPI Users' look-up by lower(email).
 EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)
 
 
@@ -83,7 +83,7 @@ class Purpose(StrEnum):
 
 
 class OneTimeToken(Entity, table=True):
-    """The hash of a token and the e-mail address that it was sent to.
+    """The hash of a token and the email address that it was sent to.
 
     A user has one token per purpose: a newer token replaces the older one.
     """

@@ -1,4 +1,4 @@
-"""Invitations into groups, which wait for whoever has an address: with an account, or not yet."""
+"""Invitations to groups, by e-mail address: the invited person may have no account yet."""
 
 import uuid
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, String, func, text
 from sqlalchemy.orm import Mapped
-from sqlmodel import Field, Relationship
+from sqlmodel import Field, Relationship, col
 
 from accounts.models.base import Entity, Timestamps, one_of
 from accounts.models.groups import Role
@@ -20,9 +20,9 @@ NOTE_LENGTH = 500
 
 
 class Invitation(Timestamps, Entity, table=True):
-    """That an address is invited into a group, and as what; the row ends with the invitation.
+    """An open invitation to a group, with the role that it grants. Accepting, declining and revoking delete the row.
 
-    The token that was sent is stored as a hash. ``inviter`` is None once their account is deleted.
+    Of the mailed token only the hash is stored. ``inviter`` is None after the inviter's deletion.
     """
 
     __table_args__: ClassVar[Any] = (
@@ -44,7 +44,8 @@ class Invitation(Timestamps, Entity, table=True):
     inviter: Mapped[Optional["User"]] = Relationship(sa_relationship_kwargs={"lazy": "raise"})
 
 
-# One open invitation a group and address.
+IS_OPEN = col(Invitation.expires_at) > func.now()
+# At most one invitation for a group and an e-mail address.
 INVITATION_INDEX = Index(
     "uq_invitation_group_id_email_lower", text("group_id"), func.lower(Invitation.email), unique=True
 )

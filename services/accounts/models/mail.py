@@ -1,4 +1,4 @@
-"""Mail that is to be sent: a row is stored by the transaction that causes it, and ends when a server has taken it."""
+"""The mail outbox. The transaction that causes a mail inserts its row, and the worker deletes it after delivery."""
 
 import uuid
 from datetime import datetime
@@ -33,10 +33,10 @@ class MailKind(StrEnum):
 
 
 class OutboxMail(Entity, table=True):
-    """What to say to whom, in ``detail``, and never a token: that follows from ``id`` and a key of the settings.
+    """A mail to send. No token is stored: it is derived from ``id`` and the secret key.
 
-    ``id`` is a UUIDv7 and names the mail to mail servers, too. ``next_at`` is when it may be tried next, ``parked_at``
-    when it was given up, and ``error`` what went wrong lately.
+    ``id`` is a UUIDv7, also used as Message-ID. ``next_at`` is the time of the next attempt, ``parked_at`` when
+    delivery was given up, and ``error`` the last failure.
     """
 
     __tablename__ = "outbox"

@@ -1,4 +1,4 @@
-"""How often something was tried lately: one row for each key, worth nothing after a crash and so not logged."""
+"""Rate limits: one row for each key. The table is unlogged, since losing it in a crash only refills the limits."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ KEY_LENGTH = 100
 
 
 class Throttle(Entity, table=True):
-    """The theoretical arrival time (GCRA, ITU-T I.371) of the next attempt that a key may make at its rate."""
+    """A key's theoretical arrival time (GCRA, ITU-T I.371): when its limit is full again."""
 
     __table_args__: ClassVar[Any] = ({"prefixes": ["UNLOGGED"]},)
 

@@ -89,7 +89,7 @@ def describe(created: Counter[str]) -> str:
 
 
 def how_to_sign_in(data: sample.Sample, batch: Batch | None, url: str) -> str:
-    """List the e-mail addresses with their password, and requests to try."""
+    """List the email addresses with their password, and requests to try."""
     people = [(person.email, person.display_name) for person in sample.PEOPLE]
     if batch:
         _, email, name, *_ = next(batch.user_rows(""))

@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.identity import one_time_tokens
-from accounts.domain.invitations.store import IS_OPEN
+from accounts.domain.identity import mailed_tokens, one_time_tokens
 from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
+from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
 from accounts.translations import get_language
 
@@ -66,7 +66,7 @@ async def _token_link(db: Session, mail: OutboxMail, settings: Settings) -> dict
 async def _invitation(
     db: Session, mail: OutboxMail, settings: Settings, values: dict[str, Any]
 ) -> dict[str, Any] | None:
-    tokens = one_time_tokens.candidate_tokens(settings.secret_keys, mail.id)
+    tokens = mailed_tokens.candidate_tokens(settings.secret_keys, mail.id)
     statement = (
         select(Invitation, UserGroup.name, User.display_name)
         .join(UserGroup, col(UserGroup.id) == Invitation.group_id)

@@ -1,4 +1,4 @@
-"""Keyset pages: there and back again through every list, and whatever a cursor is made to say."""
+"""Keyset pages: every list can be read forward and backward, and rejects cursors that it did not issue."""
 
 from base64 import urlsafe_b64encode
 from typing import Any
@@ -36,7 +36,7 @@ SOME_ID = "01999999-9999-7999-8999-999999999999"
 
 
 class Reader:
-    """A superuser, who reads everything."""
+    """A superuser, who may read every list."""
 
     def __init__(self, world: World, headers: dict[str, str], groups: list[UserGroup], knights: list[User]) -> None:
         self.world, self.client, self.headers = world, world.client, headers
@@ -55,7 +55,7 @@ class Reader:
         await self.client.delete(f"/user-groups/{self.groups[0].id}/users/{user_id}", headers=self.headers)
 
     async def walk(self, answer: Response, relation: str) -> list[Response]:
-        """Follow the links to one side to the end."""
+        """Follow the links of one relation to the end."""
         pages = [answer]
         while relation in pages[-1].links:
             pages.append(await self.get(pages[-1].links[relation]["url"]))
@@ -64,7 +64,7 @@ class Reader:
 
 @pytest.fixture
 async def reader(world: World) -> Reader:
-    """Seven knights with three names, in seven groups with names that differ little, all of which are Morgana's."""
+    """Seven knights with three names, in seven groups with similar names; Morgana is a member of all of them."""
     morgana = await world.user("morgana", superuser=True)
     knights = [await world.user(f"knight{number}", display_name=f"KNight {number // 3}") for number in range(7)]
     knights[0].display_name = "knight 0"
@@ -78,21 +78,21 @@ async def reader(world: World) -> Reader:
     return Reader(world, headers, groups, knights)
 
 
-async def test_lead_to_the_end_and_back(reader: Reader) -> None:
+async def test_links_lead_to_the_end_of_every_list_and_back(reader: Reader) -> None:
     for name, path in LISTS.items():
         whole = await reader.rows(path)
         assert len(whole) >= 7, name
 
-        there = await reader.walk(await reader.get(f"{path}limit=2"), "next")
-        back = await reader.walk(there[-1], "prev")
+        forward = await reader.walk(await reader.get(f"{path}limit=2"), "next")
+        backward = await reader.walk(forward[-1], "prev")
 
-        assert [row for page in there for row in page.json()] == whole, name
-        assert [page.json() for page in back] == [page.json() for page in reversed(there)], name
-        assert "prev" not in there[0].links
-        assert "next" not in there[-1].links
+        assert [row for page in forward for row in page.json()] == whole, name
+        assert [page.json() for page in backward] == [page.json() for page in reversed(forward)], name
+        assert "prev" not in forward[0].links
+        assert "next" not in forward[-1].links
 
 
-async def test_name_the_first_and_the_last_one(reader: Reader) -> None:
+async def test_every_page_links_to_the_first_and_the_last_page(reader: Reader) -> None:
     for name, path in LISTS.items():
         whole = await reader.rows(path)
         for page in await reader.walk(await reader.get(f"{path}limit=3"), "next"):
@@ -100,32 +100,32 @@ async def test_name_the_first_and_the_last_one(reader: Reader) -> None:
             assert await reader.rows(page.links["last"]["url"]) == whole[-3:], name
 
         last = await reader.get(page.links["last"]["url"])
-        back = await reader.walk(last, "prev")
+        backward = await reader.walk(last, "prev")
 
         assert "next" not in last.links
-        assert [row for page in reversed(back) for row in page.json()] == whole, name
+        assert [row for page in reversed(backward) for row in page.json()] == whole, name
 
 
-async def test_need_no_links_where_there_is_one(reader: Reader) -> None:
+async def test_single_page_has_no_links(reader: Reader) -> None:
     for path in LISTS.values():
         assert "Link" not in (await reader.get(path)).headers
 
 
-async def test_are_found_when_the_rows_beside_them_are_gone(reader: Reader) -> None:
+async def test_cursor_is_valid_after_its_row_was_deleted(reader: Reader) -> None:
     path = "/user-groups/1/users?role=member&limit=2"
     first = await reader.get(path)
     second = await reader.get(first.links["next"]["url"])
-    gone = [row["id"] for row in first.json() + second.json()]
+    ids = [row["id"] for row in first.json() + second.json()]
 
-    for user_id in gone[1:3]:  # on both sides of the border
+    for user_id in ids[1:3]:  # the rows beside the cursor
         await reader.remove(user_id)
 
-    assert (await reader.rows(first.links["next"]["url"]))[0]["id"] == gone[3]
-    assert [row["id"] for row in await reader.rows(second.links["prev"]["url"])] == [gone[0]]
+    assert (await reader.rows(first.links["next"]["url"]))[0]["id"] == ids[3]
+    assert [row["id"] for row in await reader.rows(second.links["prev"]["url"])] == [ids[0]]
 
 
 @pytest.mark.parametrize("relation", ["next", "prev"])
-async def test_lead_on_where_no_row_is_left(reader: Reader, relation: str) -> None:
+async def test_empty_page_links_to_the_remaining_rows(reader: Reader, relation: str) -> None:
     first = await reader.get("/user-groups/1/users?limit=2")
     page = first if relation == "next" else await reader.get(first.links["next"]["url"])
     for row in await reader.rows("/user-groups/1/users?"):
@@ -136,21 +136,31 @@ async def test_lead_on_where_no_row_is_left(reader: Reader, relation: str) -> No
 
     assert empty.json() == []
     assert "next" not in empty.links
-    for way in {"first", "last", *empty.links}:
-        assert await reader.rows(empty.links[way]["url"]) == page.json()
+    for link in {"first", "last", *empty.links}:
+        assert await reader.rows(empty.links[link]["url"]) == page.json()
 
 
 def cursor(text: str | bytes) -> str:
     return urlsafe_b64encode(text if isinstance(text, bytes) else text.encode()).decode().rstrip("=")
 
 
-NOWHERE = ["x", "%00", "AAAA", cursor(""), cursor(">"), cursor("?1"), cursor(b">\xff"), cursor(b"\xff\xfe"), "z" * 999]
+MALFORMED = [
+    "x",
+    "%00",
+    "AAAA",
+    cursor(""),
+    cursor(">"),
+    cursor("?1"),
+    cursor(b">\xff"),
+    cursor(b"\xff\xfe"),
+    "z" * 999,
+]
 
 
-async def test_refuse_what_is_no_cursor(reader: Reader) -> None:
+async def test_malformed_cursor_is_rejected(reader: Reader) -> None:
     for name, path in LISTS.items():
-        for forged in [*NOWHERE, cursor(">\0"), cursor("<\0"), cursor("> \0"), cursor(f">{SOME_ID} \0")]:
-            answer = await refused(reader, path, forged)
+        for forged in [*MALFORMED, cursor(">\0"), cursor("<\0"), cursor("> \0"), cursor(f">{SOME_ID} \0")]:
+            answer = await get_page(reader, path, forged)
             assert (answer.status_code, answer.json()["detail"]) in {
                 (400, "BAD_CURSOR"), (422, "REQUEST_INVALID"),
             }, f"{forged} of {name}"  # fmt: skip
@@ -180,19 +190,19 @@ FORGED = [
 ]  # fmt: skip
 
 
-async def test_refuse_a_cursor_of_another_list(reader: Reader) -> None:
+async def test_cursor_of_another_list_is_rejected(reader: Reader) -> None:
     for number, (name, key) in enumerate(FORGED):
-        answer = await refused(reader, LISTS[name], cursor(f"{'<>'[number % 2]}{key}"))
+        answer = await get_page(reader, LISTS[name], cursor(f"{'<>'[number % 2]}{key}"))
         assert (answer.status_code, answer.json()["detail"]) == (400, "BAD_CURSOR"), f"{key} of {name}"
 
 
-async def refused(reader: Reader, path: str, cursor: str) -> Response:
+async def get_page(reader: Reader, path: str, cursor: str) -> Response:
     path = path.replace("/1/", f"/{reader.groups[0].id}/")
     return await reader.client.get(f"{path}cursor={cursor}", headers=reader.headers)
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
-async def test_of_events_are_bounded_by_instants_of_utc(reader: Reader, instant: str) -> None:
+async def test_time_range_outside_of_utc_is_rejected(reader: Reader, instant: str) -> None:
     for bound in ("since", "until"):
         answer = await reader.client.get("/audit", params={bound: instant}, headers=reader.headers)
         assert answer.status_code == 422

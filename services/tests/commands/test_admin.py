@@ -1,4 +1,4 @@
-"""Administration from the command line, by the rules of HTTP."""
+"""Administration from the command line, by the rules of the API."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,9 +25,9 @@ TOKEN = (
 )
 EVENT = "INSERT INTO audit_event (action, at) VALUES ('old', now() + interval '{}')"
 INVITATION = (
-    "WITH made AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
+    "WITH new_group AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
     " INSERT INTO invitation (group_id, email, token_hash, expires_at)"
-    " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM made"
+    " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM new_group"
 )
 LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
 
@@ -48,11 +48,13 @@ async def count(world: World, entity: Any) -> int:
 
 async def events(world: World) -> list[tuple[Any, ...]]:
     async with transaction(world.sessionmaker) as db:
-        found = (await db.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
-    return [(each.action, each.actor_id, each.user_id, each.address) for each in found]
+        rows = (await db.exec(select(AuditEvent).order_by(col(AuditEvent.id)))).all()
+    return [(each.action, each.actor_id, each.user_id, each.address) for each in rows]
 
 
-async def test_deactivates(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_deactivate_ends_sessions_and_refuses_sign_in(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     arthur = await busy_world.user("arthur")
     headers = await busy_world.sign_in(arthur)
 
@@ -64,7 +66,9 @@ async def test_deactivates(busy_world: World, main: Main, capsys: pytest.Capture
     assert ("user.changed", None, arthur.id, "") in await events(busy_world)
 
 
-async def test_signs_out(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_revoke_sessions_signs_the_user_out_everywhere(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     arthur = await busy_world.user("arthur")
     headers = await busy_world.sign_in(arthur)
 
@@ -76,7 +80,7 @@ async def test_signs_out(busy_world: World, main: Main, capsys: pytest.CaptureFi
     await busy_world.sign_in(arthur)
 
 
-async def test_the_last_superuser_stays(busy_world: World, main: Main) -> None:
+async def test_last_superuser_cannot_be_deactivated(busy_world: World, main: Main) -> None:
     morgana = await busy_world.user("morgana", superuser=True)
 
     with pytest.raises(SystemExit, match=r"^admin: The last active superuser cannot be deleted"):
@@ -85,7 +89,7 @@ async def test_the_last_superuser_stays(busy_world: World, main: Main) -> None:
     await busy_world.sign_in(morgana)
 
 
-async def test_of_two_superusers_who_are_deactivated_at_once_one_stays(busy_world: World, main: Main) -> None:
+async def test_only_one_of_two_superusers_can_be_deactivated_concurrently(busy_world: World, main: Main) -> None:
     people = [await busy_world.user(name, superuser=True) for name in ("morgana", "merlin")]
 
     async def refused(email: str) -> bool:
@@ -101,12 +105,14 @@ async def test_of_two_superusers_who_are_deactivated_at_once_one_stays(busy_worl
 
 @pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
 @pytest.mark.usefixtures("busy_world")
-async def test_says_that_nobody_has_an_address(main: Main, command: str) -> None:
+async def test_unknown_email_is_reported(main: Main, command: str) -> None:
     with pytest.raises(SystemExit, match=r"^admin: The user does not exist\.$"):
         await main(command, "nobody@example.com")
 
 
-async def test_prunes_what_has_had_its_time(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_prune_deletes_only_expired_rows(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     await busy_world.user("arthur")
     for statement in (
         *(SESSION.format(*each) for each in (("1 h", "0"), ("-1 h", "0"), ("1 h", "-15 days"))),
@@ -134,8 +140,8 @@ async def test_prunes_what_has_had_its_time(busy_world: World, main: Main, capsy
     assert len(await events(busy_world)) == 3
 
 
-async def test_pruning_waits_for_nobody(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody tries again at this very instant: a wait could become a deadlock."""
+async def test_prune_skips_locked_rows(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """Waiting for a concurrent attempt could become a deadlock."""
     await busy_world.sql(LIMIT.format("-1 h"))
     await busy_world.sql(LIMIT.format("-2 h"))
     async with transaction(busy_world.sessionmaker) as db:
@@ -145,7 +151,7 @@ async def test_pruning_waits_for_nobody(busy_world: World, main: Main, capsys: p
     assert "1 of throttle" in capsys.readouterr().out
 
 
-async def test_prunes_as_the_owner_alone(
+async def test_prune_requires_the_owner_of_the_schema(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings
 ) -> None:
     monkeypatch.setattr(run, "get_settings", lambda: fresh_settings)
@@ -157,7 +163,7 @@ async def test_prunes_as_the_owner_alone(
 
 
 @pytest.mark.parametrize("argv", [(), ("deactivate",), ("forgive", "arthur"), ("prune", "all"), ("deactivate", "\0")])
-def test_refuses_other_commands(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_command_line_is_refused_with_usage(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         admin.parse(argv)
     assert "usage: python -m accounts.commands.admin" in capsys.readouterr().err

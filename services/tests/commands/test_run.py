@@ -1,4 +1,4 @@
-"""What the commands share: one line for what can be expected to go wrong."""
+"""Commands report expected errors in one line."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ def empty_database() -> Iterator[str]:
     execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def said_by(module: str, *argv: str, **environment: str) -> tuple[int | None, list[str]]:
+async def output_of(module: str, *argv: str, **environment: str) -> tuple[int | None, list[str]]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *argv, env=os.environ | environment, stdin=PIPE, stdout=PIPE, stderr=PIPE
     )
@@ -35,20 +35,20 @@ async def said_by(module: str, *argv: str, **environment: str) -> tuple[int | No
 
 
 @pytest.mark.slow
-async def test_says_in_one_line_what_is_not_ready(empty_database: str) -> None:
-    (not_migrated, first), (away, second) = await asyncio.gather(
-        said_by("accounts.seeder", DATABASE_URL=empty_database),
-        said_by("accounts.commands.superuser", "merlin@example.com", DATABASE_URL="postgresql://localhost:1/nowhere"),
+async def test_unready_database_is_reported_in_one_line(empty_database: str) -> None:
+    (not_migrated, first), (unreachable, second) = await asyncio.gather(
+        output_of("accounts.seeder", DATABASE_URL=empty_database),
+        output_of("accounts.commands.superuser", "merlin@example.com", DATABASE_URL="postgresql://localhost:1/nowhere"),
     )
 
-    assert (not_migrated, away) == (1, 1)
+    assert (not_migrated, unreachable) == (1, 1)
     assert "\n".join(first).startswith("seeder: The schema is at no revision")
     assert "\n".join(second).startswith("superuser: The database does not answer. (")
     assert (len(first), len(second)) == (1, 1)
 
 
 @pytest.mark.parametrize("module", [seeder, superuser, admin])
-def test_it_is_a_process(
+def test_command_runs_as_a_module(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["command", "--help"])
@@ -72,12 +72,12 @@ def caused(error: BaseException, cause: BaseException | None) -> BaseException:
         (TimeoutError(), "TimeoutError"),
     ],
 )
-def test_an_expected_error_is_one_line(error: BaseException, line: str) -> None:
+def test_expected_error_is_reported_in_one_line(error: BaseException, line: str) -> None:
     with pytest.raises(SystemExit) as ended, run.one_line_errors("command"):
         raise error
     assert ended.value.code == f"command: {line}"
 
 
-def test_a_bug_stays_loud() -> None:
+def test_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError), run.one_line_errors("command"):
         1 / 0  # noqa: B018  # the bug

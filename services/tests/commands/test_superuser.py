@@ -1,4 +1,4 @@
-"""The first superuser: with a password that nobody else gets to see, and never by promoting somebody."""
+"""Creation of superusers: the password stays secret, and existing users are not promoted."""
 
 import asyncio
 import io
@@ -27,7 +27,7 @@ def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings) -> Main:
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
-    """Sit at a terminal and answer what is asked."""
+    """Answer the prompts of a terminal."""
     remaining = iter(answers)
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
@@ -44,7 +44,7 @@ async def users(world: World) -> list[User]:
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "", "\nmore\n"])
-async def test_reads_the_password_from_standard_input(
+async def test_password_is_read_from_standard_input(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ending: str
 ) -> None:
     pipe(monkeypatch, f"{PASSWORD}{ending}".encode())
@@ -58,13 +58,17 @@ async def test_reads_the_password_from_standard_input(
     await busy_world.sign_in(EMAIL)
 
 
-async def test_asks_twice_where_somebody_types(busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_password_is_prompted_twice_on_a_terminal(
+    busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
     type_in(monkeypatch, PASSWORD, PASSWORD)
     await main(EMAIL)
     await busy_world.sign_in(EMAIL)
 
 
-async def test_refuses_two_different_answers(busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_different_passwords_are_refused(
+    busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
     type_in(monkeypatch, PASSWORD, PASSWORD.upper())
     with pytest.raises(SystemExit, match=r"^superuser: the two passwords differ$"):
         await main(EMAIL)
@@ -72,7 +76,7 @@ async def test_refuses_two_different_answers(busy_world: World, main: Main, monk
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (b"", "no password on standard input"),
         (b"\n", "no password on standard input"),
@@ -81,18 +85,18 @@ async def test_refuses_two_different_answers(busy_world: World, main: Main, monk
         (b"\xff" * 12, "could not read a password"),
     ],
 )
-async def test_refuses_bad_passwords(
-    busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, given: bytes, said: str
+async def test_bad_password_is_refused(
+    busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, given: bytes, message: str
 ) -> None:
     pipe(monkeypatch, given)
     with pytest.raises(SystemExit) as ended:
         await main(EMAIL)
-    assert ended.value.code == f"superuser: {said}"
+    assert ended.value.code == f"superuser: {message}"
     assert await users(busy_world) == []
 
 
-async def test_never_asks_for_a_password_in_vain(busy_world: World, main: Main) -> None:
-    """Standard input is not even there: pytest would say so."""
+async def test_invalid_arguments_are_refused_before_the_password_prompt(busy_world: World, main: Main) -> None:
+    """pytest fails if standard input is read."""
     guinevere = await busy_world.user("guinevere")
 
     with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
@@ -106,14 +110,14 @@ async def test_never_asks_for_a_password_in_vain(busy_world: World, main: Main) 
     assert not user.is_superuser
 
 
-async def test_an_address_taken_meanwhile_is_not_promoted(
+async def test_user_who_registers_concurrently_is_not_promoted(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def too_early(*_: object) -> None:
+    async def not_taken(*_: object) -> None:
         return None
 
     merlin = await busy_world.user("merlin")
-    monkeypatch.setattr(superuser, "refuse_taken", too_early)
+    monkeypatch.setattr(superuser, "refuse_taken", not_taken)
     pipe(monkeypatch, PASSWORD.encode())
 
     with pytest.raises(SystemExit, match=r"^superuser: A user with this email exists already\.$"):
@@ -125,7 +129,7 @@ async def test_an_address_taken_meanwhile_is_not_promoted(
 @pytest.mark.parametrize(
     ("key", "status"), [(KeyboardInterrupt, 130), (EOFError, "superuser: could not read a password")]
 )
-async def test_leaving_the_prompt_makes_nobody(
+async def test_aborted_prompt_creates_no_user(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch, key: type[BaseException], status: object
 ) -> None:
     def leave(_: str) -> str:

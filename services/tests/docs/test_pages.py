@@ -15,6 +15,7 @@ WIDTH = 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
 ELSEWHERE = (".local", ".env", "compose.tls.yaml", "openapi.json", "uv.lock")
+POSTGRESQL = ("permission denied", "password authentication failed")  # its own messages
 page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -100,3 +101,17 @@ def test_commands_of_make_exist(page: Path) -> None:
     named = re.findall(r"(?:`|^|\$ |\| )make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE)
 
     assert set(named) <= verbs
+
+
+def test_messages_of_troubleshooting_exist() -> None:
+    sources = [*ROOT.glob("scripts/*"), *PACKAGE.rglob("*.py")]
+    code = "\n".join(path.read_text() for path in sources if path.is_file())
+    messages = [
+        cell for row in table("docs/operations.md", "What you see") for cell in re.findall(r"`([^`]+)`", row[0])
+    ]
+    ours = [each for each in messages if not each.startswith(POSTGRESQL)]
+
+    assert len(ours) > 8
+    for message in ours:
+        for part in message.split("…"):
+            assert part.strip() in code, message

@@ -1,4 +1,4 @@
-"""How people join groups, change roles, are removed and leave, and how they are looked for."""
+"""Members are added, change roles, are removed and leave, and can be searched for."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient, Response
 
+from accounts.db.session import RequestContext, transaction
+from accounts.domain.groups.members import MemberManager
 from accounts.models import Role, User, UserGroup, Visibility
 from support.people import World
+from support.schema import recorded_statements
 
 NOBODY = "01999999-9999-7999-8999-999999999999"
 
 
 class Table:
-    """A group of Arthur, who owns it, Merlin, who is an admin, and two knights; Gawain is known from the Hunt."""
+    """A private group of Arthur (owner), Merlin (admin), Bors and Galahad. Gawain shares another group with Arthur."""
 
     def __init__(self, world: World, group: UserGroup, people: dict[str, User], tickets: dict[str, Any]) -> None:
         self.world, self.client, self.group, self.people, self.tickets = world, world.client, group, people, tickets
@@ -51,7 +54,7 @@ async def table(world: World) -> Table:
     people = {name: await world.user(name) for name in names}
     people["morgana"] = await world.user("morgana", superuser=True)
     roles = dict(zip(names, (Role.OWNER, Role.ADMIN, Role.MEMBER, Role.MEMBER), strict=False))
-    group = await world.group("Round Table", Visibility.PRIVATE, members={people[who]: roles[who] for who in roles})
+    group = await world.group("Round Table", Visibility.PRIVATE, members={people[name]: roles[name] for name in roles})
     await world.group(
         "Hunt", members=dict.fromkeys([people["gawain"], people["merlin"], people["arthur"]], Role.MEMBER)
     )
@@ -59,30 +62,30 @@ async def table(world: World) -> Table:
     return Table(world, group, people, tickets)
 
 
-async def said(answer: Awaitable[Response]) -> tuple[int, str]:
+async def refusal(answer: Awaitable[Response]) -> tuple[int, str]:
     response = await answer
     return response.status_code, response.json()["detail"]
 
 
 class TestPut:
-    async def test_adds_an_acquaintance(self, table: Table) -> None:
+    async def test_admin_can_add_a_user_who_shares_a_group(self, table: Table) -> None:
         answer = await table.put("gawain", "admin", by="merlin")
 
         assert answer.status_code == 201
-        made = answer.json()
-        assert (made["id"], made["display_name"]) == (str(table.people["gawain"].id), "Gawain")
-        assert (made["role"], made["email"]) == ("admin", "gawain@camelot.example.com")
-        assert set(made) == {"id", "display_name", "email", "role", "joined_at"}
+        member = answer.json()
+        assert (member["id"], member["display_name"]) == (str(table.people["gawain"].id), "Gawain")
+        assert (member["role"], member["email"]) == ("admin", "gawain@camelot.example.com")
+        assert set(member) == {"id", "display_name", "email", "role", "joined_at"}
         assert (await table.roles())["gawain"] == "admin"
 
-    async def test_sets_the_role_of_a_member(self, table: Table) -> None:
+    async def test_put_sets_the_role_of_a_member(self, table: Table) -> None:
         joined = (await table.put("bors", "member")).json()["joined_at"]
 
         for role in ("admin", "admin", "member"):
             answer = await table.put("bors", role, by="merlin")
             assert (answer.status_code, answer.json()["role"], answer.json()["joined_at"]) == (200, role, joined)
 
-    async def test_does_not_tell_a_stranger_from_an_unknown_id(self, table: Table) -> None:
+    async def test_user_who_shares_no_group_looks_like_an_unknown_id(self, table: Table) -> None:
         answers = [await table.put(name, "member") for name in ("mordred", NOBODY)]
 
         assert {(each.status_code, each.text) for each in answers} == {(404, answers[0].text)}
@@ -90,31 +93,31 @@ class TestPut:
         assert "mordred" not in await table.roles()
 
     @pytest.mark.parametrize("by", ["arthur", "morgana"])
-    async def test_adds_nobody_who_is_inactive(self, table: Table, by: str) -> None:
+    async def test_inactive_user_cannot_be_added(self, table: Table, by: str) -> None:
         await table.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'gawain%'")
 
-        assert await said(table.put("gawain", "member", by)) == (404, "USER_NOT_FOUND")
+        assert await refusal(table.put("gawain", "member", by)) == (404, "USER_NOT_FOUND")
 
-    async def test_of_a_superuser_adds_anybody(self, table: Table) -> None:
+    async def test_superuser_can_add_any_user(self, table: Table) -> None:
         assert (await table.put("mordred", "owner", by="morgana")).status_code == 201
         assert (await table.put("morgana", "member", by="morgana")).status_code == 201
         assert (await table.roles())["mordred"] == "owner"
 
     @pytest.mark.parametrize("body", [{}, {"role": "king"}, {"role": None}, {"role": "Owner"}, []], ids=str)
-    async def test_refuses_what_is_no_role(self, table: Table, body: Any) -> None:
+    async def test_unknown_role_is_rejected(self, table: Table, body: Any) -> None:
         for method in ("PUT", "PATCH"):
             answer = await table.client.request(method, table.of("bors"), json=body, headers=table.tickets["arthur"])
             assert answer.status_code == 422
 
 
 class TestChange:
-    async def test_of_a_role_is_answered_with_the_member(self, table: Table) -> None:
+    async def test_role_change_returns_the_member(self, table: Table) -> None:
         answer = await table.patch("bors", "admin", by="merlin")
 
         assert (answer.status_code, answer.json()["role"]) == (200, "admin")
         assert (await table.roles())["bors"] == "admin"
 
-    async def test_does_not_tell_who_is_no_member_from_an_unknown_id(self, table: Table) -> None:
+    async def test_user_who_is_no_member_looks_like_an_unknown_id(self, table: Table) -> None:
         answers = [await table.patch(name, "admin") for name in ("mordred", "gawain", NOBODY)]
         answers += [await table.delete(name) for name in ("mordred", "gawain", NOBODY)]
 
@@ -122,50 +125,61 @@ class TestChange:
         assert answers[0].json()["detail"] == "MEMBER_NOT_FOUND"
 
     @pytest.mark.parametrize("way", ["put", "patch", "transfer"])
-    async def test_makes_nobody_an_owner_who_is_inactive(self, table: Table, way: str) -> None:
+    async def test_inactive_member_cannot_become_an_owner(self, table: Table, way: str) -> None:
         await table.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'bors%'")
 
         answer = table.transfer("bors") if way == "transfer" else getattr(table, way)("bors", "owner")
 
-        assert await said(answer) == (409, "USER_INACTIVE")
+        assert await refusal(answer) == (409, "USER_INACTIVE")
         assert (await table.roles())["bors"] == "member"
         assert (await table.patch("bors", "admin")).status_code == 200
 
-    async def test_of_oneself_takes_the_power_away(self, table: Table) -> None:
+    @pytest.mark.parametrize(("name", "role"), [("bors", Role.ADMIN), ("merlin", Role.MEMBER)])
+    async def test_role_change_takes_six_statements(self, table: Table, name: str, role: Role) -> None:
+        """Lock the user; lock the group; both memberships; the change; the audit log; the mail."""
+        arthur, user = table.people["arthur"], table.people[name]
+        await table.patch("merlin", "owner")
+        context = RequestContext(actor_id=arthur.id)
+        async with transaction(table.world.sessionmaker, context) as db, recorded_statements(db) as run:
+            await MemberManager(db).change(table.group.id, user.id, role, arthur)
+
+        assert len(run) == 6, run
+
+    async def test_admin_who_steps_down_cannot_change_roles(self, table: Table) -> None:
         assert (await table.patch("merlin", "member", by="merlin")).status_code == 200
 
-        assert await said(table.patch("merlin", "admin", by="merlin")) == (403, "GROUP_FORBIDDEN")
+        assert await refusal(table.patch("merlin", "admin", by="merlin")) == (403, "GROUP_FORBIDDEN")
 
 
 class TestRemoval:
-    async def test_ends_a_membership(self, table: Table) -> None:
+    async def test_removed_member_cannot_see_the_private_group(self, table: Table) -> None:
         assert (await table.delete("bors", by="merlin")).status_code == 204
 
         assert set(await table.roles()) == {"arthur", "merlin", "galahad"}
         answer = table.client.get(table.path, headers=table.tickets["bors"])
-        assert await said(answer) == (404, "GROUP_NOT_FOUND")
+        assert await refusal(answer) == (404, "GROUP_NOT_FOUND")
 
-    async def test_of_oneself_is_leaving(self, table: Table) -> None:
+    async def test_member_can_leave(self, table: Table) -> None:
         assert (await table.delete("bors", by="bors")).status_code == 204
-        assert await said(table.delete("bors", by="bors")) == (404, "GROUP_NOT_FOUND")
+        assert await refusal(table.delete("bors", by="bors")) == (404, "GROUP_NOT_FOUND")
         assert "bors" not in await table.roles()
 
 
 class TestTransfer:
-    async def test_makes_the_owner_an_admin(self, table: Table) -> None:
+    async def test_transfer_makes_the_previous_owner_an_admin(self, table: Table) -> None:
         answer = await table.transfer("bors")
 
         assert (answer.status_code, answer.json()["role"]) == (200, "owner")
         assert await table.roles() == {"arthur": "admin", "merlin": "admin", "bors": "owner", "galahad": "member"}
-        assert await said(table.transfer("merlin")) == (403, "GROUP_FORBIDDEN")
+        assert await refusal(table.transfer("merlin")) == (403, "GROUP_FORBIDDEN")
 
-    async def test_to_oneself_changes_nothing(self, table: Table) -> None:
+    async def test_transfer_to_the_owner_changes_nothing(self, table: Table) -> None:
         assert (await table.transfer("arthur")).status_code == 200
         assert (await table.roles())["arthur"] == "owner"
 
-    async def test_by_a_superuser_leaves_the_owner_one(self, table: Table) -> None:
+    async def test_transfer_by_a_superuser_keeps_the_previous_owner(self, table: Table) -> None:
         assert (await table.transfer("bors", by="morgana")).status_code == 200
-        assert await said(table.transfer("gawain", by="morgana")) == (404, "MEMBER_NOT_FOUND")
+        assert await refusal(table.transfer("gawain", by="morgana")) == (404, "MEMBER_NOT_FOUND")
 
         roles = await table.roles()
         assert (roles["arthur"], roles["bors"]) == ("owner", "owner")
@@ -173,7 +187,7 @@ class TestTransfer:
 
 @pytest.fixture
 async def crowd(world: World) -> str:
-    """The path of a group whose members' names and addresses sort another way than their ids."""
+    """Return the path of a group whose members sort differently by name, by address and by id."""
     names = ("ywain", "Lancelot", "lanval", "lamorak", "bors")
     users = [await world.user(name.lower(), display_name=f"{name} of {9 - n}") for n, name in enumerate(names)]
     users += [await world.user("outsider", display_name="Lance")]
@@ -198,7 +212,7 @@ async def crowd(world: World) -> str:
     ],
     ids=str,
 )
-async def test_members_are_looked_for(
+async def test_members_can_be_searched_for(
     client: AsyncClient, world: World, crowd: str, query: str, expected: list[str]
 ) -> None:
     headers = await world.sign_in("bors@camelot.example.com")
@@ -212,5 +226,5 @@ async def test_members_are_looked_for(
 
 
 @pytest.mark.parametrize("query", ["role=king", "name=", "email=%00", "name=%20", f"name={'x' * 101}"])
-async def test_refuses_what_is_no_search(client: AsyncClient, crowd: str, query: str) -> None:
+async def test_invalid_search_is_rejected(client: AsyncClient, crowd: str, query: str) -> None:
     assert (await client.get(f"{crowd}?{query}")).status_code == 422

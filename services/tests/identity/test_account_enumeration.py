@@ -1,4 +1,4 @@
-"""Strangers learn nothing: whoever has an account or not, the same is answered and the same work is done."""
+"""Account enumeration: responses and work are the same whether or not an email address has an account."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -37,16 +37,16 @@ def request_verify_token(email: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def work(world: World, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
-    """What is done that takes time: the statements, but for the ends of transactions, and the hashes."""
+    """The statements, except the ends of transactions, and the password hashes that a request runs."""
     await world.user("arthur")
     await world.user("mordred", is_active=False)
     await world.user("guinevere", is_verified=True)
     work: list[str] = []
-    run = world.passwords._run
+    run_hash = world.passwords._run
 
     async def counted(job: Callable[[], Any]) -> Any:
         work.append("hash")
-        return await run(job)
+        return await run_hash(job)
 
     def noted(*arguments: Any) -> None:
         if "SAVEPOINT" not in arguments[2]:
@@ -58,22 +58,22 @@ async def work(world: World, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatc
     event.remove(engine.sync_engine, "before_cursor_execute", noted)
 
 
-@pytest.mark.parametrize("ask", [login, cookie_login, forgot_password, request_verify_token])
+@pytest.mark.parametrize("request_to", [login, cookie_login, forgot_password, request_verify_token])
 @pytest.mark.parametrize("email", [KNOWN, INACTIVE, VERIFIED])
-async def test_the_same_is_done_and_answered(
-    world: World, work: list[str], ask: Callable[[str], dict[str, Any]], email: str
+async def test_response_and_work_are_the_same_for_known_and_unknown_emails(
+    world: World, work: list[str], request_to: Callable[[str], dict[str, Any]], email: str
 ) -> None:
-    known = await world.client.post(**ask(email))
+    known = await world.client.post(**request_to(email))
     for_known = work.copy()
     work.clear()
-    unknown = await world.client.post(**ask(UNKNOWN))
+    unknown = await world.client.post(**request_to(UNKNOWN))
 
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
     assert known.headers.keys() == unknown.headers.keys()
     assert for_known == work != []
 
 
-async def test_signing_up_does_the_same(world: World, work: list[str]) -> None:
+async def test_registration_does_the_same_work_for_free_and_taken_emails(world: World, work: list[str]) -> None:
     known = await world.client.post(**register(KNOWN))
     for_known = work.copy()
     work.clear()
@@ -82,13 +82,13 @@ async def test_signing_up_does_the_same(world: World, work: list[str]) -> None:
     assert known.status_code == unknown.status_code == 201
     assert known.headers.keys() == unknown.headers.keys()
     assert known.json().keys() == unknown.json().keys()
-    # The last one posts a mail, of one kind or the other.
+    # The last statement enqueues a mail, of one kind or the other.
     assert (len(for_known), for_known[:-1]) == (len(work), work[:-1])
     assert all("INSERT INTO outbox" in each for each in (for_known[-1], work[-1]))
     assert work.count("hash") == 1
 
 
-async def test_the_inactive_are_refused_by_the_same_work(world: World, work: list[str]) -> None:
+async def test_sign_in_of_inactive_users_does_the_same_work_as_of_unknown_emails(world: World, work: list[str]) -> None:
     await world.login(INACTIVE)
     for_inactive = work.copy()
     work.clear()

@@ -1,4 +1,4 @@
-"""Signing up, in and out; verifying; resetting."""
+"""Registration, sign-in, sign-out, verification and password reset."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ SECRET = "a secret of the tests which is long enough"
 
 
 class TestRegister:
-    async def test_makes_an_unprivileged_user(self, client: AsyncClient) -> None:
+    async def test_registration_creates_an_unprivileged_user(self, client: AsyncClient) -> None:
         response = await client.post("/auth/register", json=ARTHUR | {"is_superuser": True, "is_verified": True})
 
         assert response.status_code == 201
@@ -30,16 +30,16 @@ class TestRegister:
         assert "hash" not in response.text
 
     @pytest.mark.parametrize("email", [ARTHUR["email"], "King.ARTHUR@camelot.example.com"])
-    async def test_tells_by_mail_alone_that_an_address_is_taken(
+    async def test_only_mail_reveals_that_an_email_is_taken(
         self, client: AsyncClient, world: World, email: str
     ) -> None:
         first = await client.post("/auth/register", json=ARTHUR)
         again = await client.post("/auth/register", json=ARTHUR | {"email": email, "password": NEW_PASSWORD})
 
         ids = first.json().pop("id"), again.json().pop("id")
-        alike = [{**each.json(), "id": "", "email": "", "created_at": "", "updated_at": ""} for each in (first, again)]
+        bodies = [{**each.json(), "id": "", "email": "", "created_at": "", "updated_at": ""} for each in (first, again)]
         assert (first.status_code, again.status_code, again.json()["email"]) == (201, 201, email)
-        assert alike[0] == alike[1]
+        assert bodies[0] == bodies[1]
         assert ids[0] != ids[1]
         assert first.headers.keys() == again.headers.keys()
         assert [mail[:2] for mail in await world.mails()] == [
@@ -47,19 +47,19 @@ class TestRegister:
         ]  # fmt: skip
         assert (await world.login(ARTHUR["email"], NEW_PASSWORD)).status_code == 400
 
-    async def test_mails_a_token_that_verifies_the_address(self, client: AsyncClient, world: World) -> None:
+    async def test_registration_mails_a_token_that_verifies_the_email(self, client: AsyncClient, world: World) -> None:
         await client.post("/auth/register", json=ARTHUR)
 
         response = await client.post("/auth/verify", json={"token": await world.token()})
 
         assert (response.status_code, response.json()["is_verified"]) == (200, True)
 
-    async def test_posts_nothing_when_it_refuses(self, client: AsyncClient, world: World) -> None:
+    async def test_refused_registration_sends_no_mail(self, client: AsyncClient, world: World) -> None:
         await client.post("/auth/register", json=ARTHUR | {"password": "short"})
 
         assert await world.mails() == []
 
-    async def test_makes_one_account_when_twenty_register_at_once(self, busy_world: World) -> None:
+    async def test_concurrent_registrations_of_one_email_create_one_user(self, busy_world: World) -> None:
         spellings = [
             ARTHUR["email"],
             ARTHUR["email"].upper(),
@@ -77,7 +77,7 @@ class TestRegister:
         assert (await busy_world.login(ARTHUR["email"])).status_code == 200
 
     @pytest.mark.parametrize("password", ["a", "eleven char"])
-    async def test_refuses_a_short_password_with_a_reason(self, client: AsyncClient, password: str) -> None:
+    async def test_short_password_is_refused_with_a_reason(self, client: AsyncClient, password: str) -> None:
         response = await client.post("/auth/register", json=ARTHUR | {"password": password})
 
         assert response.status_code == 400
@@ -85,14 +85,16 @@ class TestRegister:
         assert "12" in response.json()["reason"]
 
     @pytest.mark.parametrize("password", ["password1234", "King.Arthur2026", "Arthur1234567", "accounts-2026"])
-    async def test_refuses_a_password_that_is_guessed_early(self, client: AsyncClient, password: str) -> None:
+    async def test_easily_guessed_password_is_refused_without_repeating_it(
+        self, client: AsyncClient, password: str
+    ) -> None:
         response = await client.post("/auth/register", json=ARTHUR | {"password": password})
 
         assert (response.status_code, response.json()["detail"]) == (400, "REGISTER_INVALID_PASSWORD")
         assert response.json()["reason"]
         assert password not in response.text
 
-    async def test_takes_no_shorter_password_than_the_setting_says(
+    async def test_setting_raises_the_minimum_password_length(
         self, sessionmaker: Sessionmaker, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         longer = get_settings().model_copy(update={"password_min_length": len(PASSWORD) + 1})
@@ -103,7 +105,7 @@ class TestRegister:
 
         assert response.json()["reason"] == f"A password must have {len(PASSWORD) + 1} to 128 characters."
 
-    async def test_takes_a_passphrase_in_any_script_and_normal_form(self, client: AsyncClient, world: World) -> None:
+    async def test_passphrase_works_in_any_script_and_normal_form(self, client: AsyncClient, world: World) -> None:
         composed, decomposed = "Zażółć gęślą jaźń 🗡️ é", "Zażółć gęślą jaźń 🗡️ e\u0301"
         await client.post("/auth/register", json=ARTHUR | {"password": composed})
 
@@ -111,7 +113,7 @@ class TestRegister:
 
 
 class TestLogin:
-    async def test_gives_a_token_that_is_not_to_be_stored(self, world: World) -> None:
+    async def test_sign_in_returns_a_token_that_caches_must_not_store(self, world: World) -> None:
         arthur = await world.user("arthur")
 
         response = await world.login(arthur)
@@ -121,16 +123,16 @@ class TestLogin:
         assert response.json()["token_type"] == "bearer"
         assert response.json()["expires_in"] == 900
 
-    async def test_finds_the_address_in_any_letter_case(self, world: World) -> None:
+    async def test_sign_in_ignores_the_case_of_the_email(self, world: World) -> None:
         arthur = await world.user("arthur")
 
         assert (await world.login(arthur.email.upper())).status_code == 200
 
-    async def test_answers_every_failure_alike(self, world: World) -> None:
+    async def test_every_failed_sign_in_gets_the_same_response(self, world: World) -> None:
         arthur = await world.user("arthur")
         await world.user("mordred", is_active=False)
 
-        answers = [
+        responses = [
             await world.login(arthur, "not-the-password"),
             await world.login(arthur, PASSWORD.upper()),
             await world.login("nobody@camelot.example.com"),
@@ -138,11 +140,11 @@ class TestLogin:
             await world.login("not an address"),
         ]
 
-        assert {answer.status_code for answer in answers} == {400}
-        assert {answer.text for answer in answers} == {answers[0].text}
-        assert answers[0].json()["detail"] == "LOGIN_BAD_CREDENTIALS"
+        assert {response.status_code for response in responses} == {400}
+        assert {response.text for response in responses} == {responses[0].text}
+        assert responses[0].json()["detail"] == "LOGIN_BAD_CREDENTIALS"
 
-    async def test_replaces_a_hash_whose_parameters_are_out_of_date(self, world: World) -> None:
+    async def test_sign_in_replaces_an_outdated_password_hash(self, world: World) -> None:
         arthur = await world.user("arthur", hashed_password=BcryptHasher().hash(PASSWORD))
 
         assert (await world.login(arthur)).status_code == 200
@@ -152,7 +154,7 @@ class TestLogin:
         assert arthur.hashed_password.startswith("$argon2id$")
         assert (await world.login(arthur)).status_code == 200
 
-    async def test_holds_no_connection_while_it_hashes(
+    async def test_sign_in_holds_no_connection_while_hashing(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arthur = await busy_world.user("arthur")
@@ -162,12 +164,12 @@ class TestLogin:
 
         assert held == [0]
 
-    async def test_sends_away_whom_it_cannot_serve_soon(
+    async def test_sign_in_is_refused_as_busy_while_the_hashing_queue_is_full(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arthur = await busy_world.user("arthur")
-        with monkeypatch.context() as no_place:
-            no_place.setattr(busy_world.passwords, "_places", 0)
+        with monkeypatch.context() as full_queue:
+            full_queue.setattr(busy_world.passwords, "_places", 0)
             refused = await busy_world.login(arthur)
 
         assert (refused.status_code, refused.json()["detail"], refused.headers["Retry-After"]) == (503, "BUSY", "2")
@@ -175,7 +177,7 @@ class TestLogin:
 
 
 class TestLogout:
-    async def test_is_for_somebody_who_is_signed_in(self, client: AsyncClient, world: World) -> None:
+    async def test_sign_out_requires_authentication(self, client: AsyncClient, world: World) -> None:
         headers = await world.sign_in(await world.user("arthur"))
 
         assert (await client.post("/auth/jwt/logout")).status_code == 401
@@ -187,7 +189,7 @@ class TestAccessToken:
         "header",
         ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer x", "Bearer a.b.c", f"Bearer {'x' * 16_000}", "bearer \xff"],
     )
-    async def test_must_be_well_formed(self, client: AsyncClient, header: str) -> None:
+    async def test_malformed_access_token_is_rejected(self, client: AsyncClient, header: str) -> None:
         response = await client.get("/users/me", headers={b"Authorization": header.encode("latin-1")})
 
         assert response.status_code == 401
@@ -199,7 +201,7 @@ class TestAccessToken:
         [("SECRET", "HS256"), ("", "none"), (SECRET, "HS512"), (SECRET * 2, "HS256")],
     )
     @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
-    async def test_cannot_be_forged(self, world: World, key: str, algorithm: str) -> None:
+    async def test_forged_access_token_is_rejected(self, world: World, key: str, algorithm: str) -> None:
         genuine = (await world.login(await world.user("arthur"))).json()["access_token"]
         header, claims = jwt.get_unverified_header(genuine), jwt.decode(genuine, options={"verify_signature": False})
         forged = jwt.encode(claims, key, algorithm, {"kid": header["kid"]})
@@ -211,7 +213,7 @@ class TestAccessToken:
 
 
 class TestVerify:
-    async def test_marks_the_address_as_the_users(self, client: AsyncClient, world: World) -> None:
+    async def test_verification_token_verifies_the_email(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         response = await client.post("/auth/request-verify-token", json={"email": arthur.email.upper()})
         assert response.status_code == 202
@@ -222,7 +224,7 @@ class TestVerify:
         assert response.json()["is_verified"] is True
 
     @pytest.mark.parametrize("name", ["nobody", "verified", "inactive"])
-    async def test_sends_nothing_that_is_not_needed_and_says_nothing(
+    async def test_request_of_an_unneeded_token_sends_no_mail_and_reveals_nothing(
         self, client: AsyncClient, world: World, name: str
     ) -> None:
         await world.user("verified", is_verified=True)
@@ -233,7 +235,9 @@ class TestVerify:
         assert (response.status_code, response.text) == (202, "null")
         assert (await world.tokens()) == []
 
-    async def test_refuses_a_token_for_an_address_that_was_changed(self, client: AsyncClient, world: World) -> None:
+    async def test_verification_token_is_refused_after_a_change_of_email(
+        self, client: AsyncClient, world: World
+    ) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/request-verify-token", json={"email": arthur.email})
         headers = await world.sign_in(arthur)
@@ -241,7 +245,7 @@ class TestVerify:
 
         await assert_bad_token(client, "/auth/verify", {"token": (await world.token())})
 
-    async def test_refuses_a_token_for_another_purpose(self, client: AsyncClient, world: World) -> None:
+    async def test_verification_refuses_a_reset_token(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
@@ -249,7 +253,7 @@ class TestVerify:
 
 
 class TestReset:
-    async def test_sets_the_password_and_only_once(self, client: AsyncClient, world: World) -> None:
+    async def test_reset_token_sets_the_password_once(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
         body = {"token": (await world.token()), "password": NEW_PASSWORD}
@@ -260,7 +264,7 @@ class TestReset:
         assert (await world.login(arthur, NEW_PASSWORD)).status_code == 200
         await assert_bad_token(client, "/auth/reset-password", body)
 
-    async def test_works_for_one_of_ten_at_once(self, busy_world: World) -> None:
+    async def test_only_one_of_ten_concurrent_resets_succeeds(self, busy_world: World) -> None:
         arthur = await busy_world.user("arthur")
         await busy_world.client.post("/auth/forgot-password", json={"email": arthur.email})
         token = await busy_world.token()
@@ -276,7 +280,7 @@ class TestReset:
 
         assert sorted(response.status_code for response in responses) == [200] + [400] * 9
 
-    async def test_keeps_the_token_when_the_password_is_refused(self, client: AsyncClient, world: World) -> None:
+    async def test_reset_token_stays_usable_after_a_refused_password(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
 
@@ -289,7 +293,7 @@ class TestReset:
         assert accepted.status_code == 200
 
     @pytest.mark.parametrize("password", ["password1234", "arthur12345678"])
-    async def test_refuses_a_password_that_is_guessed_early(
+    async def test_reset_refuses_an_easily_guessed_password(
         self, client: AsyncClient, world: World, password: str
     ) -> None:
         arthur = await world.user("arthur")
@@ -301,7 +305,7 @@ class TestReset:
 
         assert (response.status_code, response.json()["detail"]) == (400, "RESET_PASSWORD_INVALID_PASSWORD")
 
-    async def test_a_newer_token_kills_the_older_one(self, client: AsyncClient, world: World) -> None:
+    async def test_newer_reset_token_replaces_the_older_one(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         for _ in range(2):
             await client.post("/auth/forgot-password", json={"email": arthur.email})
@@ -311,7 +315,7 @@ class TestReset:
         body = {"token": newer, "password": NEW_PASSWORD}
         assert (await client.post("/auth/reset-password", json=body)).status_code == 200
 
-    async def test_dies_with_any_other_change_of_the_password(self, client: AsyncClient, world: World) -> None:
+    async def test_reset_token_is_refused_after_a_change_of_password(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         await client.post("/auth/forgot-password", json={"email": arthur.email})
         headers = await world.sign_in(arthur)
@@ -319,7 +323,7 @@ class TestReset:
 
         await assert_bad_token(client, "/auth/reset-password", {"token": (await world.token()), "password": PASSWORD})
 
-    async def test_does_nothing_for_the_inactive(self, client: AsyncClient, world: World) -> None:
+    async def test_inactive_user_gets_no_reset_token(self, client: AsyncClient, world: World) -> None:
         await world.user("arthur", is_active=False)
 
         response = await client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
@@ -327,7 +331,7 @@ class TestReset:
         assert response.status_code == 202
         assert (await world.tokens()) == []
 
-    async def test_hands_over_the_purpose_and_the_address(self, client: AsyncClient, world: World) -> None:
+    async def test_forgot_password_mails_a_reset_token_to_the_user(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
 
         await client.post("/auth/forgot-password", json={"email": arthur.email})

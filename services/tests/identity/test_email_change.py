@@ -1,4 +1,4 @@
-"""A new address is confirmed from itself, and taken back from the one before."""
+"""Change of email: confirmed from the new address, undone from the previous one."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from support.people import PASSWORD, World
 OLD, NEW = "arthur@camelot.example.com", "rex@camelot.example.com"
 
 
-async def ask(world: World, headers: dict[str, str], email: str = NEW) -> Response:
+async def request_change(world: World, headers: dict[str, str], email: str = NEW) -> Response:
     return await world.client.patch("/users/me", json={"email": email}, headers=headers)
 
 
@@ -32,21 +32,21 @@ async def headers(world: World) -> dict[str, str]:
     return await world.sign_in(await world.user("arthur"))
 
 
-class TestConfirming:
-    async def test_is_asked_for_at_the_new_address_and_changes_nothing_yet(
+class TestConfirm:
+    async def test_change_asks_the_new_email_for_confirmation_and_changes_nothing_yet(
         self, world: World, headers: dict[str, str]
     ) -> None:
-        response = await ask(world, headers)
+        response = await request_change(world, headers)
 
         assert (response.status_code, response.json()["email"]) == (200, OLD)
         assert [mail[:2] for mail in await world.mails()] == [(MailKind.CONFIRM_EMAIL, NEW)]
         assert (await world.login(OLD)).status_code == 200
         assert (await world.login(NEW)).status_code == 400
 
-    async def test_changes_the_address_verifies_it_and_ends_all_sessions(
+    async def test_confirmation_changes_and_verifies_the_email_and_ends_all_sessions(
         self, world: World, headers: dict[str, str]
     ) -> None:
-        await ask(world, headers)
+        await request_change(world, headers)
 
         response = await confirm(world, await world.token())
 
@@ -54,84 +54,88 @@ class TestConfirming:
         assert (await world.client.get("/users/me", headers=headers)).status_code == 401
         assert [(await world.login(each)).status_code for each in (OLD, NEW)] == [400, 200]
 
-    async def test_works_once(self, world: World, headers: dict[str, str]) -> None:
-        await ask(world, headers)
+    async def test_confirmation_token_works_once(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers)
         token = await world.token()
 
-        answers = [await confirm(world, token), await confirm(world, token)]
+        responses = [await confirm(world, token), await confirm(world, token)]
 
-        assert [each.status_code for each in answers] == [200, 400]
-        assert answers[1].json()["detail"] == "CONFIRM_EMAIL_BAD_TOKEN"
+        assert [each.status_code for each in responses] == [200, 400]
+        assert responses[1].json()["detail"] == "CONFIRM_EMAIL_BAD_TOKEN"
 
-    async def test_of_the_last_address_asked_for_counts(self, world: World, headers: dict[str, str]) -> None:
-        await ask(world, headers)
+    async def test_only_the_last_requested_email_can_be_confirmed(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers)
         older = await world.token()
-        await ask(world, headers, "pendragon@camelot.example.com")
+        await request_change(world, headers, "pendragon@camelot.example.com")
 
         assert (await confirm(world, older)).status_code == 400
         assert (await confirm(world, await world.token())).json()["email"] == "pendragon@camelot.example.com"
 
     @pytest.mark.parametrize("path", ["/auth/verify", "/auth/undo-email"])
-    async def test_needs_its_own_token(self, world: World, headers: dict[str, str], path: str) -> None:
-        await ask(world, headers)
+    async def test_confirmation_token_works_for_no_other_purpose(
+        self, world: World, headers: dict[str, str], path: str
+    ) -> None:
+        await request_change(world, headers)
 
         assert (await world.client.post(path, json={"token": await world.token()})).status_code == 400
 
-    async def test_is_off_once_the_password_has_changed(self, world: World, headers: dict[str, str]) -> None:
-        await ask(world, headers)
+    async def test_confirmation_token_is_refused_after_a_change_of_password(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        await request_change(world, headers)
         token = await world.token()
         await world.client.patch("/users/me", json={"password": "lancelot-and-elaine"}, headers=headers)
 
         assert (await confirm(world, token)).status_code == 400
 
-    async def test_tells_whoever_has_the_address_and_nobody_else(self, world: World, headers: dict[str, str]) -> None:
+    async def test_only_the_owner_of_a_taken_email_learns_of_the_request(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
         guinevere = await world.user("guinevere")
 
-        response = await ask(world, headers, guinevere.email)
+        response = await request_change(world, headers, guinevere.email)
 
         assert (response.status_code, response.json()["email"]) == (200, OLD)
         assert [mail[:2] for mail in await world.mails()] == [(MailKind.ACCOUNT_EXISTS, guinevere.email)]
 
-    async def test_of_ones_own_address_in_another_case(self, world: World, headers: dict[str, str]) -> None:
-        await ask(world, headers, OLD.upper())
+    async def test_user_can_change_the_case_of_the_email(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers, OLD.upper())
 
         response = await confirm(world, await world.token())
 
         assert response.json()["email"] == "ARTHUR@camelot.example.com"
 
-    async def test_is_asked_for_no_more_often_than_is_good_for_a_mailbox(
-        self, world: World, headers: dict[str, str]
-    ) -> None:
+    async def test_requests_to_change_to_an_email_are_rate_limited(self, world: World, headers: dict[str, str]) -> None:
         world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
 
-        answers = [await ask(world, headers) for _ in range(6)]
+        responses = [await request_change(world, headers) for _ in range(6)]
 
-        assert [each.status_code for each in answers] == [200] * 5 + [429]
+        assert [each.status_code for each in responses] == [200] * 5 + [429]
         assert len(await world.mails(MailKind.CONFIRM_EMAIL)) == 5
 
-    async def test_gives_an_address_to_one_of_six_at_once(self, busy_world: World) -> None:
+    async def test_only_one_of_six_concurrent_confirmations_gets_the_email(self, busy_world: World) -> None:
         for number in range(6):
-            await ask(busy_world, await busy_world.sign_in(await busy_world.user(f"knight{number}")))
+            await request_change(busy_world, await busy_world.sign_in(await busy_world.user(f"knight{number}")))
         tokens = [token for _, _, token in await busy_world.tokens()]
 
-        answers = await asyncio.gather(*(confirm(busy_world, token) for token in tokens))
+        responses = await asyncio.gather(*(confirm(busy_world, token) for token in tokens))
 
-        assert sorted(each.status_code for each in answers) == [200] + [400] * 5
-        assert {each.json().get("detail") for each in answers} == {None, "UPDATE_USER_EMAIL_ALREADY_EXISTS"}
+        assert sorted(each.status_code for each in responses) == [200] + [400] * 5
+        assert {each.json().get("detail") for each in responses} == {None, "UPDATE_USER_EMAIL_ALREADY_EXISTS"}
 
 
-class TestUndoing:
+class TestUndo:
     @pytest.fixture
-    async def moved(self, world: World, headers: dict[str, str]) -> str:
-        """The token that was sent to the address before."""
-        await ask(world, headers)
+    async def undo_token(self, world: World, headers: dict[str, str]) -> str:
+        """The token that was sent to the previous address after a change."""
+        await request_change(world, headers)
         await confirm(world, await token_of(world, MailKind.CONFIRM_EMAIL))
         return await token_of(world, MailKind.EMAIL_CHANGED)
 
-    async def test_gives_the_address_back_and_mails_a_token_for_a_new_password(self, world: World, moved: str) -> None:
+    async def test_undo_restores_the_email_and_mails_a_reset_token(self, world: World, undo_token: str) -> None:
         thief = await world.sign_in(NEW)
 
-        response = await undo(world, moved)
+        response = await undo(world, undo_token)
 
         assert (response.status_code, response.json()["email"]) == (200, OLD)
         assert (await world.client.get("/users/me", headers=thief)).status_code == 401
@@ -140,35 +144,37 @@ class TestUndoing:
         body = {"token": last.token, "password": "lancelot-and-elaine"}
         assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
 
-    async def test_outlasts_what_a_thief_would_do_next(self, client: AsyncClient, world: World, moved: str) -> None:
+    async def test_undo_token_survives_further_changes_by_a_thief(
+        self, client: AsyncClient, world: World, undo_token: str
+    ) -> None:
         thief = await world.sign_in(NEW)
         await client.patch("/users/me", json={"password": "mordred-was-here-1"}, headers=thief)
-        await ask(world, thief, "mordred@camelot.example.com")
+        await request_change(world, thief, "mordred@camelot.example.com")
         await confirm(world, await token_of(world, MailKind.CONFIRM_EMAIL))
 
         last = (await world.mails(MailKind.EMAIL_CHANGED))[-1]
 
         assert (last.email, last.detail["undo"]) == (NEW, False)
         assert (await undo(world, last.token)).json()["detail"] == "UNDO_EMAIL_BAD_TOKEN"
-        assert (await undo(world, moved)).json()["email"] == OLD
+        assert (await undo(world, undo_token)).json()["email"] == OLD
 
-    async def test_works_once(self, world: World, moved: str) -> None:
-        assert [(await undo(world, moved)).status_code for _ in range(2)] == [200, 400]
+    async def test_undo_token_works_once(self, world: World, undo_token: str) -> None:
+        assert [(await undo(world, undo_token)).status_code for _ in range(2)] == [200, 400]
 
-    async def test_finds_that_somebody_else_has_got_the_address(self, world: World, moved: str) -> None:
+    async def test_undo_is_refused_if_another_user_has_the_email_by_now(self, world: World, undo_token: str) -> None:
         await world.client.post("/auth/register", json={"email": OLD, "password": PASSWORD})
 
-        answer = await undo(world, moved)
+        response = await undo(world, undo_token)
 
-        assert (answer.status_code, answer.json()["detail"]) == (400, "UPDATE_USER_EMAIL_ALREADY_EXISTS")
+        assert (response.status_code, response.json()["detail"]) == (400, "UPDATE_USER_EMAIL_ALREADY_EXISTS")
 
 
-async def test_superusers_change_addresses_at_once_and_both_are_told(world: World) -> None:
+async def test_superuser_changes_an_email_at_once_and_both_addresses_are_notified(world: World) -> None:
     arthur = await world.user("arthur", is_verified=True)
     admin = await world.sign_in(await world.user("merlin", superuser=True))
 
     response = await world.client.patch(f"/users/{arthur.id}", json={"email": NEW}, headers=admin)
 
     assert (response.json()["email"], response.json()["is_verified"]) == (NEW, False)
-    told = [(mail.kind, mail.email, mail.detail.get("undo")) for mail in await world.mails()]
-    assert told == [(MailKind.EMAIL_CHANGED, OLD, False), (MailKind.VERIFY, NEW, None)]
+    mails = [(mail.kind, mail.email, mail.detail.get("undo")) for mail in await world.mails()]
+    assert mails == [(MailKind.EMAIL_CHANGED, OLD, False), (MailKind.VERIFY, NEW, None)]

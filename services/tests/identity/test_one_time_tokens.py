@@ -1,4 +1,4 @@
-"""One-time tokens, where routes cannot look."""
+"""One-time tokens under concurrency and crashes."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from support.people import World
 
 
 @pytest.mark.parametrize("email", ["arthur@camelot.example.com", "nobody@camelot.example.com"])
-async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -> None:
+async def test_commit_of_a_requested_token_does_not_wait_for_the_disk(world: World, email: str) -> None:
     await world.user("arthur")
 
     async with transaction(world.sessionmaker) as db:
@@ -23,15 +23,15 @@ async def test_the_commit_does_not_wait_for_the_disk(world: World, email: str) -
     assert setting == "off"
 
 
-async def test_nobody_gets_a_token_who_is_deleted_at_the_same_instant(busy_world: World) -> None:
+async def test_user_who_is_deleted_concurrently_gets_no_token(busy_world: World) -> None:
     arthur = await busy_world.user("arthur")
 
     async with transaction(busy_world.sessionmaker) as db:
         await db.delete(await db.get_one(User, arthur.id))
         await db.flush()
-        asking = asyncio.create_task(busy_world.client.post("/auth/forgot-password", json={"email": arthur.email}))
+        request = asyncio.create_task(busy_world.client.post("/auth/forgot-password", json={"email": arthur.email}))
         await asyncio.sleep(0.3)
-        assert not asking.done()
+        assert not request.done()
 
-    assert (await asking).status_code == 202
+    assert (await request).status_code == 202
     assert (await busy_world.tokens()) == []

@@ -1,4 +1,4 @@
-"""Hashing: bounded in memory, in time and in priority, whatever is stored."""
+"""Password hashing: bounded in memory, time and priority, whatever hash is stored."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ TOO_EXPENSIVE = [
     f"$argon2i$m={'9' * 400},t=2,p=1${SALT_AND_DIGEST}",
     f"$2b$31${BCRYPT_SALT_AND_DIGEST}",
 ]
-NO_HASHES = [
+MALFORMED = [
     "",
     "!",
     PASSWORD,
@@ -45,16 +45,18 @@ def hashing() -> Iterator[PasswordHasher]:
 
 
 @pytest.mark.parametrize("hashed", TOO_EXPENSIVE)
-async def test_a_hash_that_costs_too_much_is_not_computed(
+async def test_stored_hash_with_excessive_cost_is_not_computed(
     hashing: PasswordHasher, monkeypatch: pytest.MonkeyPatch, hashed: str
 ) -> None:
-    monkeypatch.setattr(password_hashing.PASSWORD_HASH, "verify_and_update", lambda *_: pytest.fail("it was computed"))
+    monkeypatch.setattr(
+        password_hashing.PASSWORD_HASH, "verify_and_update", lambda *_: pytest.fail("the hash was computed")
+    )
 
     assert await hashing.verify(PASSWORD, hashed) == (False, None)
 
 
-@pytest.mark.parametrize("hashed", [*TOO_EXPENSIVE[:1], *NO_HASHES])
-async def test_whatever_is_stored_a_sign_in_with_it_is_a_wrong_one(world: World, hashed: str) -> None:
+@pytest.mark.parametrize("hashed", [*TOO_EXPENSIVE[:1], *MALFORMED])
+async def test_sign_in_with_an_unusable_stored_hash_fails_as_a_wrong_password(world: World, hashed: str) -> None:
     arthur = await world.user("arthur", hashed_password=hashed)
 
     response = await world.login(arthur)
@@ -62,43 +64,43 @@ async def test_whatever_is_stored_a_sign_in_with_it_is_a_wrong_one(world: World,
     assert (response.status_code, response.json()["detail"]) == (400, "LOGIN_BAD_CREDENTIALS")
 
 
-async def test_hashes_of_fastapi_users_are_taken_over(hashing: PasswordHasher) -> None:
-    agrees, updated = await hashing.verify(PASSWORD, PasswordHash.recommended().hash(PASSWORD))
+async def test_fastapi_users_hashes_verify_and_are_replaced(hashing: PasswordHasher) -> None:
+    correct, updated = await hashing.verify(PASSWORD, PasswordHash.recommended().hash(PASSWORD))
 
-    assert agrees
+    assert correct
     assert updated is not None
     assert "m=65536" not in updated
 
 
-async def test_bcrypt_looks_at_72_bytes_and_its_successor_at_all(hashing: PasswordHasher) -> None:
+async def test_bcrypt_verifies_72_bytes_and_its_replacement_all_of_them(hashing: PasswordHasher) -> None:
     long = PASSWORD * 5
 
-    agrees, updated = await hashing.verify(long, BcryptHasher(4).hash(long.encode()[:72]))
+    correct, updated = await hashing.verify(long, BcryptHasher(4).hash(long.encode()[:72]))
 
-    assert agrees
+    assert correct
     assert await hashing.verify(long, updated) == (True, None)
     assert await hashing.verify(long[:72], updated) == (False, None)
 
 
-async def test_no_more_is_computed_at_once_than_there_are_threads(hashing: PasswordHasher) -> None:
-    at_work, most = 0, 0
+async def test_no_more_hashes_run_at_once_than_there_are_threads(hashing: PasswordHasher) -> None:
+    running, highest = 0, 0
 
     def work() -> None:
-        nonlocal at_work, most
-        at_work += 1
-        most = max(most, at_work)
+        nonlocal running, highest
+        running += 1
+        highest = max(highest, running)
         time.sleep(0.02)
-        at_work -= 1
+        running -= 1
 
     await asyncio.gather(*(hashing._run(work) for _ in range(10)))
 
-    assert most == 2
+    assert highest == 2
 
 
-async def test_who_hangs_up_leaves_the_place_to_others(hashing: PasswordHasher) -> None:
+async def test_cancelled_request_frees_its_place_in_the_queue(hashing: PasswordHasher) -> None:
     places = hashing._places
-    go_on = threading.Event()
-    waiting = [asyncio.create_task(hashing._run(go_on.wait)) for _ in range(places)]
+    finish = threading.Event()
+    waiting = [asyncio.create_task(hashing._run(finish.wait)) for _ in range(places)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await hashing.hash(PASSWORD)
@@ -106,27 +108,27 @@ async def test_who_hangs_up_leaves_the_place_to_others(hashing: PasswordHasher) 
     for each in waiting:
         each.cancel()
     await asyncio.wait(waiting)
-    go_on.set()
+    finish.set()
 
     assert hashing._places == places
     assert await hashing.verify(PASSWORD, await hashing.hash(PASSWORD)) == (True, None)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no priority by thread")
 @pytest.mark.parametrize(("platform", "niceness"), [("linux", 19), ("darwin", os.getpriority(os.PRIO_PROCESS, 0))])
-async def test_whatever_else_there_is_to_do_comes_first(
+async def test_hashing_threads_have_the_lowest_priority(
     hashing: PasswordHasher, monkeypatch: pytest.MonkeyPatch, platform: str, niceness: int
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
 
-    found = await hashing._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    in_thread = await hashing._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
-    assert found == niceness
+    assert in_thread == niceness
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19
 
 
 @pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 2, 4), (2, 2, 1), (2, 8, 1), (None, 1, 1)])
-def test_the_workers_share_the_cores(
+def test_workers_share_the_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int | None, workers: int, threads: int
 ) -> None:
     monkeypatch.setattr(os, "process_cpu_count", lambda: cores)

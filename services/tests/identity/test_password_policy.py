@@ -1,4 +1,4 @@
-"""Passwords that guessers try first, and those that they don't."""
+"""Password policy: which passwords are refused, and which are accepted."""
 
 import secrets
 import string
@@ -41,7 +41,7 @@ SIGNS = "@({[<!|$+%#&"
         "1990" * 32,
     ],
 )
-def test_what_is_guessed_early_is_refused(password: str) -> None:
+def test_easily_guessed_password_is_refused(password: str) -> None:
     assert "too easy to guess" in (find_weakness(password, 12, ABOUT) or "")
 
 
@@ -60,12 +60,12 @@ def test_what_is_guessed_early_is_refused(password: str) -> None:
         "Accounts 12345",
     ],
 )
-def test_what_belongs_to_its_user_or_the_service_is_refused(password: str) -> None:
+def test_name_or_email_of_the_user_or_the_service_is_refused(password: str) -> None:
     assert "a name or an email address" in (find_weakness(password, 12, ABOUT) or "")
 
 
 @pytest.mark.parametrize("password", ["accounts-accounts", "arthurarthur", "@rthur-P3ndr@gon"])
-def test_a_name_in_disguise_is_refused(password: str) -> None:
+def test_disguised_name_is_refused(password: str) -> None:
     assert find_weakness(password, 12, ABOUT)
 
 
@@ -84,30 +84,30 @@ def test_a_name_in_disguise_is_refused(password: str) -> None:
         "the king's sword is in a stone " * 4,
     ],
 )
-def test_others_are_accepted_whatever_they_are_composed_of(password: str) -> None:
+def test_strong_password_is_accepted_whatever_its_composition(password: str) -> None:
     assert find_weakness(password, 12, ABOUT) is None
 
 
-def test_what_a_password_manager_makes_is_accepted() -> None:
-    made = ["".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16)) for _ in range(100)]
+def test_password_of_a_password_manager_is_accepted() -> None:
+    passwords = ["".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16)) for _ in range(100)]
 
-    assert [each for each in made if find_weakness(each, 12, ABOUT)] == []
-
-
-@pytest.mark.parametrize(("shortest", "length", "accepted"), [(12, 11, False), (12, 12, True), (15, 12, False)])
-def test_length_counts_in_characters(shortest: int, length: int, *, accepted: bool) -> None:
-    assert (find_weakness("gęślą-trzcina"[:length], shortest, ABOUT) is None) is accepted
+    assert [each for each in passwords if find_weakness(each, 12, ABOUT)] == []
 
 
-def test_the_longest_password_has_128_characters() -> None:
+@pytest.mark.parametrize(("min_length", "length", "accepted"), [(12, 11, False), (12, 12, True), (15, 12, False)])
+def test_length_is_counted_in_characters(min_length: int, length: int, *, accepted: bool) -> None:
+    assert (find_weakness("gęślą-trzcina"[:length], min_length, ABOUT) is None) is accepted
+
+
+def test_password_has_at_most_128_characters() -> None:
     assert find_weakness("guinevere and " * 9 + "xy", 12) is None
     assert "12 to 128" in (find_weakness("guinevere and " * 9 + "xyz", 12) or "")
 
 
 @pytest.mark.parametrize("alphabet", [SIGNS, string.punctuation, string.digits, "1734680952abcegilostz", "17"])
-def test_no_password_takes_long(alphabet: str) -> None:
-    """What zxcvbn would chew on for seconds, with the interpreter's lock held."""
-    find_weakness("the first call reads the lists", 12)
+def test_no_password_takes_long_to_check(alphabet: str) -> None:
+    """zxcvbn would take seconds for these, and hold the GIL."""
+    find_weakness("the first call loads the word lists", 12)
     passwords = ["".join(secrets.choice(alphabet) for _ in range(128)) for _ in range(20)]
     before = time.thread_time()
 

@@ -1,4 +1,4 @@
-"""Whoever has a session may not be its user: passwords, addresses and accounts need a proof."""
+"""Step-up authentication: changing credentials or deleting the account needs the password or a recent sign-in."""
 
 import asyncio
 from datetime import timedelta
@@ -20,10 +20,10 @@ CHANGES = [
     ("PATCH", {"email": "rex@camelot.example.com"}),
     ("DELETE", {}),
 ]
-DONE = {"PATCH": 200, "DELETE": 204}
+SUCCESS = {"PATCH": 200, "DELETE": 204}
 
 
-async def ask(world: World, method: str, body: dict[str, Any], headers: dict[str, str], path: str = "me") -> Response:
+async def send(world: World, method: str, body: dict[str, Any], headers: dict[str, str], path: str = "me") -> Response:
     return await world.client.request(method, f"/users/{path}", json=body or None, headers=headers)
 
 
@@ -34,16 +34,16 @@ async def sign_in_long_ago(world: World, user: User) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("method", "body"), CHANGES)
-class TestProof:
-    async def test_a_recent_sign_in_is_one(self, world: World, method: str, body: dict[str, Any]) -> None:
+class TestReauthentication:
+    async def test_recent_sign_in_allows_the_change(self, world: World, method: str, body: dict[str, Any]) -> None:
         headers = await world.sign_in(await world.user("arthur"))
 
-        assert (await ask(world, method, body, headers)).status_code == DONE[method]
+        assert (await send(world, method, body, headers)).status_code == SUCCESS[method]
 
-    async def test_an_old_sign_in_is_none(self, world: World, method: str, body: dict[str, Any]) -> None:
+    async def test_old_sign_in_requires_reauthentication(self, world: World, method: str, body: dict[str, Any]) -> None:
         headers = await sign_in_long_ago(world, await world.user("arthur"))
 
-        response = await ask(world, method, body, headers)
+        response = await send(world, method, body, headers)
 
         assert (response.status_code, response.json()["detail"]) == (403, "REAUTHENTICATION_REQUIRED")
         assert response.headers["WWW-Authenticate"] == (
@@ -51,79 +51,83 @@ class TestProof:
         )
         assert (await world.login("arthur@camelot.example.com")).status_code == 200
 
-    async def test_the_current_password_is_one(self, world: World, method: str, body: dict[str, Any]) -> None:
+    async def test_current_password_allows_the_change_after_an_old_sign_in(
+        self, world: World, method: str, body: dict[str, Any]
+    ) -> None:
         headers = await sign_in_long_ago(world, await world.user("arthur"))
 
-        response = await ask(world, method, body | {"current_password": PASSWORD}, headers)
+        response = await send(world, method, body | {"current_password": PASSWORD}, headers)
 
-        assert response.status_code == DONE[method]
+        assert response.status_code == SUCCESS[method]
 
-    async def test_another_password_is_none_however_recent_the_sign_in(
+    async def test_wrong_current_password_is_refused_even_after_a_recent_sign_in(
         self, world: World, method: str, body: dict[str, Any]
     ) -> None:
         headers = await world.sign_in(await world.user("arthur"))
 
-        response = await ask(world, method, body | {"current_password": "not-the-password"}, headers)
+        response = await send(world, method, body | {"current_password": "not-the-password"}, headers)
 
         assert (response.status_code, response.json()["detail"]) == (400, "BAD_CURRENT_PASSWORD")
         assert (await world.login("arthur@camelot.example.com")).status_code == 200
 
-    async def test_guessing_it_is_throttled(self, world: World, method: str, body: dict[str, Any]) -> None:
+    async def test_guesses_of_the_current_password_are_rate_limited(
+        self, world: World, method: str, body: dict[str, Any]
+    ) -> None:
         world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
         headers = await sign_in_long_ago(world, await world.user("arthur"))
         guess = body | {"current_password": "not-the-password"}
 
-        statuses = [(await ask(world, method, guess, headers)).status_code for _ in range(6)]
+        statuses = [(await send(world, method, guess, headers)).status_code for _ in range(6)]
 
         assert statuses == [400] * 5 + [429]
 
-    async def test_superusers_need_it_for_themselves_only(
+    async def test_superuser_reauthenticates_only_for_changes_of_the_own_account(
         self, world: World, method: str, body: dict[str, Any]
     ) -> None:
         arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
         headers = await sign_in_long_ago(world, morgana)
 
-        assert (await ask(world, method, body, headers, str(arthur.id))).status_code == DONE[method]
-        assert (await ask(world, method, body, headers, str(morgana.id))).status_code == 403
+        assert (await send(world, method, body, headers, str(arthur.id))).status_code == SUCCESS[method]
+        assert (await send(world, method, body, headers, str(morgana.id))).status_code == 403
 
-    async def test_it_is_worth_nothing_when_the_password_is_reset_meanwhile(
+    async def test_change_is_refused_if_the_password_is_reset_concurrently(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch, method: str, body: dict[str, Any]
     ) -> None:
-        """A thief's request that was on its way does not undo what the owner did against it."""
+        """A thief's request in flight does not undo the owner's reset."""
         arthur = await busy_world.user("arthur")
         headers = await busy_world.sign_in(arthur)
         verify = busy_world.passwords.verify
 
-        async def verify_and_lose(password: str, hashed: str | None) -> tuple[bool, str | None]:
-            answer = await verify(password, hashed)
+        async def verify_during_reset(password: str, hashed: str | None) -> tuple[bool, str | None]:
+            result = await verify(password, hashed)
             async with transaction(busy_world.sessionmaker) as db:
                 manager = busy_world.users(db)
                 await manager.update(UserUpdate(password=NEW_PASSWORD), await manager.get(arthur.id))
-            return answer
+            return result
 
-        with monkeypatch.context() as losing:
-            losing.setattr(busy_world.passwords, "verify", verify_and_lose)
-            response = await ask(busy_world, method, body | {"current_password": PASSWORD}, headers)
+        with monkeypatch.context() as patch:
+            patch.setattr(busy_world.passwords, "verify", verify_during_reset)
+            response = await send(busy_world, method, body | {"current_password": PASSWORD}, headers)
 
         assert (response.status_code, response.json()["detail"]) == (403, "REAUTHENTICATION_REQUIRED")
         assert (await busy_world.login(arthur, NEW_PASSWORD)).status_code == 200
 
 
 @pytest.mark.parametrize("body", [{"display_name": "Rex"}, {"email": "arthur@camelot.example.com"}])
-async def test_other_changes_need_none(world: World, body: dict[str, str]) -> None:
+async def test_change_of_other_fields_needs_no_reauthentication(world: World, body: dict[str, str]) -> None:
     headers = await sign_in_long_ago(world, await world.user("arthur"))
 
-    assert (await ask(world, "PATCH", body, headers)).status_code == 200
+    assert (await send(world, "PATCH", body, headers)).status_code == 200
 
 
-async def test_how_recent_a_sign_in_is_comes_from_the_settings(world: World) -> None:
+async def test_setting_decides_how_recent_a_sign_in_must_be(world: World) -> None:
     headers = await sign_in_long_ago(world, await world.user("arthur"))
     world.state["settings"] = world.state["settings"].model_copy(update={"recent_seconds": 1000})
 
-    assert (await ask(world, "DELETE", {}, headers)).status_code == 204
+    assert (await send(world, "DELETE", {}, headers)).status_code == 204
 
 
-async def test_no_connection_is_held_while_the_password_is_compared(
+async def test_routes_hold_no_connection_while_verifying_the_password(
     busy_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = await busy_world.sign_in(await busy_world.user("arthur"))
@@ -131,12 +135,14 @@ async def test_no_connection_is_held_while_the_password_is_compared(
 
     for method in ("PATCH", "DELETE"):
         body = {"current_password": PASSWORD, "email": "rex@camelot.example.com"}
-        assert (await ask(busy_world, method, body, headers)).is_success
+        assert (await send(busy_world, method, body, headers)).is_success
 
     assert held == [0, 0]
 
 
-async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reauthenticate_releases_the_connection_before_verifying_the_password(
+    busy_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await busy_world.sign_in(await busy_world.user("arthur"))
     held = busy_world.connections_held_at(monkeypatch, "verify")
 
@@ -148,26 +154,26 @@ async def test_nor_by_those_who_count_no_attempts(busy_world: World, monkeypatch
 
 
 class TestOtherSessions:
-    async def test_end_with_what_they_rest_on(self, client: AsyncClient, world: World) -> None:
+    async def test_new_password_ends_all_other_sessions_of_the_user(self, client: AsyncClient, world: World) -> None:
         arthur, guinevere = await world.user("arthur"), await world.user("guinevere")
         here, elsewhere, other = [await world.sign_in(user) for user in (arthur, arthur, guinevere)]
 
-        await ask(world, "PATCH", {"password": NEW_PASSWORD}, here)
+        await send(world, "PATCH", {"password": NEW_PASSWORD}, here)
 
         assert [(await client.get("/users/me", headers=each)).status_code for each in (here, elsewhere, other)] == [
             200, 401, 200,
         ]  # fmt: skip
 
     @pytest.mark.parametrize("body", [{"display_name": "Rex"}, {"email": "rex@camelot.example.com"}])
-    async def test_outlast_other_changes(self, client: AsyncClient, world: World, body: dict[str, str]) -> None:
+    async def test_other_changes_end_no_sessions(self, client: AsyncClient, world: World, body: dict[str, str]) -> None:
         arthur = await world.user("arthur")
         here, elsewhere = [await world.sign_in(arthur) for _ in range(2)]
 
-        await ask(world, "PATCH", body, here)
+        await send(world, "PATCH", body, here)
 
         assert (await client.get("/users/me", headers=elsewhere)).status_code == 200
 
-    async def test_all_end_with_a_reset(self, client: AsyncClient, world: World) -> None:
+    async def test_password_reset_ends_all_sessions(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         headers = await world.sign_in(arthur)
         await client.post("/auth/forgot-password", json={"email": arthur.email})
@@ -177,63 +183,65 @@ class TestOtherSessions:
         assert (await client.get("/users/me", headers=headers)).status_code == 401
 
     @pytest.mark.parametrize("body", [{"password": NEW_PASSWORD}, {"is_active": False}])
-    async def test_all_end_when_a_superuser_intervenes(
+    async def test_password_change_or_deactivation_by_a_superuser_ends_all_sessions(
         self, client: AsyncClient, world: World, body: dict[str, Any]
     ) -> None:
         arthur = await world.user("arthur")
-        theirs, admin = await world.sign_in(arthur), await world.sign_in(await world.user("morgana", superuser=True))
+        headers, admin = await world.sign_in(arthur), await world.sign_in(await world.user("morgana", superuser=True))
 
-        await ask(world, "PATCH", body, admin, str(arthur.id))
-        await ask(world, "PATCH", {"is_active": True}, admin, str(arthur.id))
+        await send(world, "PATCH", body, admin, str(arthur.id))
+        await send(world, "PATCH", {"is_active": True}, admin, str(arthur.id))
 
-        assert (await client.get("/users/me", headers=theirs)).status_code == 401
+        assert (await client.get("/users/me", headers=headers)).status_code == 401
         assert (await client.get("/users/me", headers=admin)).status_code == 200
 
-    async def test_all_end_when_superusers_deactivate_themselves(self, client: AsyncClient, world: World) -> None:
+    async def test_superuser_who_deactivates_the_own_account_is_signed_out(
+        self, client: AsyncClient, world: World
+    ) -> None:
         morgana, merlin = [await world.user(name, superuser=True) for name in ("morgana", "merlin")]
-        theirs, admin = await world.sign_in(morgana), await world.sign_in(merlin)
+        headers, admin = await world.sign_in(morgana), await world.sign_in(merlin)
 
-        await ask(world, "PATCH", {"is_active": False}, theirs, str(morgana.id))
-        await ask(world, "PATCH", {"is_active": True}, admin, str(morgana.id))
+        await send(world, "PATCH", {"is_active": False}, headers, str(morgana.id))
+        await send(world, "PATCH", {"is_active": True}, admin, str(morgana.id))
 
-        assert (await client.get("/users/me", headers=theirs)).status_code == 401
+        assert (await client.get("/users/me", headers=headers)).status_code == 401
 
-    async def test_a_refused_change_ends_none(self, client: AsyncClient, world: World) -> None:
+    async def test_refused_change_ends_no_sessions(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         here, elsewhere = [await world.sign_in(arthur) for _ in range(2)]
 
-        await ask(world, "PATCH", {"password": "short"}, here)
+        await send(world, "PATCH", {"password": "short"}, here)
 
         assert (await client.get("/users/me", headers=elsewhere)).status_code == 200
 
 
-class TestLeaving:
-    async def test_ends_the_memberships_and_the_sign_in(self, client: AsyncClient, world: World) -> None:
+class TestDeleteAccount:
+    async def test_deleted_account_loses_memberships_and_sessions(self, client: AsyncClient, world: World) -> None:
         arthur = await world.user("arthur")
         group = await world.group("Round Table", members={arthur: Role.ADMIN})
         headers = await world.sign_in(arthur)
 
-        assert (await ask(world, "DELETE", {}, headers)).status_code == 204
+        assert (await send(world, "DELETE", {}, headers)).status_code == 204
 
         assert (await client.get(f"/user-groups/{group.id}/users")).json() == []
         assert (await client.get("/users/me", headers=headers)).status_code == 401
         assert (await world.login(arthur)).status_code == 400
 
-    async def test_is_not_for_the_last_superuser(self, world: World) -> None:
+    async def test_last_superuser_cannot_delete_the_own_account(self, world: World) -> None:
         headers = await world.sign_in(await world.user("morgana", superuser=True))
 
-        response = await ask(world, "DELETE", {}, headers)
+        response = await send(world, "DELETE", {}, headers)
 
         assert (response.status_code, response.json()["detail"]) == (409, "LAST_SUPERUSER")
 
-    async def test_one_of_two_superusers_who_leave_at_once_stays(self, busy_world: World) -> None:
+    async def test_one_of_two_superusers_who_delete_themselves_at_once_stays(self, busy_world: World) -> None:
         tickets = [
             await busy_world.sign_in(await busy_world.user(name, superuser=True)) for name in ("morgana", "merlin")
         ]
 
-        responses = await asyncio.gather(*(ask(busy_world, "DELETE", {}, headers) for headers in tickets))
+        responses = await asyncio.gather(*(send(busy_world, "DELETE", {}, headers) for headers in tickets))
 
         assert sorted(response.status_code for response in responses) == [204, 409]
 
-    async def test_strangers_cannot(self, client: AsyncClient) -> None:
+    async def test_deleting_the_account_requires_authentication(self, client: AsyncClient) -> None:
         assert (await client.delete("/users/me")).status_code == 401

@@ -1,4 +1,4 @@
-"""What superusers do about users."""
+"""User administration by superusers."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -40,7 +40,7 @@ async def names(response: Awaitable[Response]) -> list[str]:
     ("method", "path"),
     [("GET", "/users"), ("POST", "/users"), ("DELETE", "/users/01999999-9999-7999-8999-999999999999/sessions")],
 )
-async def test_it_is_for_superusers(client: AsyncClient, world: World, method: str, path: str) -> None:
+async def test_route_requires_a_superuser(client: AsyncClient, world: World, method: str, path: str) -> None:
     arthur = await world.sign_in(await world.user("arthur"))
     admin = await world.sign_in(await world.user("morgana", superuser=True))
 
@@ -52,7 +52,7 @@ async def test_it_is_for_superusers(client: AsyncClient, world: World, method: s
 
 @pytest.mark.usefixtures("knights")
 class TestList:
-    async def test_shows_everybody_the_oldest_first(self, client: AsyncClient, admin: dict[str, str]) -> None:
+    async def test_list_shows_all_users_oldest_first(self, client: AsyncClient, admin: dict[str, str]) -> None:
         listed = (await client.get("/users", headers=admin)).json()
 
         assert len(listed) == 6
@@ -80,16 +80,16 @@ class TestList:
             ({"email": "b", "is_active": True}, []),
         ],
     )
-    async def test_looks_for(
+    async def test_list_filters_by_prefix_and_flag(
         self, client: AsyncClient, admin: dict[str, str], query: dict[str, Any], expected: list[str]
     ) -> None:
         assert await names(client.get("/users", params=query, headers=admin)) == expected
 
     @pytest.mark.parametrize("query", ["", "name=l", "email=l", "name=lancelot", "is_active=true"])
-    async def test_pages_follow_one_another_to_the_end(
+    async def test_pages_cover_the_whole_list(
         self, client: AsyncClient, world: World, admin: dict[str, str], query: str
     ) -> None:
-        await world.user("lanval", display_name="lancelot")  # one name is no key
+        await world.user("lanval", display_name="lancelot")  # a name is not unique
         whole = await names(client.get(f"/users?{query}", headers=admin))
         seen, path = [], f"/users?{query}&limit=1"
         while path:
@@ -101,13 +101,13 @@ class TestList:
         assert len(whole) > 1
 
     @pytest.mark.parametrize("query", ["cursor=AAAA", "name=l&cursor=AAAA", "cursor=x"])
-    async def test_refuses_a_made_up_cursor(self, client: AsyncClient, admin: dict[str, str], query: str) -> None:
+    async def test_forged_cursor_is_refused(self, client: AsyncClient, admin: dict[str, str], query: str) -> None:
         response = await client.get(f"/users?{query}", headers=admin)
 
         assert (response.status_code, response.json()["detail"]) == (400, "BAD_CURSOR")
 
     @pytest.mark.parametrize("query", ["email=", "name=%00", f"name={'x' * 101}", "is_active=maybe", "limit=0"])
-    async def test_refuses_what_is_no_query(self, client: AsyncClient, admin: dict[str, str], query: str) -> None:
+    async def test_invalid_query_is_refused(self, client: AsyncClient, admin: dict[str, str], query: str) -> None:
         assert (await client.get(f"/users?{query}", headers=admin)).status_code == 422
 
 
@@ -122,21 +122,21 @@ class TestList:
         (UserQuery(), "pk_user"),
     ],
 )
-async def test_each_list_follows_an_index(world: World, engine: AsyncEngine, query: UserQuery, index: str) -> None:
-    """So it costs the same at a million users. Among few a scan is cheaper, and is forbidden here."""
-    run: list[tuple[str, Any]] = []
+async def test_each_list_uses_an_index(world: World, engine: AsyncEngine, query: UserQuery, index: str) -> None:
+    """So a page costs the same with a million users. With few a scan would be cheaper, so it is disabled here."""
+    statements: list[tuple[str, Any]] = []
 
     def note(*arguments: Any) -> None:
-        run.append((arguments[2], arguments[3]))
+        statements.append((arguments[2], arguments[3]))
 
     async with transaction(world.sessionmaker) as db:
         connection = await db.connection()
-        for dearer in ("seqscan", "bitmapscan", "sort"):
-            await connection.execute(text(f"SET LOCAL enable_{dearer} = off"))
+        for method in ("seqscan", "bitmapscan", "sort"):
+            await connection.execute(text(f"SET LOCAL enable_{method} = off"))
         event.listen(engine.sync_engine, "before_cursor_execute", note)
         await list_users(db, query)
         event.remove(engine.sync_engine, "before_cursor_execute", note)
-        ((statement, values),) = run
+        ((statement, values),) = statements
         plan = str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())
 
     assert index in plan
@@ -144,26 +144,28 @@ async def test_each_list_follows_an_index(world: World, engine: AsyncEngine, que
 
 
 class TestCreate:
-    async def test_makes_a_user_with_flags(self, client: AsyncClient, world: World, admin: dict[str, str]) -> None:
+    async def test_superuser_creates_a_user_with_flags(
+        self, client: AsyncClient, world: World, admin: dict[str, str]
+    ) -> None:
         body = {"email": "galahad@camelot.example.com", "password": PASSWORD, "is_verified": True, "is_superuser": True}
 
         response = await client.post("/users", json=body, headers=admin)
 
         assert response.status_code == 201
-        made = response.json()
-        assert (made["is_active"], made["is_superuser"], made["is_verified"]) == (True, True, True)
-        assert await names(client.get("/users", headers=await world.sign_in(made["email"]))) == ["morgana", "galahad"]
+        user = response.json()
+        assert (user["is_active"], user["is_superuser"], user["is_verified"]) == (True, True, True)
+        assert await names(client.get("/users", headers=await world.sign_in(user["email"]))) == ["morgana", "galahad"]
         events = (await client.get("/audit?action=user.created&limit=1", headers=admin)).json()
-        assert events[0]["user_id"] == made["id"] != events[0]["actor_id"]
+        assert events[0]["user_id"] == user["id"] != events[0]["actor_id"]
         assert events[0]["detail"] == {"is_active": True, "is_superuser": True, "is_verified": True}
 
-    async def test_may_be_without_them(self, client: AsyncClient, world: World, admin: dict[str, str]) -> None:
+    async def test_flags_are_optional(self, client: AsyncClient, world: World, admin: dict[str, str]) -> None:
         body = {"email": "bors@camelot.example.com", "password": PASSWORD, "is_active": False}
 
-        made = (await client.post("/users", json=body, headers=admin)).json()
+        user = (await client.post("/users", json=body, headers=admin)).json()
 
-        assert (made["is_active"], made["is_superuser"], made["is_verified"]) == (False, False, False)
-        assert (await world.login(made["email"])).status_code == 400
+        assert (user["is_active"], user["is_superuser"], user["is_verified"]) == (False, False, False)
+        assert (await world.login(user["email"])).status_code == 400
 
     @pytest.mark.parametrize(
         ("change", "code"),
@@ -172,7 +174,7 @@ class TestCreate:
             ({"password": "short"}, "REGISTER_INVALID_PASSWORD"),
         ],
     )
-    async def test_obeys_the_rules_of_signing_up(
+    async def test_creation_follows_the_rules_of_registration(
         self, client: AsyncClient, admin: dict[str, str], change: dict[str, str], code: str
     ) -> None:
         body = {"email": "bors@camelot.example.com", "password": PASSWORD} | change
@@ -182,7 +184,7 @@ class TestCreate:
         assert (response.status_code, response.json()["detail"]) == (400, code)
 
 
-async def test_signs_a_user_out_everywhere(client: AsyncClient, world: World, admin: dict[str, str]) -> None:
+async def test_superuser_ends_all_sessions_of_a_user(client: AsyncClient, world: World, admin: dict[str, str]) -> None:
     arthur = await world.user("arthur")
     tickets = [await world.sign_in(arthur) for _ in range(2)]
 
@@ -196,8 +198,8 @@ async def test_signs_a_user_out_everywhere(client: AsyncClient, world: World, ad
     assert event["detail"] == {"count": 2}
 
 
-async def test_of_superusers_who_remove_each_other_one_stays(busy_world: World) -> None:
-    """Each in another way: by deactivating, demoting and deleting the next one."""
+async def test_concurrent_removals_leave_one_superuser(busy_world: World) -> None:
+    """They deactivate, demote and delete each other."""
     people = [await busy_world.user(name, superuser=True) for name in ("morgana", "merlin", "nimue")]
     tickets = [await busy_world.sign_in(person) for person in people]
     client = busy_world.client
@@ -210,5 +212,5 @@ async def test_of_superusers_who_remove_each_other_one_stays(busy_world: World) 
 
     assert {answer.status_code for answer in answers} <= {200, 204, 401, 403, 404, 409}
     async with transaction(busy_world.sessionmaker) as db:
-        left = await list_users(db, UserQuery(is_superuser=True, is_active=True))
-    assert len(left.rows) >= 1
+        remaining = await list_users(db, UserQuery(is_superuser=True, is_active=True))
+    assert len(remaining.rows) >= 1

@@ -4,14 +4,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import transaction
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.rate_limits import gcra
 from accounts.domain.rate_limits.gcra import Limit
-from accounts.models import Throttle
 from support.people import World
 
 FIVE = Limit(5, 60)
@@ -110,16 +108,6 @@ async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None
 
     assert [type(each) for each in made] == [gcra.Allowance, TooManyAttempts, gcra.Allowance]
     assert isinstance(await come("friend"), TooManyAttempts)
-
-
-async def test_prunes_what_says_nothing(world: World) -> None:
-    await attempts(world.connect, {"old": FIVE})
-    await later(world, 12)
-    await attempts(world.connect, {"new": FIVE})
-
-    async with transaction(world.sessionmaker) as db:
-        assert await gcra.delete_expired_limits(db) == 1
-        assert (await db.exec(select(Throttle.key))).all() == ["new"]
 
 
 @pytest.mark.parametrize(("factor", "attempts_"), [(1, 5), (2.5, 12), (0.01, 1)])

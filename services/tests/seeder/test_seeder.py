@@ -1,4 +1,4 @@
-"""Sample data: made once, whole or not at all. Volume data: the same from the same seed."""
+"""Seeder: sample data is created once, completely or not at all; a seed reproduces its volume data."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ Main = Callable[..., Awaitable[None]]
 
 
 async def rows(sessionmaker: Sessionmaker) -> list[Any]:
-    """All that is stored, timestamps included."""
+    """All stored rows, including timestamps."""
     async with transaction(sessionmaker) as db:
         tables = ('"user"', "user_group", "membership")
         return [(await db.exec(text(f"SELECT * FROM {table} ORDER BY 1, 2"))).all() for table in tables]  # type: ignore[call-overload]  # noqa: S608
@@ -51,7 +51,7 @@ def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_databa
 # Sample data
 
 
-async def test_everybody_sees_the_users_of_group_1(busy_world: World, main: Main) -> None:
+async def test_users_of_group_1_are_public(busy_world: World, main: Main) -> None:
     await main()
 
     response = await busy_world.client.get("/user-groups/1/users")
@@ -60,19 +60,19 @@ async def test_everybody_sees_the_users_of_group_1(busy_world: World, main: Main
     assert [(each["id"], each["name"]) for each in groups] == [(1, "Admin"), (2, "Developer"), (3, "Guest")]
 
 
-async def test_the_printed_password_signs_in(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_printed_password_signs_in(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     await main("--users", "10")
 
-    said = capsys.readouterr().out
-    assert "6 users, 3 groups, 9 memberships" in said
-    assert f"-d username={SUPERUSER} -d password={PASSWORD}" in said
-    addresses = [word for word in said.split() if word.endswith("example.com") and "=" not in word]
-    assert len(addresses) == 7
-    for address in addresses:
-        await busy_world.sign_in(address, PASSWORD)
+    output = capsys.readouterr().out
+    assert "6 users, 3 groups, 9 memberships" in output
+    assert f"-d username={SUPERUSER} -d password={PASSWORD}" in output
+    emails = [word for word in output.split() if word.endswith("example.com") and "=" not in word]
+    assert len(emails) == 7
+    for email in emails:
+        await busy_world.sign_in(email, PASSWORD)
 
 
-async def test_the_second_run_makes_nothing(world: World) -> None:
+async def test_second_run_creates_nothing(world: World) -> None:
     await seeder.seed(world.sessionmaker, None)
     before = await rows(world.sessionmaker)
 
@@ -83,7 +83,7 @@ async def test_the_second_run_makes_nothing(world: World) -> None:
     assert await rows(world.sessionmaker) == before
 
 
-async def test_makes_only_what_is_missing(world: World) -> None:
+async def test_only_missing_rows_are_created(world: World) -> None:
     await seeder.seed(world.sessionmaker, None)
     async with transaction(world.sessionmaker) as db:
         await db.delete(await db.get_one(UserGroup, 3))
@@ -106,7 +106,7 @@ async def test_makes_only_what_is_missing(world: World) -> None:
         assert (await db.get_one(Membership, (1, arthur.id))).role == "member"
 
 
-async def test_takes_other_ids_where_those_are_taken(busy_world: World, main: Main) -> None:
+async def test_other_ids_are_used_if_the_sample_ids_are_taken(busy_world: World, main: Main) -> None:
     mine = [await busy_world.group(name) for name in ("One", "Two", "Three")]
     assert [group.id for group in mine] == [1, 2, 3]
 
@@ -117,16 +117,16 @@ async def test_takes_other_ids_where_those_are_taken(busy_world: World, main: Ma
     assert found == [(4, "Admin"), (5, "Developer"), (6, "Guest"), (1, "One"), (3, "Three"), (2, "Two")]
 
 
-async def test_the_identity_never_hands_a_sample_id_out(busy_world: World, main: Main) -> None:
+async def test_identity_never_issues_a_sample_id(busy_world: World, main: Main) -> None:
     async with transaction(busy_world.sessionmaker) as db:
-        db.add(UserGroup(id=7, name="Admin"))  # by hand, so the identity is still at its beginning
+        db.add(UserGroup(id=7, name="Admin"))  # with an explicit id, so the identity stays at its start
 
     await main()
 
     assert (await busy_world.group("Next")).id == 4
 
 
-async def test_a_failure_leaves_nothing_and_costs_no_ids(
+async def test_failure_leaves_no_rows_and_consumes_no_ids(
     busy_world: World, main: Main, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> bool:
@@ -137,12 +137,14 @@ async def test_a_failure_leaves_nothing_and_costs_no_ids(
         await main("--users", "10")
     assert await counts(busy_world.sessionmaker) == (0, 0, 0)
 
-    made, _ = await seeder.seed(busy_world.sessionmaker, None)
-    assert made.group_ids == {"Admin": 1, "Developer": 2, "Guest": 3}
+    data, _ = await seeder.seed(busy_world.sessionmaker, None)
+    assert data.group_ids == {"Admin": 1, "Developer": 2, "Guest": 3}
     assert (await busy_world.group("Next")).id > 3
 
 
-async def test_two_at_once_make_it_once(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_concurrent_runs_create_the_data_once(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with transaction(busy_world.sessionmaker) as db:
         await db.exec(select(func.pg_advisory_xact_lock(seeder.LOCK_KEY)))
         both = [asyncio.ensure_future(main("--users", "10")) for _ in range(2)]
@@ -159,7 +161,7 @@ async def test_two_at_once_make_it_once(busy_world: World, main: Main, capsys: p
     assert (users, groups) == (6 + 10, 3 + 2)
 
 
-async def test_refuses_in_production(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings) -> None:
+async def test_seeder_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings) -> None:
     production = fresh_settings.model_copy(update={"environment": Environment.PRODUCTION})
     monkeypatch.setattr(seeder, "get_settings", lambda: production)
 
@@ -170,13 +172,13 @@ async def test_refuses_in_production(monkeypatch: pytest.MonkeyPatch, fresh_sett
 @pytest.mark.parametrize(
     "argv", [("--users", "0"), ("--users", "10000001"), ("--users", "many"), ("--users", "1", "--seed", "-1")]
 )
-def test_numbers_have_bounds(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_numbers_are_bounded(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         seeder.parse(argv)
     assert "is not a whole number from" in capsys.readouterr().err
 
 
-def test_a_seed_alone_means_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_seed_requires_users(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         seeder.parse(["--seed", "2"])
     assert "--seed requires --users" in capsys.readouterr().err
@@ -185,7 +187,7 @@ def test_a_seed_alone_means_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 # Volume data
 
 
-async def test_a_batch_is_made_once(world: World) -> None:
+async def test_batch_is_created_once(world: World) -> None:
     _, new = await seeder.seed(world.sessionmaker, BATCH)
     before = await rows(world.sessionmaker)
     assert new
@@ -200,7 +202,7 @@ async def test_a_batch_is_made_once(world: World) -> None:
     assert (await counts(world.sessionmaker))[:2] == (6 + 200, 3 + 22)
 
 
-async def test_what_is_stored_is_what_was_made_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stored_memberships_are_the_generated_ones(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(volume, "ROWS_PER_COPY", 10)
 
     await seeder.seed(world.sessionmaker, BATCH)
@@ -225,30 +227,30 @@ async def test_two_databases_get_the_same_rows(world: World, busy_world: World) 
 
 
 @pytest.mark.slow
-async def test_every_process_makes_the_same_up() -> None:
+async def test_every_process_generates_the_same_rows() -> None:
     program = "from accounts.seeder.batch import Batch; b = Batch(50, 7)\n"
     program += "print([*b.user_rows('x'), *b.group_rows(range(6)), *b.membership_rows(range(6))])"
     environment = os.environ | {"PYTHONHASHSEED": "1"}
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, env=environment)
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
 
     batch, ids = Batch(50, 7), range(6)
     here = [*batch.user_rows("x"), *batch.group_rows(ids), *batch.membership_rows(ids)]
-    assert said.decode().strip() == str(here)
+    assert output.decode().strip() == str(here)
 
 
 @pytest.mark.parametrize("users", [1, 2, 9, 10, 99, 1000])
-def test_a_batch_makes_sense(users: int) -> None:
+def test_batch_is_consistent(users: int) -> None:
     batch = Batch(users, seed=3)
     ids = list(batch.user_ids())
-    made = list(batch.user_rows("x"))
+    rows = list(batch.user_rows("x"))
     group_ids = range(10, 11 + batch.groups)
     memberships = list(batch.membership_rows(group_ids))
 
     assert ids == sorted(set(ids))
     assert {(each.version, each.variant) for each in ids} == {(7, "specified in RFC 4122")}
-    assert len({email for _, email, *_ in made}) == users
-    assert all(email == email.lower() and email.isascii() for _, email, *_ in made)
+    assert len({email for _, email, *_ in rows}) == users
+    assert all(email == email.lower() and email.isascii() for _, email, *_ in rows)
     assert len(list(batch.group_rows(group_ids))) == len({name for _, name, *_ in batch.group_rows(group_ids)})
     assert [user_id for group_id, user_id, _ in memberships if group_id == 10] == ids
     assert [group_id for group_id, _, role in memberships if role is Role.OWNER and group_id > 10] == [*group_ids[1:]]
@@ -256,24 +258,24 @@ def test_a_batch_makes_sense(users: int) -> None:
     assert users < 1000 or 1.8 < len(memberships) / users < 2.2
 
 
-def test_batches_have_nothing_in_common() -> None:
+def test_batches_have_no_rows_in_common() -> None:
     batches = Batch(50, 1), Batch(50, 2), Batch(51, 1)
     one, two, three = [{value for row in batch.user_rows("") for value in row[:2]} for batch in batches]
     assert not one & two
     assert not one & three
 
 
-async def test_progress_is_shown_where_somebody_watches(
+async def test_progress_bar_is_shown_on_a_terminal(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     await seeder.seed(world.sessionmaker, BATCH)
-    said = capsys.readouterr().err
-    assert "100%" in said
-    assert "100 rows" not in said
+    output = capsys.readouterr().err
+    assert "100%" in output
+    assert "100 rows" not in output
 
 
-async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: Main) -> None:
+async def test_conflicting_row_rolls_everything_back(busy_world: World, main: Main) -> None:
     *_, (_, email, *_) = BATCH.user_rows("")
     async with transaction(busy_world.sessionmaker) as db:
         db.add(User(email=email, hashed_password="none"))
@@ -286,15 +288,15 @@ async def test_rows_that_are_in_the_way_stop_all_of_it(busy_world: World, main: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("sent", "status", "said"),
+    ("sent", "status", "output"),
     [
         (signal.SIGINT, 130, "seeder: interrupted; nothing was changed"),
         (signal.SIGTERM, -15, ""),
         (signal.SIGKILL, -9, ""),
     ],
 )
-async def test_an_interrupted_run_leaves_nothing(
-    busy_world: World, owned_database: str, sent: signal.Signals, status: int, said: str
+async def test_interrupted_run_leaves_no_rows(
+    busy_world: World, owned_database: str, sent: signal.Signals, status: int, output: str
 ) -> None:
     command = [sys.executable, "-m", "accounts.seeder", "--users", "100000"]
     environment = os.environ | {"DATABASE_URL": owned_database}
@@ -312,5 +314,5 @@ async def test_an_interrupted_run_leaves_nothing(
         process.send_signal(sent)
         _, rest = await process.communicate()
 
-    assert (process.returncode, rest.decode().strip()) == (status, said)
+    assert (process.returncode, rest.decode().strip()) == (status, output)
     assert await counts(busy_world.sessionmaker) == (0, 0, 0)

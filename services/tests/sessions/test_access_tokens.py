@@ -1,4 +1,4 @@
-"""The key ring: rotation, algorithms, and what others can verify with."""
+"""Access tokens: key rotation, algorithms, claims and the published key set."""
 
 import uuid
 from collections.abc import Callable
@@ -33,14 +33,14 @@ def ring(secret_key: str = OLD, signing_key: str = "", **changes: Any) -> KeyRin
     return key_ring(get_settings().model_copy(update=secrets | changes))
 
 
-def test_what_is_signed_is_verified() -> None:
+def test_signed_token_verifies() -> None:
     claims = ring().verify(ring().sign(USER, SESSION))
 
     assert claims is not None
     assert (claims.user_id, claims.session_id) == (USER, SESSION)
 
 
-def test_a_rotation_signs_nobody_out() -> None:
+def test_rotation_of_secrets_keeps_tokens_valid() -> None:
     before, during, after = ring(OLD), ring(f"{NEW}, {OLD}"), ring(NEW)
     old, new = before.sign(USER, SESSION), during.sign(USER, SESSION)
 
@@ -50,7 +50,7 @@ def test_a_rotation_signs_nobody_out() -> None:
     assert after.verify(old) is None
 
 
-def test_from_a_secret_to_a_pair_signs_nobody_out() -> None:
+def test_change_from_a_secret_to_a_key_pair_keeps_tokens_valid() -> None:
     both = ring(OLD, pem("EdDSA"))
 
     assert both.verify(ring(OLD).sign(USER, SESSION))
@@ -58,7 +58,7 @@ def test_from_a_secret_to_a_pair_signs_nobody_out() -> None:
 
 
 @pytest.mark.parametrize("algorithm", PAIRS)
-def test_others_verify_with_what_is_published(algorithm: str) -> None:
+def test_published_keys_verify_tokens(algorithm: str) -> None:
     keys = ring(OLD, pem(algorithm) + pem("EdDSA"))
     token = keys.sign(USER, SESSION)
 
@@ -73,7 +73,7 @@ def test_others_verify_with_what_is_published(algorithm: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", PAIRS)
-def test_a_public_key_is_no_secret_to_sign_with(algorithm: str) -> None:
+def test_token_signed_with_the_public_key_is_rejected(algorithm: str) -> None:
     keys = ring(OLD, pem(algorithm))
     genuine = keys.sign(USER, SESSION)
     header, claims = jwt.get_unverified_header(genuine), jwt.decode(genuine, options={"verify_signature": False})
@@ -87,7 +87,7 @@ def test_a_public_key_is_no_secret_to_sign_with(algorithm: str) -> None:
 @pytest.mark.parametrize(
     "change", [{"aud": "other"}, {"iss": "https://evil.example"}, {"exp": 1}, {"sid": "x"}, {"sub": "x"}, {"sid": None}]
 )
-def test_every_claim_counts(change: dict[str, Any]) -> None:
+def test_token_with_a_wrong_or_missing_claim_is_rejected(change: dict[str, Any]) -> None:
     keys = ring()
     genuine = keys.sign(USER, SESSION)
     claims = jwt.decode(genuine, options={"verify_signature": False}) | change
@@ -99,11 +99,11 @@ def test_every_claim_counts(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "token", ["", "x", "a.b.c", "é", jwt.encode({}, OLD), jwt.encode({}, OLD, headers={"kid": "x"})]
 )
-def test_what_is_no_token_of_this_ring_is_nothing(token: str) -> None:
+def test_malformed_or_foreign_token_is_rejected(token: str) -> None:
     assert ring().verify(token) is None
 
 
-async def test_public_keys_are_published(world: World) -> None:
+async def test_jwks_route_publishes_public_keys(world: World) -> None:
     assert (await world.client.get("/.well-known/jwks.json")).json() == {"keys": []}
 
     world.state["keys"] = ring(OLD, pem("EdDSA"))

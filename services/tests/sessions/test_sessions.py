@@ -1,4 +1,4 @@
-"""Sessions: what starts them, what ends them, and what is told of them."""
+"""Sessions: access tokens, refresh, revocation, the list, and cookies."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ async def me(world: World, headers: dict[str, str]) -> int:
 
 
 class TestAccessToken:
-    async def test_names_its_session_and_its_times(self, world: World) -> None:
+    async def test_access_token_names_its_session_and_expiry(self, world: World) -> None:
         arthur = await world.user("arthur")
 
         answer = await tokens(world)
@@ -46,7 +46,7 @@ class TestAccessToken:
         assert claims["exp"] - claims["iat"] == answer["expires_in"] == 900
         assert jwt.get_unverified_header(answer["access_token"])["kid"]
 
-    async def test_is_worthless_once_its_session_has_expired(self, world: World) -> None:
+    async def test_tokens_are_rejected_after_session_expiry(self, world: World) -> None:
         await world.user("arthur")
         answer = await tokens(world)
 
@@ -55,7 +55,7 @@ class TestAccessToken:
         assert await me(world, bearer(answer)) == 401
         assert (await refresh(world, answer["refresh_token"])).status_code == 400
 
-    async def test_is_worthless_once_its_session_has_idled_out(self, world: World) -> None:
+    async def test_tokens_are_rejected_after_session_idle_timeout(self, world: World) -> None:
         await world.user("arthur")
         answer = await tokens(world)
 
@@ -64,7 +64,7 @@ class TestAccessToken:
         assert await me(world, bearer(answer)) == 401
         assert (await refresh(world, answer["refresh_token"])).status_code == 400
 
-    async def test_of_one_user_does_not_fit_another_users_session(self, world: World) -> None:
+    async def test_access_token_with_another_users_session_is_rejected(self, world: World) -> None:
         await world.user("arthur")
         mordred = await world.user("mordred")
         session_id = jwt.decode((await tokens(world))["access_token"], options={"verify_signature": False})["sid"]
@@ -75,7 +75,7 @@ class TestAccessToken:
 
 
 class TestRefresh:
-    async def test_gives_new_tokens_that_are_not_to_be_stored(self, world: World) -> None:
+    async def test_refresh_returns_new_tokens_that_caches_must_not_store(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
 
@@ -87,7 +87,7 @@ class TestRefresh:
         assert second["refresh_token"] != first["refresh_token"]
         assert await me(world, bearer(second)) == 200
 
-    async def test_gives_a_second_tab_the_same_successor(self, world: World) -> None:
+    async def test_second_use_within_grace_returns_the_same_successor(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
 
@@ -96,7 +96,7 @@ class TestRefresh:
         assert one["refresh_token"] == two["refresh_token"]
         assert await me(world, bearer(two)) == 200
 
-    async def test_gives_the_same_successor_across_a_rotation_of_keys(self, world: World) -> None:
+    async def test_second_use_returns_the_same_successor_across_a_key_rotation(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
         one = (await refresh(world, first["refresh_token"])).json()
@@ -108,16 +108,16 @@ class TestRefresh:
 
         assert one["refresh_token"] == two["refresh_token"]
 
-    async def test_gives_twenty_at_once_the_same_successor(self, busy_world: World) -> None:
+    async def test_twenty_concurrent_refreshes_get_the_same_successor(self, busy_world: World) -> None:
         await busy_world.user("arthur")
         first = await tokens(busy_world)
 
-        answers = await asyncio.gather(*(refresh(busy_world, first["refresh_token"]) for _ in range(20)))
+        responses = await asyncio.gather(*(refresh(busy_world, first["refresh_token"]) for _ in range(20)))
 
-        assert {answer.status_code for answer in answers} == {200}
-        assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+        assert {each.status_code for each in responses} == {200}
+        assert len({each.json()["refresh_token"] for each in responses}) == 1
 
-    async def test_of_a_stolen_token_ends_the_session(self, world: World) -> None:
+    async def test_reuse_of_a_refresh_token_ends_the_session(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
         second = (await refresh(world, first["refresh_token"])).json()
@@ -130,7 +130,7 @@ class TestRefresh:
         assert (await refresh(world, second["refresh_token"])).json()["detail"] == "REFRESH_BAD_TOKEN"
         assert await actions(world) >= {"refresh.reused"}
 
-    async def test_of_the_token_before_last_is_reuse_even_at_once(self, world: World) -> None:
+    async def test_token_before_the_last_is_reuse_even_within_grace(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
         second = (await refresh(world, first["refresh_token"])).json()
@@ -139,10 +139,10 @@ class TestRefresh:
         assert (await refresh(world, first["refresh_token"])).json()["detail"] == "REFRESH_TOKEN_REUSED"
 
     @pytest.mark.parametrize("token", ["x", "A" * 64, "ü", "A" * 1001, "", "A" * 63 + "\n"])
-    async def test_refuses_what_nobody_made(self, world: World, token: str) -> None:
+    async def test_malformed_refresh_token_is_refused(self, world: World, token: str) -> None:
         assert (await refresh(world, token)).status_code in {400, 422}
 
-    async def test_is_not_for_the_inactive(self, world: World) -> None:
+    async def test_inactive_user_cannot_refresh(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
 
@@ -150,7 +150,7 @@ class TestRefresh:
 
         assert (await refresh(world, first["refresh_token"])).status_code == 400
 
-    async def test_is_not_for_an_access_token_or_a_cookie(self, world: World) -> None:
+    async def test_access_token_and_cookie_cannot_refresh_nor_a_refresh_token_authenticate(self, world: World) -> None:
         await world.user("arthur")
         first = await tokens(world)
         await cookie_login(world)
@@ -162,8 +162,8 @@ class TestRefresh:
         assert await me(world, {"Authorization": f"Bearer {first['refresh_token']}"}) == 401
 
 
-class TestEnding:
-    async def test_signing_out_ends_this_session_alone(self, world: World) -> None:
+class TestRevocation:
+    async def test_sign_out_ends_only_the_current_session(self, world: World) -> None:
         await world.user("arthur")
         here, there = await tokens(world), await tokens(world)
 
@@ -173,7 +173,7 @@ class TestEnding:
         assert (await refresh(world, here["refresh_token"])).status_code == 400
         assert await me(world, bearer(there)) == 200
 
-    async def test_a_session_can_be_ended_from_another(self, world: World) -> None:
+    async def test_user_revokes_another_own_session(self, world: World) -> None:
         await world.user("arthur")
         here, there = await tokens(world), await tokens(world)
 
@@ -184,7 +184,7 @@ class TestEnding:
         assert response.status_code == 204
         assert (await me(world, bearer(here)), await me(world, bearer(there))) == (200, 401)
 
-    async def test_all_others_can_be_ended(self, world: World) -> None:
+    async def test_user_revokes_all_other_own_sessions(self, world: World) -> None:
         await world.user("arthur")
         here, *others = [await tokens(world) for _ in range(3)]
 
@@ -193,18 +193,18 @@ class TestEnding:
         assert await me(world, bearer(here)) == 200
         assert [await me(world, bearer(other)) for other in others] == [401, 401]
 
-    async def test_nobody_ends_anothers(self, world: World) -> None:
+    async def test_user_cannot_revoke_another_users_session(self, world: World) -> None:
         await world.user("arthur")
         await world.user("mordred")
         arthur, mordred = await tokens(world), await tokens(world, "mordred")
-        (db,) = (await world.client.get("/auth/sessions", headers=bearer(arthur))).json()
+        (session,) = (await world.client.get("/auth/sessions", headers=bearer(arthur))).json()
 
-        response = await world.client.delete(f"/auth/sessions/{db['id']}", headers=bearer(mordred))
+        response = await world.client.delete(f"/auth/sessions/{session['id']}", headers=bearer(mordred))
 
         assert (response.status_code, response.json()["detail"]) == (404, "SESSION_NOT_FOUND")
         assert await me(world, bearer(arthur)) == 200
 
-    async def test_the_longest_unseen_goes_when_there_are_too_many(self, world: World) -> None:
+    async def test_least_recently_seen_session_ends_beyond_the_limit(self, world: World) -> None:
         await world.user("arthur")
         world.state["settings"] = world.state["settings"].model_copy(update={"sessions_per_user": 2})
 
@@ -212,42 +212,42 @@ class TestEnding:
 
         assert [await me(world, bearer(each)) for each in (first, second, third)] == [401, 200, 200]
 
-    async def test_a_sign_in_does_not_outrun_a_change_of_the_password(
+    async def test_sign_in_is_refused_if_the_password_changes_concurrently(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The password is right when it is looked at, and wrong by the time that the session would begin."""
+        """The password is correct when it is verified, and changed before the session starts."""
         arthur = await busy_world.user("arthur")
         verify = busy_world.passwords.verify
 
-        async def verify_while_it_changes(password: str, hashed: str | None) -> tuple[bool, str | None]:
-            verdict = await verify(password, hashed)
+        async def verify_during_change(password: str, hashed: str | None) -> tuple[bool, str | None]:
+            result = await verify(password, hashed)
             await busy_world.sql("UPDATE \"user\" SET hashed_password = 'another'")
-            return verdict
+            return result
 
-        monkeypatch.setattr(busy_world.passwords, "verify", verify_while_it_changes)
+        monkeypatch.setattr(busy_world.passwords, "verify", verify_during_change)
 
         assert (await busy_world.login(arthur)).json()["detail"] == "LOGIN_BAD_CREDENTIALS"
 
 
 class TestList:
-    async def test_tells_when_and_from_where(self, world: World) -> None:
+    async def test_list_shows_device_client_and_expiry(self, world: World) -> None:
         await world.user("arthur")
         world.client.headers["User-Agent"] = "Excalibur/1.0 \x7f" + "x" * 500
         answer = await tokens(world)
 
-        (db,) = (await world.client.get("/auth/sessions", headers=bearer(answer))).json()
+        (session,) = (await world.client.get("/auth/sessions", headers=bearer(answer))).json()
 
-        assert db["current"] is True
-        assert db["kind"] == "bearer"
-        assert db["user_agent"] == ("Excalibur/1.0 " + "x" * 500)[:300]
-        assert db["address"] == "127.0.0.1"
-        expiry = datetime.fromisoformat(db["expires_at"])
+        assert session["current"] is True
+        assert session["kind"] == "bearer"
+        assert session["user_agent"] == ("Excalibur/1.0 " + "x" * 500)[:300]
+        assert session["address"] == "127.0.0.1"
+        expiry = datetime.fromisoformat(session["expires_at"])
         assert timedelta(days=89) < expiry - datetime.now(UTC) < timedelta(days=91)
-        assert set(db) == {
+        assert set(session) == {
             "id", "kind", "created_at", "last_seen_at", "expires_at", "user_agent", "address", "current",
         }  # fmt: skip
 
-    async def test_is_for_somebody_who_is_signed_in(self, client: AsyncClient) -> None:
+    async def test_list_requires_authentication(self, client: AsyncClient) -> None:
         assert (await client.get("/auth/sessions")).status_code == 401
 
 
@@ -262,7 +262,7 @@ class TestCookie:
         world.client.base_url = "https://testserver"
         return world.client
 
-    async def test_is_out_of_reach_of_scripts_and_of_other_hosts(self, client: AsyncClient, world: World) -> None:
+    async def test_cookie_is_http_only_secure_and_bound_to_the_host(self, client: AsyncClient, world: World) -> None:
         await world.user("arthur")
 
         response = await cookie_login(world)
@@ -274,7 +274,7 @@ class TestCookie:
         assert "Domain" not in cookie
         assert (await client.get("/users/me")).status_code == 200
 
-    async def test_is_worthless_after_signing_out(self, client: AsyncClient, world: World) -> None:
+    async def test_cookie_is_rejected_after_sign_out(self, client: AsyncClient, world: World) -> None:
         await world.user("arthur")
         await cookie_login(world)
         (cookie,) = client.cookies.values()
@@ -285,20 +285,20 @@ class TestCookie:
         assert (await client.get("/users/me", headers={"Cookie": f"__Host-accounts={cookie}"})).status_code == 401
 
     @pytest.mark.parametrize("cookie", ["", "x", "A" * 64, "ü"])
-    async def test_cannot_be_made_up(self, client: AsyncClient, cookie: str) -> None:
+    async def test_malformed_cookie_is_rejected(self, client: AsyncClient, cookie: str) -> None:
         headers = {b"Cookie": f"__Host-accounts={cookie}".encode()}
 
         assert (await client.get("/users/me", headers=headers)).status_code == 401
 
-    async def test_is_seen_now_and_then(self, client: AsyncClient, world: World) -> None:
+    async def test_use_of_a_cookie_updates_last_seen(self, client: AsyncClient, world: World) -> None:
         await world.user("arthur")
         await cookie_login(world)
         await world.sql("UPDATE user_session SET last_seen_at = now() - interval '2 days'")
 
         await client.get("/users/me")
-        (db,) = (await client.get("/auth/sessions")).json()
+        (session,) = (await client.get("/auth/sessions")).json()
 
-        assert datetime.now(UTC) - datetime.fromisoformat(db["last_seen_at"]) < timedelta(minutes=1)
+        assert datetime.now(UTC) - datetime.fromisoformat(session["last_seen_at"]) < timedelta(minutes=1)
 
     @pytest.mark.parametrize(
         ("headers", "status"),
@@ -314,7 +314,7 @@ class TestCookie:
             ({"Origin": "null"}, 403),
         ],
     )
-    async def test_changes_nothing_for_other_sites_pages(
+    async def test_cookie_does_not_authenticate_changes_from_other_sites(
         self, client: AsyncClient, world: World, headers: dict[str, str], status: int
     ) -> None:
         await world.user("arthur")
@@ -326,12 +326,12 @@ class TestCookie:
         if status == 403:
             assert response.json()["detail"] == "CROSS_SITE"
 
-    async def test_is_not_given_to_other_sites_pages(self, world: World) -> None:
+    async def test_other_sites_cannot_sign_in_with_a_cookie(self, world: World) -> None:
         await world.user("arthur")
 
         assert (await cookie_login(world, **{"Sec-Fetch-Site": "cross-site"})).status_code == 403
 
-    async def test_does_not_hinder_bearer_tokens(self, world: World) -> None:
+    async def test_bearer_tokens_work_from_other_origins(self, world: World) -> None:
         await world.user("arthur")
         headers = bearer(await tokens(world)) | {"Origin": "https://app.example"}
 

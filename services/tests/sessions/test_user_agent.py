@@ -1,4 +1,4 @@
-"""What a User-Agent says to people."""
+"""Device names from User-Agent headers."""
 
 import pytest
 
@@ -20,5 +20,5 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
         ("", "Unknown device"),
     ],
 )
-def test_names_a_browser_and_a_system(user_agent: str, name: str) -> None:
+def test_device_name_has_the_browser_and_the_system(user_agent: str, name: str) -> None:
     assert describe_user_agent(user_agent) == name

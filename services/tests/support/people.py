@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session, Sessionmaker, transaction
 from accounts.domain.groups.membership import add_member
-from accounts.domain.identity.one_time_tokens import derive_token
+from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
 from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility

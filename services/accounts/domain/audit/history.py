@@ -1,4 +1,4 @@
-"""Reading the audit log."""
+"""Queries on the audit log: all events for superusers, and a user's own activity."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,15 +15,15 @@ from accounts.schemas.pagination import Page, PageQuery
 
 
 async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
-    """List the events that ``query`` asks for, the newest first.
+    """List the events that match the filters of ``query``, newest first.
 
     Raises:
-        BadCursor: the cursor is none of this list's.
+        BadCursor: the cursor does not belong to this list.
 
     """
     statement = select(AuditEvent)
-    wanted = query.model_dump(include={"action", "actor_id", "user_id", "group_id"}, exclude_none=True)
-    for name, value in wanted.items():
+    filters = query.model_dump(include={"action", "actor_id", "user_id", "group_id"}, exclude_none=True)
+    for name, value in filters.items():
         statement = statement.where(getattr(AuditEvent, name) == value)
     if query.since:
         statement = statement.where(col(AuditEvent.at) >= query.since)
@@ -33,28 +33,28 @@ async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
 
 
 async def list_activity(db: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
-    """List what a user did, and what was done to the user, the newest first.
+    """List the events that a user caused or was affected by, newest first.
 
     Raises:
-        BadCursor: the cursor is none of this list's.
+        BadCursor: the cursor does not belong to this list.
 
     """
-    page = await NEWEST_FIRST.page(db, _theirs(user, query), query)
-    return replace(page, rows=[_as_seen_by(user, event) for event in page.rows])
+    page = await NEWEST_FIRST.page(db, _select_activity(user, query), query)
+    return replace(page, rows=[_to_personal_event(user, event) for event in page.rows])
 
 
-def _theirs(user: User, query: PageQuery) -> Any:
-    # A page of each from its index, and the page from these: an OR would read and sort all that there ever was.
+def _select_activity(user: User, query: PageQuery) -> Any:
+    # One page by each column's index, then the page of both. An OR would read and sort all events of the user.
     pages = [
-        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(whose == user.id), requested_position(query))
-        for whose in (col(AuditEvent.user_id), col(AuditEvent.actor_id))
+        NEWEST_FIRST.window(select(AuditEvent.at, AuditEvent.id).where(column == user.id), requested_position(query))
+        for column in (col(AuditEvent.user_id), col(AuditEvent.actor_id))
     ]
     keys = union(*pages).subquery()
     return select(AuditEvent).join(keys, keys.c.id == AuditEvent.id)
 
 
-def _as_seen_by(user: User, event: AuditEvent) -> PersonalEvent:
-    """Show an event to whoever did it or had it done to them: of others neither who they are nor where they were."""
+def _to_personal_event(user: User, event: AuditEvent) -> PersonalEvent:
+    """Convert an event for a user who caused it or was affected by it, without the identity and client IP of others."""
     by_me = event.actor_id == user.id
     return PersonalEvent(
         **event.model_dump(include={"id", "at", "action", "group_id", "detail"}),
@@ -64,18 +64,18 @@ def _as_seen_by(user: User, event: AuditEvent) -> PersonalEvent:
     )
 
 
-def _parse(text: str) -> tuple[Any, ...]:
-    instant, _, number = text.partition(" ")
-    at = datetime.fromisoformat(instant)
+def _parse_cursor(text: str) -> tuple[Any, ...]:
+    timestamp, _, row_id = text.partition(" ")
+    at = datetime.fromisoformat(timestamp)
     if at.tzinfo is None:
         raise ValueError(text)
-    return at.astimezone(UTC), parse_row_id(number)
+    return at.astimezone(UTC), parse_row_id(row_id)
 
 
-# By time, and not by id alone: a plan by id would read all that is newer than ``until``.
+# By time first: a query plan by id alone would read all events newer than ``until``.
 NEWEST_FIRST = Keyset(
     columns=(col(AuditEvent.at), col(AuditEvent.id)),
     text=lambda event: f"{event.at.isoformat()} {event.id}",
-    parse=_parse,
+    parse=_parse_cursor,
     descending=True,
 )

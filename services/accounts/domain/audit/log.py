@@ -13,7 +13,7 @@ from accounts.models import User
 
 
 class Action(StrEnum):
-    """What is recorded, named ``object.verb``."""
+    """The recorded actions, named ``object.verb``."""
 
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"

@@ -1,1 +1,1 @@
-"""Users: sign-in, passwords, e-mail addresses and one-time tokens."""
+"""Users: sign-in, passwords, email addresses and one-time tokens."""

@@ -1,4 +1,4 @@
-"""Change of a user's e-mail address: confirmed from the new one, and for a week undone from the previous one."""
+"""Change of a user's email address: confirmed from the new one, and for a week undone from the previous one."""
 
 import uuid
 
@@ -18,7 +18,7 @@ from accounts.settings import Settings
 
 
 class EmailChangeManager:
-    """Changes e-mail addresses. Methods run in the caller's transaction."""
+    """Changes email addresses. Methods run in the caller's transaction."""
 
     def __init__(self, db: Session, settings: Settings) -> None:
         self.db = db
@@ -26,7 +26,7 @@ class EmailChangeManager:
         self.sessions = SessionManager(db, settings)
 
     async def request(self, user: User, email: str) -> None:
-        """Send a token to the new e-mail address. If another user has it, tell that user instead; the caller never."""
+        """Send a token to the new email address. If another user has it, tell that user instead; the caller never."""
         taken = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
         if await self.db.scalar(select(taken)):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
@@ -36,13 +36,13 @@ class EmailChangeManager:
         await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
 
     async def confirm(self, token: str) -> User:
-        """Change the e-mail address to the one that a token was sent to, which verifies it, and end all sessions.
+        """Change the email address to the one that a token was sent to, which verifies it, and end all sessions.
 
         The previous address is sent a token that undoes the change.
 
         Raises:
             ConfirmEmailBadToken: the token is not usable for this.
-            UpdateUserEmailAlreadyExists: another user has the e-mail address by now.
+            UpdateUserEmailAlreadyExists: another user has the email address by now.
 
         """
         user, email = await one_time_tokens.consume_token(self.db, token, Purpose.CONFIRM_EMAIL) or (None, "")
@@ -54,13 +54,13 @@ class EmailChangeManager:
         return user
 
     async def undo(self, token: str) -> User:
-        """Change the e-mail address back to the one that a token was sent to, and end all sessions.
+        """Change the email address back to the one that a token was sent to, and end all sessions.
 
         Whoever made the change may know the password, so a token for a new password is sent as well.
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
-            UpdateUserEmailAlreadyExists: another user has the e-mail address by now.
+            UpdateUserEmailAlreadyExists: another user has the email address by now.
 
         """
         user, email = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL) or (None, "")
@@ -76,7 +76,7 @@ class EmailChangeManager:
         await self.sessions.revoke_all(user)
 
     async def notify_previous(self, user: User, previous: str, undo_mail_id: uuid.UUID | None = None) -> None:
-        """Tell the previous e-mail address of a change, which the mail with id ``undo_mail_id`` allows to undo.
+        """Tell the previous email address of a change, which the mail with id ``undo_mail_id`` allows to undo.
 
         Only the first of several changes within a week can be undone: a thief may own the address before the second.
         """

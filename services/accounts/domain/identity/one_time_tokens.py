@@ -1,13 +1,6 @@
-"""One-time tokens: for one user, purpose and e-mail address, stored as hashes, consumed by one atomic statement.
+"""One-time tokens: for one user, purpose and email address, stored as hashes, consumed by one atomic statement."""
 
-A token is derived from the id of its mail and a secret key. So it is stored nowhere, and a mail that is sent again
-after a failure contains the same token.
-"""
-
-import hashlib
-import hmac
 import uuid
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
+from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.identity import COLLATION
@@ -57,16 +51,6 @@ STORE = CompiledStatement("""
 """)
 
 
-def derive_token(key: str, mail_id: uuid.UUID) -> str:
-    """Derive the token of a mail: 256 bits that it takes ``key`` to compute."""
-    return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
-
-
-def hash_token(token: str) -> bytes:
-    """Return the hash that is stored of a token. 256 random bits need neither a salt nor a slow hash."""
-    return hashlib.sha256(token.encode()).digest()
-
-
 async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
     """Send a token at the request of an anonymous caller, who cannot tell whether there is such a user.
 
@@ -78,7 +62,7 @@ async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> 
 
 
 async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
-    """Send a token to the active user with an e-mail address, unless there is none, or it is verified already.
+    """Send a token to the active user with an email address, unless there is none, or it is verified already.
 
     The token replaces an earlier one for the same purpose. It is one statement in all cases.
     """
@@ -112,11 +96,6 @@ async def store_token(
     return bool(await STORE.run(db, **values))
 
 
-def candidate_tokens(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:
-    """Return the possible tokens of a mail by hash: the key may have been rotated since the mail was enqueued."""
-    return {hash_token(token): token for token in (derive_token(key, mail_id) for key in keys)}
-
-
 async def activate_token(
     db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose
 ) -> tuple[str, datetime] | None:
@@ -133,7 +112,7 @@ async def activate_token(
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Return the active user of a usable token, and the e-mail address that it was sent to. It stays usable."""
+    """Return the active user of a usable token, and the email address that it was sent to. It stays usable."""
     statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
     return (await db.exec(statement.where(*_usable(token, purpose)))).one_or_none()
 
@@ -147,7 +126,7 @@ async def consume_token(db: Session, token: str, purpose: Purpose) -> tuple[User
 
 
 async def revoke_tokens(db: Session, user: User) -> None:
-    """Delete a user's tokens after a change of the password or the e-mail address.
+    """Delete a user's tokens after a change of the password or the email address.
 
     The one that undoes a change of the address stays: an attacker would change both first.
     """

@@ -1,4 +1,4 @@
-"""Reset of a forgotten password, by a token that is sent to the user's e-mail address."""
+"""Reset of a forgotten password, by a token that is sent to the user's email address."""
 
 from accounts.db.session import Session
 from accounts.domain import errors
@@ -21,7 +21,7 @@ class PasswordResetManager:
         self.sessions = SessionManager(db, settings)
 
     async def request(self, email: str) -> None:
-        """Send a token, if an active user has this e-mail address."""
+        """Send a token, if an active user has this email address."""
         await one_time_tokens.request_token(self.db, self.key, email, Purpose.RESET)
 
     async def reset(self, token: str, password: str) -> User:

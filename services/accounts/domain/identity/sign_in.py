@@ -1,4 +1,4 @@
-"""Sign-in with e-mail address and password. An unknown address takes the same work as a wrong password."""
+"""Sign-in with email address and password. An unknown address takes the same work as a wrong password."""
 
 from sqlalchemy import update
 from sqlmodel import col
@@ -20,7 +20,7 @@ class SignInManager:
         self.passwords = passwords
 
     async def authenticate(self, email: str, password: str) -> User:
-        """Return the active user with an e-mail address and a password.
+        """Return the active user with an email address and a password.
 
         Raises:
             LoginBadCredentials: either is wrong, or the user is inactive. The failure is recorded.

@@ -44,7 +44,7 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
         """Insert a user.
 
         Raises:
-            RegisterUserAlreadyExists: the e-mail address is taken.
+            RegisterUserAlreadyExists: the email address is taken.
 
         """
         user = User(**({"id": uuid7()} | create_dict))
@@ -59,7 +59,7 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
         """Update the columns whose values differ.
 
         Raises:
-            UpdateUserEmailAlreadyExists: another user has the e-mail address.
+            UpdateUserEmailAlreadyExists: another user has the email address.
             UserNotFound: the user was deleted concurrently.
 
         """

@@ -22,7 +22,7 @@ BY_NAME = Keyset(
 
 
 async def list_users(db: Session, query: UserQuery) -> Page[User]:
-    """List users: by e-mail address or name if the query has one, else the oldest first.
+    """List users: by email address or name if the query has one, else the oldest first.
 
     Raises:
         BadCursor: the cursor does not belong to this list.

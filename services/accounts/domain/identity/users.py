@@ -46,7 +46,7 @@ class UserManager:
         return user
 
     async def get_by_email(self, email: str) -> User:
-        """Get a user by e-mail address, in any letter case.
+        """Get a user by email address, in any letter case.
 
         Raises:
             UserNotFound: there is none.
@@ -70,7 +70,7 @@ class UserManager:
         """Create a user, with the flags that the schema has.
 
         Raises:
-            RegisterUserAlreadyExists: the e-mail address is taken, also by a concurrent request.
+            RegisterUserAlreadyExists: the email address is taken, also by a concurrent request.
             RegisterInvalidPassword: the policy refuses the password.
             Busy: the queue of passwords to hash is full.
 
@@ -80,13 +80,14 @@ class UserManager:
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
         """Change the fields that are set. ``current`` is the caller's session.
 
-        A new password ends all other sessions of the user, deactivation ends all, and both are notified by mail. Users
-        confirm a new e-mail address of their own before it changes; superusers change another user's at once.
+        A new password ends all other sessions of the user, deactivation ends all. A user is told by mail of a new
+        password or email address and of a change to the superuser flag. A user's own new address has to be confirmed
+        before it changes; superusers change another user's at once.
 
         Raises:
-            BadCurrentPassword: for users who change their own password or e-mail address.
+            BadCurrentPassword: for users who change their own password or email address.
             ReauthenticationRequired: for the same.
-            UpdateUserEmailAlreadyExists: another user has the e-mail address, also by a concurrent request.
+            UpdateUserEmailAlreadyExists: another user has the email address, also by a concurrent request.
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.

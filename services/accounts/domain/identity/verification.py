@@ -1,4 +1,4 @@
-"""Verification of a user's e-mail address, by a token that is sent there."""
+"""Verification of a user's email address, by a token that is sent there."""
 
 from accounts.db.session import Session
 from accounts.domain import errors
@@ -9,18 +9,18 @@ from accounts.settings import Settings
 
 
 class VerificationManager:
-    """Verifies e-mail addresses. Methods run in the caller's transaction."""
+    """Verifies email addresses. Methods run in the caller's transaction."""
 
     def __init__(self, db: Session, settings: Settings) -> None:
         self.db = db
         self.key = settings.secret_keys[0]
 
     async def request(self, email: str) -> None:
-        """Send a token, if an active user has this e-mail address and it is not verified."""
+        """Send a token, if an active user has this email address and it is not verified."""
         await one_time_tokens.request_token(self.db, self.key, email, Purpose.VERIFY)
 
     async def verify(self, token: str) -> User:
-        """Mark the e-mail address that a token was sent to as verified.
+        """Mark the email address that a token was sent to as verified.
 
         Raises:
             VerifyUserBadToken: the token is not usable for this.

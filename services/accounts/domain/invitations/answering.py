@@ -12,18 +12,20 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import get_access, lock_user
+from accounts.domain.groups.access import get_access, lock_user, to_group_read
 from accounts.domain.groups.membership import add_member
-from accounts.domain.identity.one_time_tokens import hash_token
+from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.invitations.store import BY_ID, IS_OPEN
+from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.identity import folded
+from accounts.models.invitations import IS_OPEN
 from accounts.schemas.groups import GroupRead
 from accounts.schemas.invitations import InvitingGroup, OwnInvitationRead
 from accounts.schemas.pagination import Page, PageQuery
 
 Conditions = tuple[ColumnElement[bool], ...]
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class OwnInvitationManager:
@@ -104,7 +106,7 @@ class OwnInvitationManager:
 
     async def _get_group(self, group_id: int, user: User) -> GroupRead:
         access = await get_access(self.db, group_id, user)
-        return GroupRead(**access.group.model_dump(), my_role=access.role)
+        return to_group_read(access.group, access.role)
 
 
 async def require_invitation(db: Session, token: str, email: str) -> None:

@@ -17,8 +17,8 @@ RECORD_BYTES = 8 * 1024  # more than the longest valid row takes, however it is 
 FAULTY_ROWS_MAX = 100
 PAUSE_RECORDS = 20  # about 2 ms of work
 NAME_LENGTH = 50
-QUOTING = 'Cells are separated by commas; those with commas or quotes are between quotes, as in "a ""b"", c"'
-TOO_LONG = f"A row has at most {RECORD_BYTES} bytes, or a quote is not closed"
+QUOTING = 'Separate cells by commas, and quote cells that contain commas or quotes, as in "a ""b"", c"'
+TOO_LONG = f"The row has more than {RECORD_BYTES} bytes. A closing quote may be missing"
 MESSAGES = {"string_pattern_mismatch": "Input should have no control characters"}
 
 
@@ -86,7 +86,7 @@ class _ImportFile:
 
         """
         if not (self._rows or self._faults):
-            self._faults[1] = [RowError(1, None, "empty", "A line of column names and at least one row are needed")]
+            self._faults[1] = [RowError(1, None, "empty", "A line of column names and at least one row are required")]
         if self._faults:
             raise ImportInvalid([fault for faults in self._faults.values() for fault in faults])
         return self._rows
@@ -104,7 +104,7 @@ class _ImportFile:
         if len(self._line_by_email) == ROWS_MAX:
             raise _too_many(ROWS_MAX)
         if (first := self._line_by_email.setdefault(row.email.lower(), line)) != line:
-            raise _Fault(("email", "duplicate", f"The same address is on line {first}"))
+            raise _Fault(("email", "duplicate", f"Line {first} has the same e-mail address"))
         self._rows.append(InvitationRequest(row.email, row.role, row.note))
 
     def _refuse(self, line: int, fault: _Fault) -> None:
@@ -128,10 +128,12 @@ def _parse_columns(cells: list[str]) -> list[str]:
     names = [name.strip().lower() for name in cells]
     if "email" not in names:
         # The cells are not repeated: without a line of names, they are personal data.
-        raise _Fault(("email", "missing", "The first line names the columns, separated by commas; one is 'email'"))
+        raise _Fault(
+            ("email", "missing", "The first line must name the columns, separated by commas, including 'email'")
+        )
     known = ", ".join(COLUMNS)
-    faults = [(_printable(name), "unknown_column", f"Columns are {known}") for name in names if name not in COLUMNS]
-    faults += [(name, "duplicate", "There are two columns of this name") for name in COLUMNS if names.count(name) > 1]
+    faults = [(_printable(name), "unknown_column", f"The columns are {known}") for name in names if name not in COLUMNS]
+    faults += [(name, "duplicate", "Two columns have this name") for name in COLUMNS if names.count(name) > 1]
     if faults:
         raise _Fault(*faults)
     return names
@@ -143,7 +145,7 @@ def _printable(name: str) -> str:
 
 def _parse_row(columns: list[str], cells: list[str]) -> ImportRow:
     if len(cells) > len(columns):
-        raise _Fault((None, "too_many_columns", f"The row has more cells than there are columns, {len(columns)}"))
+        raise _Fault((None, "too_many_columns", f"The row has more cells than the {len(columns)} columns"))
     if len(cells) < len(columns):
         raise _Fault((columns[len(cells)], "missing", "The row ends before this column"))
     values = {name: cell for name, cell in zip(columns, cells, strict=True) if cell or name == "email"}

@@ -12,14 +12,18 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import GroupAccess, get_access, lock_group, lock_user
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.identity.one_time_tokens import derive_token, hash_token
-from accounts.domain.invitations.store import BY_ID, IS_OPEN, InvitationRequest, store_invitations
+from accounts.domain.identity.mailed_tokens import derive_token, hash_token
+from accounts.domain.invitations.store import InvitationRequest, store_invitations
+from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.identity import folded
+from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.pagination import Page, PageQuery
+
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class InvitationManager:

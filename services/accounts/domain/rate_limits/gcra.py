@@ -1,7 +1,7 @@
-"""How often something may be tried: the generic cell rate algorithm (ITU-T I.371) as one statement of PostgreSQL.
+"""Rate limiting by the generic cell rate algorithm (GCRA, ITU-T I.371), as one PostgreSQL statement.
 
-It is exact across all processes that share the database: who tries at the same instant waits for the row's lock. Only
-attempts that are allowed count, so whoever waits as long as told is let in.
+Each key has one row: the theoretical arrival time of its next attempt. Row locks make the limits exact across all
+processes. Only allowed attempts count, so that a client that waits as long as it was told is allowed.
 """
 
 import math
@@ -10,49 +10,46 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import asyncpg
-from sqlalchemy import delete, func
-from sqlmodel import col
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.errors import TooManyAttempts
-from accounts.models import Throttle
 
 
 @dataclass(frozen=True)
 class Limit:
-    """``attempts`` at once, and in the long run ``attempts`` in ``seconds``."""
+    """At most ``attempts`` in a burst, and ``attempts`` per ``seconds`` in the long run."""
 
     attempts: int
     seconds: int
 
     @property
     def period(self) -> timedelta:
-        """How far a burst may run ahead of the rate."""
+        """The time in which an empty limit refills."""
         return timedelta(seconds=self.seconds)
 
     @property
     def emission(self) -> timedelta:
-        """What one attempt costs: the time after which another one is allowed at the rate."""
+        """The time in which one attempt refills."""
         return max(self.period / self.attempts, timedelta.resolution)
 
     def scaled(self, factor: float) -> "Limit":
-        """Allow ``factor`` times as many attempts, and at least one."""
+        """Multiply the attempts by ``factor``; at least one remains."""
         return Limit(max(1, round(self.attempts * factor)), self.seconds)
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left of the limit that is nearest: attempts at once, and seconds until it is whole again."""
+    """The tightest limit after an attempt: attempts left, and seconds until it is full again."""
 
     limit: Limit
     remaining: int
     reset_seconds: int
 
 
-# In the order of the keys, so that no two wait for one another; and by clock_timestamp(), since now() is older than a
-# wait for a row. Where others were faster under some of the keys, it divides by zero, and so counts under none: a
-# transaction around it would hold the rows for two more round trips.
+# Rows are locked in key order to avoid deadlocks. clock_timestamp() rather than now(), which is the transaction's start
+# and may be older than the lock wait. If any limit is exhausted, the division by zero aborts the statement, so no key
+# is counted; an explicit transaction would hold the locks for two more round trips.
 CONSUME = CompiledStatement("""
     WITH wanted AS (
         SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]))
@@ -77,55 +74,63 @@ SELECT_LIMITS = CompiledStatement("SELECT key, arrival_at, clock_timestamp() FRO
 async def consume(
     connection: asyncpg.Connection,
     limits: Mapping[str, Limit],
-    strangers: Mapping[str, Limit] | None = None,
-    known: str = "",
+    unknown_network_limits: Mapping[str, Limit] | None = None,
+    known_network_key: str = "",
 ) -> Allowance:
-    """Count an attempt under all keys of ``limits``, none of them empty; it counts at once.
+    """Consume one attempt from every limit, in one atomic statement.
 
-    It counts under the keys of ``strangers`` as well, unless ``known`` is remembered.
+    Args:
+        limits: at least one limit, by key; applied always.
+        unknown_network_limits: applied only while ``known_network_key`` is not stored.
+
+    Returns:
+        The tightest limit: attempts left, and seconds until it is full again.
 
     Raises:
-        TooManyAttempts: one of the limits is reached. The attempt counts under no key then.
+        TooManyAttempts: a limit is exhausted. Nothing is consumed then.
 
     """
-    # First without a lock: a flood beyond the limit costs a look at its rows, and nobody waits for anybody.
-    seen = await _select_limits(connection, [*limits, *(strangers or ()), known])
-    if not seen.get(known, 0) > 0:
-        limits = {**limits, **(strangers or {})}
-    if refusal := _refusal(limits, seen):
+    # Reading first takes no lock: refusing a flood is cheap, and refused attempts do not wait for each other.
+    waits = await _select_waits(connection, [*limits, *(unknown_network_limits or ()), known_network_key])
+    if waits.get(known_network_key, 0) <= 0:
+        limits = {**limits, **(unknown_network_limits or {})}
+    if refusal := _refusal(limits, waits):
         raise refusal
-    values = {
-        "keys": list(limits),
-        "emissions": [limit.emission for limit in limits.values()],
-        "periods": [limit.period for limit in limits.values()],
-    }
+    rows = await _consume(connection, limits)
+    if not rows:
+        waits = await _select_waits(connection, [*limits])
+        first = next(iter(limits.values()))
+        raise _refusal(limits, waits) or TooManyAttempts(1, first.attempts, first.seconds)
+    allowances = [_allowance(limits[key], backlog) for key, backlog, _ in rows]
+    return min(allowances, key=lambda allowance: allowance.remaining)
+
+
+async def _consume(connection: asyncpg.Connection, limits: Mapping[str, Limit]) -> Sequence[asyncpg.Record]:
+    """Run CONSUME; return no rows if concurrent attempts have exhausted a limit."""
+    emissions = [limit.emission for limit in limits.values()]
+    periods = [limit.period for limit in limits.values()]
     try:
-        counted = await CONSUME.fetch(connection, **values)
+        return await CONSUME.fetch(connection, keys=list(limits), emissions=emissions, periods=periods)
     except asyncpg.DivisionByZeroError:
-        counted = []
-    if not counted:
-        one = next(iter(limits.values()))
-        raise _refusal(limits, await _select_limits(connection, [*limits])) or TooManyAttempts(
-            1, one.attempts, one.seconds
-        )
-    allowances = [_allowance(limits[key], backlog) for key, backlog, _ in counted]
-    return min(allowances, key=lambda each: each.remaining)
+        return []
 
 
-async def _select_limits(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
-    """Look up for how many seconds from now on keys are busy, or remembered."""
+async def _select_waits(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
+    """Return by key the seconds until its arrival time; negative if it has passed."""
     rows = await SELECT_LIMITS.fetch(connection, keys=keys)
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
-def _refusal(limits: Mapping[str, Limit], seen: Mapping[str, float]) -> TooManyAttempts | None:
-    waits = {
-        key: seen[key] + (limit.emission - limit.period).total_seconds() for key, limit in limits.items() if key in seen
+def _refusal(limits: Mapping[str, Limit], waits: Mapping[str, float]) -> TooManyAttempts | None:
+    excess = {
+        key: waits[key] + (limit.emission - limit.period).total_seconds()
+        for key, limit in limits.items()
+        if key in waits
     }
-    longest = max(waits, key=waits.__getitem__, default=None)
-    if longest is None or waits[longest] <= 0:
+    longest = max(excess, key=excess.__getitem__, default=None)
+    if longest is None or excess[longest] <= 0:
         return None
-    return TooManyAttempts(math.ceil(waits[longest]), limits[longest].attempts, limits[longest].seconds)
+    return TooManyAttempts(math.ceil(excess[longest]), limits[longest].attempts, limits[longest].seconds)
 
 
 def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
@@ -133,18 +138,13 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
 
 
 RESET_AND_REMEMBER = CompiledStatement("""
-    WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:forgotten) ORDER BY key FOR UPDATE),
-    forgotten AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)
-    INSERT INTO throttle (key, arrival_at) VALUES (:remembered, clock_timestamp() + :duration)
+    WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:keys) ORDER BY key FOR UPDATE),
+    deleted AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)
+    INSERT INTO throttle (key, arrival_at) VALUES (:known_network_key, clock_timestamp() + :duration)
     ON CONFLICT (key) DO UPDATE SET arrival_at = excluded.arrival_at
 """)
 
 
-async def reset_limits(db: Session, keys: Collection[str], remembered: str, duration: timedelta) -> None:
-    """Give each key its whole limit back, and remember another one for as long as ``duration``, from the commit on."""
-    await RESET_AND_REMEMBER.run(db, forgotten=list(keys), remembered=remembered, duration=duration)
-
-
-async def delete_expired_limits(db: Session) -> int:
-    """Delete the rows that say no more than a missing one, and return how many there were."""
-    return (await db.exec(delete(Throttle).where(col(Throttle.arrival_at) < func.clock_timestamp()))).rowcount
+async def reset_limits(db: Session, keys: Collection[str], known_network_key: str, duration: timedelta) -> None:
+    """Refill the limits of ``keys``, and store ``known_network_key`` for ``duration``, when the caller commits."""
+    await RESET_AND_REMEMBER.run(db, keys=list(keys), known_network_key=known_network_key, duration=duration)

@@ -1,17 +1,16 @@
-"""Who may try what, how often: against guessing passwords, flooding mailboxes and wearing out the service.
+"""Rate-limit rules: which attempts are limited, by which keys, and how fast the limits refill.
 
-What is tried counts before it is looked at, right or wrong, and whether or not there is such a user:
+Every attempt counts before it is evaluated, whether or not it succeeds and the user exists. The keys are:
 
-- under the client's network, for everything;
-- for signing in, under the pair of an address and a network: one who errs waits for seconds, then minutes, then half
-  an hour, never longer; and a sign-in that succeeds makes the pair's count start anew;
-- for signing in, under the address, whatever the network: NIST SP 800-63B-4, 3.2.2, limits guessing by many. As it
-  recommends there, a network that the address has signed in from lately is exempt. So however an address is attacked
-  from elsewhere, its owner signs in from where they are known, and becomes known by resetting the password;
-- for what sends a mail, under the address. Who is refused then has got a mail whose token still works: the limit lets
-  the next one through before a token of that mail has expired.
+- the client's network, for every attempt;
+- the e-mail address, for attempts that send mail. The limit refills before the token of the last mail expires;
+- the e-mail address with the client's network, for sign-ins. Waits grow from seconds to half an hour. A successful
+  sign-in resets this limit;
+- the e-mail address from unknown networks, for sign-ins: against guessing from many networks (NIST SP 800-63B-4,
+  3.2.2). As recommended there, networks from which the user has recently signed in are exempt, so that an attack
+  from elsewhere does not lock the user out. Resetting the password makes a network known, too.
 
-Whoever shares a network with the owner can use the pair's attempts up. That ends when they stop.
+Other clients in the user's own network can exhaust the limit of that network; it refills when they stop.
 """
 
 import hashlib
@@ -33,7 +32,7 @@ KNOWN_NETWORK_TTL = timedelta(days=30)
 
 
 class Attempt(StrEnum):
-    """What can be tried too often."""
+    """The actions that are rate limited."""
 
     LOGIN = "login"
     REFRESH = "refresh"
@@ -50,64 +49,74 @@ class Attempt(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """The limits for one kind of attempt, by what they count; all of them hold at once."""
+    """The limits of one action, by key; all of them apply at once.
 
-    client: tuple[Limit, ...]
-    pair: tuple[Limit, ...] = ()
-    address: tuple[Limit, ...] = ()
+    With ``email_and_network``, those of ``email`` apply to unknown networks only.
+    """
+
+    network: tuple[Limit, ...]
+    email_and_network: tuple[Limit, ...] = ()
+    email: tuple[Limit, ...] = ()
 
 
-_MAIL = Rule(client=(Limit(20, HOUR), Limit(100, DAY)), address=(Limit(5, HOUR), Limit(30, DAY)))
-_TOKEN = Rule(client=(Limit(20, MINUTE), Limit(100, HOUR)))
+_MAIL = Rule(network=(Limit(20, HOUR), Limit(100, DAY)), email=(Limit(5, HOUR), Limit(30, DAY)))
+_TOKEN = Rule(network=(Limit(20, MINUTE), Limit(100, HOUR)))
 RULES = {
     Attempt.LOGIN: Rule(
-        client=(Limit(60, MINUTE), Limit(600, HOUR)),
-        pair=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY)),
-        address=(Limit(100, HOUR), Limit(300, DAY)),
+        network=(Limit(60, MINUTE), Limit(600, HOUR)),
+        email_and_network=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY)),
+        email=(Limit(100, HOUR), Limit(300, DAY)),
     ),
-    Attempt.REFRESH: Rule(client=(Limit(300, MINUTE),)),
+    Attempt.REFRESH: Rule(network=(Limit(300, MINUTE),)),
     Attempt.REGISTER: _MAIL,
     Attempt.FORGOT_PASSWORD: _MAIL,
     Attempt.RESET_PASSWORD: _TOKEN,
     Attempt.REQUEST_VERIFY: _MAIL,
     Attempt.VERIFY: _TOKEN,
     Attempt.CHANGE_EMAIL: _MAIL,
-    Attempt.INVITE: Rule(client=(Limit(200, HOUR), Limit(1000, DAY)), address=_MAIL.address),
+    Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY)), email=_MAIL.email),
     Attempt.INVITATION: _TOKEN,
-    Attempt.IMPORT: Rule(client=(Limit(30, HOUR), Limit(100, DAY))),
+    Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY))),
 }
 
 REFUSALS = metrics.rules(RULES)
 
 
 async def check_rate_limit(
-    connect: ConnectDriver, attempt: Attempt, client: str, address: str = "", *, scale: float = 1
+    connect: ConnectDriver, attempt: Attempt, client_ip: str, email: str = "", *, scale: float = 1
 ) -> Allowance:
-    """Count an attempt, on a connection of its own: it counts whatever becomes of the caller's transaction.
+    """Count an attempt, on a connection of its own: a rollback by the caller does not undo it.
 
-    ``client`` is an IP address, ``address`` an e-mail address, ``scale`` a factor for every limit.
+    Args:
+        scale: multiplies the attempts of every limit.
 
     Raises:
-        TooManyAttempts: the attempt must not be looked at, and does not count.
+        TooManyAttempts: a limit is exhausted. The attempt must not be evaluated, and is not counted.
 
     """
-    rule, its = RULES[attempt], network(client)
-    limits = _limits_by_key(f"{attempt}-client", rule.client, its)
-    limits |= _limits_by_key(f"{attempt}-pair", rule.pair, address, its)
-    strangers = _limits_by_key(f"{attempt}-address", rule.address, address)
-    known = _known_network_key(client, address) if rule.pair else ""
+    rule, client_network = RULES[attempt], network(client_ip)
+    limits = _limits_by_key(f"{attempt}-client", rule.network, client_network)
+    limits |= _limits_by_key(f"{attempt}-pair", rule.email_and_network, email, client_network)
+    unknown_network_limits = _limits_by_key(f"{attempt}-address", rule.email, email)
+    known_network = _known_network_key(client_ip, email) if rule.email_and_network else ""
     try:
         async with connect() as connection:
-            return await gcra.consume(connection, _scaled(limits, scale), _scaled(strangers, scale), known)
+            return await gcra.consume(
+                connection, _scaled(limits, scale), _scaled(unknown_network_limits, scale), known_network
+            )
     except TooManyAttempts:
         REFUSALS[attempt].inc()
         raise
 
 
-async def reset_failed_attempts(db: Session, client: str, address: str) -> None:
-    """Note that an address was proven, by its password or a mailed token: what its owner got wrong is forgotten."""
-    pair = _limits_by_key(f"{Attempt.LOGIN}-pair", RULES[Attempt.LOGIN].pair, address, network(client))
-    await gcra.reset_limits(db, pair.keys(), _known_network_key(client, address), KNOWN_NETWORK_TTL)
+async def reset_failed_attempts(db: Session, client_ip: str, email: str) -> None:
+    """Reset the sign-in limit of an e-mail address and a network, and remember the network as known.
+
+    Call it when the user has proven the address by the password or by a mailed token.
+    """
+    limits = RULES[Attempt.LOGIN].email_and_network
+    keys = _limits_by_key(f"{Attempt.LOGIN}-pair", limits, email, network(client_ip)).keys()
+    await gcra.reset_limits(db, keys, _known_network_key(client_ip, email), KNOWN_NETWORK_TTL)
 
 
 def _limits_by_key(name: str, limits: Iterable[Limit], *subject: str) -> dict[str, Limit]:
@@ -118,16 +127,16 @@ def _scaled(limits: dict[str, Limit], factor: float) -> dict[str, Limit]:
     return {key: limit.scaled(factor) for key, limit in limits.items()}
 
 
-def _known_network_key(client: str, address: str) -> str:
-    return f"known:{_digest((address, network(client)))}"
+def _known_network_key(client_ip: str, email: str) -> str:
+    return f"known:{_digest((email, network(client_ip)))}"
 
 
 def _digest(subject: tuple[str, ...]) -> str:
-    """Bound the length, and store no address that one could read."""
+    """Hash e-mail addresses and networks: keys have a bounded length and hold no personal data."""
     return hashlib.blake2b("\n".join(map(_lowercase, subject)).encode(), digest_size=20).hexdigest()
 
 
 def _lowercase(text: str) -> str:
-    # As PostgreSQL's lower(), by which users are found: a letter for a letter. Python's makes two of "İ", and with
-    # other keys for the same user there would be other counts.
+    # As PostgreSQL's lower(), which finds users: one letter for each letter. Python's lower() turns "İ" into two, and
+    # spellings of one user would count apart.
     return "".join(letter.lower()[0] for letter in text)

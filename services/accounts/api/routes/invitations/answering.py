@@ -75,6 +75,7 @@ async def decline_my_invitation(
 )
 async def accept_invitation(body: TokenInput, user: CurrentUser, invitations: OwnInvitationManagerDep) -> GroupRead:
     """Join the group with the token of an invitation, which also verifies your email.
+
     If you are a member already, your role does not change. Without an account, send the token to `/auth/register`.
     """
     return await invitations.accept_token(body.token, user)
