@@ -32,6 +32,7 @@ from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
+from support.gunicorn import STOP_SECONDS
 from support.people import SCHEMA_OWNER, World
 from support.smtp import Mailbox, serving
 from support.waiting import PATIENCE, eventually
@@ -248,7 +249,7 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
 
         proxy.swallow()
         worker.stop()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, STOP_SECONDS)
 
     assert len(names(tmp_path)) == 2
 
