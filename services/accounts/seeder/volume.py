@@ -10,6 +10,7 @@ from sqlmodel import select
 from tqdm import tqdm
 
 from accounts.db.session import Session
+from accounts.db.statements import CompiledStatement
 from accounts.domain.identity import password_hashing
 from accounts.models import UserGroup
 from accounts.seeder.batch import Batch
@@ -22,11 +23,15 @@ GROUP_COLUMNS = ("id", "name", "description", "visibility")
 MEMBERSHIP_COLUMNS = ("group_id", "user_id", "role")
 # Memberships are generated user by user but inserted group by group: a trigger counts the members of each group that a
 # statement adds to, so inserting by user would count every group again for each portion.
-CREATE_STAGED = "CREATE TEMP TABLE staged AS SELECT group_id, user_id, role FROM membership WITH NO DATA"
-INSERT_STAGED = """
-INSERT INTO membership (group_id, user_id, role)
-SELECT group_id, user_id, role FROM staged WHERE group_id BETWEEN $1 AND $2 ORDER BY group_id, user_id
-"""
+CREATE_STAGED = CompiledStatement(
+    "CREATE TEMP TABLE staged AS SELECT group_id, user_id, role FROM membership WITH NO DATA"
+)
+INSERT_STAGED = CompiledStatement("""
+    INSERT INTO membership (group_id, user_id, role)
+    SELECT group_id, user_id, role FROM staged WHERE group_id BETWEEN :lowest AND :highest ORDER BY group_id, user_id
+""")
+DROP_STAGED = CompiledStatement("DROP TABLE staged")
+ANALYZE = CompiledStatement('ANALYZE "user", user_group, membership')
 PORTIONS = 20
 
 
@@ -40,13 +45,12 @@ async def create(db: Session, batch: Batch) -> bool:
     hashed = password_hashing.PASSWORD_HASH.hash(PASSWORD, salt=batch.random("salt").randbytes(16))
     await copy(db, "user", USER_COLUMNS, batch.user_rows(hashed), batch.users)
     await copy(db, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
-    connection = await db.connection()
-    await connection.exec_driver_sql(CREATE_STAGED)
+    await CREATE_STAGED.run(db)
     await copy(db, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
     for lowest, highest in portions(group_ids):
-        await connection.exec_driver_sql(INSERT_STAGED, (lowest, highest))
-    await connection.exec_driver_sql("DROP TABLE staged")
-    await connection.exec_driver_sql('ANALYZE "user", user_group, membership')
+        await INSERT_STAGED.run(db, lowest=lowest, highest=highest)
+    await DROP_STAGED.run(db)
+    await ANALYZE.run(db)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Groups are made, changed, listed and deleted."""
+"""Groups are created, updated, listed and deleted."""
 
 from typing import Any
 
@@ -23,28 +23,28 @@ async def arthur(world: World) -> dict[str, str]:
     return await world.sign_in(await world.user("arthur"))
 
 
-async def make(client: AsyncClient, headers: dict[str, str], **body: Any) -> dict[str, Any]:
+async def create(client: AsyncClient, headers: dict[str, str], **body: Any) -> dict[str, Any]:
     answer = await client.post("/user-groups", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
-    made: dict[str, Any] = answer.json()
-    return made
+    group: dict[str, Any] = answer.json()
+    return group
 
 
 class TestCreation:
-    async def test_makes_its_maker_the_owner(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+    async def test_creator_becomes_the_owner(self, client: AsyncClient, arthur: dict[str, str]) -> None:
         answer = await client.post("/user-groups", json={"name": " Round Table "}, headers=arthur)
 
-        made = answer.json()
+        group = answer.json()
         assert answer.status_code == 201
-        assert answer.headers["Location"] == f"/user-groups/{made['id']}"
-        assert (made["name"], made["description"], made["visibility"]) == ("Round Table", "", "private")
-        assert (made["member_count"], made["my_role"]) == (1, "owner")
-        assert (await client.get(answer.headers["Location"], headers=arthur)).json() == made
+        assert answer.headers["Location"] == f"/user-groups/{group['id']}"
+        assert (group["name"], group["description"], group["visibility"]) == ("Round Table", "", "private")
+        assert (group["member_count"], group["my_role"]) == (1, "owner")
+        assert (await client.get(answer.headers["Location"], headers=arthur)).json() == group
 
-    async def test_takes_all_that_can_be_said(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+    async def test_group_is_created_with_all_fields(self, client: AsyncClient, arthur: dict[str, str]) -> None:
         body = {"name": "Table", "description": "Round,\nand of oak", "visibility": "public"}
 
-        assert body.items() <= (await make(client, arthur, **body)).items()
+        assert body.items() <= (await create(client, arthur, **body)).items()
 
     @pytest.mark.parametrize(
         "change",
@@ -55,52 +55,54 @@ class TestCreation:
         ],
         ids=lambda change: str(change)[:30].replace("\\", ""),
     )  # fmt: skip
-    async def test_and_change_refuse_the_same(
+    async def test_invalid_fields_are_rejected_by_create_and_update(
         self, client: AsyncClient, arthur: dict[str, str], change: dict[str, Any]
     ) -> None:
-        made = await make(client, arthur, name="Table")
-        path = f"/user-groups/{made['id']}"
+        group = await create(client, arthur, name="Table")
+        path = f"/user-groups/{group['id']}"
 
         assert (await client.post("/user-groups", json={"name": "a"} | change, headers=arthur)).status_code == 422
         assert (await client.patch(path, json=change, headers=arthur)).status_code == 422
-        assert (await client.get(path, headers=arthur)).json() == made
+        assert (await client.get(path, headers=arthur)).json() == group
 
 
 class TestChange:
-    async def test_is_of_what_is_named(self, client: AsyncClient, arthur: dict[str, str]) -> None:
-        made = await make(client, arthur, name="Table")
-        path = f"/user-groups/{made['id']}"
-        told = made
+    async def test_update_changes_the_given_fields_only(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        group = await create(client, arthur, name="Table")
+        path = f"/user-groups/{group['id']}"
+        expected = group
         for change in ({"name": "TABLE"}, {"description": "Of oak"}, {"visibility": "public"}, {"description": ""}):
             answer = await client.patch(path, json=change, headers=arthur)
             assert answer.status_code == 200
-            told = told | change | {"updated_at": answer.json()["updated_at"]}
-            assert answer.json() == told == (await client.get(path, headers=arthur)).json()
+            expected = expected | change | {"updated_at": answer.json()["updated_at"]}
+            assert answer.json() == expected == (await client.get(path, headers=arthur)).json()
 
-    async def test_of_nothing_changes_nothing(self, client: AsyncClient, arthur: dict[str, str]) -> None:
-        made = await make(client, arthur, name="Table")
+    async def test_update_without_changes_keeps_the_group_as_it_is(
+        self, client: AsyncClient, arthur: dict[str, str]
+    ) -> None:
+        group = await create(client, arthur, name="Table")
 
         for body in ({}, {"name": "Table", "visibility": "private"}):
-            answer = await client.patch(f"/user-groups/{made['id']}", json=body, headers=arthur)
-            assert answer.json() == made
+            answer = await client.patch(f"/user-groups/{group['id']}", json=body, headers=arthur)
+            assert answer.json() == group
 
-    async def test_of_the_visibility_shows_and_hides(self, client: AsyncClient, arthur: dict[str, str]) -> None:
-        path = f"/user-groups/{(await make(client, arthur, name='Table'))['id']}"
+    async def test_visibility_shows_and_hides_the_group(self, client: AsyncClient, arthur: dict[str, str]) -> None:
+        path = f"/user-groups/{(await create(client, arthur, name='Table'))['id']}"
         for visibility, status in (("public", 200), ("private", 404)):
             await client.patch(path, json={"visibility": visibility}, headers=arthur)
             assert (await client.get(path)).status_code == status
 
 
-async def test_deletion_takes_memberships_and_invitations_along(
+async def test_deleting_a_group_deletes_its_memberships_and_invitations(
     client: AsyncClient, world: World, arthur: dict[str, str]
 ) -> None:
-    made = await make(client, arthur, name="Table")
-    await world.join(made["id"], await world.user("bors"), Role.MEMBER)
+    group = await create(client, arthur, name="Table")
+    await world.join(group["id"], await world.user("bors"), Role.MEMBER)
     await world.sql(INVITATION)
 
-    assert (await client.delete(f"/user-groups/{made['id']}", headers=arthur)).status_code == 204
+    assert (await client.delete(f"/user-groups/{group['id']}", headers=arthur)).status_code == 204
 
-    assert (await client.get(f"/user-groups/{made['id']}", headers=arthur)).status_code == 404
+    assert (await client.get(f"/user-groups/{group['id']}", headers=arthur)).status_code == 404
     assert (await client.get("/users/me/groups", headers=arthur)).json() == []
     async with transaction(world.sessionmaker) as db:
         for entity in (UserGroup, Membership, Invitation):
@@ -126,7 +128,7 @@ async def many(world: World) -> None:
 @pytest.mark.usefixtures("many")
 class TestLists:
     @pytest.mark.parametrize(
-        ("who", "query", "expected"),
+        ("caller", "query", "expected"),
         [
             ("", "", ["Al%", "Alpha", "beta"]),
             ("", "name=ALPHA", ["Alpha"]),
@@ -144,10 +146,10 @@ class TestLists:
         ],
         ids=str,
     )
-    async def test_show_what_is_looked_for_and_may_be_seen(
-        self, client: AsyncClient, world: World, who: str, query: str, expected: list[str]
+    async def test_list_has_the_visible_groups_that_match_the_search(
+        self, client: AsyncClient, world: World, caller: str, query: str, expected: list[str]
     ) -> None:
-        headers = await world.sign_in(f"{who}@camelot.example.com") if who else {}
+        headers = await world.sign_in(f"{caller}@camelot.example.com") if caller else {}
 
         found = (await client.get(f"/user-groups?{query}", headers=headers)).json()
 
@@ -162,7 +164,7 @@ class TestLists:
             ("role=member", {"beta": "member"}),
         ],
     )
-    async def test_of_ones_own_groups_tell_the_role(
+    async def test_list_of_own_groups_has_the_role(
         self, client: AsyncClient, world: World, query: str, expected: dict[str, str]
     ) -> None:
         headers = await world.sign_in("arthur@camelot.example.com")
@@ -173,15 +175,17 @@ class TestLists:
         assert [group["id"] for group in found] == sorted(group["id"] for group in found)
 
     @pytest.mark.parametrize("query", ["visibility=secret", "name=", "name=%00", "role=king", f"name={'x' * 101}"])
-    async def test_refuse_what_is_no_query(self, client: AsyncClient, world: World, query: str) -> None:
+    async def test_invalid_query_is_rejected(self, client: AsyncClient, world: World, query: str) -> None:
         headers = await world.sign_in("arthur@camelot.example.com")
         path = "/users/me/groups" if query.startswith("role") else "/user-groups"
 
         assert (await client.get(f"{path}?{query}", headers=headers)).status_code == 422
 
     @pytest.mark.parametrize("path", ["/user-groups", "/users/me/groups", "/user-groups/{}"])
-    async def test_count_nobody(self, client: AsyncClient, world: World, engine: AsyncEngine, path: str) -> None:
-        """The number of members is stored: reading it costs the same for a million."""
+    async def test_reading_groups_counts_no_members(
+        self, client: AsyncClient, world: World, engine: AsyncEngine, path: str
+    ) -> None:
+        """The number of members is stored, so reading it costs the same for a million."""
         headers = await world.sign_in("arthur@camelot.example.com")
         (group, *_) = (await client.get("/users/me/groups", headers=headers)).json()
         run: list[str] = []
@@ -194,5 +198,5 @@ class TestLists:
         assert answer.status_code == 200
         assert not any("count(" in statement for statement in run)
 
-    async def test_are_for_those_who_are_signed_in_where_they_are_their_own(self, client: AsyncClient) -> None:
+    async def test_list_of_own_groups_requires_a_sign_in(self, client: AsyncClient) -> None:
         assert (await client.get("/users/me/groups")).status_code == 401

@@ -1,4 +1,4 @@
-"""What several people do to a group at the same instant, on real connections: a group always keeps an owner."""
+"""Concurrent changes of a group, on real connections and with real commits: a group always keeps an owner."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ ROUNDS = 10
 
 
 class Court:
-    """Two who own groups, a superuser, and what each of them sends along to be known."""
+    """Two owners of groups and a superuser, each with the headers of a sign-in."""
 
     def __init__(self, world: World, people: list[User], tickets: list[dict[str, str]]) -> None:
         self.world, self.client = world, world.client
@@ -30,12 +30,12 @@ class Court:
         self.as_arthur, self.as_guinevere, self.as_morgana = tickets
 
     async def group(self, members: dict[User, Role] | None = None) -> UserGroup:
-        """A new group of Arthur and others, by default of a second owner."""
+        """Create a group of Arthur and others, by default with Guinevere as a second owner."""
         others = members or {self.guinevere: Role.OWNER}
         return await self.world.group("Shared", Visibility.PRIVATE, members={self.arthur: Role.OWNER, **others})
 
     async def extra(self) -> tuple[User, dict[str, str]]:
-        """Somebody new, who may be deactivated or deleted."""
+        """Create a user who may be deactivated or deleted, and sign in."""
         user = await self.world.user(f"extra-{random.getrandbits(64)}")
         return user, await self.world.sign_in(user)
 
@@ -54,19 +54,19 @@ async def at_once(*requests: Awaitable[Response]) -> list[int]:
 
 
 async def owners(court: Court, group: UserGroup) -> int:
-    """Count those who can sign in."""
+    """Count the active owners."""
     async with transaction(court.world.sessionmaker) as db:
         statement = select(func.count()).select_from(Membership).join(User)
-        theirs = (col(Membership.group_id) == group.id, Membership.role == Role.OWNER, col(User.is_active))
-        return (await db.exec(statement.where(*theirs))).one()
+        conditions = (col(Membership.group_id) == group.id, Membership.role == Role.OWNER, col(User.is_active))
+        return (await db.exec(statement.where(*conditions))).one()
 
 
 def member(group: UserGroup, user: User) -> str:
     return f"/user-groups/{group.id}/users/{user.id}"
 
 
-async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> None:
-    """The service itself locks in one order; somebody at a prompt may not. One is sent away, with nothing changed."""
+async def test_request_in_a_deadlock_is_answered_with_503_and_can_be_repeated(court: Court) -> None:
+    """The service locks in one order; a user of psql may not. PostgreSQL ends one of them, with nothing changed."""
     group = await court.group()
     async with transaction(court.world.sessionmaker) as stranger:
         connection = await stranger.connection()
@@ -84,7 +84,7 @@ async def test_who_is_in_a_deadlock_with_a_stranger_comes_back(court: Court) -> 
     assert (await change()).json()["role"] == "admin"
 
 
-async def test_of_two_owners_who_leave_one_stays(court: Court) -> None:
+async def test_one_of_two_owners_who_leave_concurrently_stays(court: Court) -> None:
     for _ in range(ROUNDS):
         group = await court.group()
 
@@ -98,7 +98,7 @@ async def test_of_two_owners_who_leave_one_stays(court: Court) -> None:
         await court.drop(group)
 
 
-async def test_of_two_owners_who_demote_each_other_one_stays(court: Court) -> None:
+async def test_one_of_two_owners_who_demote_each_other_stays_owner(court: Court) -> None:
     for _ in range(ROUNDS):
         group, body = await court.group(), {"role": "member"}
 
@@ -107,13 +107,13 @@ async def test_of_two_owners_who_demote_each_other_one_stays(court: Court) -> No
             court.client.patch(member(group, court.arthur), json=body, headers=court.as_guinevere),
         )
 
-        assert sorted(statuses) == [200, 403]  # whoever comes second is no owner any more
+        assert sorted(statuses) == [200, 403]  # the second one is no owner any more
         assert await owners(court, group) == 1
         await court.drop(group)
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"], ids=["deactivated", "deleted"])
-async def test_an_owner_leaves_while_the_other_is(court: Court, method: str) -> None:
+async def test_owner_cannot_leave_while_the_other_owner_is(court: Court, method: str) -> None:
     for _ in range(ROUNDS):
         other, _ = await court.extra()
         group = await court.group({other: Role.OWNER})
@@ -130,7 +130,7 @@ async def test_an_owner_leaves_while_the_other_is(court: Court, method: str) -> 
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"], ids=["deactivated", "deleted"])
-async def test_ownership_is_handed_to_somebody_who_is(court: Court, method: str) -> None:
+async def test_group_keeps_an_owner_while_the_new_owner_is(court: Court, method: str) -> None:
     for _ in range(ROUNDS):
         heir, _ = await court.extra()
         group = await court.group({heir: Role.MEMBER})
@@ -146,8 +146,8 @@ async def test_ownership_is_handed_to_somebody_who_is(court: Court, method: str)
         await court.drop(group)
 
 
-async def test_somebody_is_removed_while_promoted(court: Court) -> None:
-    """An admin removes no owner: either the removal comes first, or it is refused."""
+async def test_admin_cannot_remove_a_member_who_is_promoted_concurrently(court: Court) -> None:
+    """An admin cannot remove an owner: either the removal comes first, or it is refused."""
     admin, as_admin = await court.extra()
     for _ in range(ROUNDS):
         group = await court.group({admin: Role.ADMIN, court.guinevere: Role.ADMIN})
@@ -163,7 +163,7 @@ async def test_somebody_is_removed_while_promoted(court: Court) -> None:
         await court.drop(group)
 
 
-async def test_somebody_is_added_while_deleted(court: Court) -> None:
+async def test_user_can_be_added_while_being_deleted(court: Court) -> None:
     for _ in range(ROUNDS):
         group, (user, _) = await court.group(), await court.extra()
 
@@ -176,7 +176,7 @@ async def test_somebody_is_added_while_deleted(court: Court) -> None:
         await court.drop(group)
 
 
-async def test_a_group_is_deleted_while_somebody_is_added(court: Court) -> None:
+async def test_group_can_be_deleted_while_a_member_is_added(court: Court) -> None:
     for _ in range(ROUNDS):
         group = await court.group()
 
@@ -189,8 +189,8 @@ async def test_a_group_is_deleted_while_somebody_is_added(court: Court) -> None:
 
 
 @pytest.mark.parametrize("act", ["deactivated", "deleted"])
-async def test_a_group_is_made_by_somebody_who_is(court: Court, act: str) -> None:
-    """The other's transaction is under way, so that the request that makes the group has to wait for it."""
+async def test_group_cannot_be_created_by_a_user_who_is_concurrently(court: Court, act: str) -> None:
+    """The request has to wait for the transaction that deactivates or deletes the user."""
     user, headers = await court.extra()
     async with transaction(court.world.sessionmaker) as db:
         manager = court.world.users(db)
@@ -218,8 +218,8 @@ async def lock_wait(world: World) -> None:
     await eventually("a request waits for a lock", waits)
 
 
-async def test_two_are_deleted_while_their_roles_change(court: Court) -> None:
-    """They share two groups, which each change locks: always in the same order, so nobody waits in a circle."""
+async def test_users_can_be_deleted_while_their_roles_change(court: Court) -> None:
+    """They share two groups. Every change locks groups in the same order, so there is no deadlock."""
     for _ in range(ROUNDS):
         (one, as_one), (two, as_two) = await court.extra(), await court.extra()
         first, second = [await court.group({one: Role.ADMIN, two: Role.ADMIN}) for _ in range(2)]
@@ -238,7 +238,7 @@ async def test_two_are_deleted_while_their_roles_change(court: Court) -> None:
         assert statuses[:2] == [204, 204]
 
 
-async def test_members_are_counted_through_a_storm(court: Court) -> None:
+async def test_member_count_is_right_after_many_concurrent_changes(court: Court) -> None:
     users = [(await court.extra())[0] for _ in range(6)]
     groups = [await court.group() for _ in range(3)]
     draw = random.Random(1)  # noqa: S311  # to be repeatable
@@ -262,7 +262,7 @@ async def test_members_are_counted_through_a_storm(court: Court) -> None:
 
 
 async def leave(court: Court) -> Response:
-    """Somebody new joins all groups and is deleted, which counts in all of them at once."""
+    """Create a user who joins all groups and is deleted, which changes the counts of all of them at once."""
     user = await court.world.user(f"guest-{random.getrandbits(64)}")
     groups = (await court.client.get("/user-groups?limit=3", headers=court.as_morgana)).json()
     for group in groups:

@@ -1,4 +1,4 @@
-"""Groups and their members, as far as the caller may see them."""
+"""Which groups, members and e-mail addresses a caller can see."""
 
 import uuid
 from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ async def secret(world: World) -> UserGroup:
 
 
 class TestMembers:
-    async def test_of_a_public_group_are_shown_to_anybody_without_addresses(
+    async def test_anyone_can_list_members_of_a_public_group_without_addresses(
         self, client: AsyncClient, table: UserGroup
     ) -> None:
         response = await client.get(f"/user-groups/{table.id}/users")
@@ -40,17 +40,17 @@ class TestMembers:
         assert all(set(member) == {"id", "display_name", "role", "joined_at"} for member in members)
 
     @pytest.mark.parametrize(("name", "superuser"), [("morgana", True), ("arthur", False)])
-    async def test_show_addresses_to_members_and_superusers(
+    async def test_members_and_superusers_can_see_addresses(
         self, client: AsyncClient, world: World, table: UserGroup, *, name: str, superuser: bool
     ) -> None:
-        who = await world.user(name, superuser=True) if superuser else f"{name}@camelot.example.com"
-        headers = await world.sign_in(who)
+        caller = await world.user(name, superuser=True) if superuser else f"{name}@camelot.example.com"
+        headers = await world.sign_in(caller)
 
         members = (await client.get(f"/user-groups/{table.id}/users", headers=headers)).json()
 
         assert {member["email"].split("@")[0] for member in members} == {"arthur", "bors", "galahad", "lancelot"}
 
-    async def test_hide_addresses_from_other_users(self, client: AsyncClient, world: World, table: UserGroup) -> None:
+    async def test_other_users_cannot_see_addresses(self, client: AsyncClient, world: World, table: UserGroup) -> None:
         headers = await world.sign_in(await world.user("mordred"))
 
         members = (await client.get(f"/user-groups/{table.id}/users", headers=headers)).json()
@@ -59,7 +59,7 @@ class TestMembers:
         assert not any("email" in member for member in members)
 
     @pytest.mark.parametrize("path", ["/user-groups/{}", "/user-groups/{}/users"])
-    async def test_a_private_group_does_not_exist_for_outsiders(
+    async def test_private_group_looks_like_an_unknown_id_to_outsiders(
         self, client: AsyncClient, world: World, secret: UserGroup, path: str
     ) -> None:
         outsider = await world.sign_in(await world.user("arthur"))
@@ -76,7 +76,7 @@ class TestMembers:
         assert answers[0].json()["detail"] == "GROUP_NOT_FOUND"
 
     @pytest.mark.parametrize("path", ["/user-groups/{}", "/user-groups/{}/users"])
-    async def test_a_private_group_exists_for_members_and_superusers(
+    async def test_members_and_superusers_can_see_a_private_group(
         self, client: AsyncClient, world: World, secret: UserGroup, path: str
     ) -> None:
         await world.user("morgana", superuser=True)
@@ -84,7 +84,7 @@ class TestMembers:
             headers = await world.sign_in(f"{name}@camelot.example.com")
             assert (await client.get(path.format(secret.id), headers=headers)).status_code == 200
 
-    async def test_take_as_many_statements_for_a_hundred_as_for_one(
+    async def test_page_of_members_takes_two_statements_for_any_number_of_rows(
         self, client: AsyncClient, world: World, table: UserGroup, secret: UserGroup
     ) -> None:
         headers = await world.sign_in(await world.user("morgana", superuser=True))
@@ -94,11 +94,11 @@ class TestMembers:
             for group in (secret, table)
         ]
 
-        assert counts == [2, 2]  # who asks, and the group; the page
+        assert counts == [2, 2]  # the caller and the group; the page
 
 
 class TestPages:
-    async def test_follow_one_another_to_the_end(self, client: AsyncClient, table: UserGroup) -> None:
+    async def test_next_links_lead_through_all_pages(self, client: AsyncClient, table: UserGroup) -> None:
         seen, path = [], f"/user-groups/{table.id}/users?limit=3"
         lengths = []
         while path:
@@ -111,30 +111,32 @@ class TestPages:
         assert seen == sorted(seen, key=uuid.UUID)
         assert len(set(seen)) == 4
 
-    async def test_end_where_the_rows_end(self, client: AsyncClient, table: UserGroup) -> None:
+    async def test_full_last_page_has_no_link(self, client: AsyncClient, table: UserGroup) -> None:
         response = await client.get(f"/user-groups/{table.id}/users?limit=4")
 
         assert len(response.json()) == 4
         assert "Link" not in response.headers
 
     @pytest.mark.parametrize("limit", ["0", "-1", "201", "1e9", "x", ""])
-    async def test_are_of_one_to_two_hundred_rows(self, client: AsyncClient, table: UserGroup, limit: str) -> None:
+    async def test_limit_outside_of_1_to_200_is_rejected(
+        self, client: AsyncClient, table: UserGroup, limit: str
+    ) -> None:
         assert (await client.get(f"/user-groups/{table.id}/users", params={"limit": limit})).status_code == 422
 
     @pytest.mark.parametrize("cursor", ["x", "AAAA", "not-a-cursor", "z" * 999])
-    async def test_refuse_a_made_up_cursor(self, client: AsyncClient, table: UserGroup, cursor: str) -> None:
+    async def test_forged_cursor_is_rejected(self, client: AsyncClient, table: UserGroup, cursor: str) -> None:
         response = await client.get(f"/user-groups/{table.id}/users", params={"cursor": cursor})
 
         assert (response.status_code, response.json()["detail"]) == (400, "BAD_CURSOR")
 
-    async def test_of_groups_take_only_cursors_that_are_text(self, client: AsyncClient) -> None:
+    async def test_cursor_that_is_not_text_is_rejected(self, client: AsyncClient) -> None:
         for cursor in ("AAAA", "_w"):
             assert (await client.get("/user-groups", params={"cursor": cursor})).status_code == 400
 
 
 class TestList:
     @pytest.mark.usefixtures("table", "secret")
-    async def test_shows_public_groups_by_name_and_ones_own(self, client: AsyncClient, world: World) -> None:
+    async def test_list_has_public_and_own_groups_by_name(self, client: AsyncClient, world: World) -> None:
         await world.group("archers")
         mordred = await world.sign_in("mordred@camelot.example.com")
         morgana = await world.sign_in(await world.user("morgana", superuser=True))
@@ -143,7 +145,7 @@ class TestList:
         assert await names(client.get("/user-groups", headers=mordred)) == ["archers", "Round Table", "Secret"]
         assert await names(client.get("/user-groups", headers=morgana)) == ["archers", "Round Table", "Secret"]
 
-    async def test_is_paged(self, client: AsyncClient, world: World) -> None:
+    async def test_list_of_groups_is_paged_in_alphabetical_order(self, client: AsyncClient, world: World) -> None:
         for name in ("Çelik", "archers", "Beginners"):
             await world.group(name)
 
@@ -153,12 +155,12 @@ class TestList:
         assert [group["name"] for group in first.json() + second.json()] == ["archers", "Beginners", "Çelik"]
 
     @pytest.mark.usefixtures("table")
-    async def test_ignores_a_token_that_is_no_good(self, client: AsyncClient) -> None:
+    async def test_list_of_groups_ignores_an_invalid_token(self, client: AsyncClient) -> None:
         assert await names(client.get("/user-groups", headers={"Authorization": "Bearer x"})) == ["Round Table"]
 
 
 class TestRead:
-    async def test_shows_the_group(self, client: AsyncClient, table: UserGroup) -> None:
+    async def test_public_group_can_be_read_by_anyone(self, client: AsyncClient, table: UserGroup) -> None:
         group = (await client.get(f"/user-groups/{table.id}")).json()
 
         assert (group["id"], group["name"], group["visibility"]) == (table.id, "Round Table", "public")
@@ -166,7 +168,7 @@ class TestRead:
     @pytest.mark.parametrize(
         "group_id", ["0", "-1", str(2**63), str(10**20), "abc", "%00", "%EF%BC%91", "1.5", "9" * 5000]
     )
-    async def test_refuses_what_is_no_id(self, client: AsyncClient, group_id: str) -> None:
+    async def test_invalid_group_id_is_rejected(self, client: AsyncClient, group_id: str) -> None:
         for path in (f"/user-groups/{group_id}", f"/user-groups/{group_id}/users"):
             assert (await client.get(path)).status_code in {404, 422}
 
@@ -176,7 +178,7 @@ async def names(response: Awaitable[Response]) -> list[str]:
 
 
 async def statements(world: World, request: Callable[[], Awaitable[Response]]) -> int:
-    """Count the statements that a request runs, without those that begin and end transactions."""
+    """Count the statements of a request, without BEGIN and COMMIT."""
     async with transaction(world.sessionmaker) as db, recorded_statements(db) as run:
         assert (await request()).status_code == 200
     return len(run)

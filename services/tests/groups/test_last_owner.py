@@ -1,4 +1,4 @@
-"""A group keeps an owner who can sign in, whatever becomes of the last one."""
+"""Every group keeps an active owner, however the last one tries to leave."""
 
 import asyncio
 from typing import Any
@@ -33,7 +33,7 @@ class Kingdom:
         self.own, self.hers, self.admin = tickets
 
     async def end(self, way: str, group: int) -> Response:
-        """Let Arthur's ownership end in some way."""
+        """End Arthur's ownership in one of the ways."""
         user, member = f"/users/{self.arthur.id}", f"/user-groups/{group}/users/{self.arthur.id}"
         method, path, body, headers = {
             "leaves": ("DELETE", member, None, self.own),
@@ -65,7 +65,7 @@ async def kingdom(world: World) -> Kingdom:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_last_one_stays(kingdom: Kingdom, way: str) -> None:
+async def test_last_owner_cannot_leave_or_be_removed(kingdom: Kingdom, way: str) -> None:
     zeal, army, _ = kingdom.ids
 
     answer = await kingdom.end(way, zeal)
@@ -78,7 +78,7 @@ async def test_the_last_one_stays(kingdom: Kingdom, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS[:5])
-async def test_one_of_two_may_go(kingdom: Kingdom, way: str) -> None:
+async def test_owner_can_leave_while_another_active_owner_remains(kingdom: Kingdom, way: str) -> None:
     *_, bed = kingdom.ids
 
     assert (await kingdom.end(way, bed)).is_success
@@ -86,7 +86,7 @@ async def test_one_of_two_may_go(kingdom: Kingdom, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_inactive_one_does_not_count(kingdom: Kingdom, way: str) -> None:
+async def test_inactive_owner_does_not_count(kingdom: Kingdom, way: str) -> None:
     *_, bed = kingdom.ids
     await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
 
@@ -96,7 +96,7 @@ async def test_an_inactive_one_does_not_count(kingdom: Kingdom, way: str) -> Non
     assert {"id": bed, "name": "Bed"} in answer.json()["groups"]
 
 
-async def test_ownership_is_not_handed_to_an_inactive_owner(kingdom: Kingdom) -> None:
+async def test_ownership_cannot_be_transferred_to_an_inactive_owner(kingdom: Kingdom) -> None:
     *_, bed = kingdom.ids
     await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
 
@@ -108,7 +108,7 @@ async def test_ownership_is_not_handed_to_an_inactive_owner(kingdom: Kingdom) ->
 
 
 @pytest.mark.parametrize("way", ["is deactivated", "is deleted", "deletes"])
-async def test_who_leaves_the_groups_in_good_hands_may_go(kingdom: Kingdom, way: str) -> None:
+async def test_owner_can_be_deactivated_or_deleted_after_transferring_the_groups(kingdom: Kingdom, way: str) -> None:
     zeal, army, bed = kingdom.ids
     body = {"user_id": str(kingdom.guinevere.id)}
     assert (await kingdom.client.post(f"/user-groups/{zeal}/transfer", json=body, headers=kingdom.own)).is_success
@@ -123,7 +123,7 @@ async def test_who_leaves_the_groups_in_good_hands_may_go(kingdom: Kingdom, way:
     assert counts == ([2, 2] if way == "is deactivated" else [1, 1])
 
 
-async def test_the_command_names_the_groups_too(
+async def test_admin_command_names_the_blocking_groups(
     busy_world: World, monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_database: str
 ) -> None:
     settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database)})
@@ -138,7 +138,7 @@ async def test_the_command_names_the_groups_too(
     await busy_world.sign_in(arthur)
 
 
-async def test_hundreds_are_not_all_named(client: AsyncClient, world: World) -> None:
+async def test_error_names_at_most_a_hundred_groups(client: AsyncClient, world: World) -> None:
     arthur = await world.user("arthur")
     headers = await world.sign_in(arthur)
     await world.sql("INSERT INTO user_group (name) SELECT 'Group ' || i FROM generate_series(1, 101) i")

@@ -1,4 +1,4 @@
-"""Who may do what in a group, as HTTP answers: the table is written by hand, and knows nothing of the domain's."""
+"""The table of permissions as HTTP responses. It is written by hand, independently of the domain's table."""
 
 from typing import Any
 
@@ -125,10 +125,10 @@ class Scene:
         url = f"/user-groups/{self.group.id}{path}"
         answer = await self.world.client.request(method, url, json=body, headers=self.headers)
         await undone.rollback()
-        return told(answer, action)
+        return outcome(answer, action)
 
 
-def told(answer: Response, action: str) -> str:
+def outcome(answer: Response, action: str) -> str:
     if answer.is_success:
         shows = action == "see their addresses" and all("email" in member for member in answer.json())
         return f"{answer.status_code}{'+' if shows else ''}"
@@ -151,7 +151,7 @@ async def scene(world: World, caller: str, visibility: Visibility) -> Scene:
 
 @pytest.mark.parametrize("visibility", list(Visibility), ids=str)
 @pytest.mark.parametrize("caller", CALLERS)
-async def test_the_answers_are_those_of_the_table(scene: Scene, caller: str, visibility: Visibility) -> None:
+async def test_responses_are_those_of_the_table(scene: Scene, caller: str, visibility: Visibility) -> None:
     side, column = list(Visibility).index(visibility), CALLERS.index(caller)
     # A row may stand close to the line between the two: "200+|" is two words.
     expected = {action: sides[side].split()[column] for action, _, sides in ROWS}
@@ -159,10 +159,10 @@ async def test_the_answers_are_those_of_the_table(scene: Scene, caller: str, vis
     assert {action: await scene.ask(action) for action in expected} == expected
 
 
-def test_every_action_is_in_the_table() -> None:
+def test_table_has_every_action_and_caller() -> None:
     assert [action for action, *_ in ROWS] == list(ACTIONS)
     assert {len(side.split()) for _, _, sides in ROWS for side in sides} == {len(CALLERS)}
 
 
-def test_every_line_of_the_domain_is_tested() -> None:
+def test_every_permission_of_the_domain_is_in_the_table() -> None:
     assert {act for _, act, _ in ROWS} | ELSEWHERE.keys() == set(Permission.__members__)

@@ -1,4 +1,4 @@
-"""Each list of groups and members follows an index, both ways: so it costs the same at a million rows."""
+"""Every list of groups and members is read from an index, both ways, so it costs the same at a million rows."""
 
 import re
 from base64 import urlsafe_b64encode
@@ -91,18 +91,18 @@ def name_of(listing: Listing, query: PageQuery) -> str:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("listing", "query", "key", "indexes"), PLANS, ids=[name_of(*row[:2]) for row in PLANS])
-async def test_each_list_follows_an_index(
+async def test_list_is_read_from_an_index(
     world: World, listing: Listing, query: PageQuery, key: str, indexes: set[str], way: str
 ) -> None:
-    """Among few rows a scan is cheaper, and is forbidden here."""
+    """Among few rows a scan is cheaper, so scans are disabled here."""
     arthur = await world.user("arthur")
     await world.sql("INSERT INTO user_group (id, name, visibility) VALUES (1, 'a', 'public')")
     await world.sql('INSERT INTO membership SELECT 1, id FROM "user"')
     side = WAYS[way]
     cursor = side and urlsafe_b64encode(side.format(key).encode()).decode()
-    dearer = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
+    disabled = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
 
-    plan = await plan_of(world, listing, arthur, query.model_copy(update={"cursor": cursor}), dearer)
+    plan = await plan_of(world, listing, arthur, query.model_copy(update={"cursor": cursor}), disabled)
 
     assert all(index in plan for index in indexes), plan
     assert "Seq Scan" not in plan
@@ -110,10 +110,12 @@ async def test_each_list_follows_an_index(
 
 
 @pytest.mark.parametrize("query", [{}, {"name": "a"}, {"email": "a"}], ids=str)
-async def test_owners_are_not_looked_for_among_all_who_have_a_name(busy_world: World, query: dict[str, Any]) -> None:
-    """One owns the largest group, and everybody some other one: statistics alone expect thousands of owners.
+async def test_search_for_owners_by_name_does_not_read_all_users_of_the_name(
+    busy_world: World, query: dict[str, Any]
+) -> None:
+    """One user owns the largest group, and every user another one: by statistics alone there are thousands of owners.
 
-    In a database of its own, since no rollback takes back all that ANALYZE notes.
+    In a database of its own, because a rollback does not undo ANALYZE.
     """
     for statement in CROWD:
         await busy_world.sql(statement)
@@ -125,11 +127,11 @@ async def test_owners_are_not_looked_for_among_all_who_have_a_name(busy_world: W
     assert MEMBERS_BY_ROLE in plan
 
 
-async def plan_of(world: World, listing: Listing, user: User, query: PageQuery, dearer: tuple[str, ...] = ()) -> str:
-    """Explain the last statement of a list, with some ways of planning forbidden where there is another."""
+async def plan_of(world: World, listing: Listing, user: User, query: PageQuery, disabled: tuple[str, ...] = ()) -> str:
+    """Explain the last statement of a list, with some kinds of plans disabled where there is another."""
     async with transaction(world.sessionmaker) as db:
         connection = await db.connection()
-        for each in dearer:
+        for each in disabled:
             await connection.execute(text(f"SET LOCAL enable_{each} = off"))
         async with recorded_statements(db) as run:
             await listing(db, user, query)
