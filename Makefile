@@ -47,7 +47,7 @@ psql: $(ENGINE_READY) ## Open psql on the database, or run SQL from standard inp
 
 backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that it can be restored
 	scripts/$(ENGINE) migrate
-	scripts/backup $(ENGINE) make
+	scripts/backup $(ENGINE) create
 
 restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
 	scripts/$(ENGINE) migrate

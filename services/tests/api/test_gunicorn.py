@@ -54,6 +54,7 @@ def test_forwarded_client_ip_is_ignored_unless_the_proxy_is_trusted(
         assert [guess(server.api, number) for number in range(7)] == [400] * 7
 
 
+@pytest.mark.slow(seconds=30)
 def test_answers_agree_with_the_openapi_description(fresh_database: str, superuser: str) -> None:
     """Schemathesis generates valid and invalid requests from the description, and checks every answer."""
     with gunicorn(fresh_database, workers=1, METRICS_PORT="0") as server:

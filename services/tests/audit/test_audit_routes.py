@@ -1,4 +1,4 @@
-"""What happened: recorded with what it is about, shown to superusers and, as far as it is theirs, to users."""
+"""The audit log: what is recorded, the list for superusers, and the activity of a user."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ NOBODY = "nobody@camelot.example.com"
 
 
 class Court:
-    """A superuser, who looks at the record, and a user."""
+    """Reads the audit log as a superuser, and acts as a user."""
 
     def __init__(self, world: World, morgana: User, arthur: User, admin: dict[str, str], own: dict[str, str]) -> None:
         self.world = world
@@ -32,7 +32,7 @@ class Court:
         return events
 
     async def last(self, action: str) -> tuple[str | None, str | None, dict[str, Any]]:
-        """Who did it last, to whom, and the rest."""
+        """The actor, user and detail of the last event of an action."""
         event = (await self.audit(action=action, limit=1))[0]
         assert event["address"] == "127.0.0.1"
         return event["actor_id"], event["user_id"], event["detail"]
@@ -48,19 +48,19 @@ async def court(world: World) -> Court:
     return Court(world, morgana, arthur, await world.sign_in(morgana), await world.sign_in(arthur))
 
 
-class TestWhatIsRecorded:
-    async def test_a_sign_in(self, court: Court) -> None:
+class TestEvents:
+    async def test_sign_in_is_recorded(self, court: Court) -> None:
         actor, user, detail = await court.last("session.started")
 
         assert actor == user == str(court.arthur.id)
         assert set(detail) == {"session_id"}
 
-    async def test_a_wrong_password(self, court: Court) -> None:
+    async def test_wrong_password_is_recorded(self, court: Court) -> None:
         assert (await court.world.login(court.arthur, "wrong")).status_code == 400
 
         assert await court.last("session.refused") == (None, str(court.arthur.id), {})
 
-    async def test_an_unknown_address_without_showing_it(self, court: Court) -> None:
+    async def test_sign_in_with_an_unknown_email_is_recorded_as_its_hash(self, court: Court) -> None:
         for email in (NOBODY, NOBODY.upper()):
             assert (await court.world.login(email)).status_code == 400
 
@@ -70,13 +70,15 @@ class TestWhatIsRecorded:
         assert events[0]["detail"] == events[1]["detail"]
         assert len(events[0]["detail"]["email_sha256"]) == 64
 
-    async def test_an_inactive_user_who_knows_the_password(self, court: Court) -> None:
+    async def test_sign_in_of_an_inactive_user_is_recorded(self, court: Court) -> None:
         await court.client.patch(f"/users/{court.arthur.id}", json={"is_active": False}, headers=court.admin)
         assert (await court.world.login(court.arthur)).status_code == 400
 
         assert await court.last("session.refused") == (None, str(court.arthur.id), {})
 
-    async def test_a_refused_sign_in_by_as_many_statements_for_anybody(self, court: Court, engine: AsyncEngine) -> None:
+    async def test_refused_sign_in_runs_as_many_statements_for_an_unknown_email(
+        self, court: Court, engine: AsyncEngine
+    ) -> None:
         counts = []
         for email in (court.arthur.email, NOBODY):
             run: list[str] = []
@@ -88,13 +90,13 @@ class TestWhatIsRecorded:
 
         assert counts[0] == counts[1] > 0
 
-    async def test_that_somebody_signed_up(self, court: Court) -> None:
+    async def test_registration_is_recorded(self, court: Court) -> None:
         body = {"email": "bors@camelot.example.com", "password": PASSWORD}
         bors = (await court.client.post("/auth/register", json=body)).json()["id"]
 
         assert await court.last("user.created") == (bors, bors, {})
 
-    async def test_changes_by_a_superuser(self, court: Court) -> None:
+    async def test_changes_by_a_superuser_are_recorded(self, court: Court) -> None:
         path, arthur = f"/users/{court.arthur.id}", str(court.arthur.id)
         body = {"password": NEW_PASSWORD, "email": "rex@camelot.example.com", "is_superuser": True}
         assert (await court.client.patch(path, json=body, headers=court.admin)).status_code == 200
@@ -109,15 +111,15 @@ class TestWhatIsRecorded:
 
         await court.client.delete(path, headers=court.admin)
         assert await court.last("user.deleted") == (*by, {})
-        assert len(await court.audit(user_id=arthur, action="password.changed")) == 1  # it outlives the user
+        assert len(await court.audit(user_id=arthur, action="password.changed")) == 1  # events outlive the user
 
-    async def test_no_change_where_nothing_changes(self, court: Court) -> None:
+    async def test_update_that_changes_nothing_is_not_recorded(self, court: Court) -> None:
         body = {"display_name": court.arthur.display_name, "email": court.arthur.email, "is_active": True}
         await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
 
         assert {event["action"] for event in await court.audit()} == {"session.started", "user.created"}
 
-    async def test_what_a_mailed_token_did(self, court: Court) -> None:
+    async def test_verification_and_password_reset_are_recorded(self, court: Court) -> None:
         itself = str(court.arthur.id)
         for purpose in ("request-verify-token", "forgot-password"):
             await court.client.post(f"/auth/{purpose}", json={"email": court.arthur.email})
@@ -128,10 +130,10 @@ class TestWhatIsRecorded:
         assert await court.last("user.changed") == (itself, itself, {"changed": ["is_verified"], "is_verified": True})
         assert await court.last("password.changed") == (itself, itself, {})
 
-    async def test_what_becomes_of_groups_and_memberships(self, court: Court) -> None:
-        made = (await court.client.post("/user-groups", json={"name": "Round Table"}, headers=court.own)).json()
-        path, own, other = f"/user-groups/{made['id']}", str(court.arthur.id), str(court.morgana.id)
-        await court.world.join(made["id"], court.morgana, Role.MEMBER)
+    async def test_changes_of_groups_and_memberships_are_recorded(self, court: Court) -> None:
+        group = (await court.client.post("/user-groups", json={"name": "Round Table"}, headers=court.own)).json()
+        path, own, other = f"/user-groups/{group['id']}", str(court.arthur.id), str(court.morgana.id)
+        await court.world.join(group["id"], court.morgana, Role.MEMBER)
         await court.client.patch(path, json={"name": "Table", "visibility": "public"}, headers=court.own)
         await court.client.patch(f"{path}/users/{other}", json={"role": "admin"}, headers=court.own)
         await court.client.delete(f"{path}/users/{other}", headers=court.own)
@@ -139,7 +141,7 @@ class TestWhatIsRecorded:
 
         events = [
             (event["action"], event["actor_id"], event["user_id"], event["detail"])
-            for event in reversed(await court.audit(group_id=made["id"]))
+            for event in reversed(await court.audit(group_id=group["id"]))
         ]
 
         assert events == [
@@ -152,7 +154,7 @@ class TestWhatIsRecorded:
             ("group.deleted", own, None, {}),
         ]
 
-    async def test_nothing_of_what_is_rolled_back(self, court: Court) -> None:
+    async def test_rolled_back_change_is_not_recorded(self, court: Court) -> None:
         body = {"email": court.morgana.email, "display_name": "Rex"}
         response = await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
 
@@ -161,11 +163,11 @@ class TestWhatIsRecorded:
 
 
 class TestList:
-    async def test_is_for_superusers(self, court: Court) -> None:
+    async def test_list_requires_a_superuser(self, court: Court) -> None:
         assert (await court.client.get("/audit")).status_code == 401
         assert (await court.client.get("/audit", headers=court.own)).status_code == 403
 
-    async def test_pages_follow_one_another_from_the_newest(self, court: Court) -> None:
+    async def test_pages_are_complete_and_newest_first(self, court: Court) -> None:
         await court.world.sql(
             "INSERT INTO audit_event (action, at) SELECT 'group.created', now() - interval '1 h' * (i / 2)"
             " FROM generate_series(1, 7) i"
@@ -180,12 +182,12 @@ class TestList:
         assert seen == sorted(seen, reverse=True)
 
     @pytest.mark.parametrize("cursor", ["x", "AAAA", "MjAyNi0wMS0wMVQwMDowMDowMCAx", "MjAyNi0wMS0wMVQwMDowMDowMFogMA"])
-    async def test_refuses_a_made_up_cursor(self, court: Court, cursor: str) -> None:
+    async def test_invalid_cursor_is_refused(self, court: Court, cursor: str) -> None:
         response = await court.client.get("/audit", params={"cursor": cursor}, headers=court.admin)
 
         assert (response.status_code, response.json()["detail"]) == (400, "BAD_CURSOR")
 
-    async def test_filters(self, court: Court) -> None:
+    async def test_list_filters_by_actor_user_group_and_action(self, court: Court) -> None:
         arthur, morgana = str(court.arthur.id), str(court.morgana.id)
         await court.client.patch(f"/users/{arthur}", json={"display_name": "Rex"}, headers=court.admin)
         body = {"name": "Round Table"}
@@ -200,7 +202,7 @@ class TestList:
         ]
         assert await court.audit(action="no.such") == []
 
-    async def test_filters_by_time(self, court: Court) -> None:
+    async def test_list_filters_by_time(self, court: Court) -> None:
         await court.world.sql("INSERT INTO audit_event (action, at) VALUES ('group.created', '2026-01-31 12:00Z')")
 
         day = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -213,12 +215,12 @@ class TestList:
     @pytest.mark.parametrize(
         "query", [{"since": "2026-01-31T12:00:00"}, {"user_id": "x"}, {"group_id": 0}, {"action": "'"}, {"limit": 201}]
     )
-    async def test_refuses_what_is_no_filter(self, court: Court, query: dict[str, Any]) -> None:
+    async def test_invalid_filter_is_refused(self, court: Court, query: dict[str, Any]) -> None:
         assert (await court.client.get("/audit", params=query, headers=court.admin)).status_code == 422
 
 
 class TestActivity:
-    async def test_is_ones_own(self, court: Court) -> None:
+    async def test_user_sees_only_their_own_events(self, court: Court) -> None:
         await court.world.login(court.arthur, "wrong")
         await court.world.login(court.morgana, "wrong")
 
@@ -231,7 +233,7 @@ class TestActivity:
         ]
         assert all(set(each) == {"at", "action", "by_me", "address"} for each in events)
 
-    async def test_shows_what_others_did_without_where_they_are(self, court: Court) -> None:
+    async def test_client_ip_of_others_is_not_shown(self, court: Court) -> None:
         body = {"display_name": "Rex"}
         await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
 
@@ -239,7 +241,7 @@ class TestActivity:
 
         assert (first["action"], first["by_me"], first["address"]) == ("user.changed", False, "")
 
-    async def test_shows_what_one_did_to_others_without_whom(self, court: Court) -> None:
+    async def test_user_affected_by_the_caller_is_not_shown(self, court: Court) -> None:
         body = {"display_name": "Rex"}
         await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
 
@@ -250,7 +252,7 @@ class TestActivity:
         }  # fmt: skip
         assert "next" in response.links
 
-    async def test_pages_go_both_ways(self, court: Court) -> None:
+    async def test_pages_go_forward_and_back(self, court: Court) -> None:
         arthur = court.arthur.id
         async with transaction(court.world.sessionmaker) as db:
             for actor_id, user_id in ((arthur, arthur), (arthur, None), (None, arthur)) * 3:
@@ -267,5 +269,5 @@ class TestActivity:
         assert [len(page) for page in pages] == [4, 4, 3, 3, 4, 4]
         assert pages[0] + pages[1] + pages[2] == pages[5] + pages[4] + pages[3] == everything
 
-    async def test_is_for_those_who_are_signed_in(self, client: AsyncClient) -> None:
+    async def test_activity_requires_sign_in(self, client: AsyncClient) -> None:
         assert (await client.get("/users/me/activity")).status_code == 401

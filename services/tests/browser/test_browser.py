@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
+from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
@@ -38,14 +39,14 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass
 class Person:
-    """Somebody with a page of a browser and a mailbox."""
+    """A person with a browser and a mailbox."""
 
     page: Page
     url: str
     delivery: Delivery
     folder: Path
     pictures: Path
-    said: list[str]
+    console: list[str]
 
     async def go(self, path: str) -> None:
         await self.page.goto(self.url + path)
@@ -61,7 +62,7 @@ class Person:
         return await self.page.locator("h1").inner_text()
 
     async def mail(self, kind: str) -> str:
-        """Have the mail delivered, and read the link of the last one of a kind."""
+        """Deliver all queued mail, and return the link in the last letter of a kind."""
         while await self.delivery.deliver_next():
             pass
         last = max(self.folder.glob(f"*-{kind}-*.eml"))
@@ -69,11 +70,11 @@ class Person:
         link: str = re.findall(r"http://\S+", message.get_body(("plain",)).get_content())[0]
         return link
 
-    async def looks_right(self) -> None:
-        """Check what every page promises, and take its picture."""
+    async def looks_right(self, language: str = "en") -> None:
+        """Check the layout and accessibility of the page, and take a screenshot."""
         page = self.page
         assert await page.locator("h1").count() == 1
-        assert await page.locator("html").get_attribute("lang") == "en"
+        assert await page.locator("html").get_attribute("lang") == language
         for field in await page.locator("input:not([type=hidden])").all():
             name = await field.get_attribute("id")
             assert await page.locator(f"label[for={name}]").count() == 1
@@ -85,12 +86,12 @@ class Person:
         assert narrow, page.url
         name = re.sub(r"\W+", "-", await page.title())[:40]
         await page.screenshot(path=self.pictures / f"{name}-{page.viewport_size['width']}.png")  # type: ignore[index]  # it has one
-        assert self.said == []
+        assert self.console == []
 
 
 @asynccontextmanager
 async def served(world: World) -> AsyncIterator[str]:
-    """Serve a world over HTTP, under the URL that its mails name."""
+    """Serve a world over HTTP, under the URL that its mails contain."""
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://localhost:{listening.getsockname()[1]}"
     world.state["settings"] = world.state["settings"].model_copy(update={"public_url": url})
@@ -123,11 +124,13 @@ async def person(
         size: ViewportSize = {"width": WIDTHS[device], "height": 800}
         page = await browser.new_page(viewport=size, color_scheme=scheme, locale="en-GB")
         page.set_default_timeout(10_000)
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+        console: list[str] = []
+        page.on(
+            "console", lambda message: console.append(message.text) if message.type in {"error", "warning"} else None
+        )
         folder = tmp_path / "mail"
         delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
-        yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), said)
+        yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), console)
         await page.close()
 
 
@@ -140,7 +143,7 @@ async def test_user_registers_confirms_signs_in_and_signs_out(person: Person) ->
     await person.press("Create account")
     assert "check the fields" in await person.page.get_by_role("alert").inner_text()
     assert "too easy to guess" in await person.page.locator("#password-fault").inner_text()
-    person.said.clear()  # Chromium notes the 400
+    person.console.clear()  # Chromium notes the 400
     await person.looks_right()
 
     await person.fill(email=EMAIL, password=PASSWORD)
@@ -222,8 +225,9 @@ async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) 
     assert await person.title() == "Your account"
 
 
-async def test_pages_fit_a_320_pixel_wide_screen(person: Person) -> None:
-    await person.page.set_viewport_size({"width": 320, "height": 640})
-    for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/registered"):
-        await person.go(f"/account/{path}")
-        await person.looks_right()
+async def test_pages_fit_a_320_pixel_wide_screen_in_every_language(person: Person, browser: Browser) -> None:
+    for language in sorted(available_languages()):
+        person.page = await browser.new_page(viewport={"width": 320, "height": 640}, locale=language)
+        for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/registered"):
+            await person.go(f"/account/{path}")
+            await person.looks_right(language)

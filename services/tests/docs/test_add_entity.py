@@ -30,6 +30,14 @@ async def test_badge_relates_to_its_user(busy_world: World) -> None:
 """
 
 
+def leave_out_of_export(project: Project, table: str) -> None:
+    """Add a table to ``NOT_SHOWN``."""
+    file = project.root / "services" / "accounts" / "domain" / "personal_data.py"
+    text, line = file.read_text(), "NOT_SHOWN = ["
+    assert text.count(line) == 1
+    file.write_text(text.replace(line, f'{line}"{table}", '))
+
+
 def test_entity_takes_four_steps() -> None:
     found = list(blocks(ROOT / SECTION[0], SECTION[1]))
     files = [block.path for block in found if block.language == "python" and block.path]
@@ -38,14 +46,16 @@ def test_entity_takes_four_steps() -> None:
     assert [block.text for block in found if block.language == "sh"] == ['make revision m="badges"\n', "make migrate\n"]
 
 
-@pytest.mark.slow
-def test_entity_works_after_the_four_steps(tmp_path: Path) -> None:
+@pytest.mark.slow(seconds=120)
+@pytest.mark.timeout(3600)
+def test_fast_tests_pass_after_the_four_steps(tmp_path: Path) -> None:
     project = Project(tmp_path / "copy")
     paths = project.follow(*SECTION)
     project.revision("badges")
+    leave_out_of_export(project, "badge")
     (project.root / "services" / "tests" / "test_badge.py").write_text(TEST)
 
-    project.python("-m", "pytest", "-q", "tests/test_badge.py", "tests/migrations/test_migrations.py", "tests/models")
+    project.python("-m", "pytest", "-q", "-m", "not slow")
 
     project.lint(paths)
     (migration,) = (project.root / "services/accounts/migrations/versions").glob("*_badges.py")

@@ -15,10 +15,10 @@ from httpx2 import AsyncClient, HTTPError, Limits
 from accounts.migrations.roles import ROLE
 from faults.proxy import Proxy
 from postgres import DURABLE, Cluster, throwaway
+from support.gunicorn import STOP_SECONDS
 from support.processes import environment, free_port
 from support.waiting import PATIENCE, POLL
 
-STOP_SECONDS = 30.0  # compose.yaml's stop_grace_period
 WORKERS = 2
 POOL = 8
 

@@ -7,7 +7,7 @@ import pytest
 from faults.catalogue import FAULTS, LANES, Fault
 from faults.run import BOUND, Outcome, outcomes
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(seconds=60)
 
 
 async def lane(faults: tuple[Fault, ...], url: str | None) -> list[Outcome]:

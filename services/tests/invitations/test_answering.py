@@ -1,4 +1,4 @@
-"""Answers to invitations: by whoever has an account, and by whoever they are not for."""
+"""Accepting and declining invitations, by token and by verified e-mail address."""
 
 import pytest
 from httpx2 import AsyncClient
@@ -19,12 +19,12 @@ async def table(world: World) -> Table:
 
 @pytest.fixture
 async def galahad(world: World) -> dict[str, str]:
-    """Galahad's headers; his address is verified, and he belongs to no group."""
+    """Headers of Galahad, who is verified and in no group."""
     return await world.sign_in(await world.user("galahad", is_verified=True))
 
 
-class TestWithAToken:
-    async def test_joins_and_has_proven_the_address(self, world: World, table: Table) -> None:
+class TestByToken:
+    async def test_accepting_joins_the_group_and_verifies_the_email(self, world: World, table: Table) -> None:
         headers = await world.sign_in(await world.user("galahad"))
         token = await table.token(GALAHAD.title())
 
@@ -36,7 +36,7 @@ class TestWithAToken:
         assert (await me(world, headers))["is_verified"] is True
         assert status_and_code(await accept(world, token, headers)) == BAD_TOKEN
 
-    async def test_of_somebody_else_learns_that_and_leaves_it_usable(
+    async def test_token_sent_to_another_email_is_refused_and_stays_valid(
         self, world: World, table: Table, galahad: dict[str, str]
     ) -> None:
         mordred = await world.sign_in(await world.user("mordred"))
@@ -46,7 +46,9 @@ class TestWithAToken:
         assert (await me(world, mordred))["is_verified"] is False
         assert (await accept(world, token, galahad)).status_code == 200
 
-    async def test_that_is_over_is_told_so(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_expired_replaced_and_revoked_tokens_are_refused(
+        self, world: World, table: Table, galahad: dict[str, str]
+    ) -> None:
         expired = await table.token(GALAHAD)
         await table.expire()
         old = await table.token(GALAHAD)
@@ -62,31 +64,37 @@ class TestWithAToken:
             assert status_and_code(await world.client.post("/invitations/decline", json={"token": token})) == BAD_TOKEN
         assert "galahad" not in await table.roles()
 
-    async def test_resent_joins(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_resent_token_is_accepted(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         await table.token(GALAHAD)
         [shown] = await own(world, galahad)
         await world.client.post(f"{table.path}/{shown['id']}/resend", headers=table.admin)
 
         assert (await accept(world, (await world.token()), galahad)).status_code == 200
 
-    async def test_ends_with_the_group(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_invitation_is_deleted_with_its_group(
+        self, world: World, table: Table, galahad: dict[str, str]
+    ) -> None:
         token = await table.token(GALAHAD)
         await world.client.delete(f"/user-groups/{table.group.id}", headers=table.owner)
 
         assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
 
-    async def test_stays_good_when_the_inviter_goes(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_invitation_stays_valid_after_the_inviter_is_deleted(
+        self, world: World, table: Table, galahad: dict[str, str]
+    ) -> None:
         token = await table.token(GALAHAD)
         await world.client.request("DELETE", "/users/me", headers=table.admin)
 
         assert [each["inviter_name"] for each in await own(world, galahad)] == [None]
         assert (await accept(world, token, galahad)).status_code == 200
 
-    async def test_keeps_what_a_member_is_already(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_member_who_accepts_keeps_their_role(
+        self, world: World, table: Table, galahad: dict[str, str]
+    ) -> None:
         token = await table.token(GALAHAD)
-        galahads = (await me(world, galahad))["id"]
+        galahad_id = (await me(world, galahad))["id"]
         morgana = await world.sign_in(await world.user("morgana", superuser=True))
-        path = f"/user-groups/{table.group.id}/users/{galahads}"
+        path = f"/user-groups/{table.group.id}/users/{galahad_id}"
         assert (await world.client.put(path, json={"role": "admin"}, headers=morgana)).status_code == 201
 
         answer = await accept(world, token, galahad)
@@ -94,7 +102,7 @@ class TestWithAToken:
         assert (answer.status_code, answer.json()["my_role"]) == (200, "admin")
         assert await own(world, galahad) == []
 
-    async def test_declines_without_signing_in(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_token_declines_without_signing_in(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         token = await table.token(GALAHAD)
 
         assert (await world.client.post("/invitations/decline", json={"token": token})).status_code == 204
@@ -103,7 +111,7 @@ class TestWithAToken:
         assert status_and_code(await accept(world, token, galahad)) == BAD_TOKEN
         assert (await table.invite(GALAHAD)).status_code == 201
 
-    async def test_is_tried_twenty_times_a_minute(self, world: World) -> None:
+    async def test_tokens_are_rate_limited_to_twenty_a_minute(self, world: World) -> None:
         world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 0.1})
         client, body = world.client, {"token": "x"}
 
@@ -113,8 +121,10 @@ class TestWithAToken:
         assert [answer.status_code for answer in answers] == [401, 400, 429, 429]
 
 
-class TestWithAVerifiedAddress:
-    async def test_is_shown_who_invites_to_what(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+class TestByVerifiedEmail:
+    async def test_list_shows_group_role_note_and_inviter(
+        self, world: World, table: Table, galahad: dict[str, str]
+    ) -> None:
         await table.token(GALAHAD.upper(), role=Role.ADMIN, note="There is a seat.")
         await table.token("kay@camelot.example.com")
 
@@ -125,7 +135,7 @@ class TestWithAVerifiedAddress:
             "note": "There is a seat.", "inviter_name": "Guinevere", "created_at": "", "expires_at": "",
         }  # fmt: skip
 
-    async def test_sees_pages(self, world: World, galahad: dict[str, str]) -> None:
+    async def test_list_has_pages(self, world: World, galahad: dict[str, str]) -> None:
         morgana = await world.sign_in(await world.user("morgana", superuser=True))
         for number in range(3):
             group = await world.group(f"Group {number}")
@@ -140,7 +150,7 @@ class TestWithAVerifiedAddress:
         assert (await world.client.get(second.links["prev"]["url"], headers=galahad)).json() == first.json()
         assert (await world.client.get(OWN, params={"cursor": "x"}, headers=galahad)).status_code == 400
 
-    async def test_accepts_and_declines(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_user_can_accept_or_decline_once(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         await table.token(GALAHAD)
         [first] = await own(world, galahad)
         assert (await world.client.delete(f"{OWN}/{first['id']}", headers=galahad)).status_code == 204
@@ -157,7 +167,7 @@ class TestWithAVerifiedAddress:
             assert status_and_code(await world.client.delete(f"{OWN}/{each['id']}", headers=galahad)) == NOT_FOUND
 
     @pytest.mark.parametrize(("name", "verified"), [("galahad", False), ("mordred", True)])
-    async def test_or_not_finds_nothing_of_others(
+    async def test_unverified_or_other_users_find_no_invitation(
         self, client: AsyncClient, world: World, table: Table, *, name: str, verified: bool
     ) -> None:
         headers = await world.sign_in(await world.user(name, is_verified=verified))
@@ -167,7 +177,7 @@ class TestWithAVerifiedAddress:
         assert status_and_code(await client.post(f"{one}/accept", headers=headers)) == NOT_FOUND
         assert status_and_code(await client.delete(one, headers=headers)) == NOT_FOUND
 
-    async def test_finds_nothing_that_has_expired(self, world: World, table: Table, galahad: dict[str, str]) -> None:
+    async def test_expired_invitation_is_not_found(self, world: World, table: Table, galahad: dict[str, str]) -> None:
         one = f"{OWN}/{(await table.invite(GALAHAD)).json()['id']}"
         await table.expire()
 

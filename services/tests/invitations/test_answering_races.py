@@ -1,4 +1,4 @@
-"""Answers to invitations that meet: one counts, and nobody waits in a circle."""
+"""Concurrent answers to invitations: only one counts, and there are no deadlocks."""
 
 import asyncio
 from collections import Counter
@@ -28,11 +28,13 @@ async def galahad(busy_world: World) -> dict[str, str]:
     return await busy_world.sign_in(await busy_world.user("galahad", is_verified=True))
 
 
-def told(answers: list[Response]) -> Counter[tuple[int, str | None]]:
+def outcomes(answers: list[Response]) -> Counter[tuple[int, str | None]]:
     return Counter((each.status_code, each.json().get("detail") if each.content else None) for each in answers)
 
 
-async def test_twenty_at_once_make_one_membership(busy_world: World, table: Table, galahad: dict[str, str]) -> None:
+async def test_twenty_concurrent_answers_create_one_membership(
+    busy_world: World, table: Table, galahad: dict[str, str]
+) -> None:
     invitation = (await table.invite(GALAHAD)).json()["id"]
     client, body = busy_world.client, {"token": (await busy_world.token())}
 
@@ -42,24 +44,24 @@ async def test_twenty_at_once_make_one_membership(busy_world: World, table: Tabl
     )
 
     assert sum(answer.status_code == 200 for answer in answers) == 1
-    assert told(answers).keys() - {(200, None)} <= {(400, "INVITATION_BAD_TOKEN"), (404, "INVITATION_NOT_FOUND")}
+    assert outcomes(answers).keys() - {(200, None)} <= {(400, "INVITATION_BAD_TOKEN"), (404, "INVITATION_NOT_FOUND")}
     assert (await table.roles())["galahad"] == "member"
     group = (await busy_world.client.get(f"/user-groups/{table.group.id}", headers=galahad)).json()
     assert group["member_count"] == 4
 
 
-async def test_of_several_who_sign_up_with_a_token_one_does(busy_world: World, table: Table) -> None:
+async def test_concurrent_registrations_with_one_token_create_one_member(busy_world: World, table: Table) -> None:
     body = {"email": GALAHAD, "password": PASSWORD, "invitation": await table.token(GALAHAD)}
 
     answers = await asyncio.gather(*(busy_world.client.post("/auth/register", json=body) for _ in range(5)))
 
-    # Who comes first makes the account. The others are answered as if they had, or find the token used up.
+    # The first request creates the account. The others get the same response, or find the token used.
     assert {answer.status_code for answer in answers} <= {201, 400}
     assert 201 in {answer.status_code for answer in answers}
     assert (await table.roles())["galahad"] == "member"
 
 
-Meet = Callable[[Table, str], Awaitable[Response]]
+Change = Callable[[Table, str], Awaitable[Response]]
 
 
 def resend(table: Table, one: str) -> Awaitable[Response]:
@@ -74,28 +76,30 @@ def delete(table: Table, _: str) -> Awaitable[Response]:
     return table.world.client.delete(f"/user-groups/{table.group.id}", headers=table.owner)
 
 
-@pytest.mark.parametrize("meet", [resend, revoke, delete])
+@pytest.mark.parametrize("change", [resend, revoke, delete])
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("answer", ["accept", "decline"])
-async def test_meet_whoever_ends_the_invitation(
-    busy_world: World, table: Table, galahad: dict[str, str], meet: Meet, answer: str, *, first: bool
+async def test_answer_and_resend_revoke_or_delete_at_once_do_not_both_succeed(
+    busy_world: World, table: Table, galahad: dict[str, str], change: Change, answer: str, *, first: bool
 ) -> None:
     one = f"{table.path}/{(await table.invite(GALAHAD)).json()['id']}"
     body = {"token": (await busy_world.token())}
     answering = busy_world.client.post(f"/invitations/{answer}", json=body, headers=galahad)
-    both = [answering, meet(table, one)]
+    both = [answering, change(table, one)]
 
     answers = await asyncio.gather(*(both if first else reversed(both)))
 
-    answered, met = answers if first else reversed(answers)
+    answered, changed = answers if first else reversed(answers)
     assert answered.status_code in {200, 204, 400}
-    assert met.status_code in {200, 204, 404}
-    if meet is not delete:  # one of the two comes too late
-        assert (answered.status_code == 400) is (met.status_code != 404)
+    assert changed.status_code in {200, 204, 404}
+    if change is not delete:  # one of the two is too late
+        assert (answered.status_code == 400) is (changed.status_code != 404)
         assert ("galahad" in await table.roles()) is (answer == "accept" and answered.status_code == 200)
 
 
-async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, galahad: dict[str, str]) -> None:
+async def test_accepting_waits_for_the_lock_on_the_group(
+    busy_world: World, table: Table, galahad: dict[str, str]
+) -> None:
     invitation = (await table.invite(GALAHAD)).json()["id"]
     body = {"token": (await busy_world.token())}
 
@@ -112,10 +116,10 @@ async def test_wait_for_who_holds_the_group(busy_world: World, table: Table, gal
 
 
 @pytest.mark.parametrize("who", ["galahad", "guinevere"])
-async def test_and_inviting_wait_for_who_locks_the_user(
+async def test_accepting_and_inviting_wait_for_the_lock_on_the_user(
     busy_world: World, table: Table, galahad: dict[str, str], who: str
 ) -> None:
-    """Users are locked before groups: who deletes a user has the user, and wants the groups next."""
+    """Users are locked before groups, as when a user is deleted."""
     client, body = busy_world.client, {"token": await table.token(GALAHAD)}
 
     async with transaction(busy_world.sessionmaker) as db:

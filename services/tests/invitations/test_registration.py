@@ -1,4 +1,4 @@
-"""Invitations of people without an account, from the mail to the membership; and what is recorded of them all."""
+"""Registering with an invitation, and the audit events of invitations."""
 
 import pytest
 
@@ -21,12 +21,12 @@ async def table(world: World) -> Table:
 
 @pytest.fixture
 async def galahad(world: World) -> dict[str, str]:
-    """Galahad's headers; his address is verified, and he belongs to no group."""
+    """Headers of Galahad, who is verified and in no group."""
     return await world.sign_in(await world.user("galahad", is_verified=True))
 
 
-class TestSomebodyNew:
-    async def test_signs_up_with_the_token_and_is_a_verified_member(self, world: World, table: Table) -> None:
+class TestRegistrationByInvitation:
+    async def test_registering_with_a_token_creates_a_verified_member(self, world: World, table: Table) -> None:
         token = await table.token(GALAHAD, role=Role.ADMIN)
 
         answer = await register(world, GALAHAD.upper(), token)
@@ -37,7 +37,7 @@ class TestSomebodyNew:
         assert (await table.roles())["GALAHAD"] == "admin"
         assert status_and_code(await accept(world, token, await world.sign_in(GALAHAD))) == BAD_TOKEN
 
-    async def test_has_no_account_if_the_token_is_no_good(self, world: World, table: Table) -> None:
+    async def test_bad_token_creates_no_account(self, world: World, table: Table) -> None:
         token = await table.token(GALAHAD)
 
         assert status_and_code(await register(world, GALAHAD, "x" * 43)) == BAD_TOKEN
@@ -50,7 +50,7 @@ class TestSomebodyNew:
         ]
         assert (await register(world, GALAHAD, token)).status_code == 201
 
-    async def test_is_not_told_that_an_address_is_taken_whatever_the_token(self, world: World, table: Table) -> None:
+    async def test_response_does_not_reveal_a_taken_email_whatever_the_token(self, world: World, table: Table) -> None:
         token = await table.token(GALAHAD)
         await world.user("galahad")
 
@@ -58,13 +58,15 @@ class TestSomebodyNew:
         stranger = await register(world, "nobody@x.org", token)
 
         assert [each.status_code for each in answers] == [201, 400]
-        assert answers[0].json()["is_verified"] is True  # as of somebody new
+        assert answers[0].json()["is_verified"] is True  # as for a new user
         assert status_and_code(answers[1]) == (400, "INVITATION_BAD_TOKEN")
         assert status_and_code(stranger) == (403, "INVITATION_OTHER_ADDRESS")
         assert "galahad" not in await table.roles()
         assert [mail.email for mail in await world.mails(MailKind.ACCOUNT_EXISTS)] == [GALAHAD]
 
-    async def test_finds_the_invitation_after_verifying(self, world: World, table: Table) -> None:
+    async def test_user_who_registered_without_the_token_finds_the_invitation_after_verifying(
+        self, world: World, table: Table
+    ) -> None:
         await table.token(GALAHAD)
         await world.client.post("/auth/register", json={"email": GALAHAD, "password": PASSWORD})
         headers = await world.sign_in(GALAHAD)
@@ -75,7 +77,7 @@ class TestSomebodyNew:
 
         assert [each["group"]["name"] for each in await own(world, headers)] == ["Round Table"]
 
-    async def test_is_not_made_with_a_token_by_a_superuser(self, world: World, table: Table) -> None:
+    async def test_user_created_by_a_superuser_ignores_the_token(self, world: World, table: Table) -> None:
         token = await table.token(GALAHAD)
         morgana = await world.sign_in(await world.user("morgana", superuser=True))
         body = {"email": GALAHAD, "password": PASSWORD, "invitation": token}
@@ -84,34 +86,34 @@ class TestSomebodyNew:
         assert "galahad" not in await table.roles()
 
 
-async def test_what_happens_is_recorded_without_addresses_and_tokens(
+async def test_audit_events_of_invitations_have_no_emails_or_tokens(
     world: World, table: Table, galahad: dict[str, str]
 ) -> None:
     morgana = await world.sign_in(await world.user("morgana", superuser=True))
-    guinevere, galahads = [(await me(world, headers))["id"] for headers in (table.admin, galahad)]
+    guinevere, galahad_id = [(await me(world, headers))["id"] for headers in (table.admin, galahad)]
     one = f"{table.path}/{(await table.invite(GALAHAD)).json()['id']}"
     await world.client.post(f"{one}/resend", headers=table.admin)
     await world.client.delete(one, headers=table.admin)
     for answer in ("decline", "accept"):
         await world.client.post(f"/invitations/{answer}", json={"token": await table.token(GALAHAD)}, headers=galahad)
-    kays = (await register(world, "kay@x.example.com", await table.token("kay@x.example.com"))).json()["id"]
+    kay_id = (await register(world, "kay@x.example.com", await table.token("kay@x.example.com"))).json()["id"]
 
     events = (await world.client.get("/audit?limit=200", headers=morgana)).json()
 
-    status_and_code = [
+    actions = [
         (each["action"].removeprefix("invitation."), each["actor_id"], each["user_id"])
         for each in reversed(events)
         if each["action"].startswith("invitation.")
     ]
-    assert status_and_code == [
+    assert actions == [
         ("created", guinevere, None), ("resent", guinevere, None), ("revoked", guinevere, None),
         ("created", guinevere, None), ("declined", None, None),
-        ("created", guinevere, None), ("accepted", galahads, galahads),
-        ("created", guinevere, None), ("accepted", kays, kays),
+        ("created", guinevere, None), ("accepted", galahad_id, galahad_id),
+        ("created", guinevere, None), ("accepted", kay_id, kay_id),
     ]  # fmt: skip
-    kays_own = [(each["action"], each["actor_id"]) for each in reversed(events) if each["user_id"] == kays]
-    assert kays_own == [
-        (action, kays)
+    kay_events = [(each["action"], each["actor_id"]) for each in reversed(events) if each["user_id"] == kay_id]
+    assert kay_events == [
+        (action, kay_id)
         for action in ("user.created", "membership.created", "invitation.accepted")
     ]  # fmt: skip
     assert all(

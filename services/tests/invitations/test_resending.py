@@ -28,7 +28,7 @@ def limit(world: World) -> Limit:
 
 
 class TestResending:
-    async def test_sends_another_token_that_is_good_for_as_long(self, table: Table) -> None:
+    async def test_resending_sends_a_new_token_with_the_same_lifetime(self, table: Table) -> None:
         old = await table.token(GALAHAD, expires_in_days=3)
         await table.world.sql(
             "UPDATE invitation SET expires_at = expires_at - interval '2 d', updated_at = updated_at - interval '2 d'"
@@ -46,7 +46,7 @@ class TestResending:
         assert (await table.world.token()) != old
 
     @pytest.mark.parametrize("way", ["resend", "revoke"])
-    async def test_and_revoking_take_an_open_invitation_of_the_group(self, table: Table, way: str) -> None:
+    async def test_resending_and_revoking_require_an_open_invitation_of_the_group(self, table: Table, way: str) -> None:
         await table.token(GALAHAD)
         [shown] = (await table.world.client.get(table.path, headers=table.admin)).json()
         other = await table.world.group("Knights", members={await table.world.user("kay"): Role.OWNER})
@@ -64,7 +64,9 @@ class TestResending:
         await table.expire()
         assert await answer(f"{table.path}/{shown['id']}", table.admin) == (404, "INVITATION_NOT_FOUND")
 
-    async def test_and_revoking_an_owners_invitation_are_for_owners(self, table: Table, client: AsyncClient) -> None:
+    async def test_resending_and_revoking_an_owner_invitation_require_the_owner_role(
+        self, table: Table, client: AsyncClient
+    ) -> None:
         invitation = (await table.invite(GALAHAD, role=Role.OWNER, headers=table.owner)).json()["id"]
         one = f"{table.path}/{invitation}"
 
@@ -75,7 +77,7 @@ class TestResending:
         assert (await client.get(table.path, headers=table.owner)).json() == []
 
 
-async def test_a_mailbox_gets_five_an_hour(table: Table, limit: Limit) -> None:
+async def test_an_email_address_receives_at_most_five_invitations_an_hour(table: Table, limit: Limit) -> None:
     limit(1)
     one = f"{table.path}/{(await table.invite(GALAHAD)).json()['id']}"
 
@@ -87,7 +89,7 @@ async def test_a_mailbox_gets_five_an_hour(table: Table, limit: Limit) -> None:
     assert (await table.invite(LANCELOT)).status_code == 201
 
 
-async def test_a_client_invites_two_hundred_times_an_hour(table: Table, limit: Limit) -> None:
+async def test_a_client_network_sends_at_most_two_hundred_invitations_an_hour(table: Table, limit: Limit) -> None:
     limit(0.01)
 
     answers = [await table.invite(f"{number}@camelot.example.com") for number in range(3)]

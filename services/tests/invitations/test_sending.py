@@ -1,4 +1,4 @@
-"""Invitations into a group, as those who invite see them."""
+"""Creating and listing the invitations of a group."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,21 +28,21 @@ async def busy_table(busy_world: World) -> Table:
 
 
 @pytest.fixture
-async def work(engine: AsyncEngine) -> AsyncIterator[list[str]]:
-    """The statements that run, but for the ends of transactions."""
-    work: list[str] = []
+async def statements(engine: AsyncEngine) -> AsyncIterator[list[str]]:
+    """The statements that run, without savepoints."""
+    statements: list[str] = []
 
     def note(*args: Any) -> None:
         if "SAVEPOINT" not in args[2]:
-            work.append(args[2])
+            statements.append(args[2])
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)
-    yield work
+    yield statements
     event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 class TestInviting:
-    async def test_sends_a_token_to_the_address_and_shows_it_to_nobody(self, table: Table) -> None:
+    async def test_inviting_mails_a_token_that_the_response_does_not_show(self, table: Table) -> None:
         response = await table.invite(f" {GALAHAD.title()} ", note="  There is\na seat.", expires_in_days=30)
 
         shown = response.json()
@@ -60,10 +60,10 @@ class TestInviting:
         [{"expires_in_days": 0}, {"expires_in_days": 31}, {"note": "x" * 501}, {"note": "\0"}, {"role": "king"},
          {"email": "galahad"}, {"email": None}, {"role": None}],
     )  # fmt: skip
-    async def test_refuses_what_cannot_be_meant(self, table: Table, more: dict[str, Any]) -> None:
+    async def test_invalid_invitation_is_refused(self, table: Table, more: dict[str, Any]) -> None:
         assert (await table.invite(**{"email": GALAHAD} | more)).status_code == 422
 
-    async def test_is_for_admins_and_inviting_owners_for_owners(self, table: Table) -> None:
+    async def test_inviting_requires_the_admin_role_and_for_owners_the_owner_role(self, table: Table) -> None:
         morgana = await table.world.sign_in(await table.world.user("morgana", superuser=True))
 
         for headers, role, answer in (
@@ -79,7 +79,7 @@ class TestInviting:
             )
             assert (response.status_code, response.json().get("detail")) == answer
 
-    async def test_does_not_exist_for_who_may_not_see_the_group(self, table: Table) -> None:
+    async def test_private_group_is_not_found_by_users_who_may_not_see_it(self, table: Table) -> None:
         mordred = await table.world.sign_in(await table.world.user("mordred"))
         invitation = (await table.invite(GALAHAD)).json()["id"]
         client, one = table.world.client, f"{table.path}/{invitation}"
@@ -94,7 +94,7 @@ class TestInviting:
 
         assert {(each.status_code, each.json()["detail"]) for each in answers} == {(404, "GROUP_NOT_FOUND")}
 
-    async def test_one_address_is_invited_once_into_a_group(self, table: Table) -> None:
+    async def test_email_address_has_one_open_invitation_per_group(self, table: Table) -> None:
         other = await table.world.group("Knights", Visibility.PRIVATE)
         await table.token(GALAHAD)
 
@@ -108,7 +108,7 @@ class TestInviting:
         assert elsewhere.status_code == 201
         assert len(await table.world.tokens()) == 2
 
-    async def test_replaces_what_has_expired(self, table: Table) -> None:
+    async def test_expired_invitation_is_replaced(self, table: Table) -> None:
         await table.token(GALAHAD)
         await table.expire()
 
@@ -117,23 +117,25 @@ class TestInviting:
         shown = (await table.world.client.get(table.path, headers=table.admin)).json()
         assert [(each["email"], each["role"]) for each in shown] == [("GALAHAD@camelot.example.com", "admin")]
 
-    async def test_refuses_members(self, table: Table) -> None:
+    async def test_member_cannot_be_invited(self, table: Table) -> None:
         answer = await table.invite("BORS@camelot.example.com")
 
         assert (answer.status_code, answer.json()["detail"]) == (409, "ALREADY_MEMBER")
 
-    async def test_does_and_answers_the_same_whether_there_is_an_account(self, table: Table, work: list[str]) -> None:
+    async def test_response_and_statements_are_the_same_with_and_without_an_account(
+        self, table: Table, statements: list[str]
+    ) -> None:
         await table.world.user("galahad")
         await table.world.user("lancelot", is_active=False)
-        done = []
+        outcomes = []
         for email in (GALAHAD, LANCELOT, "nobody@camelot.example.com"):
-            work.clear()
+            statements.clear()
             answer = await table.invite(email)
-            done.append((answer.status_code, answer.headers.keys(), answer.json().keys(), work.copy()))
+            outcomes.append((answer.status_code, answer.headers.keys(), answer.json().keys(), statements.copy()))
 
-        assert done[0] == done[1] == done[2]
+        assert outcomes[0] == outcomes[1] == outcomes[2]
 
-    async def test_at_once_makes_one_invitation(self, busy_table: Table) -> None:
+    async def test_concurrent_invitations_of_one_email_create_one(self, busy_table: Table) -> None:
         answers = await asyncio.gather(*(busy_table.invite(email) for email in (GALAHAD, GALAHAD.upper())))
 
         assert sorted(answer.status_code for answer in answers) == [201, 409]
@@ -141,7 +143,9 @@ class TestInviting:
 
 
 class TestList:
-    async def test_shows_open_ones_page_by_page_by_as_many_statements(self, table: Table, work: list[str]) -> None:
+    async def test_list_shows_open_invitations_in_pages_with_three_statements_each(
+        self, table: Table, statements: list[str]
+    ) -> None:
         for number in range(5):
             await table.token(f"{number}@camelot.example.com", headers=table.owner)
         await table.expire()
@@ -150,9 +154,9 @@ class TestList:
         await table.world.sql("UPDATE invitation SET inviter_id = NULL WHERE email LIKE '6%'")
         client, path, seen = table.world.client, f"{table.path}?limit=2", []
         while path:
-            work.clear()
+            statements.clear()
             response = await client.get(path, headers=table.admin)
-            assert len(work) == 3  # the user, the group, the page
+            assert len(statements) == 3  # the user, the group, the page
             seen += response.json()
             path = response.links["next"]["url"] if "next" in response.links else ""
         back = await client.get(response.links["prev"]["url"], headers=table.admin)
@@ -162,17 +166,17 @@ class TestList:
         assert back.json() == seen[:2]
         assert not any("token" in name for each in seen for name in each)
 
-    async def test_is_for_admins(self, table: Table) -> None:
+    async def test_list_requires_the_admin_role(self, table: Table) -> None:
         assert (await table.world.client.get(table.path, headers=table.member)).status_code == 403
 
     @pytest.mark.parametrize("cursor", ["x", "PjA", "Png", "PjkyMjMzNzIwMzY4NTQ3NzU4MDg"])
-    async def test_refuses_a_made_up_cursor(self, table: Table, cursor: str) -> None:
+    async def test_invalid_cursor_is_refused(self, table: Table, cursor: str) -> None:
         answer = await table.world.client.get(table.path, params={"cursor": cursor}, headers=table.admin)
 
         assert (answer.status_code, answer.json()["detail"]) == (400, "BAD_CURSOR")
 
 
-def test_is_described_with_examples() -> None:
+def test_openapi_schemas_have_examples() -> None:
     schemas = create_app().openapi()["components"]["schemas"]
 
     for name in ("InvitationCreate", "InvitationRead", "OwnInvitationRead", "RegistrationCreate"):

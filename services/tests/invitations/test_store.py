@@ -1,4 +1,4 @@
-"""Many invitations at once."""
+"""Storing many invitations at once."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from accounts.models import Role
 from support.people import World
 
 
-async def test_are_stored_but_for_those_that_are_open(world: World) -> None:
+async def test_rows_with_an_open_invitation_are_skipped(world: World) -> None:
     arthur = await world.user("arthur")
     group = await world.group("Round Table", members={arthur: Role.OWNER})
     rows = [
@@ -32,7 +32,7 @@ async def test_are_stored_but_for_those_that_are_open(world: World) -> None:
     assert {each.inviter_id for each in stored} == {arthur.id}
 
 
-async def test_take_the_place_of_those_that_have_expired(world: World) -> None:
+async def test_expired_invitations_are_replaced(world: World) -> None:
     arthur = await world.user("arthur")
     group = await world.group("Round Table", members={arthur: Role.OWNER})
     rows = [InvitationRequest("kay@x.org"), InvitationRequest("bors@x.org")]

@@ -1,4 +1,4 @@
-"""One registry and one metadata on both sides of the border."""
+"""The models: one registry and one metadata for SQLAlchemy and SQLModel."""
 
 import ast
 from pathlib import Path
@@ -16,7 +16,7 @@ from support.people import World
 FOLDER = Path(models.__file__).parent
 
 
-def test_is_shared() -> None:
+def test_sqlalchemy_and_sqlmodel_share_one_registry() -> None:
     configure_mappers()
 
     assert Entity.metadata is Base.metadata
@@ -24,27 +24,27 @@ def test_is_shared() -> None:
     assert not SQLModel.metadata.tables  # a table that forgot Entity would be here, and in no migration
 
 
-def test_every_module_of_the_folder_is_imported() -> None:
+def test_every_module_of_models_is_imported() -> None:
     tree = ast.parse((FOLDER / "__init__.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     assert imported == {f"accounts.models.{path.stem}" for path in FOLDER.glob("*.py")} - {"accounts.models.__init__"}
 
 
-def test_nothing_is_loaded_by_accident() -> None:
+def test_no_relationship_loads_lazily() -> None:
     lazy = {relation.lazy for mapper in Base.registry.mappers for relation in mapper.relationships}
 
     assert lazy == {"raise"}
 
 
-def test_every_constraint_has_a_name_and_every_foreign_key_a_consequence() -> None:
+def test_every_constraint_has_a_name_and_every_foreign_key_an_on_delete() -> None:
     for table in Base.metadata.tables.values():
         assert all(constraint.name for constraint in table.constraints)
         assert all(key.ondelete for key in table.foreign_keys)
 
 
 class TestRelationships:
-    async def test_are_navigable_from_both_sides(self, world: World) -> None:
+    async def test_relationships_are_navigable_from_both_sides(self, world: World) -> None:
         arthur = await world.user("arthur")
         table = await world.group("Round Table", members={arthur: Role.OWNER})
 
@@ -60,7 +60,7 @@ class TestRelationships:
         assert [(each.user.email, each.role) for each in group.memberships] == [(arthur.email, Role.OWNER)]
         assert group.memberships[0].role is Role.OWNER
 
-    async def test_refuse_to_load_what_was_not_asked_for(self, world: World) -> None:
+    async def test_relationship_that_was_not_loaded_raises(self, world: World) -> None:
         await world.user("arthur")
 
         async with world.sessionmaker() as db:
@@ -84,20 +84,20 @@ class TestRelationships:
         "UPDATE user_group SET description = NULL",
     ],
 )
-async def test_the_database_is_the_last_line(world: World, statement: str) -> None:
+async def test_database_refuses_invalid_rows(world: World, statement: str) -> None:
     await world.group("Round Table", members={await world.user("arthur"): Role.OWNER})
 
     with pytest.raises(IntegrityError):
         await world.sql(statement)
 
 
-async def test_a_change_moves_the_time_of_change_alone(sessionmaker: Sessionmaker) -> None:
+async def test_update_changes_updated_at_only(sessionmaker: Sessionmaker) -> None:
     async with transaction(sessionmaker) as db:
         db.add(group := UserGroup(name="Round Table"))
-    made = group.created_at
+    created_at = group.created_at
 
     async with transaction(sessionmaker) as db:
         group = await db.merge(group, load=False)
         group.name = "Square Table"
 
-    assert group.created_at == made
+    assert group.created_at == created_at

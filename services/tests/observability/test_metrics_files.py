@@ -36,6 +36,7 @@ def test_worker_that_takes_a_freed_slot_counts_on_in_its_file(counter: Counter) 
     assert {file.name for file in directory.iterdir()} == {"counter_master.db", "counter_1.db", "counter_2.db"}
 
 
+@pytest.mark.slow
 def test_directories_of_dead_masters_are_deleted_and_others_stay(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "--version"]) as ended:
         pass

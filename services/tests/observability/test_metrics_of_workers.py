@@ -10,7 +10,7 @@ import pytest
 from conftest import temporary_database
 from support.gunicorn import WORKERS, Gunicorn, gunicorn
 from support.people import PASSWORD
-from support.processes import environment, python
+from support.processes import environment, free_port, python
 from support.waiting import PATIENCE, wait_until
 
 REQUESTS = "accounts_http_request_duration_seconds_count"
@@ -76,7 +76,9 @@ def test_server_does_not_start_when_the_metrics_port_is_taken(server: Gunicorn) 
     port = str(server.metrics.base_url.port)
     program = "import os, runpy; print(os.getpid(), flush=True); runpy.run_module('gunicorn', run_name='__main__')"
 
-    second = python("-c", program, env=environment(os.environ["DATABASE_URL"], METRICS_PORT=port, API_PORT="0"))
+    second = python(
+        "-c", program, env=environment(os.environ["DATABASE_URL"], METRICS_PORT=port, API_PORT=str(free_port()))
+    )
 
     assert second.returncode == 1
     assert f"('127.0.0.1', {port})" in second.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""One's data: all of it, nothing of anybody else's, and no secret."""
+"""The export of personal data: complete, without secrets, and without data of others."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ ELSEWHERE = "198.51.100.9"
 
 @pytest.fixture
 async def arthur(world: World) -> User:
-    """Somebody of whom there is something of every kind, in company."""
+    """A user with rows of every kind, among other users with the same."""
     arthur, guinevere = await world.user("arthur"), await world.user("guinevere")
     morgana = await world.user("morgana", superuser=True)
     table = await world.group("Round Table", members={arthur: Role.ADMIN, guinevere: Role.OWNER})
@@ -53,9 +53,9 @@ async def arthur(world: World) -> User:
     await invite(world, grail, guinevere, "ARTHUR@camelot.example.com", "Come along")
     await invite(world, table, arthur, "galahad@camelot.example.com", "Take a seat")
     await invite(world, table, guinevere, "bors@camelot.example.com", "Seldom seen")
-    await happen(world, morgana, arthur)
-    await happen(world, morgana, guinevere)
-    await happen(world, arthur, guinevere, "192.0.2.1")
+    await record_change(world, morgana, arthur)
+    await record_change(world, morgana, guinevere)
+    await record_change(world, arthur, guinevere, "192.0.2.1")
     return arthur
 
 
@@ -74,7 +74,7 @@ async def invite(world: World, group: UserGroup, inviter: User, email: str, note
         )
 
 
-async def happen(world: World, actor: User, user: User, address: str = ELSEWHERE) -> None:
+async def record_change(world: World, actor: User, user: User, address: str = ELSEWHERE) -> None:
     async with transaction(world.sessionmaker, RequestContext(actor_id=actor.id, client_ip=address)) as db:
         await record(db, Action.USER_CHANGED, user_id=user.id, changed=["is_active"], is_active=True)
 
@@ -86,12 +86,12 @@ async def export(world: World, headers: dict[str, str]) -> dict[str, Any]:
     return document
 
 
-async def held(world: World, entity: type[Entity]) -> list[Any]:
+async def stored(world: World, entity: type[Entity]) -> list[Any]:
     async with transaction(world.sessionmaker) as db:
         return list((await db.exec(select(entity))).all())
 
 
-async def test_is_a_file_to_save_that_nobody_keeps(world: World, arthur: User) -> None:
+async def test_export_is_a_download_that_is_not_cached(world: World, arthur: User) -> None:
     response = await world.client.get(PATH, headers=await world.sign_in(arthur))
 
     assert response.headers["Content-Disposition"] == 'attachment; filename="personal-data.json"'
@@ -99,11 +99,11 @@ async def test_is_a_file_to_save_that_nobody_keeps(world: World, arthur: User) -
     assert response.headers.get_list("Cache-Control") == ["no-store"]
 
 
-async def test_is_for_those_who_are_signed_in(client: AsyncClient) -> None:
+async def test_export_requires_sign_in(client: AsyncClient) -> None:
     assert (await client.get(PATH)).status_code == 401
 
 
-async def test_holds_everything(world: World, arthur: User) -> None:
+async def test_export_has_user_memberships_sessions_and_tokens(world: World, arthur: User) -> None:
     headers = await world.sign_in(arthur)
 
     document = await export(world, headers)
@@ -122,7 +122,7 @@ async def test_holds_everything(world: World, arthur: User) -> None:
 
 
 @pytest.mark.parametrize("verified", [True, False])
-async def test_holds_the_invitations_that_one_sent_and_those_to_an_address_that_is_proven(
+async def test_export_has_invitations_sent_and_received_at_a_verified_email(
     world: World, arthur: User, *, verified: bool
 ) -> None:
     async with transaction(world.sessionmaker) as db:
@@ -136,7 +136,7 @@ async def test_holds_the_invitations_that_one_sent_and_those_to_an_address_that_
     assert for_me == [("ARTHUR@camelot.example.com", "Grail", "Come along")] * verified
 
 
-async def test_shows_what_happened_as_ones_activity_does(world: World, arthur: User) -> None:
+async def test_export_shows_the_same_events_as_the_activity(world: World, arthur: User) -> None:
     headers = await world.sign_in(arthur)
 
     events = (await export(world, headers))["events"]
@@ -150,7 +150,7 @@ async def test_shows_what_happened_as_ones_activity_does(world: World, arthur: U
     assert all(each["detail"] == {"changed": ["is_active"], "is_active": True} for each in changed)
 
 
-async def test_holds_what_has_run_out_and_is_not_deleted_yet(world: World, arthur: User) -> None:
+async def test_export_has_expired_rows_that_are_not_deleted_yet(world: World, arthur: User) -> None:
     headers = await world.sign_in(arthur)
     await world.sql("UPDATE one_time_token SET expires_at = now() - interval '1 day'")
     await world.sql("UPDATE user_session SET expires_at = now() - interval '1 day' WHERE kind = 'cookie'")
@@ -160,33 +160,35 @@ async def test_holds_what_has_run_out_and_is_not_deleted_yet(world: World, arthu
     assert (len(document["sessions"]), len(document["one_time_tokens"])) == (2, 2)
 
 
-async def test_holds_nothing_of_anybody_else(world: World, arthur: User) -> None:
+async def test_export_has_no_data_of_other_users(world: World, arthur: User) -> None:
     text = (await world.client.get(PATH, headers=await world.sign_in(arthur))).text
 
-    for other in (user for user in await everybody(world) if user.id != arthur.id):
+    for other in (user for user in await all_users(world) if user.id != arthur.id):
         assert not [each for each in (str(other.id), other.email, other.display_name) if each in text]
     assert not [each for each in (ELSEWHERE, "Mirror/1", "Avalon", "Seldom", "bors@") if each in text]
 
 
-async def test_holds_no_secret(world: World, arthur: User) -> None:
+async def test_export_has_no_secrets(world: World, arthur: User) -> None:
     headers = await world.sign_in(arthur)
 
     text = (await world.client.get(PATH, headers=headers)).text
 
     assert not [each for _, _, each in (await world.tokens()) if each in text]
     assert headers["Authorization"].partition(" ")[2] not in text
-    hashes = [row.token_hash for entity in (UserSession, OneTimeToken, Invitation) for row in await held(world, entity)]
+    hashes = [
+        row.token_hash for entity in (UserSession, OneTimeToken, Invitation) for row in await stored(world, entity)
+    ]
     assert len(hashes) > 7
     assert not [each for each in hashes if each.hex() in text or b64encode(each).decode()[:20] in text]
-    assert not [each for each in await everybody(world) if each.hashed_password in text]
+    assert not [each for each in await all_users(world) if each.hashed_password in text]
 
 
-async def everybody(world: World) -> list[User]:
+async def all_users(world: World) -> list[User]:
     async with transaction(world.sessionmaker) as db:
         return list((await db.exec(select(User))).all())
 
 
-async def test_has_empty_lists_where_there_is_nothing(world: World) -> None:
+async def test_export_has_empty_lists_without_rows(world: World) -> None:
     document = await export(world, await world.sign_in(await world.user("mordred")))
 
     assert document["memberships"] == document["one_time_tokens"] == []
@@ -195,31 +197,33 @@ async def test_has_empty_lists_where_there_is_nothing(world: World) -> None:
 class TestLarge:
     @pytest.fixture
     async def many(self, world: World) -> User:
-        """2500 events among which are others', two at each instant, so that pages end between two of one instant."""
+        """2500 events and those of others, two at each instant, so that some pages end between the two."""
         arthur, mordred = await world.user("arthur"), await world.user("mordred")
-        now, whose = datetime.now(UTC), (arthur.id, mordred.id, None)
+        now, user_ids = datetime.now(UTC), (arthur.id, mordred.id, None)
         async with transaction(world.sessionmaker) as db:
             db.add_all(
                 AuditEvent(
                     action="user.changed",
                     at=now - timedelta(hours=number // 2),
-                    actor_id=whose[number % 3],
-                    user_id=whose[number % 2],
+                    actor_id=user_ids[number % 3],
+                    user_id=user_ids[number % 2],
                 )
                 for number in range(4000)
             )
         return arthur
 
-    async def test_is_complete_and_in_order(self, world: World, many: User) -> None:
+    async def test_large_export_is_complete_and_in_order(self, world: World, many: User) -> None:
         events = (await export(world, await world.sign_in(many)))["events"]
 
         keys = [(each["at"], each["id"]) for each in events]
-        theirs = [each.id for each in await held(world, AuditEvent) if many.id in {each.actor_id, each.user_id}]
+        expected = [each.id for each in await stored(world, AuditEvent) if many.id in {each.actor_id, each.user_id}]
         assert len(keys) > 2500
-        assert sorted(each["id"] for each in events) == sorted(theirs)
+        assert sorted(each["id"] for each in events) == sorted(expected)
         assert keys == sorted(keys, reverse=True)
 
-    async def test_takes_a_statement_for_each_batch(self, world: World, many: User, statements: list[str]) -> None:
+    async def test_large_export_runs_one_statement_per_batch(
+        self, world: World, many: User, statements: list[str]
+    ) -> None:
         headers = await world.sign_in(many)
         statements.clear()
         events = (await export(world, headers))["events"]
@@ -235,20 +239,20 @@ class TestLarge:
         yield run
         event.remove(engine.sync_engine, "before_cursor_execute", note)
 
-    async def test_holds_no_connection_while_it_is_sent(self, busy_world: World) -> None:
+    async def test_export_holds_no_connection_while_it_is_sent(self, busy_world: World) -> None:
         world, arthur = busy_world, await busy_world.user("arthur")
         headers = await world.sign_in(arthur)
         async with transaction(world.sessionmaker) as db:
             db.add_all(AuditEvent(action="user.changed", user_id=arthur.id) for _ in range(2 * BATCH_ROWS))
-        held: list[int] = []
+        checked_out: list[int] = []
 
         async def send(_: Message) -> None:
-            held.append(world.sessionmaker.kw["bind"].pool.checkedout())
+            checked_out.append(world.sessionmaker.kw["bind"].pool.checkedout())
 
         await world.app(scope(world, headers), receive, send)
 
-        assert len(held) > 3
-        assert set(held) == {0}
+        assert len(checked_out) > 3
+        assert set(checked_out) == {0}
 
 
 async def receive() -> Message:
@@ -264,7 +268,7 @@ def scope(world: World, headers: dict[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def test_an_outage_before_it_begins_is_answered_like_any_other(
+async def test_outage_before_the_first_byte_is_a_problem_response(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = await world.sign_in(await world.user("arthur"))
@@ -280,29 +284,29 @@ async def test_an_outage_before_it_begins_is_answered_like_any_other(
 
 
 class TestDeletion:
-    async def test_deletes_what_there_is_of_one_and_keeps_the_record(self, world: World, arthur: User) -> None:
+    async def test_deleting_a_user_deletes_their_data_and_keeps_audit_events(self, world: World, arthur: User) -> None:
         headers = await world.sign_in(arthur)
         before = await events_of(world, arthur)
 
         assert (await world.client.delete("/users/me", headers=headers)).status_code == 204
 
         for entity in (Membership, UserSession, OneTimeToken):
-            rows = await held(world, entity)
+            rows = await stored(world, entity)
             assert rows
             assert arthur.id not in {row.user_id for row in rows}
-        by, to = zip(*[(each.inviter_id, each.email) for each in await held(world, Invitation)], strict=True)
+        by, to = zip(*[(each.inviter_id, each.email) for each in await stored(world, Invitation)], strict=True)
         assert len(by) == 3
         assert arthur.id not in by
-        assert "ARTHUR@camelot.example.com" in to  # which may be somebody else's next
-        assert arthur.email not in str(await everybody(world))
+        assert "ARTHUR@camelot.example.com" in to  # another user may have the address next
+        assert arthur.email not in str(await all_users(world))
         after = await events_of(world, arthur)
         assert after[:-1] == before
         assert (after[-1].action, after[-1].actor_id, after[-1].user_id) == ("user.deleted", arthur.id, arthur.id)
 
-    async def test_leaves_neither_name_nor_e_mail_address_in_the_record(self, world: World, arthur: User) -> None:
+    async def test_audit_events_of_a_deleted_user_have_no_name_or_email(self, world: World, arthur: User) -> None:
         await world.client.delete("/users/me", headers=await world.sign_in(arthur))
 
-        record = str([each.model_dump() for each in await held(world, AuditEvent)])
+        record = str([each.model_dump() for each in await stored(world, AuditEvent)])
 
         assert str(arthur.id) in record
         assert not [each for each in (arthur.email, arthur.display_name) if each.lower() in record.lower()]

@@ -1,4 +1,4 @@
-"""Counting attempts: exactly, at any rate, and for no longer than necessary."""
+"""The rate-limit algorithm: exact under concurrency, and with several limits at once."""
 
 import asyncio
 from datetime import timedelta
@@ -15,25 +15,28 @@ from support.people import World
 FIVE = Limit(5, 60)
 
 
-async def attempts(
-    connect: ConnectDriver, limits: dict[str, Limit], strangers: dict[str, Limit] | None = None, known: str = ""
+async def attempt(
+    connect: ConnectDriver,
+    limits: dict[str, Limit],
+    unknown_network_limits: dict[str, Limit] | None = None,
+    known: str = "",
 ) -> gcra.Allowance | TooManyAttempts:
     try:
         async with connect() as connection:
-            return await gcra.consume(connection, limits, strangers, known)
+            return await gcra.consume(connection, limits, unknown_network_limits, known)
     except TooManyAttempts as refusal:
         return refusal
 
 
-async def later(world: World, seconds: float) -> None:
-    """Let time pass, by moving what is stored into the past."""
+async def pass_time(world: World, seconds: float) -> None:
+    """Let time pass, by moving the stored times into the past."""
     await world.sql(f"UPDATE throttle SET arrival_at = arrival_at - interval '{seconds} seconds'")  # noqa: S608  # a number
 
 
-async def test_tells_what_is_left(world: World) -> None:
-    made = [await attempts(world.connect, {"key": FIVE}) for _ in range(6)]
+async def test_allowance_shows_attempts_left_and_seconds_until_full(world: World) -> None:
+    outcomes = [await attempt(world.connect, {"key": FIVE}) for _ in range(6)]
 
-    *allowed, refused = made
+    *allowed, refused = outcomes
     assert [(each.remaining, each.reset_seconds) for each in allowed if isinstance(each, gcra.Allowance)] == [
         (4, 12), (3, 24), (2, 36), (1, 48), (0, 60),
     ]  # fmt: skip
@@ -41,75 +44,75 @@ async def test_tells_what_is_left(world: World) -> None:
     assert (refused.seconds, refused.attempts, refused.period) == (12, 5, 60)
 
 
-async def test_whoever_waits_as_told_is_let_in_once(world: World) -> None:
+async def test_attempt_is_allowed_once_after_the_stated_wait(world: World) -> None:
     for _ in range(9):
-        await attempts(world.connect, {"key": FIVE})
+        await attempt(world.connect, {"key": FIVE})
 
-    await later(world, 11.5)
-    early = await attempts(world.connect, {"key": FIVE})
-    await later(world, 0.5)
-    made = [await attempts(world.connect, {"key": FIVE}) for _ in range(2)]
+    await pass_time(world, 11.5)
+    early = await attempt(world.connect, {"key": FIVE})
+    await pass_time(world, 0.5)
+    outcomes = [await attempt(world.connect, {"key": FIVE}) for _ in range(2)]
 
     assert isinstance(early, TooManyAttempts)
     assert early.seconds == 1
-    assert [type(each) for each in made] == [gcra.Allowance, TooManyAttempts]
+    assert [type(each) for each in outcomes] == [gcra.Allowance, TooManyAttempts]
 
 
-async def test_all_limits_hold_and_a_refused_attempt_counts_under_none(world: World) -> None:
+async def test_all_limits_apply_and_a_refused_attempt_consumes_none(world: World) -> None:
     both = {"a": FIVE, "b": Limit(2, 3600)}
 
-    made = [await attempts(world.connect, both) for _ in range(4)]
+    outcomes = [await attempt(world.connect, both) for _ in range(4)]
 
-    assert [getattr(each, "seconds", None) for each in made] == [None, None, 1800, 1800]
-    assert [getattr(each, "remaining", None) for each in made] == [1, 0, None, None]
-    last = await attempts(world.connect, {"a": FIVE})
+    assert [getattr(each, "seconds", None) for each in outcomes] == [None, None, 1800, 1800]
+    assert [getattr(each, "remaining", None) for each in outcomes] == [1, 0, None, None]
+    last = await attempt(world.connect, {"a": FIVE})
     assert isinstance(last, gcra.Allowance)
     assert last.remaining == 2
 
 
-async def test_is_exact_when_hundreds_try_at_once(busy_world: World) -> None:
-    """Their keys come in different orders, and nobody waits for one another."""
+async def test_limit_is_exact_for_hundreds_of_concurrent_attempts(busy_world: World) -> None:
+    """Attempts name their keys in different orders without a deadlock."""
     orders = [{"a": FIVE, "b": Limit(100, 60)}, {"b": Limit(100, 60), "a": FIVE}]
 
-    made = await asyncio.gather(*(attempts(busy_world.connect, orders[number % 2]) for number in range(300)))
+    outcomes = await asyncio.gather(*(attempt(busy_world.connect, orders[number % 2]) for number in range(300)))
 
-    assert sum(isinstance(each, gcra.Allowance) for each in made) == 5
+    assert sum(isinstance(each, gcra.Allowance) for each in outcomes) == 5
 
 
-async def test_a_limit_may_be_too_high_to_be_one(world: World) -> None:
+async def test_very_high_limit_allows_attempts(world: World) -> None:
     limits = {"key": Limit(300, 60).scaled(1_000_000)}
 
-    assert not isinstance(await attempts(world.connect, limits), TooManyAttempts)
+    assert not isinstance(await attempt(world.connect, limits), TooManyAttempts)
 
 
-async def test_can_be_forgotten(world: World) -> None:
+async def test_reset_refills_a_limit(world: World) -> None:
     for _ in range(5):
-        await attempts(world.connect, {"a": FIVE, "b": FIVE})
+        await attempt(world.connect, {"a": FIVE, "b": FIVE})
 
     async with transaction(world.sessionmaker) as db:
         await gcra.reset_limits(db, ["a", "nobody"], "known", timedelta(1))
 
-    assert isinstance(await attempts(world.connect, {"a": FIVE}), gcra.Allowance)
-    assert isinstance(await attempts(world.connect, {"b": FIVE}), TooManyAttempts)
+    assert isinstance(await attempt(world.connect, {"a": FIVE}), gcra.Allowance)
+    assert isinstance(await attempt(world.connect, {"b": FIVE}), TooManyAttempts)
 
 
-async def test_whoever_is_known_is_no_stranger_for_a_while(world: World) -> None:
-    once = {"all strangers": Limit(1, 3600)}
+async def test_known_network_is_exempt_from_unknown_network_limits_until_it_expires(world: World) -> None:
+    once = {"unknown networks": Limit(1, 3600)}
 
-    async def come(known: str) -> gcra.Allowance | TooManyAttempts:
-        return await attempts(world.connect, {f"limit of {known}": FIVE}, once, known)
+    async def attempt_from(known: str) -> gcra.Allowance | TooManyAttempts:
+        return await attempt(world.connect, {f"limit of {known}": FIVE}, once, known)
 
     async with transaction(world.sessionmaker) as db:
-        await gcra.reset_limits(db, [], "friend", timedelta(seconds=1))
-        await gcra.reset_limits(db, [], "friend", timedelta(seconds=60))
+        await gcra.reset_limits(db, [], "known network", timedelta(seconds=1))
+        await gcra.reset_limits(db, [], "known network", timedelta(seconds=60))
 
-    made = [await come("a stranger"), await come("another"), await come("friend")]
-    await later(world, 60)
+    outcomes = [await attempt_from("unknown"), await attempt_from("also unknown"), await attempt_from("known network")]
+    await pass_time(world, 60)
 
-    assert [type(each) for each in made] == [gcra.Allowance, TooManyAttempts, gcra.Allowance]
-    assert isinstance(await come("friend"), TooManyAttempts)
+    assert [type(each) for each in outcomes] == [gcra.Allowance, TooManyAttempts, gcra.Allowance]
+    assert isinstance(await attempt_from("known network"), TooManyAttempts)
 
 
-@pytest.mark.parametrize(("factor", "attempts_"), [(1, 5), (2.5, 12), (0.01, 1)])
-def test_limits_scale(factor: float, attempts_: int) -> None:
-    assert FIVE.scaled(factor) == Limit(attempts_, 60)
+@pytest.mark.parametrize(("factor", "attempts"), [(1, 5), (2.5, 12), (0.01, 1)])
+def test_scaled_limit_has_at_least_one_attempt(factor: float, attempts: int) -> None:
+    assert FIVE.scaled(factor) == Limit(attempts, 60)

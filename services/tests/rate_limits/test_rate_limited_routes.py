@@ -1,4 +1,4 @@
-"""Attempts are limited, exactly; nobody locks out somebody else; and no answer tells who has an account."""
+"""Rate limits of the routes: they are exact, lock no user out, and do not reveal who has an account."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from accounts.models import Purpose
 from support.people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
-MY_OWN = "/users/me/invitations/{invitation_id}/accept"  # takes no token, and sends none
+OWN_INVITATION = "/users/me/invitations/{invitation_id}/accept"  # needs no token, and sends none
 IMPORT = "/user-groups/{group_id}/users/import"
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 
 
 @pytest.fixture
 def limit(world: World) -> Callable[[float], None]:
-    """Sets the limits, which the tests' settings make generous."""
+    """Scales the limits, which the tests' settings raise."""
     return lambda scale: scale_limits(world, scale)
 
 
@@ -45,7 +45,7 @@ async def statuses(world: World, times: int, client: str, email: str) -> list[in
 
 
 class TestLogin:
-    async def test_evaluates_five_of_sixty_wrong_passwords_at_once(
+    async def test_five_of_sixty_concurrent_wrong_passwords_are_evaluated(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arthur = await busy_world.user("arthur")
@@ -64,12 +64,12 @@ class TestLogin:
         assert sorted(answer.status_code for answer in answers) == [400] * 5 + [429] * 55
         assert len(evaluated) == 5
 
-    async def test_says_when_to_try_again(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_refusal_says_when_to_try_again(self, world: World, limit: Callable[[float], None]) -> None:
         limit(1)
-        allowed = await login(world, HOME, "nobody@camelot.example.com")
-        await statuses(world, 4, HOME, "nobody@camelot.example.com")
+        allowed = await login(world, HOME, "unknown@camelot.example.com")
+        await statuses(world, 4, HOME, "unknown@camelot.example.com")
 
-        refused = await login(world, HOME, "nobody@camelot.example.com")
+        refused = await login(world, HOME, "unknown@camelot.example.com")
 
         assert allowed.status_code == 400
         assert refused.status_code == 429
@@ -84,7 +84,7 @@ class TestLogin:
             "error": "temporarily_unavailable", "error_description": f"Try again in {seconds} seconds.",
         }  # fmt: skip
 
-    async def test_says_what_is_left(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_response_says_how_many_attempts_are_left(self, world: World, limit: Callable[[float], None]) -> None:
         arthur = await world.user("arthur")
         limit(1)
 
@@ -92,20 +92,22 @@ class TestLogin:
 
         assert answer.headers["RateLimit"] == '"default";r=4;t=12'
 
-    async def test_answers_alike_for_somebody_and_for_nobody(
+    async def test_responses_are_the_same_for_known_and_unknown_emails(
         self, world: World, limit: Callable[[float], None]
     ) -> None:
         arthur = await world.user("arthur")
         limit(1)
-        somebody = [await login(world, HOME, arthur.email, "wrong") for _ in range(7)]
-        nobody = [await login(world, ELSEWHERE, "nobody@camelot.example.com", "wrong") for _ in range(7)]
+        known = [await login(world, HOME, arthur.email, "wrong") for _ in range(7)]
+        unknown = [await login(world, ELSEWHERE, "unknown@camelot.example.com", "wrong") for _ in range(7)]
 
-        assert [each.status_code for each in somebody] == [each.status_code for each in nobody]
-        assert [each.json()["detail"] for each in somebody] == [each.json()["detail"] for each in nobody]
-        assert [each.headers.keys() for each in somebody] == [each.headers.keys() for each in nobody]
-        assert somebody[-1].status_code == 429
+        assert [each.status_code for each in known] == [each.status_code for each in unknown]
+        assert [each.json()["detail"] for each in known] == [each.json()["detail"] for each in unknown]
+        assert [each.headers.keys() for each in known] == [each.headers.keys() for each in unknown]
+        assert known[-1].status_code == 429
 
-    async def test_keeps_no_owner_out_who_is_elsewhere(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_attack_from_one_network_does_not_lock_the_user_out_of_another(
+        self, world: World, limit: Callable[[float], None]
+    ) -> None:
         arthur = await world.user("arthur")
         limit(1)
 
@@ -113,7 +115,7 @@ class TestLogin:
 
         assert (await login(world, HOME, arthur.email)).status_code == 200
 
-    async def test_starts_anew_after_a_success(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_successful_sign_in_resets_the_limit(self, world: World, limit: Callable[[float], None]) -> None:
         arthur = await world.user("arthur")
         limit(1)
         await statuses(world, 4, HOME, arthur.email)
@@ -122,7 +124,7 @@ class TestLogin:
 
         assert await statuses(world, 6, HOME, arthur.email) == [400] * 5 + [429]
 
-    async def test_limits_guessing_by_many_and_lets_those_in_who_are_known(
+    async def test_guessing_from_many_networks_is_limited_except_from_known_networks(
         self, world: World, limit: Callable[[float], None]
     ) -> None:
         arthur = await world.user("arthur")
@@ -131,11 +133,11 @@ class TestLogin:
 
         guesses = [(await login(world, f"198.51.100.{n}", arthur.email, "wrong")).status_code for n in range(12)]
 
-        assert guesses == [400] * 9 + [429] * 3  # the first sign-in was a stranger's, too
+        assert guesses == [400] * 9 + [429] * 3  # the first sign-in came from an unknown network, too
         assert (await login(world, ELSEWHERE, arthur.email)).status_code == 429
         assert (await login(world, HOME, arthur.email)).status_code == 200
 
-    async def test_knows_whoever_resets_the_password(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_password_reset_makes_the_network_known(self, world: World, limit: Callable[[float], None]) -> None:
         arthur = await world.user("arthur")
         limit(0.1)
         for number in range(10):
@@ -149,7 +151,7 @@ class TestLogin:
 
         assert (await login(world, HOME, arthur.email, NEW_PASSWORD)).status_code == 200
 
-    async def test_limits_a_client_whatever_the_address(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_a_network_is_limited_across_emails(self, world: World, limit: Callable[[float], None]) -> None:
         limit(0.1)  # six a minute
 
         answers = [await login(world, HOME, f"{number}@camelot.example.com") for number in range(8)]
@@ -158,7 +160,7 @@ class TestLogin:
         assert [answer.status_code for answer in answers] == [400] * 6 + [429] * 2
         assert other.status_code == 400
 
-    async def test_counts_those_without_an_address_together(self, world: World, limit: Callable[[float], None]) -> None:
+    async def test_clients_without_an_ip_share_a_limit(self, world: World, limit: Callable[[float], None]) -> None:
         limit(0.1)
 
         answers = [await login(world, None, f"{number}@camelot.example.com") for number in range(7)]
@@ -171,7 +173,7 @@ class TestMail:
         ("path", "purpose"),
         [("/auth/forgot-password", Purpose.RESET), ("/auth/request-verify-token", Purpose.VERIFY)],
     )
-    async def test_reaches_a_mailbox_five_times_an_hour(
+    async def test_an_email_address_receives_at_most_five_mails_an_hour(
         self, world: World, limit: Callable[[float], None], path: str, purpose: Purpose
     ) -> None:
         arthur = await world.user("arthur")
@@ -181,7 +183,7 @@ class TestMail:
             answers = [await client_at(world, f"192.0.2.{n}").post(path, json={"email": email}) for n in range(8)]
             return [(answer.status_code, len(answer.headers)) for answer in answers]
 
-        assert await ask(arthur.email) == await ask("nobody@camelot.example.com")
+        assert await ask(arthur.email) == await ask("unknown@camelot.example.com")
         assert [sent[:2] for sent in (await world.tokens())] == [(purpose, arthur.email)] * 5
 
 
@@ -196,7 +198,7 @@ class TestMail:
         ("/auth/jwt/refresh", {"refresh_token": "{}", "grant_type": "refresh_token"}),
     ],
 )
-async def test_a_client_is_limited(
+async def test_a_network_is_limited_on_every_route(
     world: World, limit: Callable[[float], None], path: str, body: dict[str, str]
 ) -> None:
     limit(0.01)
@@ -212,7 +214,7 @@ async def test_a_client_is_limited(
     assert answers[-1] == 429
 
 
-async def test_registering_counts_by_address(world: World, limit: Callable[[float], None]) -> None:
+async def test_registration_is_limited_by_email(world: World, limit: Callable[[float], None]) -> None:
     limit(0.2)  # one an hour
     body = {"email": "king.arthur@camelot.example.com", "password": PASSWORD}
 
@@ -222,7 +224,7 @@ async def test_registering_counts_by_address(world: World, limit: Callable[[floa
 
 
 @pytest.mark.parametrize("path", ["/auth/jwt/login", "/auth/cookie/login"])
-async def test_both_ways_to_sign_in_count_together(world: World, limit: Callable[[float], None], path: str) -> None:
+async def test_bearer_and_cookie_sign_in_share_a_limit(world: World, limit: Callable[[float], None], path: str) -> None:
     arthur = await world.user("arthur")
     limit(1)
     form = {"username": arthur.email, "password": "wrong"}
@@ -233,14 +235,14 @@ async def test_both_ways_to_sign_in_count_together(world: World, limit: Callable
     assert (await login(world, HOME, arthur.email)).status_code == 429
 
 
-async def test_without_a_count_nothing_is_tried(world: World) -> None:
+async def test_without_rate_limit_storage_no_password_is_checked(world: World) -> None:
     arthur = await world.user("arthur")
     await world.sql("DROP TABLE throttle")
 
     assert (await world.login(arthur)).status_code == 500
 
 
-def test_what_is_limited_says_so() -> None:
+def test_openapi_documents_429_on_every_limited_route() -> None:
     paths = create_app().openapi()["paths"]
     limited = {
         path for path, operations in paths.items() if "429" in operations.get("post", {"responses": ()})["responses"]
@@ -248,4 +250,6 @@ def test_what_is_limited_says_so() -> None:
     signing = {path for path in paths if path.startswith("/auth/") and "post" in paths[path]}
 
     inviting = {path for path in paths if "/invitations" in path and "post" in paths[path]}
-    assert limited == {path for path in signing if not path.endswith("/logout")} | inviting - {MY_OWN} | {IMPORT}
+    assert limited == {path for path in signing if not path.endswith("/logout")} | inviting - {OWN_INVITATION} | {
+        IMPORT
+    }

@@ -1,4 +1,4 @@
-"""Which attempts count together, and how long one waits."""
+"""The rate-limit rules: which attempts share a limit, and how long clients wait."""
 
 from unicodedata import category
 
@@ -17,17 +17,17 @@ ARTHUR = "king.arthur@camelot.example.com"
 MINUTES = 60
 
 
-async def wait(world: World, attempt: Attempt, client: str, address: str = "") -> int:
-    """The seconds that an attempt has to wait; none when it counts."""
+async def wait(world: World, attempt: Attempt, client_ip: str, email: str = "") -> int:
+    """The seconds that an attempt has to wait; 0 if it is allowed."""
     try:
-        await rules.check_rate_limit(world.connect, attempt, client, address)
+        await rules.check_rate_limit(world.connect, attempt, client_ip, email)
     except TooManyAttempts as refusal:
         return refusal.seconds
     return 0
 
 
-async def test_waits_grow_and_end(world: World) -> None:
-    """Somebody who never stops gets 50 attempts a day, and never waits for longer than half an hour."""
+async def test_sign_in_waits_grow_to_half_an_hour_at_most(world: World) -> None:
+    """A client that never stops gets 50 attempts a day and never waits longer than half an hour."""
     waits = []
     for _ in range(120):
         if seconds := await wait(world, Attempt.LOGIN, "192.0.2.1", ARTHUR):
@@ -48,7 +48,7 @@ async def test_waits_grow_and_end(world: World) -> None:
         ("unix", "", False),
     ],
 )
-async def test_a_client_is_its_network(world: World, one: str, other: str, *, same: bool) -> None:
+async def test_clients_of_one_network_share_a_limit(world: World, one: str, other: str, *, same: bool) -> None:
     for _ in range(5):
         assert not await wait(world, Attempt.LOGIN, one, ARTHUR)
 
@@ -58,15 +58,15 @@ async def test_a_client_is_its_network(world: World, one: str, other: str, *, sa
 @pytest.mark.parametrize(
     ("spelling", "same"), [(ARTHUR.upper(), True), (ARTHUR.replace("i", "İ"), True), (f"{ARTHUR}x", False)]
 )
-async def test_spellings_of_one_address_count_together(world: World, spelling: str, *, same: bool) -> None:
+async def test_spellings_of_one_email_share_a_limit(world: World, spelling: str, *, same: bool) -> None:
     for _ in range(5):
         assert not await wait(world, Attempt.LOGIN, "192.0.2.1", ARTHUR)
 
     assert bool(await wait(world, Attempt.LOGIN, "192.0.2.1", spelling)) is same
 
 
-async def test_letters_are_folded_as_users_are_found(world: World) -> None:
-    """Were the database's lower() to see one user where the count sees two, the limit would double with each letter."""
+async def test_letter_case_is_folded_as_postgresql_does(world: World) -> None:
+    """If PostgreSQL found one user by spellings that count apart, each spelling would add attempts."""
     statement = "SELECT chr(n), lower(chr(n)) FROM generate_series(1, 131071) n WHERE n NOT BETWEEN 55296 AND 57343"
     async with world.sessionmaker() as db:
         letters = (await (await db.connection()).execute(text(statement))).all()
@@ -76,7 +76,7 @@ async def test_letters_are_folded_as_users_are_found(world: World) -> None:
     assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
 
 
-async def test_stores_no_address_that_one_could_read(world: World) -> None:
+async def test_stored_keys_contain_no_email_or_ip(world: World) -> None:
     for attempt in Attempt:
         await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
     async with transaction(world.sessionmaker) as db:

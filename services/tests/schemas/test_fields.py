@@ -1,4 +1,4 @@
-"""An address has many spellings and is one."""
+"""E-mail addresses: all spellings of one address are one account."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ SPELLINGS = [
     STORED.translate(FULL_WIDTH),
     "Zoë@münchen\u3002example\uff61com",
 ]
-NO_ADDRESSES = [
+INVALID_EMAILS = [
     "Zoë",
     "@example.com",
     "zoë@",
@@ -46,7 +46,7 @@ async def test_every_spelling_signs_in_to_the_one_account(client: AsyncClient, w
 
 
 @pytest.mark.parametrize("email", SPELLINGS)
-async def test_every_spelling_can_be_the_first(client: AsyncClient, world: World, email: str) -> None:
+async def test_every_spelling_registers_the_same_account(client: AsyncClient, world: World, email: str) -> None:
     status, stored = await register(client, email)
 
     assert (status, stored.lower(), stored.partition("@")[2]) == (201, STORED.lower(), "münchen.example.com")
@@ -54,7 +54,7 @@ async def test_every_spelling_can_be_the_first(client: AsyncClient, world: World
 
 
 @pytest.mark.parametrize("email", SPELLINGS)
-async def test_every_spelling_gets_the_token(client: AsyncClient, world: World, email: str) -> None:
+async def test_token_for_every_spelling_goes_to_the_stored_email(client: AsyncClient, world: World, email: str) -> None:
     await register(client, STORED)
 
     await client.post("/auth/forgot-password", json={"email": email})
@@ -62,7 +62,7 @@ async def test_every_spelling_gets_the_token(client: AsyncClient, world: World, 
     assert {mail.email for mail in await world.mails()} == {STORED}  # never to what was typed
 
 
-async def test_one_account_comes_of_all_spellings_at_once(busy_world: World) -> None:
+async def test_concurrent_registrations_of_all_spellings_create_one_account(busy_world: World) -> None:
     answers = await asyncio.gather(*(register(busy_world.client, email) for email in SPELLINGS))
 
     assert {status for status, _ in answers} == {201}
@@ -70,13 +70,13 @@ async def test_one_account_comes_of_all_spellings_at_once(busy_world: World) -> 
     assert len(await busy_world.mails(MailKind.ACCOUNT_EXISTS)) == len(SPELLINGS) - 1
 
 
-async def test_addresses_that_differ_are_different(client: AsyncClient) -> None:
+async def test_different_emails_stay_different(client: AsyncClient) -> None:
     emails = ["zoe@example.com", "zoë@example.com", "zoe@fass.example.com", "zoe@faß.example.com", "z.oe@example.com"]
 
     assert [await register(client, email) for email in emails] == [(201, email) for email in emails]
 
 
-@pytest.mark.parametrize("email", NO_ADDRESSES)
-async def test_what_is_no_address_is_refused_and_signs_nobody_in(client: AsyncClient, world: World, email: str) -> None:
+@pytest.mark.parametrize("email", INVALID_EMAILS)
+async def test_invalid_email_is_refused_and_does_not_sign_in(client: AsyncClient, world: World, email: str) -> None:
     assert await register(client, email) == (422, "REQUEST_INVALID")
     assert (await world.login(email)).status_code == 400

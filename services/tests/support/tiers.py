@@ -15,22 +15,29 @@ import pytest
 
 SLOW_FIXTURES = {"browser", "databases", "server"}  # they start processes, or their tests do
 PROCESS_EVENTS = {"subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec"}
-FAST_SECONDS, SLOW_SECONDS = 60, 600  # far more than any test takes, even on a busy machine
+FAST_SECONDS, SLOW_SECONDS = 120, 900  # far more than any test takes, even on a busy machine
 MARGIN = 5  # seconds for a cancelled test to clean up
 RUNNING: list[str] = []  # the fast test that runs now
 
 
 def sort_and_limit(items: list[pytest.Item]) -> None:
-    """Mark slow tests, put them first so that no worker ends with one, and give every test its time limit."""
+    """Mark slow tests, give every test its time limit, and put the longest first so that no worker ends with one."""
     for item in items:
         if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
         _limit_time(item, SLOW_SECONDS if is_slow(item) else FAST_SECONDS)
-    items.sort(key=is_slow, reverse=True)
+    items.sort(key=_seconds, reverse=True)
 
 
 def is_slow(item: pytest.Item) -> bool:
     return item.get_closest_marker("slow") is not None
+
+
+def _seconds(item: pytest.Item) -> float:
+    """Return what a slow test says that it takes: ``@pytest.mark.slow(seconds=60)``."""
+    marker = item.get_closest_marker("slow")
+    seconds: float = marker.kwargs.get("seconds", 1) if marker else 0
+    return seconds
 
 
 def _limit_time(item: pytest.Item, seconds: float) -> None:
@@ -38,7 +45,10 @@ def _limit_time(item: pytest.Item, seconds: float) -> None:
 
     pytest-timeout ends a test by a signal, which breaks the event loop that the following tests use if the test awaits.
     """
-    item.add_marker(pytest.mark.timeout(seconds))
+    if marker := item.get_closest_marker("timeout"):
+        seconds = marker.args[0]
+    else:
+        item.add_marker(pytest.mark.timeout(seconds))
     if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
         item.obj = _cancelled_after(seconds - MARGIN, item.obj)
 

@@ -24,9 +24,9 @@ LINK = re.compile(r"http://localhost:8000/account/[\w-]+\?token=([\w-]+)")
 def token(mailbox: Mailbox) -> str:
     body = mailbox.messages[-1].get_body(("plain",))
     assert body is not None
-    found = LINK.search(body.get_content())
-    assert found is not None
-    return found[1]
+    link = LINK.search(body.get_content())
+    assert link is not None
+    return link[1]
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_unreachable_server_does_not_count_as_an_attempt(world: World) -> 
     await world.user("arthur")
     await forgot(world)
     async with serving(Mailbox()) as port:
-        pass  # so that nobody listens there any more
+        pass  # the port is closed again
     delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
 
     with pytest.raises(ServerUnavailable):

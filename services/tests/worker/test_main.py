@@ -25,7 +25,7 @@ def settings(fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_worker_serves_its_metrics(settings: Settings) -> None:
-    found: list[str] = []
+    pages: list[str] = []
 
     def scrape() -> None:
         try:
@@ -36,7 +36,7 @@ def test_worker_serves_its_metrics(settings: Settings) -> None:
 
     def answers(client: Client) -> bool:
         try:
-            found.append(client.get("/metrics").text)
+            pages.append(client.get("/metrics").text)
         except TransportError:
             return False
         return True
@@ -44,7 +44,7 @@ def test_worker_serves_its_metrics(settings: Settings) -> None:
     threading.Thread(target=scrape).start()
     process_of_worker.main()
 
-    assert f"accounts_database_connections_limit {CONNECTIONS}.0" in found[0]
+    assert f"accounts_database_connections_limit {CONNECTIONS}.0" in pages[0]
 
 
 def test_metrics_port_in_use_is_reported_in_one_line(settings: Settings) -> None:

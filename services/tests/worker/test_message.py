@@ -183,10 +183,10 @@ def test_unknown_device_and_ip_address_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("is_superuser", "said"), [(True, "You are now a superuser"), (False, "no longer a superuser")]
+    ("is_superuser", "sentence"), [(True, "You are now a superuser"), (False, "no longer a superuser")]
 )
-def test_superuser_letter_says_whether_the_rights_were_granted_or_revoked(*, is_superuser: bool, said: str) -> None:
-    assert said in parts(letter(MailKind.SUPERUSER_CHANGED, is_superuser=is_superuser))[0]
+def test_superuser_letter_says_whether_the_rights_were_granted_or_revoked(*, is_superuser: bool, sentence: str) -> None:
+    assert sentence in parts(letter(MailKind.SUPERUSER_CHANGED, is_superuser=is_superuser))[0]
 
 
 def test_roles_are_translated() -> None:

@@ -134,13 +134,13 @@ class TestGroups:
 
     async def test_withdrawn_or_resent_invitation_is_not_sent(self, world: World, court: Court, path: str) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")
-        made = await world.client.post(f"{path}/invitations", json={"email": "elaine@x.org"}, headers=headers)
-        await world.client.post(f"{path}/invitations/{made.json()['id']}/resend", headers=headers)
+        response = await world.client.post(f"{path}/invitations", json={"email": "elaine@x.org"}, headers=headers)
+        await world.client.post(f"{path}/invitations/{response.json()['id']}/resend", headers=headers)
         while await court.delivery.deliver_next():
             pass
         assert len(list(court.folder.glob("*.eml"))) == 1  # the first token is dead by now
 
-        made = await world.client.post(f"{path}/invitations", json={"email": "enid@x.org"}, headers=headers)
-        await world.client.delete(f"{path}/invitations/{made.json()['id']}", headers=headers)
+        response = await world.client.post(f"{path}/invitations", json={"email": "enid@x.org"}, headers=headers)
+        await world.client.delete(f"{path}/invitations/{response.json()['id']}", headers=headers)
 
         assert not await court.delivery.deliver_next()

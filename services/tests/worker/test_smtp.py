@@ -153,9 +153,9 @@ async def test_reason_of_a_refusal_contains_no_personal_data(
     mailbox: Mailbox, kind: type[DeliveryError], reason: str
 ) -> None:
     async with serving(mailbox) as port:
-        found = await why(clear(port), letter())
+        error = await why(clear(port), letter())
 
-    assert (type(found), found.reason) == (kind, reason)
+    assert (type(error), error.reason) == (kind, reason)
 
 
 async def test_reason_is_short() -> None:

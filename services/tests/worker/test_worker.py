@@ -32,13 +32,14 @@ from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
+from support.gunicorn import STOP_SECONDS
 from support.people import SCHEMA_OWNER, World
 from support.smtp import Mailbox, serving
 from support.waiting import PATIENCE, eventually
 
 
 class Posts:
-    """Posts letters with real commits, and counts what is left of them."""
+    """Enqueues mail with real commits, and counts what is left in the queue."""
 
     def __init__(self, url: str) -> None:
         settings = get_settings().model_copy(update={"database_url": SecretStr(url)})
@@ -64,7 +65,7 @@ class Posts:
         await eventually("the mail queue is empty", empty)
 
     async def due(self) -> None:
-        """Let the time pass that a mail belongs to whoever has taken it."""
+        """Expire all leases."""
         connection: Any = await asyncpg.connect(self.engine.url.set(drivername="postgresql").render_as_string(False))
         await connection.execute("UPDATE outbox SET next_at = now()")
         await connection.close()
@@ -138,8 +139,8 @@ def test_sigterm_ends_the_process(fresh_settings: Settings, tmp_path: Path, monk
     process_of_worker.main()
 
 
-class Cutting:
-    """Takes a letter while nobody can reach the database."""
+class CuttingTransport:
+    """Accepts mail, and makes the database unreachable for half a second."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -161,7 +162,7 @@ async def test_mail_sent_during_a_database_outage_is_not_sent_again(
 ) -> None:
     async with posting(fresh_database) as posts:
         await posts.post(1)
-        transport = Cutting(str(posts.engine.url.database))
+        transport = CuttingTransport(str(posts.engine.url.database))
         delivery = Delivery(posts.sessionmaker, transport, fresh_settings)
 
         assert await delivery.deliver_next()
@@ -248,7 +249,7 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
 
         proxy.swallow()
         worker.stop()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, STOP_SECONDS)
 
     assert len(names(tmp_path)) == 2
 

@@ -1,7 +1,7 @@
 """Rate limiting by the generic cell rate algorithm (GCRA, ITU-T I.371), as one PostgreSQL statement.
 
 Each key has one row: the theoretical arrival time of its next attempt. Row locks make the limits exact across all
-processes. Only allowed attempts count, so that a client that waits as long as it was told is allowed.
+processes. Refused attempts do not count, so a client that waits for the stated time is allowed.
 """
 
 import math
