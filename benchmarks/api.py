@@ -50,7 +50,7 @@ class Api:
         return self.request("POST", path, json.dumps(body), JSON)
 
     def users(self, number: int) -> list[str]:
-        """Register ``number`` users and return their e-mail addresses."""
+        """Register ``number`` users and return their email addresses."""
         emails = [f"user{each}.{secrets.token_hex(4)}@example.com" for each in range(number)]
         for email in emails:
             status, content, _ = self.post("/auth/register", email=email, password=PASSWORD)

@@ -1,4 +1,4 @@
-"""Measures other requests during a storm of sign-ins, and response times for known and unknown e-mail addresses."""
+"""Measures other requests during a storm of sign-ins, and response times for known and unknown email addresses."""
 
 import threading
 import time

@@ -1,6 +1,7 @@
 """Exception handlers: each turns one kind of error into a ``Problem``, which is rendered in one place."""
 
 import logging
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ from accounts.db.errors import DATABASE_ERRORS, is_unavailable
 from accounts.domain import errors
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")  # as FastAPI Users' routers raise them, for example LOGIN_USER_NOT_VERIFIED
 log = logging.getLogger("accounts")
 
 # Messages of these types come from the schema alone. All others may repeat the input.
@@ -83,12 +85,14 @@ def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) 
 
 
 def handle_http_exception(request: Request, error: HTTPException) -> Problem:
-    """Return an error of FastAPI's or Starlette's own, by its status."""
-    status = HTTPStatus(error.status_code)
+    """Return an error that a route or a library raised, by its status, or by its detail if that is a code."""
+    status, detail = HTTPStatus(error.status_code), error.detail
+    code = detail if isinstance(detail, str) and CODE.fullmatch(detail) else None
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request))
-    return Problem.from_status(status, reason=error.detail if error.detail != status.phrase else None, headers=headers)
+    reason = None if code or detail == status.phrase else detail
+    return Problem.from_status(status, code, reason=reason, headers=headers)
 
 
 def _allowed_methods(request: Request) -> list[str]:

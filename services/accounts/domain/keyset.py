@@ -131,7 +131,7 @@ def parse_name_cursor(text: str) -> tuple[str, uuid.UUID]:
 
 
 def parse_email_cursor(text: str) -> tuple[str]:
-    """Parse the key of a list of users by e-mail address.
+    """Parse the key of a list of users by email address.
 
     Raises:
         ValueError: the text is a key of another list.

@@ -1,4 +1,4 @@
-"""Invitations to groups, by e-mail address: the invited person may have no account yet."""
+"""Invitations to groups, by email address: the invited person may have no account yet."""
 
 import uuid
 from datetime import datetime
@@ -45,7 +45,7 @@ class Invitation(Timestamps, Entity, table=True):
 
 
 IS_OPEN = col(Invitation.expires_at) > func.now()
-# At most one invitation for a group and an e-mail address.
+# At most one invitation for a group and an email address.
 INVITATION_INDEX = Index(
     "uq_invitation_group_id_email_lower", text("group_id"), func.lower(Invitation.email), unique=True
 )

@@ -1,4 +1,4 @@
-"""Which groups, members and e-mail addresses a caller can see."""
+"""Which groups, members and email addresses a caller can see."""
 
 import uuid
 from collections.abc import Awaitable, Callable

@@ -24,6 +24,7 @@ async def world(sessionmaker: Sessionmaker, monkeypatch: pytest.MonkeyPatch) -> 
     app.include_router(fastapi_users.get_register_router(Read, BaseUserCreate), prefix="/own")
     app.include_router(fastapi_users.get_users_router(Read, BaseUserUpdate), prefix="/own/users")
     app.include_router(fastapi_users.get_auth_router(bearer), prefix="/own")
+    app.include_router(fastapi_users.get_auth_router(bearer, requires_verification=True), prefix="/own/verified")
     monkeypatch.setattr(conftest, "application", lambda: app)
     async with conftest.world_of(sessionmaker) as world:
         yield world
@@ -53,6 +54,14 @@ async def test_auth_router_signs_in_with_the_password_only(world: World) -> None
 
     assert (wrong.status_code, wrong.json()["detail"]) == (400, "LOGIN_BAD_CREDENTIALS")
     assert right.status_code == 200
+
+
+async def test_code_of_a_router_is_the_detail_of_the_problem(world: World) -> None:
+    await world.user("arthur")
+    response = await world.client.post("/own/verified/login", data={"username": ARTHUR["email"], "password": PASSWORD})
+
+    assert (response.status_code, response.json()["detail"]) == (400, "LOGIN_USER_NOT_VERIFIED")
+    assert "reason" not in response.json()
 
 
 async def test_users_router_updates_and_deletes_by_the_rules(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Accepting and declining invitations, by token and by verified e-mail address."""
+"""Accepting and declining invitations, by token and by verified email address."""
 
 import pytest
 from httpx2 import AsyncClient

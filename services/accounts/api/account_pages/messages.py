@@ -65,7 +65,10 @@ RESULTS = {
     ),
     "email-undone": Result(
         N_("Your previous email address has been restored"),
-        N_("We sent a link to it. Choose a new password now: whoever changed your address may still know the old one."),
+        N_(
+            "We sent a link to it. Choose a new password now: the person who changed your address may still know "
+            "the old one."
+        ),
         _BACK,
     ),
     "sent": Result(

@@ -70,7 +70,7 @@ async def record(
     Args:
         user_id: the user whom the action affects.
         group_id: the group that it affects.
-        detail: shown to the actor and to the user: no secret, no e-mail address, no other person's id.
+        detail: shown to the actor and to the user: no secret, no email address, no other person's id.
 
     """
     actor_id = db.actor_id
@@ -88,7 +88,7 @@ async def record(
 
 
 async def record_failed_sign_in(db: Session, email: str, user: User | None) -> None:
-    """Record a failed sign-in. Without a user, the SHA-256 of the e-mail address is stored; always one statement."""
+    """Record a failed sign-in. Without a user, the SHA-256 of the email address is stored; always one statement."""
     digest = hashlib.sha256(email.lower().encode()).hexdigest()
     unknown: dict[str, Any] = {} if user else {"email_sha256": digest}
     await record(db, Action.SESSION_REFUSED, user_id=user.id if user else None, **unknown)

@@ -54,14 +54,14 @@ SELECT_VISIBILITY = CompiledStatement(select(col(UserGroup.visibility)).where(IS
 
 
 async def list_members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[str]:
-    """List a group's members by e-mail address or name where one is searched for, else by id.
+    """List a group's members by email address or name where one is searched for, else by id.
 
     Returns:
         Each member as the JSON of a ``MemberRead``; with ``email`` only if the caller may see addresses.
 
     Raises:
         GroupNotFound: there is no such group, or the caller may not see it.
-        GroupForbidden: the caller may not search by e-mail address.
+        GroupForbidden: the caller may not search by email address.
         BadCursor: the cursor is not one of this list.
 
     """

@@ -26,7 +26,7 @@ class Permission(StrEnum):
 
     SEE = "see the group"
     LIST_MEMBERS = "list members"
-    SEE_EMAILS = "see members' e-mail addresses, and search by them"
+    SEE_EMAILS = "see members' email addresses, and search by them"
     LEAVE = "leave the group"
     UPDATE = "change the name and the description"
     EXPORT = "export members"

@@ -35,7 +35,7 @@ class OwnInvitationManager:
         self.db = db
 
     async def list(self, user: User, query: PageQuery) -> Page[OwnInvitationRead]:
-        """List the open invitations to the user's e-mail address, oldest first; none while it is not verified.
+        """List the open invitations to the user's email address, oldest first; none while it is not verified.
 
         Raises:
             BadCursor: the cursor does not belong to this list.
@@ -65,7 +65,7 @@ class OwnInvitationManager:
         return await self._get_group(group_id, user)
 
     async def accept_token(self, token: str, user: User) -> GroupRead:
-        """Join the group of an invitation by its token, which also verifies the user's e-mail address.
+        """Join the group of an invitation by its token, which also verifies the user's email address.
 
         Raises:
             InvitationBadToken: there is no open invitation with this token.
@@ -122,7 +122,7 @@ async def require_invitation(db: Session, token: str, email: str) -> None:
 
 
 async def accept_token(db: Session, token: str, user: User) -> int:
-    """Join the group of an invitation by its token, and mark the user's e-mail address as verified.
+    """Join the group of an invitation by its token, and mark the user's email address as verified.
 
     The caller has locked the user, or has just stored them.
 

@@ -104,7 +104,7 @@ class _ImportFile:
         if len(self._line_by_email) == ROWS_MAX:
             raise _too_many(ROWS_MAX)
         if (first := self._line_by_email.setdefault(row.email.lower(), line)) != line:
-            raise _Fault(("email", "duplicate", f"Line {first} has the same e-mail address"))
+            raise _Fault(("email", "duplicate", f"Line {first} has the same email address"))
         self._rows.append(InvitationRequest(row.email, row.role, row.note))
 
     def _refuse(self, line: int, fault: _Fault) -> None:

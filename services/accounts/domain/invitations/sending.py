@@ -38,7 +38,7 @@ class InvitationManager:
         self.key = key
 
     async def create(self, group_id: int, invitation: InvitationCreate, actor: User) -> InvitationRead:
-        """Invite an e-mail address and send it a token, whether or not it has an account.
+        """Invite an email address and send it a token, whether or not it has an account.
 
         Raises:
             AlreadyMember: a member has this address.
@@ -71,7 +71,7 @@ class InvitationManager:
         return replace(page, rows=[_read(*row) for row in page.rows])
 
     async def get_email(self, group_id: int, invitation_id: int, actor: User) -> str:
-        """Return the e-mail address that an invitation would be resent to.
+        """Return the email address that an invitation would be resent to.
 
         Raises:
             InvitationNotFound: the group has no such open invitation.

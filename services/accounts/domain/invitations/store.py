@@ -1,4 +1,4 @@
-"""Invitations to groups, as rows. An invitation is for an e-mail address, with or without an account.
+"""Invitations to groups, as rows. An invitation is for an email address, with or without an account.
 
 It stays valid until it expires, even if its inviter may no longer invite, and is deleted with its group. An expired
 invitation counts as none.
@@ -55,7 +55,7 @@ async def store_invitations(
 ) -> list[Invitation]:
     """Store invitations to a group and enqueue their mails, in three statements for any number of rows.
 
-    Rows whose e-mail address has an open invitation to the group are skipped (ignoring letter case), and so is the
+    Rows whose email address has an open invitation to the group are skipped (ignoring letter case), and so is the
     second row of an address. Expired invitations are replaced.
 
     The caller has locked the inviter (``lock_user``), then the group (``lock_group``), and has required the permission

@@ -3,10 +3,10 @@
 Every attempt counts before it is evaluated, whether or not it succeeds and the user exists. The keys are:
 
 - the client's network, for every attempt;
-- the e-mail address, for attempts that send mail. The limit refills before the token of the last mail expires;
-- the e-mail address with the client's network, for sign-ins. Waits grow from seconds to half an hour. A successful
+- the email address, for attempts that send mail. The limit refills before the token of the last mail expires;
+- the email address with the client's network, for sign-ins. Waits grow from seconds to half an hour. A successful
   sign-in resets this limit;
-- the e-mail address from unknown networks, for sign-ins: against guessing from many networks (NIST SP 800-63B-4,
+- the email address from unknown networks, for sign-ins: against guessing from many networks (NIST SP 800-63B-4,
   3.2.2). As recommended there, networks from which the user has recently signed in are exempt, so that an attack
   from elsewhere does not lock the user out. Resetting the password makes a network known, too.
 
@@ -110,7 +110,7 @@ async def check_rate_limit(
 
 
 async def reset_failed_attempts(db: Session, client_ip: str, email: str) -> None:
-    """Reset the sign-in limit of an e-mail address and a network, and remember the network as known.
+    """Reset the sign-in limit of an email address and a network, and remember the network as known.
 
     Call it when the user has proven the address by the password or by a mailed token.
     """
@@ -132,7 +132,7 @@ def _known_network_key(client_ip: str, email: str) -> str:
 
 
 def _digest(subject: tuple[str, ...]) -> str:
-    """Hash e-mail addresses and networks: keys have a bounded length and hold no personal data."""
+    """Hash email addresses and networks: keys have a bounded length and hold no personal data."""
     return hashlib.blake2b("\n".join(map(_lowercase, subject)).encode(), digest_size=20).hexdigest()
 
 
