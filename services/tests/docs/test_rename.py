@@ -45,7 +45,6 @@ def test_renamed_copy_serves(project: Project) -> None:
         project.run("scripts/native", "clean", folder=".", YES="1", **port)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "Guests", "my-guests", "ab", "user", "json", "two words"])
 def test_unusable_names_are_refused(name: str) -> None:
     with pytest.raises(rename.RenameError):

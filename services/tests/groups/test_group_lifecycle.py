@@ -151,9 +151,9 @@ class TestLists:
     ) -> None:
         headers = await world.sign_in(f"{caller}@camelot.example.com") if caller else {}
 
-        found = (await client.get(f"/user-groups?{query}", headers=headers)).json()
+        groups = (await client.get(f"/user-groups?{query}", headers=headers)).json()
 
-        assert [group["name"] for group in found] == expected
+        assert [group["name"] for group in groups] == expected
 
     @pytest.mark.parametrize(
         ("query", "expected"),
@@ -169,10 +169,10 @@ class TestLists:
     ) -> None:
         headers = await world.sign_in("arthur@camelot.example.com")
 
-        found = (await client.get(f"/users/me/groups?{query}", headers=headers)).json()
+        groups = (await client.get(f"/users/me/groups?{query}", headers=headers)).json()
 
-        assert {group["name"]: group["my_role"] for group in found} == expected
-        assert [group["id"] for group in found] == sorted(group["id"] for group in found)
+        assert {group["name"]: group["my_role"] for group in groups} == expected
+        assert [group["id"] for group in groups] == sorted(group["id"] for group in groups)
 
     @pytest.mark.parametrize("query", ["visibility=secret", "name=", "name=%00", "role=king", f"name={'x' * 101}"])
     async def test_invalid_query_is_rejected(self, client: AsyncClient, world: World, query: str) -> None:

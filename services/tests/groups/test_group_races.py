@@ -194,11 +194,11 @@ async def test_group_cannot_be_created_by_a_user_who_is_concurrently(court: Cour
     user, headers = await court.extra()
     async with transaction(court.world.sessionmaker) as db:
         manager = court.world.users(db)
-        found = await manager.get(user.id)
+        stored = await manager.get(user.id)
         if act == "deactivated":
-            await manager.update(SuperuserUpdate(is_active=False), found)
+            await manager.update(SuperuserUpdate(is_active=False), stored)
         else:
-            await manager.delete(found)
+            await manager.delete(stored)
         making = asyncio.ensure_future(court.client.post("/user-groups", json={"name": "Mine"}, headers=headers))
         await lock_wait(court.world)
     answer = await making
@@ -256,9 +256,9 @@ async def test_member_count_is_right_after_many_concurrent_changes(court: Court)
     assert set(statuses) == {200, 201, 204, 404}
     async with transaction(court.world.sessionmaker) as db:
         counted = select(func.count()).where(col(Membership.group_id) == UserGroup.id).scalar_subquery()
-        found = (await db.exec(select(UserGroup.member_count, counted))).all()
-    assert len(found) == 3
-    assert all(told == true for told, true in found)
+        counts = (await db.exec(select(UserGroup.member_count, counted))).all()
+    assert len(counts) == 3
+    assert all(stored == actual for stored, actual in counts)
 
 
 async def leave(court: Court) -> Response:

@@ -12,7 +12,7 @@ from accounts.models import Role, User, UserGroup, Visibility
 from support.people import World
 from support.schema import recorded_statements
 
-NOBODY = "01999999-9999-7999-8999-999999999999"
+UNKNOWN_ID = "01999999-9999-7999-8999-999999999999"
 
 
 class Table:
@@ -86,7 +86,7 @@ class TestPut:
             assert (answer.status_code, answer.json()["role"], answer.json()["joined_at"]) == (200, role, joined)
 
     async def test_user_who_shares_no_group_looks_like_an_unknown_id(self, table: Table) -> None:
-        answers = [await table.put(name, "member") for name in ("mordred", NOBODY)]
+        answers = [await table.put(name, "member") for name in ("mordred", UNKNOWN_ID)]
 
         assert {(each.status_code, each.text) for each in answers} == {(404, answers[0].text)}
         assert answers[0].json()["detail"] == "USER_NOT_FOUND"
@@ -118,8 +118,8 @@ class TestChange:
         assert (await table.roles())["bors"] == "admin"
 
     async def test_user_who_is_no_member_looks_like_an_unknown_id(self, table: Table) -> None:
-        answers = [await table.patch(name, "admin") for name in ("mordred", "gawain", NOBODY)]
-        answers += [await table.delete(name) for name in ("mordred", "gawain", NOBODY)]
+        answers = [await table.patch(name, "admin") for name in ("mordred", "gawain", UNKNOWN_ID)]
+        answers += [await table.delete(name) for name in ("mordred", "gawain", UNKNOWN_ID)]
 
         assert {(each.status_code, each.text) for each in answers} == {(404, answers[0].text)}
         assert answers[0].json()["detail"] == "MEMBER_NOT_FOUND"

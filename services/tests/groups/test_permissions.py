@@ -38,8 +38,8 @@ add an acquaintance                ADD_MEMBERS      401  403  403  201  201  201
 add an acquaintance as an admin    ADD_MEMBERS      401  403  403  201  201  201 |  401  404  403  201  201  201
 add an acquaintance as an owner    MANAGE_OWNERS    401  403  403  403  201  201 |  401  404  403  403  201  201
 add a stranger                     ADD_ANYONE       401  403  403  404u 404u 201 |  401  404  403  404u 404u 201
-add nobody                         ADD_ANYONE       401  403  403  404u 404u 404u|  401  404  403  404u 404u 404u
-make oneself an owner              MANAGE_OWNERS    401  403  403  403  200  201 |  401  404  403  403  200  201
+add an unknown id                  ADD_ANYONE       401  403  403  404u 404u 404u|  401  404  403  404u 404u 404u
+become an owner                    MANAGE_OWNERS    401  403  403  403  200  201 |  401  404  403  403  200  201
 
 make a member an admin             CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
 demote an admin                    CHANGE_ROLES     401  403  403  200  200  200 |  401  404  403  200  200  200
@@ -77,8 +77,8 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "add an acquaintance as an admin": ("PUT", "/users/acquaintance", {"role": "admin"}),
     "add an acquaintance as an owner": ("PUT", "/users/acquaintance", {"role": "owner"}),
     "add a stranger": ("PUT", "/users/stranger", {"role": "member"}),
-    "add nobody": ("PUT", "/users/nobody", {"role": "member"}),
-    "make oneself an owner": ("PUT", "/users/self", {"role": "owner"}),
+    "add an unknown id": ("PUT", "/users/nobody", {"role": "member"}),
+    "become an owner": ("PUT", "/users/self", {"role": "owner"}),
     "make a member an admin": ("PATCH", "/users/a-member", {"role": "admin"}),
     "demote an admin": ("PATCH", "/users/an-admin", {"role": "member"}),
     "make a member an owner": ("PATCH", "/users/a-member", {"role": "owner"}),
@@ -100,16 +100,16 @@ ROLES = {
     "member": Role.MEMBER, "admin": Role.ADMIN, "owner": Role.OWNER,
     "a-member": Role.MEMBER, "an-admin": Role.ADMIN, "an-owner": Role.OWNER,
 }  # fmt: skip
-NOBODY = "01999999-9999-7999-8999-999999999999"
+UNKNOWN_ID = "01999999-9999-7999-8999-999999999999"
 
 
 class Scene:
-    """A group, somebody of every standing, and whoever things are done to."""
+    """A group, a caller of one standing, and the users whom the actions affect."""
 
     def __init__(self, world: World, caller: str, group: UserGroup, people: dict[str, User]) -> None:
         self.world, self.caller, self.group, self.people = world, caller, group, people
-        self.ids = {name: str(user.id) for name, user in people.items()} | {"nobody": NOBODY}
-        self.ids["self"] = self.ids.get(caller, NOBODY)
+        self.ids = {name: str(user.id) for name, user in people.items()} | {"nobody": UNKNOWN_ID}
+        self.ids["self"] = self.ids.get(caller, UNKNOWN_ID)
         self.headers: dict[str, str] = {}
 
     async def ask(self, action: str) -> str:

@@ -30,7 +30,7 @@ def blocks(page: Path, section: str = "") -> Iterator[Block]:
         text = text.split(f"\n## {section}\n")[1].split("\n## ")[0]
     for block in BLOCK.finditer(text):
         before = text[: block.start()].rstrip().rsplit("\n\n", 1)[-1]
-        paths = re.findall(r"`(services/\S+\.py)`", before)
+        paths = re.findall(r"`(services/\S+\.(?:py|toml))`", before)
         yield Block(block[1], paths[-1] if paths else None, block[2])
 
 
@@ -99,6 +99,6 @@ class Project:
 
     def lint(self, paths: list[str]) -> None:
         """Check files with ruff, as ``make check`` does."""
-        names = [f"../{path}" for path in paths]
+        names = [f"../{path}" for path in paths if path.endswith(".py")]
         self.python("-m", "ruff", "check", "--config", "pyproject.toml", "--no-cache", *names)
         self.python("-m", "ruff", "format", "--config", "pyproject.toml", "--no-cache", "--check", *names)
