@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
@@ -22,6 +22,7 @@ from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
+from support.waiting import PATIENCE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -58,8 +59,9 @@ class Person:
     async def press(self, button: str) -> None:
         await self.page.get_by_role("button", name=button, exact=True).click()
 
-    async def title(self) -> str:
-        return await self.page.locator("h1").inner_text()
+    async def sees(self, title: str) -> None:
+        """Wait until the page with this title is there."""
+        await expect(self.page.locator("h1")).to_have_text(title)
 
     async def mail(self, kind: str) -> str:
         """Deliver all queued mail, and return the link in the last letter of a kind."""
@@ -73,7 +75,7 @@ class Person:
     async def looks_right(self, language: str = "en") -> None:
         """Check the layout and accessibility of the page, and take a screenshot."""
         page = self.page
-        assert await page.locator("h1").count() == 1
+        await expect(page.locator("h1")).to_have_count(1)
         assert await page.locator("html").get_attribute("lang") == language
         for field in await page.locator("input:not([type=hidden])").all():
             name = await field.get_attribute("id")
@@ -106,9 +108,10 @@ async def served(world: World) -> AsyncIterator[str]:
     await serving
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     assert CHROMIUM, "there is no Chromium: apt install chromium"
+    expect.set_options(timeout=PATIENCE * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -123,7 +126,7 @@ async def person(
     async with served(busy_world) as url:
         size: ViewportSize = {"width": WIDTHS[device], "height": 800}
         page = await browser.new_page(viewport=size, color_scheme=scheme, locale="en-GB")
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE * 1000)
         console: list[str] = []
         page.on(
             "console", lambda message: console.append(message.text) if message.type in {"error", "warning"} else None
@@ -148,25 +151,25 @@ async def test_user_registers_confirms_signs_in_and_signs_out(person: Person) ->
 
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Create account")
-    assert await person.title() == "Check your email"
+    await person.sees("Check your email")
     await person.page.goto(await person.mail("verify"))
     await person.looks_right()
     await person.press("Confirm email address")
-    assert await person.title() == "Email address confirmed"
+    await person.sees("Email address confirmed")
 
     await person.page.get_by_role("link", name="Continue").click()
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Sign in")
-    assert await person.title() == "Your account"
+    await person.sees("Your account")
     assert "Not confirmed" not in await person.page.content()
     await person.looks_right()
     await person.page.get_by_role("link", name="Devices and sessions").click()
     await person.looks_right()
     await person.go("/account")
     await person.press("Sign out")
-    assert await person.title() == "Signed out"
+    await person.sees("Signed out")
     await person.go("/account")
-    assert await person.title() == "Sign in"
+    await person.sees("Sign in")
 
 
 async def test_user_resets_a_forgotten_password(person: Person, busy_world: World) -> None:
@@ -183,12 +186,12 @@ async def test_user_resets_a_forgotten_password(person: Person, busy_world: Worl
     await person.looks_right()
     await person.fill(new_password=NEW_PASSWORD)
     await person.press("Set new password")
-    assert await person.title() == "Your password has been changed"
+    await person.sees("Your password has been changed")
 
     await person.page.get_by_role("link", name="Sign in").click()
     await person.fill(email="arthur@camelot.example.com", password=NEW_PASSWORD)
     await person.press("Sign in")
-    assert await person.title() == "Your account"
+    await person.sees("Your account")
 
 
 async def test_invited_person_registers_and_joins_the_group(person: Person, busy_world: World) -> None:
@@ -204,7 +207,7 @@ async def test_invited_person_registers_and_joins_the_group(person: Person, busy
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Create account")
 
-    assert await person.title() == "Welcome"
+    await person.sees("Welcome")
     members = (await busy_world.client.get(f"/user-groups/{group.id}/users", headers=headers)).json()
     assert EMAIL in {each["email"] for each in members}
 
@@ -222,7 +225,7 @@ async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) 
     await keyboard.press("Enter")
     await person.page.wait_for_url("**/account")
 
-    assert await person.title() == "Your account"
+    await person.sees("Your account")
 
 
 async def test_pages_fit_a_320_pixel_wide_screen_in_every_language(person: Person, browser: Browser) -> None:

@@ -39,7 +39,9 @@ async def said_by(*command: str, url: str) -> tuple[int | None, list[str]]:
     return process.returncode, (out + err).decode().splitlines()
 
 
-async def test_ends_commands_with_one_line_and_requests_with_503(url: str, fresh_settings: Settings) -> None:
+async def test_wrong_database_password_ends_commands_with_one_line_and_requests_with_503(
+    url: str, fresh_settings: Settings
+) -> None:
     migrate, superuser = await asyncio.gather(
         said_by("alembic", "upgrade", "head", url=url),
         said_by("accounts.commands.superuser", "merlin@example.com", url=url),

@@ -23,13 +23,13 @@ async def count(sessionmaker: Sessionmaker) -> int:
 
 
 class TestTransaction:
-    async def test_commits_at_its_end(self, sessionmaker: Sessionmaker) -> None:
+    async def test_transaction_commits_at_its_end(self, sessionmaker: Sessionmaker) -> None:
         async with transaction(sessionmaker) as db:
             db.add(UserGroup(name="Round Table"))
 
         assert await count(sessionmaker) == 1
 
-    async def test_rolls_back_when_it_raises(self, sessionmaker: Sessionmaker) -> None:
+    async def test_transaction_rolls_back_when_it_raises(self, sessionmaker: Sessionmaker) -> None:
         with pytest.raises(ZeroDivisionError):
             await self.fail_after_a_flush(sessionmaker)
 
@@ -41,26 +41,26 @@ class TestTransaction:
             await db.flush()
             raise ZeroDivisionError
 
-    async def test_is_ended_by_nobody_else(self, sessionmaker: Sessionmaker) -> None:
+    async def test_commit_inside_a_transaction_raises(self, sessionmaker: Sessionmaker) -> None:
         async with transaction(sessionmaker) as db:
             with pytest.raises(TypeError, match=r"commit\(\) belongs to"):
                 await db.commit()
 
-    async def test_releases_its_connection_between_reading_and_writing(self, engine: AsyncEngine) -> None:
+    async def test_connection_is_released_between_reads_and_writes(self, engine: AsyncEngine) -> None:
         async with Session(engine) as db:
             await db.exec(select(User))
             held = engine.pool.status()
             await db.release_connection()
             assert engine.pool.status() != held
 
-    async def test_does_not_release_half_of_a_change(self, sessionmaker: Sessionmaker) -> None:
+    async def test_connection_with_uncommitted_changes_is_not_released(self, sessionmaker: Sessionmaker) -> None:
         async with transaction(sessionmaker) as db:
             db.add(UserGroup(name="Round Table"))
             with pytest.raises(TypeError, match="half of a unit of work"):
                 await db.release_connection()
 
 
-async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_use(fresh_settings: Settings) -> None:
+async def test_connection_closed_by_the_server_is_replaced_before_use(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     async with DriverConnection(engine) as other:
         async with DriverConnection(engine) as closed:
@@ -73,7 +73,7 @@ async def test_a_connection_that_the_server_has_closed_is_replaced_before_its_us
     await engine.dispose()
 
 
-async def test_a_transaction_that_was_left_open_is_nobody_elses(fresh_settings: Settings) -> None:
+async def test_transaction_left_open_does_not_reach_the_next_user_of_the_connection(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     async with DriverConnection(engine) as left:
         await left.execute("BEGIN")
@@ -84,7 +84,7 @@ async def test_a_transaction_that_was_left_open_is_nobody_elses(fresh_settings: 
     await engine.dispose()
 
 
-async def test_a_server_that_only_reads_is_left_by_whatever_finds_out(fresh_settings: Settings) -> None:
+async def test_any_statement_that_finds_a_read_only_server_drops_its_connections(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     pids = []
 
@@ -111,7 +111,7 @@ class TestSilence:
         yield engine
         await engine.dispose()
 
-    async def test_ends_the_connection_and_its_like(self, engine: AsyncEngine) -> None:
+    async def test_timeout_closes_the_connection_and_all_idle_ones(self, engine: AsyncEngine) -> None:
         others = [DriverConnection(engine) for _ in range(2)]
         pids = {(await each.__aenter__()).get_server_pid() for each in others}
         for each in others:
@@ -129,7 +129,7 @@ class TestSilence:
             await db.exec(select(func.pg_sleep(5)))
 
     @pytest.mark.parametrize("cancelled", [True, False])
-    async def test_leaves_no_answer_behind_on_a_connection_without_a_session(
+    async def test_timeout_on_a_driver_connection_closes_it(
         self,
         engine: AsyncEngine,
         cancelled: bool,  # noqa: FBT001
@@ -146,7 +146,7 @@ class TestSilence:
             assert await connection.fetchval("SELECT 1") == 1
 
 
-async def test_a_server_that_only_reads_any_more_is_left(fresh_settings: Settings) -> None:
+async def test_connections_to_a_server_that_became_read_only_are_dropped(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     async with DriverConnection(engine) as connection:
         await connection.execute("SET default_transaction_read_only = on")
@@ -178,7 +178,7 @@ class TestErrors:
             ("22003", False),
         ],
     )
-    def test_are_outages_or_mistakes_by_their_code(self, code: str, passes: bool) -> None:  # noqa: FBT001
+    def test_error_code_tells_outages_from_mistakes(self, code: str, passes: bool) -> None:  # noqa: FBT001
         original = asyncpg.PostgresError.new({"C": code, "M": "", "S": "ERROR"})
         wrapped = DBAPIError("SELECT", {}, original)
 
@@ -186,7 +186,7 @@ class TestErrors:
         assert is_unavailable(original) is passes
         assert is_unavailable(wrapped) is passes
 
-    def test_what_a_driver_finds_of_a_server_that_has_said_goodbye_is_an_outage(self) -> None:
+    def test_driver_error_after_the_server_closed_the_connection_is_an_outage(self) -> None:
         assert is_unavailable(
             asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
         )

@@ -14,7 +14,7 @@ async def lane(faults: tuple[Fault, ...], url: str | None) -> list[Outcome]:
     return [outcome async for outcome in outcomes(faults, url)]
 
 
-async def test_every_fault_is_borne(databases: list[str]) -> None:
+async def test_clients_see_only_503_and_recover_after_every_fault(databases: list[str]) -> None:
     async with asyncio.TaskGroup() as group:
         lanes = [group.create_task(lane(*each)) for each in zip(LANES, [None, *databases], strict=True)]
 

@@ -23,7 +23,7 @@ HALF_A_BODY = (
 WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-async def test_stops_in_time_whatever_is_open(databases: list[str]) -> None:
+async def test_api_stops_in_time_whatever_connections_are_open(databases: list[str]) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(stops_behind_people(databases[0]))
         group.create_task(stops_behind_a_black_hole(databases[1]))
@@ -61,7 +61,7 @@ async def stops_behind_a_black_hole(url: str) -> None:
         assert set(await asyncio.gather(*requests)) == {"503"}
 
 
-async def test_a_worker_that_is_killed_is_replaced_while_others_serve(owned_database: str) -> None:
+async def test_killed_worker_is_replaced_while_others_serve(owned_database: str) -> None:
     async with stack(owned_database) as made:
         await made.api.start()
         await made.api.answers("/health/ready")

@@ -51,7 +51,9 @@ async def counts(connection: asyncpg.Connection) -> list[int]:
     ],
     ids=["user", "users", "group", "members", "all", "none", "again", "role"],
 )
-async def test_is_kept(connection: asyncpg.Connection, statement: str, expected: list[int]) -> None:
+async def test_member_count_follows_inserts_and_deletes(
+    connection: asyncpg.Connection, statement: str, expected: list[int]
+) -> None:
     await connection.execute(ALL)
     assert await counts(connection) == [5, 5, 5]
 
@@ -60,7 +62,7 @@ async def test_is_kept(connection: asyncpg.Connection, statement: str, expected:
     assert await counts(connection) == expected
 
 
-async def test_is_kept_by_copy(connection: asyncpg.Connection) -> None:
+async def test_member_count_follows_copy(connection: asyncpg.Connection) -> None:
     records = await connection.fetch('SELECT g.id, u.id FROM user_group g, "user" u ORDER BY u.id, g.id')
     records = [record for record in records if record[0] != records[2][0]]  # but for the third group
 
@@ -70,7 +72,7 @@ async def test_is_kept_by_copy(connection: asyncpg.Connection) -> None:
     assert await counts(connection) == [5, 5, 0]
 
 
-async def test_goes_back_with_what_fails(connection: asyncpg.Connection) -> None:
+async def test_member_count_is_rolled_back_with_its_transaction(connection: asyncpg.Connection) -> None:
     await connection.execute(ALL)
 
     with pytest.raises(asyncpg.UniqueViolationError):
@@ -79,7 +81,7 @@ async def test_goes_back_with_what_fails(connection: asyncpg.Connection) -> None
     assert await counts(connection) == [5, 5, 5]
 
 
-async def test_is_taken_anew_by_the_migration(connection: asyncpg.Connection, alembic: Alembic) -> None:
+async def test_migration_recounts_members(connection: asyncpg.Connection, alembic: Alembic) -> None:
     await connection.execute(ALL)
 
     await asyncio.to_thread(alembic, "downgrade", BEFORE)

@@ -38,7 +38,7 @@ def tables(database: str) -> set[str]:
     return asyncio.run(fetch(database, query)) - {"alembic_version"}
 
 
-def test_goes_down_and_up_and_leaves_no_drift(owned_database: str, alembic: Alembic) -> None:
+def test_downgrade_and_upgrade_leave_no_drift(owned_database: str, alembic: Alembic) -> None:
     before = tables(owned_database)
 
     alembic("downgrade", "base")
@@ -48,7 +48,7 @@ def test_goes_down_and_up_and_leaves_no_drift(owned_database: str, alembic: Alem
     alembic("check")  # raises when the models and the schema differ
 
 
-def test_the_sql_can_be_read_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sql_is_generated_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL")
     written = io.StringIO()
 
@@ -59,7 +59,7 @@ def test_the_sql_can_be_read_without_a_database(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.slow
-def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None:
+def test_four_concurrent_upgrades_all_succeed(owned_database: str, alembic: Alembic) -> None:
     alembic("downgrade", "base")
     upgrade = [sys.executable, "-m", "alembic", "upgrade", "head"]
 
@@ -69,7 +69,7 @@ def test_four_at_once_all_succeed(owned_database: str, alembic: Alembic) -> None
     assert "user" in tables(owned_database)
 
 
-def test_a_failure_changes_nothing_and_says_so(owned_database: str, alembic: Alembic, tmp_path: Path) -> None:
+def test_failed_upgrade_changes_nothing_and_says_so(owned_database: str, alembic: Alembic, tmp_path: Path) -> None:
     before = tables(owned_database)
     (head,) = asyncio.run(fetch(owned_database, "SELECT version_num FROM alembic_version"))
     (tmp_path / "broken.py").write_text(BROKEN.format(head=head))
@@ -80,7 +80,7 @@ def test_a_failure_changes_nothing_and_says_so(owned_database: str, alembic: Ale
     assert tables(owned_database) == before
 
 
-def test_gives_up_behind_a_lock(owned_database: str, alembic: Alembic) -> None:
+def test_migration_gives_up_after_the_lock_timeout(owned_database: str, alembic: Alembic) -> None:
     async def downgrade_behind_a_lock() -> None:
         connection = await asyncpg.connect(owned_database)
         async with connection.transaction():
@@ -95,7 +95,7 @@ def test_gives_up_behind_a_lock(owned_database: str, alembic: Alembic) -> None:
 
 
 @pytest.mark.slow
-def test_writes_the_types_of_libraries_as_plain_ones(alembic: Alembic, tmp_path: Path) -> None:
+def test_generated_revision_uses_plain_sqlalchemy_types(alembic: Alembic, tmp_path: Path) -> None:
     columns = [Column("a", AutoString(20)), Column("b", UTCDateTime), Column("c", GUID), Column("d", AutoString)]
     table = Table("sword", Base.metadata, *columns)
     try:
@@ -112,7 +112,7 @@ def test_writes_the_types_of_libraries_as_plain_ones(alembic: Alembic, tmp_path:
 
 
 @pytest.mark.parametrize("path", sorted(VERSIONS.glob("*.py")), ids=lambda path: path.stem)
-def test_history_imports_nothing_that_may_change(path: Path) -> None:
+def test_migrations_import_only_alembic_and_sqlalchemy(path: Path) -> None:
     assert imports(path.read_text()) <= {"sqlalchemy", "alembic"}
 
 

@@ -54,7 +54,7 @@ def poor_database() -> Iterator[str]:
         "CREATE ROLE mine",
     ],
 )
-async def test_it_changes_neither_the_schema_nor_the_record(fresh_database: str, statement: str) -> None:
+async def test_api_role_cannot_change_the_schema_or_the_audit_log(fresh_database: str, statement: str) -> None:
     connection = await asyncpg.connect(fresh_database)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -63,23 +63,21 @@ async def test_it_changes_neither_the_schema_nor_the_record(fresh_database: str,
         await connection.close()
 
 
-async def test_it_adds_to_the_record_and_reads_it(fresh_database: str) -> None:
+async def test_api_role_can_append_to_the_audit_log_and_read_it(fresh_database: str) -> None:
     connection = await asyncpg.connect(fresh_database)
     await connection.execute("INSERT INTO audit_event (action) VALUES ('session.started')")
     assert await connection.fetchval("SELECT count(*) FROM audit_event") == 1
     await connection.close()
 
 
-async def test_the_api_is_tested_as_that_role(engine: AsyncEngine) -> None:
+async def test_tests_connect_as_the_api_role(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert (
             await connection.run_sync(lambda sync: sync.exec_driver_sql("SELECT current_user").scalar()) == roles.ROLE
         )
 
 
-def test_a_new_table_needs_no_grants_of_its_own(
-    fresh_database: str, owned_database: str, alembic: Alembic, tmp_path: Path
-) -> None:
+def test_new_table_needs_no_grants(fresh_database: str, owned_database: str, alembic: Alembic, tmp_path: Path) -> None:
     (head,) = asyncio.run(fetch(owned_database, "SELECT version_num FROM alembic_version"))
     (tmp_path / "swords.py").write_text(SWORDS.format(head=head))
 
@@ -88,7 +86,7 @@ def test_a_new_table_needs_no_grants_of_its_own(
     assert asyncio.run(fetch(fresh_database, "INSERT INTO sword (name) VALUES ('Grail') RETURNING id")) == {1}
 
 
-def test_an_owner_who_may_not_make_roles_is_told_so(
+def test_owner_without_createrole_gets_a_clear_error(
     poor_database: str, alembic: Alembic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", poor_database)
@@ -100,9 +98,7 @@ def test_an_owner_who_may_not_make_roles_is_told_so(
         alembic("upgrade", "head")
 
 
-def test_a_role_that_somebody_else_made_is_only_granted(
-    poor_database: str, alembic: Alembic, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_existing_role_is_only_granted(poor_database: str, alembic: Alembic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", poor_database)
 
     alembic("upgrade", "head")
@@ -111,7 +107,7 @@ def test_a_role_that_somebody_else_made_is_only_granted(
     assert asyncio.run(fetch(url_of(database), "SELECT count(*) FROM audit_event")) == {0}
 
 
-def test_its_password_is_set_and_in_no_statement(
+def test_password_of_the_role_is_set_and_appears_in_no_statement(
     owned_database: str, alembic: Alembic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_API_PASSWORD", "excalibur")
@@ -126,7 +122,7 @@ def test_its_password_is_set_and_in_no_statement(
 
 
 @pytest.mark.parametrize("password", ["excalibur", "Excalibur\N{LATIN SMALL LIGATURE FI}' \\ $$ Ünïcode"])
-async def test_a_verifier_is_what_postgresql_makes_itself(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_scram_verifier_equals_the_one_of_postgresql(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = await asyncpg.connect(url_of("postgres", SCHEMA_OWNER))
     async with connection.transaction():
         name = f"mine_{uuid4().hex}"

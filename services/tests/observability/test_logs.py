@@ -31,7 +31,7 @@ def logged(environment: Environment, message: str, *arguments: object, **more: A
     return stream.getvalue()
 
 
-def test_is_json_in_production() -> None:
+def test_logs_are_json_in_production() -> None:
     before = logs.REQUEST_ID.set("abc")
     line = json.loads(logged(Environment.PRODUCTION, "hello %s", "world", extra={"status": 200}))
     logs.REQUEST_ID.reset(before)
@@ -40,7 +40,7 @@ def test_is_json_in_production() -> None:
     assert line == {"event": "hello world", "level": "error", "logger": "a test", "request_id": "abc", "status": 200}
 
 
-def test_a_request_is_json_too() -> None:
+def test_access_log_is_json() -> None:
     about = dict.fromkeys(logs.REQUEST_FIELDS) | {"request_id": "abc", "status": 200}
     record = logging.makeLogRecord({"name": logs.REQUESTS, "msg": "request"} | about)
 
@@ -50,14 +50,14 @@ def test_a_request_is_json_too() -> None:
     assert line == about | {"event": "request", "level": "info", "logger": "accounts.requests"}
 
 
-def test_is_to_be_read_in_development() -> None:
+def test_logs_are_readable_text_in_development() -> None:
     line = logged(Environment.DEVELOPMENT, "hello", extra={"status": 200})
 
     assert "hello" in line
     assert "status=200" in line
 
 
-def test_tells_no_address_and_no_token(environment: Environment) -> None:
+def test_logs_contain_no_email_and_no_token(environment: Environment) -> None:
     error = ValueError(f"Key (lower(email))=(arthur@camelot.example.com) exists, token={TOKEN}")
     text = logged(environment, "to <arthur@camelot.example.com>: %s", TOKEN, exc_info=error)
 
@@ -67,5 +67,5 @@ def test_tells_no_address_and_no_token(environment: Environment) -> None:
     assert TOKEN not in text
 
 
-def test_cannot_be_forged_in_production() -> None:
+def test_log_lines_cannot_be_forged_in_production() -> None:
     assert logged(Environment.PRODUCTION, "%s", 'x"}\n{"event": "forged"}').count("\n") == 1

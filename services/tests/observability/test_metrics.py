@@ -44,7 +44,7 @@ def counts() -> Counts:
     return Counts()
 
 
-async def test_sign_ins_by_their_outcome(world: World, counts: Counts) -> None:
+async def test_sign_ins_are_counted_by_outcome(world: World, counts: Counts) -> None:
     await world.user("arthur")
     await world.user("mordred", is_active=False)
 
@@ -59,7 +59,7 @@ async def test_sign_ins_by_their_outcome(world: World, counts: Counts) -> None:
     assert counts.added("accounts_password_hashes_pending") == 0
 
 
-async def test_whom_a_limit_refuses(world: World, counts: Counts) -> None:
+async def test_requests_refused_by_a_rate_limit_are_counted(world: World, counts: Counts) -> None:
     world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
 
     statuses = [(await world.login("nobody@camelot.example.com")).status_code for _ in range(7)]
@@ -69,7 +69,7 @@ async def test_whom_a_limit_refuses(world: World, counts: Counts) -> None:
     assert counts.added("accounts_throttle_refusals_total", rule="register") == 0
 
 
-async def test_a_refresh_token_that_is_used_again(world: World, counts: Counts) -> None:
+async def test_reuse_of_a_refresh_token_is_counted(world: World, counts: Counts) -> None:
     arthur = await world.user("arthur")
     token = (await world.login(arthur)).json()["refresh_token"]
 
@@ -80,7 +80,7 @@ async def test_a_refresh_token_that_is_used_again(world: World, counts: Counts) 
     assert counts.added("accounts_refresh_tokens_reused_total") == 1
 
 
-async def test_hashes_that_wait_and_hashes_that_are_refused(counts: Counts) -> None:
+async def test_waiting_and_refused_password_hashes_are_counted(counts: Counts) -> None:
     hashing, go_on = PasswordHasher(1), asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -100,7 +100,7 @@ async def test_hashes_that_wait_and_hashes_that_are_refused(counts: Counts) -> N
     assert counts.added("accounts_password_hashes_pending") == 0
 
 
-async def test_connections_in_use_and_waits_in_vain(
+async def test_connections_in_use_and_pool_timeouts_are_counted(
     fresh_settings: Settings, counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "POOL_SECONDS", 0.1)
@@ -118,7 +118,7 @@ async def test_connections_in_use_and_waits_in_vain(
     await engine.dispose()
 
 
-async def test_whatever_is_asked_for_the_series_are_few(world: World, counts: Counts) -> None:
+async def test_number_of_series_does_not_depend_on_requested_paths(world: World, counts: Counts) -> None:
     before = len(counts.series(REQUESTS))
 
     for number in range(20):
@@ -139,7 +139,7 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
         yield mailbox, port
 
 
-async def test_what_becomes_of_mail(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
+async def test_mail_is_counted_by_outcome(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
     delivery = Delivery(
         world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"]
     )

@@ -18,7 +18,7 @@ OFF = "import sys; from accounts.api.app import create_app; create_app(); print(
 
 
 @pytest.mark.parametrize("listens", [False, True])
-async def test_a_collector_that_does_not_answer_hinders_nobody(
+async def test_requests_succeed_while_the_collector_does_not_answer(
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, *, listens: bool
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -31,7 +31,7 @@ async def test_a_collector_that_does_not_answer_hinders_nobody(
         assert time.monotonic() - begun < 2 * tracing.SECONDS + 2
 
 
-def test_what_is_left_beyond_the_time_of_a_stop_is_dropped() -> None:
+def test_spans_left_after_the_stop_timeout_are_dropped() -> None:
     collected = InMemorySpanExporter()
     exporter = tracing.RedactingExporter(collected)
     span = TracerProvider().get_tracer("a test").start_span("a test")
@@ -44,7 +44,7 @@ def test_what_is_left_beyond_the_time_of_a_stop_is_dropped() -> None:
 
 
 @pytest.mark.slow
-def test_each_worker_sends_its_own(fresh_database: str) -> None:
+def test_each_worker_exports_its_own_spans(fresh_database: str) -> None:
     with collecting() as collector:
         with gunicorn(fresh_database, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url) as server:
             server.request("/user-groups", times=10)
@@ -54,7 +54,7 @@ def test_each_worker_sends_its_own(fresh_database: str) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_of_it_is_imported_when_it_is_off() -> None:
+def test_tracing_is_not_imported_when_it_is_off() -> None:
     found = python("-c", OFF).stdout.split()
 
     assert "opentelemetry.trace" in found  # of FastAPI's own

@@ -46,7 +46,7 @@ def statements(collector: Collector, name: str) -> list[str]:
     return [attributes(each)["db.statement"] for each in collector.below(request)]
 
 
-async def test_shows_requests_with_their_statements_and_names_them_in_the_log(
+async def test_request_span_has_its_statements_and_its_trace_id_is_logged(
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, lines: Any
 ) -> None:
     with collecting() as collector:
@@ -71,7 +71,7 @@ async def test_shows_requests_with_their_statements_and_names_them_in_the_log(
     assert told["/health/live"] is None
 
 
-async def test_tells_nothing_that_somebody_wrote(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_spans_contain_no_user_input(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with collecting() as collector:
         async with traced(fresh_settings, monkeypatch, collector.url) as client:
             secret = await token(client)
@@ -91,7 +91,7 @@ async def test_tells_nothing_that_somebody_wrote(fresh_settings: Settings, monke
     assert failed  # the index that refuses an address, whose message would quote it
 
 
-async def test_a_statement_that_fails_on_the_driver_is_an_error(
+async def test_statement_that_fails_on_the_driver_is_an_error_span(
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with collecting() as collector:
