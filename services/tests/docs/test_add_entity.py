@@ -7,7 +7,7 @@ import pytest
 from support.project import ROOT, Project, blocks
 
 SECTION = ("README.md", "Add an entity")
-MODEL = "services/accounts/models/badge.py"
+MODEL = "services/accounts/models/badges.py"
 IMPORTS = "services/accounts/models/__init__.py"
 
 # What the API does, as the role that it connects as.
