@@ -39,7 +39,7 @@ async def said_by(*command: str, url: str) -> tuple[int | None, list[str]]:
     return process.returncode, (out + err).decode().splitlines()
 
 
-async def test_wrong_database_password_ends_commands_with_one_line_and_requests_with_503(
+async def test_wrong_password_ends_commands_with_one_line_and_requests_with_503(
     url: str, fresh_settings: Settings
 ) -> None:
     migrate, superuser = await asyncio.gather(

@@ -145,7 +145,7 @@ class TestLogin:
         assert responses[0].json()["detail"] == "LOGIN_BAD_CREDENTIALS"
 
     async def test_sign_in_replaces_an_outdated_password_hash(self, world: World) -> None:
-        arthur = await world.user("arthur", hashed_password=BcryptHasher().hash(PASSWORD))
+        arthur = await world.user("arthur", hashed_password=BcryptHasher(4).hash(PASSWORD))
 
         assert (await world.login(arthur)).status_code == 200
 

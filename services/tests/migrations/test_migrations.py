@@ -80,6 +80,7 @@ def test_failed_upgrade_changes_nothing_and_says_so(owned_database: str, alembic
     assert tables(owned_database) == before
 
 
+@pytest.mark.slow
 def test_migration_gives_up_after_the_lock_timeout(owned_database: str, alembic: Alembic) -> None:
     async def downgrade_behind_a_lock() -> None:
         connection = await asyncpg.connect(owned_database)

@@ -47,6 +47,7 @@ async def test_scrape_reports_the_mail_queue(settings: Settings) -> None:
     assert "accounts_outbox_waiting 0.0" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listens", [False, True])
 async def test_scrape_succeeds_within_four_seconds_when_the_database_does_not_answer(
     settings: Settings, *, listens: bool

@@ -17,6 +17,7 @@ from support.processes import free_port, python
 OFF = "import sys; from accounts.api.app import create_app; create_app(); print(*sys.modules)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listens", [False, True])
 async def test_requests_succeed_while_the_collector_does_not_answer(
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, *, listens: bool

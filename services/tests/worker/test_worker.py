@@ -229,6 +229,7 @@ async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
     assert ids.total() - len(sent) <= 4
 
 
+@pytest.mark.slow
 async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
