@@ -22,7 +22,7 @@ MESSAGES = {
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
     "TOO_MANY_ATTEMPTS": N_("Too many attempts. Please wait and try again."),
     "BUSY": N_("Many people are signing in right now. Please try again in a few seconds."),
-    "NOT_FOUND": N_("There is no such page. Please check the address."),
+    "NOT_FOUND": N_("This page doesn't exist. Please check the address."),
     "METHOD_NOT_ALLOWED": N_("This page can't do that."),
     "SERVICE_UNAVAILABLE": UNAVAILABLE,
     "NOT_READY": UNAVAILABLE,
@@ -39,7 +39,7 @@ INVALID_FIELD = N_("This isn't valid.")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a page says after an action, and where its button leads."""
+    """The text of a page after an action, and the page that its button opens."""
 
     title: str
     message: str
@@ -123,7 +123,7 @@ _TITLES = {
 
 
 def problem_result(problem: Problem, message: str) -> Result:
-    """Return what a page says about a problem: for a dead link its own text, else the message."""
+    """Return the page for a problem: a dead link has its own text; any other problem shows ``message``."""
     title = _TITLES.get(problem.status, N_("Something went wrong"))
     return DEAD_LINKS.get(problem.detail, Result(title, message, _ACCOUNT, ""))
 
