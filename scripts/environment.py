@@ -64,12 +64,12 @@ def rotate() -> None:
     """Put a new SECRET_KEY in front of the current one, which still verifies tokens until the next rotation.
 
     Raises:
-        ValueError: there is no SECRET_KEY to rotate.
+        ValueError: SECRET_KEY is missing.
 
     """
     old = read(FILE).get("SECRET_KEY", "").split(",")[0].strip()
     if not old:
-        raise ValueError("there is no SECRET_KEY to rotate; make up creates one")
+        raise ValueError("SECRET_KEY is missing; make up creates one")
     text = re.sub(
         r"(?m)^(\s*(?:export\s+)?SECRET_KEY\s*=).*$",
         lambda found: f"{found[1]}{_secret()},{old}",

@@ -65,7 +65,7 @@ class Native:
         self._run("accounts.seeder", *(["--users", users] if users else []), owner=True)
 
     def superuser(self) -> None:
-        """Create the superuser EMAIL, or make that user one."""
+        """Create the superuser EMAIL."""
         email = self.environment.get("EMAIL")
         if not email:
             sys.exit("accounts: EMAIL is missing. Example: make superuser EMAIL=me@example.com")

@@ -1,4 +1,4 @@
-"""What PostgreSQL needs from the machine: its programs, a user other than root, and a directory for its socket."""
+"""PostgreSQL's requirements of the machine: its programs, a user other than root, and a directory for its socket."""
 
 import hashlib
 import os

@@ -37,20 +37,22 @@ class RenameError(Exception):
 
 
 def check(name: str) -> None:
-    """Check a name, and that no data are stored under the present one.
+    """Check a name, and that no data is stored under the current one.
 
     Raises:
         RenameError: the name cannot be a package, a database and a Compose project, or there are data.
 
     """
     if not NAME.fullmatch(name):
-        raise RenameError(f"{name!r} is no name: 3 to 20 lower-case letters and digits, as in: make rename NAME=guests")
+        raise RenameError(
+            f"{name!r} is not a valid name: use 3 to 20 lower-case letters and digits. Example: make rename NAME=guests"
+        )
     if name in TAKEN or name in getattr(sys, "stdlib_module_names", ()):
-        raise RenameError(f"{name} has a meaning of its own in Python or SQL")
+        raise RenameError(f"{name} is reserved in Python or SQL")
     if not (ROOT / "services" / OLD).is_dir():
-        raise RenameError(f"there is no services/{OLD}: the project is renamed already")
+        raise RenameError(f"there is no services/{OLD}: the project has already been renamed")
     if (ROOT / ".local" / "postgres").exists():
-        raise RenameError("there is a database under the old name: make clean")
+        raise RenameError("a database with the old name exists; run make clean first")
 
 
 def rename(name: str) -> int:

@@ -85,7 +85,7 @@ async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> 
 
 
 async def prune(users: UserManager, _: argparse.Namespace) -> str:
-    """Delete what has expired."""
+    """Delete expired rows."""
     deleted = await retention.delete_expired(users.db, get_settings())
     return "Deleted: " + ", ".join(f"{count:,} of {table}" for table, count in deleted.items())
 

@@ -1,4 +1,4 @@
-"""What commands share: a ready database, a manager of users, and expected errors as one line."""
+"""Shared by commands: a ready database, a manager of users, and expected errors as one line."""
 
 import asyncio
 import sys

@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     arguments = parse(argv)
     with one_line_errors(NAME):
-        # Refuse what can be refused without a password before someone types one twice.
-        wanted = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # as it says
+        # Validate everything else before the password is typed twice.
+        wanted = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # a stand-in
         run(NAME, lambda sessionmaker: refuse_taken(sessionmaker, wanted.email))
         wanted = validated(arguments.email, arguments.name, read_password())
         user = run(NAME, lambda sessionmaker: create(sessionmaker, wanted))
@@ -51,7 +51,7 @@ def validated(email: str, name: str, password: str) -> SuperuserCreate:
     try:
         return SuperuserCreate(email=email, display_name=name, password=password)
     except ValidationError as error:
-        fail(NAME, "; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors(include_url=False)))
+        fail(NAME, "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors(include_url=False)))
 
 
 def read_password() -> str:

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     batch, settings = parse(argv), get_settings()
     if not settings.development:
-        fail(NAME, "sample data has a well-known password: only for ENVIRONMENT=development")
+        fail(NAME, "sample data has a well-known password and requires ENVIRONMENT=development")
     with one_line_errors(NAME):
         data, new = run(NAME, lambda sessionmaker: seed(sessionmaker, batch))
         print(describe(data.created))
@@ -66,7 +66,7 @@ def _within(lowest: int, highest: int) -> Callable[[str], int]:
 
 
 async def seed(sessionmaker: Sessionmaker, batch: Batch | None) -> tuple[sample.Sample, bool]:
-    """Create what is missing, in one transaction; return the sample, and whether the batch was created."""
+    """Create missing rows in one transaction. Return the sample, and whether the batch was created."""
     async with user_manager(sessionmaker) as users:
         await _wait_for_other_seeder(users.db)
         data = await sample.create(users)
@@ -84,7 +84,7 @@ def describe(created: Counter[str]) -> str:
     """Describe how much sample data was created."""
     if created.total() == 0:
         return "The sample data already exists: nothing was created."
-    rows = (f"{count} {what.removesuffix('s') if count == 1 else what}" for what, count in created.items() if count)
+    rows = (f"{count} {kind.removesuffix('s') if count == 1 else kind}" for kind, count in created.items() if count)
     return f"Created sample data: {', '.join(rows)}."
 
 

@@ -77,10 +77,10 @@ class Batch:
 
     def membership_rows(self, group_ids: Sequence[int]) -> Iterator[MembershipRow]:
         """Generate memberships: every user in Everybody, and some in further groups, mostly the first ones."""
-        everybody, further = group_ids[0], group_ids[1:]
+        all_users_id, further = group_ids[0], group_ids[1:]
         draw, stride = self.random("memberships").random, self.users // len(further)
         for number, user_id in enumerate(self.user_ids()):
-            yield everybody, user_id, Role.MEMBER if number else Role.OWNER
+            yield all_users_id, user_id, Role.MEMBER if number else Role.OWNER
             owned, rest = divmod(number, stride)
             places = {int(len(further) * draw() ** 3) for _ in range(FURTHER_GROUPS[int(draw() * len(FURTHER_GROUPS))])}
             if rest == 0 and owned < len(further):

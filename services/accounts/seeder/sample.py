@@ -38,9 +38,9 @@ PEOPLE = (
     _person("mordred@example.com", "Mordred", is_verified=False),
 )
 GROUPS = (
-    _group("Admin", "Look after everybody and everything"),
-    _group("Developer", "Build what the others use"),
-    _group("Guest", "Come by and look around"),
+    _group("Admin", "Manage users and groups"),
+    _group("Developer", "Build and run the services"),
+    _group("Guest", "Take a look around"),
 )
 ROLES = {
     "Admin": {SUPERUSER: Role.OWNER, "guinevere@example.com": Role.ADMIN},
@@ -69,7 +69,7 @@ class Sample:
 
 
 async def create(users: UserManager) -> Sample:
-    """Create what is missing of the sample data. Existing rows stay unchanged."""
+    """Create the missing sample data. Existing rows stay unchanged."""
     groups, sample = GroupManager(users.db), Sample()
     people = {person.email: await _user(users, person, sample) for person in PEOPLE}
     for wanted_id, group_create in enumerate(GROUPS, start=1):

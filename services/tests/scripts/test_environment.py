@@ -31,7 +31,7 @@ def test_rotation_keeps_the_previous_key_and_everything_else(file: Path) -> None
 
 
 def test_rotation_fails_without_a_key_and_creates_no_file(file: Path) -> None:
-    with pytest.raises(ValueError, match="no SECRET_KEY to rotate"):
+    with pytest.raises(ValueError, match="SECRET_KEY is missing"):
         environment.rotate()
 
     assert not file.exists()

@@ -165,7 +165,7 @@ async def test_seeder_is_refused_in_production(monkeypatch: pytest.MonkeyPatch, 
     production = fresh_settings.model_copy(update={"environment": Environment.PRODUCTION})
     monkeypatch.setattr(seeder, "get_settings", lambda: production)
 
-    with pytest.raises(SystemExit, match=r"^seeder: .*only for ENVIRONMENT=development$"):
+    with pytest.raises(SystemExit, match=r"^seeder: .*requires ENVIRONMENT=development$"):
         seeder.main([])
 
 
