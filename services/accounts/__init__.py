@@ -1,5 +1,5 @@
 """Users and groups.
 
-Imports point down: ``api``, ``seeder``, ``superuser``, ``admin`` and ``migrations`` are processes and may use
-``domain``, which may use ``schemas``, which may use ``models`` and ``database``, which may use ``settings``.
+Imports point down: ``api``, ``worker``, ``seeder`` and ``migrations`` are processes; below them are ``commands``,
+``readiness``, ``domain``, ``schemas``, ``db``, ``models``, ``observability`` and ``settings``.
 """

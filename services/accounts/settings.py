@@ -180,7 +180,7 @@ def get_settings() -> Settings:
         name, reason = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is not UTF-8")
         raise SettingsError(f"accounts: {name}: the file in {secrets} cannot be read: {reason}") from None
     except ValidationError as error:
-        problems = [_problem(each) for each in error.errors(include_url=False)]
+        problems = [_problem(fault) for fault in error.errors(include_url=False)]
         raise SettingsError("accounts: " + "; ".join(problems)) from None
 
 

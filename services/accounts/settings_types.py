@@ -1,4 +1,4 @@
-"""Types of settings: how a variable's text is read, and what is accepted."""
+"""Types of settings, which parse and validate the text of a variable."""
 
 import re
 from email import policy

@@ -1,1 +1,1 @@
-"""The process ``api``: HTTP, and nothing else."""
+"""The HTTP API."""

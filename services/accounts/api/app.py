@@ -1,4 +1,4 @@
-"""The application: its routes, its middlewares, and what it opens at startup. Nothing happens before ``create_app``."""
+"""The application: routes, middlewares and shared resources. Settings are read by ``create_app``, not at import."""
 
 from asyncio import to_thread
 from collections.abc import AsyncIterator
@@ -77,7 +77,7 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 class Api(FastAPI):
     """FastAPI inside of the access log and the security headers.
 
-    Middlewares that are added do not see the responses to unexpected errors; these two do.
+    These two also see the responses to unexpected errors, unlike middlewares that are added with ``add_middleware``.
     """
 
     @override
@@ -121,7 +121,7 @@ def _add_routes(app: FastAPI) -> None:
 def _add_middlewares(app: FastAPI, settings: Settings) -> None:
     """Add the middlewares from the innermost to the outermost: the last one sees requests first.
 
-    What costs least to check is checked first. CORS is outside of the guard and the limits, so that pages of allowed
+    The cheapest checks come first. CORS is outside of the guard and the limits, so that pages of allowed
     origins can read their refusals. The timeout is innermost: it renders errors like the routes that it cancels.
     """
     app.add_middleware(RequestTimeout, unlimited=member_files.LARGE_BODIES)
@@ -153,7 +153,7 @@ def _operation_id(route: APIRoute) -> str:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-    """Open what requests share, as ``request.state``, and close it at shutdown."""
+    """Open the resources that requests share as ``request.state``, and close them at shutdown."""
     settings = get_settings()
     engine = with_connection_metrics(create_engine(settings, "api", COMMAND_SECONDS))
     tracing: Tracing | None = app.state.tracing

@@ -32,8 +32,8 @@ COOKIE_SECONDS = 400 * 24 * 60 * 60  # the longest that browsers allow: the sess
 class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     """The domain behind FastAPI Users' interface, for its authenticator and for its routers, such as OAuth.
 
-    With ``safe`` a caller sets no flags. Refusals of the domain pass through as they are. Verification and password
-    reset have managers and routes of their own.
+    With ``safe``, flags such as ``is_superuser`` are ignored. Refusals of the domain pass through unchanged.
+    Verification and password reset have managers and routes of their own.
     """
 
     def __init__(self, users: UserManager) -> None:
@@ -89,7 +89,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
             return None
         user, session = row
         self.request.state.current_session = session
-        # For the access log: a rollback expires the session's row, which cannot be read any more.
+        # For the access log: after a rollback, the expired session object cannot be read.
         self.request.state.claims = Claims(user.id, session.id)
         self.db.context = replace(self.db.context or RequestContext(), actor_id=user.id)
         return user

@@ -30,7 +30,7 @@ from accounts.settings import Settings
 
 
 class State(TypedDict):
-    """What the lifespan creates once, and every request has as ``request.state``."""
+    """The resources that the lifespan creates once; every request has them as ``request.state``."""
 
     settings: Settings
     sessionmaker: Sessionmaker
@@ -41,7 +41,7 @@ class State(TypedDict):
 
 
 def request_context(request: Request) -> RequestContext:
-    """Return what sessions and audit events store about a client: printable, and no longer than the column."""
+    """Return the client's data for sessions and audit events, in printable characters, cut to the columns' lengths."""
     return RequestContext(
         client_ip=_printable(request.client.host if request.client else "", ADDRESS_LENGTH),
         user_agent=_printable(request.headers.get("user-agent", ""), USER_AGENT_LENGTH),

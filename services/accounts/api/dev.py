@@ -1,4 +1,4 @@
-"""The application as ``make dev`` serves it: uvicorn configures its own logs at each reload, which this replaces."""
+"""The application for ``make dev``. uvicorn configures its own logs at each reload; ``create_app`` replaces them."""
 
 from logging.config import dictConfig
 
@@ -10,6 +10,6 @@ from accounts.settings import get_settings
 
 
 def create_app() -> FastAPI:
-    """Create the application, with the logs of all other processes."""
+    """Create the application, and configure logs as in all other processes."""
     dictConfig(logs.config(get_settings()))
     return app.create_app()

@@ -18,7 +18,7 @@ CONTENT_DISPOSITION: Responses = {
     200: {
         "headers": {
             "Content-Disposition": {
-                "description": "Suggests to save the file, and its name.",
+                "description": "Tells browsers to save the response under this file name.",
                 "schema": {"type": "string"},
                 "example": 'attachment; filename="name.json"',
             }
@@ -82,7 +82,7 @@ class Download(StreamingResponse):
 
 
 async def _full_chunks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Join chunks to larger ones. There is always at least one, maybe empty."""
+    """Join chunks into larger ones. At least one is yielded, even if it is empty."""
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk

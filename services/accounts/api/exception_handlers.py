@@ -79,13 +79,13 @@ def handle_invalid_import(_: Request, error: errors.ImportInvalid) -> Problem:
 
 
 def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) -> Problem:
-    """Request a recent sign-in as RFC 9470 does, but with 403: clients answer 401 by a refresh, which is no proof."""
+    """Request a recent sign-in as RFC 9470 does, but with 403: clients would answer 401 with a token refresh."""
     challenge = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
     return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
 
 
 def handle_http_exception(request: Request, error: HTTPException) -> Problem:
-    """Return an error that a route or a library raised, by its status, or by its detail if that is a code."""
+    """Return an HTTPException of a route or a library. Its detail gives the code if it is one; else the status does."""
     status, detail = HTTPStatus(error.status_code), error.detail
     code = detail if isinstance(detail, str) and CODE.fullmatch(detail) else None
     headers = dict(error.headers or {})
@@ -109,19 +109,19 @@ def handle_validation_error(_: Request, error: RequestValidationError) -> Proble
     """Return the invalid fields, never their values."""
     fields = [
         {
-            "loc": each["loc"],
-            "type": each["type"],
-            "msg": each["msg"] if each["type"] in SAFE_ERROR_TYPES else "Invalid input",
+            "loc": fault["loc"],
+            "type": fault["type"],
+            "msg": fault["msg"] if fault["type"] in SAFE_ERROR_TYPES else "Invalid input",
         }
-        for each in error.errors()
+        for fault in error.errors()
     ]
     # A body that two dependencies read is validated twice.
-    unique = [each for number, each in enumerate(fields) if each not in fields[:number]]
+    unique = [field for number, field in enumerate(fields) if field not in fields[:number]]
     return Problem.from_status(HTTPStatus.UNPROCESSABLE_CONTENT, INVALID, errors=unique)
 
 
 def handle_database_error(_: Request, error: Exception) -> Problem:
-    """Return an outage of the database as 503. A wrong statement is a bug: it is raised again, and so a 500."""
+    """Return 503 for a database outage. An error in a statement is a bug: it is raised again and becomes a 500."""
     if not is_unavailable(error):
         raise error
     wrapped = getattr(error, "orig", None)
@@ -130,7 +130,7 @@ def handle_database_error(_: Request, error: Exception) -> Problem:
 
 
 def handle_unexpected_error(_: Request, __: Exception) -> Problem:
-    """Return a bug without details; the server logs the traceback."""
+    """Return 500 without details; the server logs the traceback."""
     return Problem.from_status(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -33,7 +33,7 @@ def fast_get(
 
     ``parameters`` is never called. Its signature is that of the ordinary route, for the OpenAPI document: its
     dependencies are documented there and enforced nowhere, so the endpoint has to check them itself.
-    The router's routes belong in the application's own router, which include_router() would not leave as they are.
+    Add the router's routes to the application's router directly: include_router() would replace the endpoint.
     """
 
     def register(endpoint: Endpoint) -> Endpoint:
@@ -46,17 +46,17 @@ def fast_get(
 
 
 async def fast_reader(request: Request) -> FastReader:
-    """Return what the endpoint reads with. The caller is named by an access token, or else by the session cookie.
+    """Return the reader for the caller, who is identified by an access token or else by the session cookie.
 
-    The session of an access token has yet to be checked, which the endpoint's statement does (``select_caller``).
+    The session of an access token is not checked here, but by the endpoint's statement (``select_caller``).
     """
     state = request.state
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
     if claims is None and (cookie := parse_session_token(request.cookies.get(COOKIE, ""))):
         async with transaction(state.reader) as db:
-            found = await SessionManager(db, state.settings).by_cookie(cookie)
-        claims = Claims(found[0].id, found[1].id) if found else None
+            row = await SessionManager(db, state.settings).by_cookie(cookie)
+        claims = Claims(row[0].id, row[1].id) if row else None
     state.claims = claims  # for the access log
     return FastReader(state.connect, claims, timedelta(seconds=state.settings.session_idle_seconds))
 

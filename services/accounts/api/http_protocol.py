@@ -12,8 +12,8 @@ HEAD_BYTES = 32 * 1024
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, which also closes connections whose next head is late or too large.
 
-    Between requests, uvicorn's keep-alive timeout applies. It ends with the first byte of the next head, and this one
-    begins. ``gunicorn.conf.py`` configures this class.
+    Between requests, uvicorn's keep-alive timeout applies. The first byte of the next head
+    replaces it by this one. ``gunicorn.conf.py`` configures this class.
     """
 
     _head_timer: asyncio.TimerHandle | None = None

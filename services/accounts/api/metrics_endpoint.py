@@ -1,7 +1,7 @@
 """Serves ``/metrics`` on METRICS_PORT, apart from the public port.
 
-Each gunicorn worker listens on both ports. Whichever accepts a scrape answers for all workers, from the files that they
-share (prometheus-client's multiprocess mode). The mail queue is read from the database at each scrape.
+Each gunicorn worker listens on both ports. The worker that accepts a scrape answers for all, from the files that
+they share (prometheus-client's multiprocess mode). The mail queue is read from the database at each scrape.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ DATABASE_SECONDS = 2
 
 
 def create_app() -> ASGIApp:
-    """Create the API, with ``/metrics`` in its place on METRICS_PORT."""
+    """Create the API. On METRICS_PORT, only ``/metrics`` is served."""
     api, metrics_port = app.create_app(), get_settings().metrics_port
     metrics = Starlette(routes=[Route("/metrics", answer_scrape)])
 
@@ -50,7 +50,7 @@ async def answer_scrape(request: Request) -> Response:
 
 
 async def read_backlog(reader: Sessionmaker) -> Backlog | None:
-    """Count the mail that waits; None if the database does not answer within two seconds."""
+    """Return the backlog of the mail queue, or None if the database does not answer within two seconds."""
     with suppress(*DATABASE_ERRORS):
         async with asyncio.timeout(DATABASE_SECONDS), reader() as db:
             return await backlog(db)
@@ -67,9 +67,11 @@ class DatabaseCollector(Collector):
         """Yield the metrics."""
         yield _gauge("accounts_database_up", "Whether the database answers the API.", self.mail is not None)
         if self.mail:
-            yield _gauge("accounts_outbox_waiting", "Mails to be sent.", self.mail.waiting)
-            yield _gauge("accounts_outbox_oldest_age_seconds", "Age of the oldest of them.", self.mail.oldest_seconds)
-            yield _gauge("accounts_outbox_parked", "Mails that were given up.", self.mail.parked)
+            yield _gauge("accounts_outbox_waiting", "Mails waiting to be sent.", self.mail.waiting)
+            yield _gauge(
+                "accounts_outbox_oldest_age_seconds", "Age of the oldest waiting mail.", self.mail.oldest_seconds
+            )
+            yield _gauge("accounts_outbox_parked", "Mails whose delivery failed for good.", self.mail.parked)
 
 
 def _gauge(name: str, documentation: str, value: float) -> GaugeMetricFamily:

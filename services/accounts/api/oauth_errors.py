@@ -1,4 +1,4 @@
-"""Errors of the token endpoints, for OAuth 2.0 clients too (RFC 6749, 5.2): ``error`` stands beside ``detail``.
+"""Errors of the token endpoints, for OAuth 2.0 clients too (RFC 6749, 5.2): ``error`` is next to ``detail``.
 
 They are sent as ``application/json``, as the RFC requires. Malformed requests keep FastAPI's status 422.
 """
@@ -27,7 +27,7 @@ class TokenProblem(Problem):
 
     error: str = Field(description="OAuth 2.0's code.", examples=["invalid_grant"])
     error_description: str = Field(
-        description="The cause, for people.", examples=["Wrong email or password, or the user is inactive."]
+        description="An explanation for people.", examples=["Wrong email or password, or the user is inactive."]
     )
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, with every problem that a route can answer, each with an example."""
+"""The OpenAPI document: FastAPI's own, extended by every problem that a route can return, each with an example."""
 
 from http import HTTPStatus
 from types import ModuleType
@@ -26,7 +26,7 @@ each operation.
 
 **Lists** are JSON arrays, up to `limit` items at a time. The `Link` header of each page has the URLs of the others.
 
-**Rate limits** are in the `RateLimit` header. Exceeding one is answered with 429 and `Retry-After`, in seconds.
+**Rate limits** are in the `RateLimit` header. A request over the limit gets 429 and `Retry-After`, in seconds.
 """
 STATUS_SUMMARIES = {
     HTTPStatus.BAD_REQUEST: "The body cannot be parsed.",
@@ -41,14 +41,14 @@ INVALID_FIELDS = [{"loc": ["body", "email"], "msg": "Field required", "type": "m
 REFERENCE = "#/components/schemas/{model}"
 Responses = dict[int | str, dict[str, Any]]
 
-# The body of routes that return nothing. FastAPI would describe it as anything.
+# The body of routes that return nothing. FastAPI would document an arbitrary value.
 NO_BODY: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
 AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
 SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 def problems(*causes: type[Refusal] | HTTPStatus) -> Responses:
-    """Describe the refusals of the domain, and the bare statuses, that a route can answer with."""
+    """Describe the refusals of the domain, and the bare statuses, that a route can return."""
     responses: Responses = {}
     for cause in causes:
         text = STATUS_SUMMARIES[cause] if isinstance(cause, HTTPStatus) else summary(cause)
@@ -74,7 +74,7 @@ def _empty_response() -> dict[str, Any]:
 
 
 def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
-    """Describe the tags, in this order: each by the docstring's first line of the first module with that tag."""
+    """Describe the tags in the order of ``modules``, each by the docstring of the first module that has it."""
     descriptions: dict[str, str] = {}
     for module in modules:
         descriptions.setdefault(module.router.tags[0], summary(module))

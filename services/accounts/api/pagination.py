@@ -1,4 +1,4 @@
-"""Links to the other pages of a list: the Link header (RFC 8288), with relative URLs, which no proxy can break."""
+"""Links to the other pages of a list: the Link header (RFC 8288). URLs are relative, so proxies do not break them."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ LINK_HEADER: Responses = {
     200: {
         "headers": {
             "Link": {
-                "description": 'Other pages, as `<…>; rel="next"`, with `prev`, `first` and `last`; absent where all '
-                "there is is on this page.",
+                "description": 'Other pages, as `<…>; rel="next"`, with `prev`, `first` and `last`; absent if '
+                "everything is on this page.",
                 "schema": {"type": "string"},
             }
         }

@@ -60,8 +60,8 @@ class InvalidField(BaseModel):
     """A part of the request that is invalid. Its value is never repeated."""
 
     loc: list[str | int] = Field(description="The path to the field.", examples=[["body", "email"]])
-    msg: str = Field(description="What is wrong, for people.", examples=["Input should be an email address"])
-    type: str = Field(description="What is wrong, for programs.", examples=["email"])
+    msg: str = Field(description="An explanation for people.", examples=["Input should be an email address"])
+    type: str = Field(description="The type of error, for programs.", examples=["email"])
 
 
 class BlockingGroup(BaseModel):
@@ -79,12 +79,12 @@ class Problem(BaseModel):
     title: str = Field(description="The status in words.", examples=["Bad Request"])
     status: int = Field(description="The HTTP status.", examples=[400])
     detail: str = Field(description="A stable code.", examples=["LOGIN_BAD_CREDENTIALS"])
-    reason: str | Absent = Field(default_factory=lambda: None, description="More about the cause, for people.")
+    reason: str | Absent = Field(default_factory=lambda: None, description="An explanation for people.")
     errors: list[InvalidField] | Absent = Field(
         default_factory=lambda: None, description="The invalid fields, with REQUEST_INVALID and IMPORT_INVALID."
     )
     groups: list[BlockingGroup] | Absent = Field(
-        default_factory=lambda: None, description="The groups in question, with LAST_OWNER."
+        default_factory=lambda: None, description="The groups without another active owner, with LAST_OWNER."
     )
     headers: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict, exclude=True)
 

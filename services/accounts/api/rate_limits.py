@@ -102,7 +102,7 @@ def _mail_limit(attempt: Attempt) -> Dependency:
 
 
 async def get_password_limit(request: Request, response: Response, db: DbDep) -> CheckPasswordLimit:
-    """Return a function that limits tries of a user's current password like sign-ins."""
+    """Return a function that counts a check of a user's current password as a sign-in attempt."""
 
     async def check(user: User, password: str | None) -> None:
         if password is not None:

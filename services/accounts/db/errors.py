@@ -1,10 +1,10 @@
-"""What database errors mean: which constraint refused a statement, and whether trying again later can help."""
+"""Classification of database errors: the violated constraint, and whether a retry can help."""
 
 import asyncpg
 from sqlalchemy.exc import IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-# Everything that a statement, or waiting for a connection, can raise.
+# All that a statement, or waiting for a connection, can raise.
 DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 # After these errors the next response on the connection may belong to an earlier statement. asyncpg raises

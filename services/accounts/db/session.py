@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Who sent the request that a transaction belongs to, for the audit log, mail and sessions.
+    """The client whose request a transaction belongs to, for the audit log, mail and sessions.
 
-    ``actor_id`` is set once the caller is authenticated; the rest is what the client sent, and may be empty.
+    ``actor_id`` is set once the caller is authenticated; the other fields come from the client and may be empty.
     """
 
     client_ip: str = ""

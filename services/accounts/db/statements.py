@@ -1,4 +1,4 @@
-"""Statements that are compiled once, for what runs most often and for SQL that only PostgreSQL has.
+"""Statements that are compiled once: the most frequent ones, and SQL that only PostgreSQL has.
 
 Everything else uses the ORM or Core, which look a statement up in a cache (or compile it again, as every ON CONFLICT)
 and convert its values each time. For a short statement that takes longer than running it.

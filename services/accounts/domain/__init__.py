@@ -1,1 +1,1 @@
-"""What is allowed: rules and queries, with no routes and no status codes."""
+"""The domain: rules and queries, independent of HTTP."""

@@ -45,7 +45,7 @@ class Keyset:
         """Run a statement for the requested page.
 
         Raises:
-            BadCursor: the cursor is not one of this list.
+            BadCursor: the cursor does not belong to this list.
 
         """
         window = self.window(statement, requested_position(query))
@@ -70,7 +70,7 @@ class Keyset:
         """Return the values of the parameters of ``window``.
 
         Raises:
-            BadCursor: the cursor is not one of this list.
+            BadCursor: the cursor does not belong to this list.
 
         """
         _, key = _decode(query.cursor)
@@ -100,7 +100,7 @@ def requested_position(query: PageQuery) -> Position:
     """Return the position of the requested page.
 
     Raises:
-        BadCursor: the cursor is not one of any list.
+        BadCursor: the cursor is malformed.
 
     """
     direction, key = _decode(query.cursor)

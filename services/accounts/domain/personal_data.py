@@ -1,7 +1,7 @@
 """Export of personal data: everything that is stored about a user, except secrets.
 
-A new entity joins by a line in ``parts`` and a field of ``PersonalData``. A test fails until it has, or until the test
-names a reason not to.
+A new entity takes a line in ``parts`` and a field of ``PersonalData``. A test fails for data about users that is
+neither exported nor listed in the test with a reason.
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ from accounts.schemas.personal_data import (
 )
 
 NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
-# How a key is written in a cursor and parsed again, where ``str`` and the type itself do not.
+# Functions that write a key into a cursor and parse it, for types where ``str`` and the type itself cannot.
 CURSOR_CODECS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
 ReadPage = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
 

@@ -18,7 +18,7 @@ def starts_with(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], .
 def in_range(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
     """Return the condition that ``first <= column < last``.
 
-    A range can use the index in a plan for any value, and LIKE only in one for a known prefix.
+    PostgreSQL can use the index for a range even in a generic plan, but for LIKE only if it knows the prefix.
     """
     key = func.lower(column)
     return and_(key >= folded(first), key < folded(last))

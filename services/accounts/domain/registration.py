@@ -31,7 +31,7 @@ class RegistrationManager:
         """Create a user and send a token that verifies the email address.
 
         With an invitation, the address is verified already, and the user becomes a member of the group. If the address
-        is taken, its owner is told by mail, and a user is returned that is not stored.
+        is taken, its owner is notified by mail, and the returned user is not stored.
 
         Raises:
             RegisterInvalidPassword: the policy refuses the password.

@@ -1,4 +1,4 @@
-"""Retention: which rows are deleted, and when. Run as the schema's owner, who alone may delete audit events."""
+"""Retention: which rows are deleted, and when. Runs as the schema's owner: no other role may delete audit events."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ DISABLE_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
 
 async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
-    """Delete what has expired, and record an audit event if there was anything.
+    """Delete expired rows, and record an audit event if there were any.
 
     Returns:
         The number of deleted rows by table.
@@ -45,7 +45,7 @@ async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
         Throttle: col(Throttle.arrival_at) < now,
         AuditEvent: col(AuditEvent.at) < now - timedelta(settings.audit_days),
     }
-    deleted = {str(entity.__tablename__): await _delete(db, entity, each) for entity, each in conditions.items()}
+    deleted = {str(entity.__tablename__): await _delete(db, entity, expired) for entity, expired in conditions.items()}
     if any(deleted.values()):
         await record(db, Action.PRUNED, deleted=deleted)
     return deleted

@@ -1,4 +1,4 @@
-"""How Alembic connects and compares. All migrations run in one transaction: a failure changes nothing."""
+"""Alembic's environment. All migrations run in one transaction, so a failure changes nothing."""
 
 import asyncio
 from typing import Any, Literal

@@ -68,5 +68,5 @@ def one_of(choices: type[StrEnum], name: str | None = None) -> Enum:
         native_enum=False,
         create_constraint=True,
         length=20,
-        values_callable=lambda enum: [each.value for each in enum],
+        values_callable=lambda enum: [member.value for member in enum],
     )

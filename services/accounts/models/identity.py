@@ -74,7 +74,7 @@ EMAIL_INDEX = Index("uq_user_email_lower", func.lower(User.email), unique=True)
 
 
 class Purpose(StrEnum):
-    """What a one-time token is for."""
+    """The purpose of a one-time token."""
 
     VERIFY = "verify"
     RESET = "reset"

@@ -33,7 +33,7 @@ class MailKind(StrEnum):
 
 
 class OutboxMail(Entity, table=True):
-    """A mail to send. ``detail`` is what its template shows, and never a token: that is derived from ``id`` and a key.
+    """A mail to send. ``detail`` has values for its template, but never a token: that is derived from ``id`` and a key.
 
     ``id`` is a UUIDv7 and becomes the Message-ID. ``next_at`` is when to send it, or to try again; ``parked_at`` when
     the worker gave up; ``error`` the latest failure.

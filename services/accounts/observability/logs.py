@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 
 from accounts.settings import Settings
 
-# E-mail addresses, and words as long as a token: the text of an error may quote either.
+# Email addresses, and words as long as a token: the text of an error may quote either.
 SENSITIVE = re.compile(r"[^\s\"'<>()=,]+@[^\s\"'<>()=,]+|\b[\w-]{40,}")
 REDACTED = "…"
 REQUESTS = "accounts.requests"

@@ -51,7 +51,7 @@ def request(method: str, route: str, status: int, seconds: float) -> None:
 
 
 def rules(names: Iterable[str]) -> dict[str, Counter]:
-    """Create the counters of rate-limit rules: Prometheus sees the first increase only of a series that exists."""
+    """Create the counters of rate-limit rules: Prometheus misses the first increase of a new series."""
     return {name: _THROTTLED.labels(name) for name in names}
 
 

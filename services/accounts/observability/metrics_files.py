@@ -40,7 +40,7 @@ def use_slot(slot: str) -> None:
 
 
 def free_slot(slot: str) -> None:
-    """Drop the gauges of a worker that has ended, such as its connections in use. What it counted stays."""
+    """Drop the gauges of a worker that has ended, such as its connections in use. Its counters stay."""
     mark_process_dead(slot)  # type: ignore[no-untyped-call]  # prometheus-client's own
 
 

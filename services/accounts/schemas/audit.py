@@ -26,11 +26,11 @@ class AuditQuery(PageQuery):
     action: Annotated[
         str | None,
         StringConstraints(max_length=ACTION_LENGTH, pattern=r"^[a-z.]*$"),
-        Field(description="What was done.", examples=["session.refused"]),
+        Field(description="The recorded action.", examples=["session.refused"]),
     ] = None
-    actor_id: Annotated[uuid.UUID | None, Field(description="The user who did it.")] = None
-    user_id: Annotated[uuid.UUID | None, Field(description="The user to whom it was done.")] = None
-    group_id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="The group in which it was done.")] = None
+    actor_id: Annotated[uuid.UUID | None, Field(description="The user who performed the action.")] = None
+    user_id: Annotated[uuid.UUID | None, Field(description="The user whom the action affected.")] = None
+    group_id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="The group that the action affected.")] = None
     since: Annotated[Instant, Field(description="At or after this time.")] = None
     until: Annotated[Instant, Field(description="Before this time.")] = None
 
@@ -42,27 +42,29 @@ class AuditRead(BaseModel):
 
     id: int
     at: datetime
-    action: str = Field(description="What was done.", examples=["session.started"])
-    actor_id: uuid.UUID | None = Field(description="The user who did it.")
-    user_id: uuid.UUID | None = Field(description="The user to whom it was done.")
-    group_id: int | None = Field(description="The group in which it was done.")
+    action: str = Field(description="The recorded action.", examples=["session.started"])
+    actor_id: uuid.UUID | None = Field(description="The user who performed the action.")
+    user_id: uuid.UUID | None = Field(description="The user whom the action affected.")
+    group_id: int | None = Field(description="The group that the action affected.")
     address: str = Field(description="The client's IP address.", examples=["192.0.2.1"])
-    detail: dict[str, Any] = Field(description="More about it, by action.")
+    detail: dict[str, Any] = Field(description="Further data, which depends on the action.")
 
 
 class ActivityRead(BaseModel):
-    """An event of your account: what you did, or what was done to you."""
+    """An action that you performed or that affected your account."""
 
     at: datetime
-    action: str = Field(description="What was done.", examples=["session.started"])
-    by_me: bool = Field(description="Whether you did it.")
-    address: str = Field(description="The client's IP address; empty if another user did it.", examples=["192.0.2.1"])
+    action: str = Field(description="The recorded action.", examples=["session.started"])
+    by_me: bool = Field(description="Whether you performed the action.")
+    address: str = Field(
+        description="The client's IP address; empty for actions of other users.", examples=["192.0.2.1"]
+    )
 
 
 class PersonalEvent(ActivityRead):
     """An event in the export of personal data, without other users' ids and IP addresses."""
 
     id: int
-    to_me: bool = Field(description="Whether it was done to you.")
+    to_me: bool = Field(description="Whether the action affected you.")
     group_id: int | None
     detail: dict[str, Any]

@@ -39,7 +39,7 @@ class InvitationRead(BaseModel):
 
 
 class InvitingGroup(BaseModel):
-    """What invited users see of the group."""
+    """The data of a group that invited users see."""
 
     id: int = Field(examples=[1])
     name: str = Field(examples=["Round Table"])

@@ -61,7 +61,7 @@ class RowError(NamedTuple):
 
 
 class ImportRead(BaseModel):
-    """How many rows of a file had which result, or would have had, in a dry run."""
+    """The number of imported rows by result. In a dry run, nothing was changed."""
 
     dry_run: bool
     added: int = Field(default=0, description="Users who became members.", examples=[3])

@@ -101,7 +101,7 @@ class PersonalDataHead(BaseModel):
 
     exported_at: datetime
     not_shown: list[str] = Field(
-        description="What is stored but left out: secrets, of which only hashes are stored.",
+        description="Stored columns that are left out: hashes of secrets.",
         examples=[["user.hashed_password"]],
     )
     user: UserRead
@@ -118,5 +118,5 @@ class PersonalData(PersonalDataHead):
     invitations_for_me: list[InvitationForMe]
     invitations_by_me: list[PersonalInvitation]
     events: list[PersonalEvent] = Field(
-        description="What the user did, and what was done to the user, the newest first."
+        description="Actions that the user performed or was affected by, the newest first."
     )

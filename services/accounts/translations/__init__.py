@@ -57,8 +57,8 @@ class Language:
 @cache
 def available_languages() -> frozenset[str]:
     """Return the tags (RFC 5646) of English and of every language that has a catalogue."""
-    folders = (each for each in resources.files(__name__).iterdir() if each.joinpath("LC_MESSAGES").is_dir())
-    return frozenset([SOURCE_LANGUAGE, *(each.name.replace("_", "-") for each in folders)])
+    folders = (entry for entry in resources.files(__name__).iterdir() if entry.joinpath("LC_MESSAGES").is_dir())
+    return frozenset([SOURCE_LANGUAGE, *(folder.name.replace("_", "-") for folder in folders)])
 
 
 @cache

@@ -15,7 +15,7 @@ from accounts.worker.transports import create_transport
 from accounts.worker.worker import Worker
 
 NAME = "worker"
-# Deliveries in progress finish within the SMTP timeout; after this time, what waits for the database is cancelled.
+# Deliveries finish within the SMTP timeout. After this time, those that wait for the database are cancelled.
 STOP_SECONDS = 40.0
 
 

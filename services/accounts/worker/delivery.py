@@ -87,7 +87,7 @@ class Delivery:
             raise PermanentFailure(f"cannot be composed: {type(error).__name__}") from error
 
     async def _store(self, outcome: Callable[[Session], Awaitable[None]]) -> None:
-        """Store the outcome of an attempt. Wait for the database if it is away, or the mail would be sent twice."""
+        """Store the outcome of an attempt. Retry while the database is unavailable, or the mail would be sent twice."""
         while True:
             try:
                 async with transaction(self.sessionmaker) as db:

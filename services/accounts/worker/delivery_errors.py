@@ -3,8 +3,8 @@
 import re
 
 REASON_LENGTH = 250
-REPLY_LENGTH = 2000  # of a reply, what is searched and shortened
-# Addresses in any form, links, and what may be a token: servers quote what they reject.
+REPLY_LENGTH = 2000  # of a reply; the rest is ignored
+# Addresses in any form, links and possible tokens: servers quote the text that they reject.
 _PRIVATE = re.compile(r"<[^<>]*>|\S*@\S*|\S*://\S*|[\w+/=-]{24,}")
 _HIDDEN = "…"
 
@@ -31,7 +31,7 @@ class PermanentFailure(DeliveryError):  # noqa: N818  # as above
 
 def redact_reply(reply: str, *private: str) -> str:
     """Return a server's reply as one short line without addresses, links or any of the ``private`` words."""
-    line = " ".join("".join(each if each.isprintable() else " " for each in reply[:REPLY_LENGTH]).split())
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in reply[:REPLY_LENGTH]).split())
     line = _PRIVATE.sub(_HIDDEN, line)
     for word in filter(None, private):
         line = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", _HIDDEN, line, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""How letters show values: dates in words, roles by name, and text that users wrote without links or line breaks."""
+"""Formats values for letters: dates in words, roles by name, and user text without links or line breaks."""
 
 import re
 from datetime import datetime
@@ -9,7 +9,7 @@ from accounts.translations import N_, Language
 LINE_LENGTH = 200
 NOTE_LENGTH = 2000
 ROLES = {"owner": N_("Owner"), "admin": N_("Admin"), "member": N_("Member")}
-# Controls, lone surrogates, and what ends a line or turns the direction of the text after it.
+# Control characters, line separators, bidirectional controls and lone surrogates.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _URL = re.compile(r"""https?://[^\s<>"'\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+""")
 # Mail programs link bare domains too, so dropping the scheme is not enough. An invisible zero-width space after these
@@ -19,7 +19,7 @@ _BREAK = "\\1\u200b"
 
 
 def display(name: str, value: object, language: Language) -> object:
-    """Return a value as a letter shows it. What it is follows from its type and its name.
+    """Return a value as a letter shows it. The format depends on the value's type and name.
 
     Raises:
         ValueError: an instant has no time zone, or a link is not HTTP.
@@ -41,7 +41,7 @@ def one_line(text: str) -> str:
 
 
 def break_links(text: str) -> str:
-    """Break invisibly what a mail program would turn into a link."""
+    """Insert zero-width spaces where a mail program would detect a link."""
     return _LINKING.sub(_BREAK, text)
 
 

@@ -24,7 +24,7 @@ def render_letter(kind: MailKind, values: Mapping[str, Any], language: Language)
 
     """
     shown = {name: display(name, value, language) for name, value in values.items()} | {"language": language.tag}
-    text, html = (_environment(language, autoescape=each).get_template(f"{kind}.j2") for each in (False, True))
+    text, html = (_environment(language, autoescape=markup).get_template(f"{kind}.j2") for markup in (False, True))
     subject = text.render(shown, layout="subject.txt", blocks="blocks.txt")
     plain = text.render(shown, layout="letter.txt", blocks="blocks.txt").rstrip() + "\n"
     return subject, plain, html.render(shown, layout="letter.html", blocks="blocks.html")

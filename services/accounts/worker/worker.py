@@ -89,10 +89,10 @@ class Worker:
 
     async def _wait(self, event: asyncio.Event, seconds: float | None = None) -> None:
         """Wait for an event or for ``stop``, at most for ``seconds``."""
-        waits = [asyncio.create_task(each.wait()) for each in (event, self._stopping)]
+        waits = [asyncio.create_task(awaited.wait()) for awaited in (event, self._stopping)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for each in waits:
-            each.cancel()
+        for wait in waits:
+            wait.cancel()
 
 
 def _first_line(error: BaseException) -> str:

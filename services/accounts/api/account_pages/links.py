@@ -26,17 +26,17 @@ async def form_page(request: Request) -> Response:
     return render_page(request, request.scope["path"].rpartition("/")[2])
 
 
-@router.api_route("/done/{what}", methods=READ)
-async def done_page(request: Request, what: str) -> Response:
+@router.api_route("/done/{name}", methods=READ)
+async def done_page(request: Request, name: str) -> Response:
     """Show the result of an action.
 
     Raises:
         HTTPException: 404, there is no such result.
 
     """
-    if what not in RESULTS:
+    if name not in RESULTS:
         raise HTTPException(404)
-    return render_result(request, RESULTS[what])
+    return render_result(request, RESULTS[name])
 
 
 @router.post("/verify", dependencies=[limit_by_client(Attempt.VERIFY)])

@@ -32,7 +32,7 @@ FORMS = {
     "reset-password",
     "invitation",
 }
-UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONTENT_TOO_LARGE}  # of these the form never arrived
+UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONTENT_TOO_LARGE}  # the body was not read
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -81,7 +81,7 @@ def render_page(
 
 
 def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
-    """Render a page that says what happened, with a button to go on."""
+    """Render the result of an action, with a button that leads on."""
     gettext = request_language(request).gettext
     title, message, button = gettext(result.title), gettext(result.message), gettext(result.button)
     return render_page(request, "result", status, title=title, message=message, button=button, page=result.page)
@@ -92,13 +92,13 @@ def _environment(language: Language) -> Environment:
     return create_environment("accounts.api.account_pages", language, autoescape=True)
 
 
-def redirect(page_path: str, like: Response | None = None, **query: str) -> RedirectResponse:
-    """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that the response ``like`` sets."""
+def redirect(page_path: str, cookie_from: Response | None = None, **query: str) -> RedirectResponse:
+    """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets."""
     url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
-    answer = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
-    if like is not None:
-        answer.headers["Set-Cookie"] = like.headers["Set-Cookie"]
-    return answer
+    response = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
+    if cookie_from is not None:
+        response.headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
+    return response
 
 
 def is_page(request: Request) -> bool:
@@ -115,7 +115,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = request.scope["path"].removeprefix(f"{PATH}/")
     if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
-        page = await _form_again(request, form, problem, message)
+        page = await _render_form_again(request, form, problem, message)
     else:
         page = render_result(request, problem_result(problem, message), problem.status)
     for name in ("Retry-After", "Allow"):
@@ -128,7 +128,7 @@ def _can_be_corrected(problem: Problem) -> bool:
     return problem.status not in UNREAD and problem.status < SERVER_ERROR and problem.detail not in DEAD_LINKS
 
 
-async def _form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
+async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
     sent = await request.form()  # the route has read the body, and the request remembers it
     request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
     fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)

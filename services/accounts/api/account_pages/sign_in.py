@@ -45,8 +45,8 @@ async def sign_in(
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Sign in, and continue with the invitation if there is one."""
-    answer = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
-    return redirect("/invitation", answer, token=invitation) if invitation else redirect("", answer)
+    response = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
+    return redirect("/invitation", response, token=invitation) if invitation else redirect("", response)
 
 
 @router.post("/sign-out")

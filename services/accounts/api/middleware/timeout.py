@@ -1,4 +1,4 @@
-"""A time limit for each request, for what the database's own timeouts do not end."""
+"""A time limit for each request, in addition to the database's own timeouts."""
 
 import asyncio
 import re

@@ -20,7 +20,7 @@ NOT_ALLOWED = Problem.from_status(
 class TrustedHosts:
     """Refuse requests whose Host header is not one of the setting's hosts.
 
-    Health probes may use any host: load balancers and orchestrators probe IP addresses, and health repeats nothing.
+    Health probes may use any host, since load balancers and orchestrators probe IP addresses.
     Starlette's TrustedHostMiddleware has no exempt paths, cannot parse IPv6 hosts, and answers in plain text.
     """
 

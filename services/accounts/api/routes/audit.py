@@ -47,7 +47,7 @@ async def list_activity(
     db: DbDep,
     query: Annotated[PageQuery, Query()],
 ) -> Sequence[ActivityRead]:
-    """List what you did and what was done to your account, the newest first."""
+    """List the actions that you performed or that affected your account, the newest first."""
     page = await history.list_activity(db, query, user)
     add_link_header(request, response, page)
     return page.rows

@@ -21,8 +21,8 @@ router = APIRouter(tags=["users"])
 async def export_me(request: Request, user: CurrentUser) -> Download:
     """Download everything that is stored about you as one JSON document.
 
-    `not_shown` lists what is stored but left out. About other people, the document has only what you wrote to them and
-    they to you. The connection is closed early if the document cannot be completed.
+    `not_shown` lists the columns that are left out. Data about other people is limited to invitations that you sent or
+    received. The connection is closed early if the document cannot be completed.
     """
     parts = {
         name: json_array(every_page(request.state.sessionmaker, read, PageQuery()))

@@ -49,7 +49,7 @@ class GroupManager:
             group_id: an id that the identity column will not generate, for sample data; by default it generates one.
 
         Raises:
-            GroupNameTaken: another public group has the name, also if it was created at the same moment.
+            GroupNameTaken: another public group has the name, or gets it concurrently.
             UserNotFound: the owner has been deleted or deactivated.
 
         """
@@ -113,7 +113,7 @@ class GroupManager:
         """List the groups that the viewer may see, by name.
 
         Raises:
-            BadCursor: the cursor is not one of this list.
+            BadCursor: the cursor does not belong to this list.
 
         """
         own = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
@@ -130,7 +130,7 @@ class GroupManager:
         """List the groups of which a user is a member, by id.
 
         Raises:
-            BadCursor: the cursor is not one of this list.
+            BadCursor: the cursor does not belong to this list.
 
         """
         statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)

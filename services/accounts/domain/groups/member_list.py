@@ -54,7 +54,7 @@ SELECT_VISIBILITY = CompiledStatement(select(col(UserGroup.visibility)).where(IS
 
 
 async def list_members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[str]:
-    """List a group's members by email address or name where one is searched for, else by id.
+    """List a group's members: by email address or name if the query has one, else by id.
 
     Returns:
         Each member as the JSON of a ``MemberRead``; with ``email`` only if the caller may see addresses.
@@ -62,7 +62,7 @@ async def list_members(reader: FastReader, group_id: int, query: MemberQuery) ->
     Raises:
         GroupNotFound: there is no such group, or the caller may not see it.
         GroupForbidden: the caller may not search by email address.
-        BadCursor: the cursor is not one of this list.
+        BadCursor: the cursor does not belong to this list.
 
     """
     search = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
@@ -99,7 +99,7 @@ async def _read_access(
 
 
 def _rare(query: MemberQuery) -> list[str]:
-    """Return whether the search is for owners or admins of a name: even in the largest group they are few."""
+    """Return the search term ``rare`` for owners or admins of a name: even the largest group has few of them."""
     return ["rare"] if query.role in {Role.OWNER, Role.ADMIN} and (query.name or query.email) else []
 
 
@@ -125,7 +125,7 @@ def _select_members(
         statement = statement.where(exists().where(IS_GROUP, is_open))
     for name, column in (("email", User.email), ("name", User.display_name)):
         if name in search:
-            first, last = (bindparam(each, type_=String) for each in (name, f"{name}_end"))
+            first, last = (bindparam(bound, type_=String) for bound in (name, f"{name}_end"))
             statement = statement.where(in_range(column, first, last))
     if "role" in search:
         statement = statement.where(col(Membership.role) == bindparam("role"))

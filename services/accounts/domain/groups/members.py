@@ -1,4 +1,4 @@
-"""Members and their roles. Each change locks the group, so that changes of one group happen one after another."""
+"""Members and their roles. Each change locks the group, so that changes of one group are serialised."""
 
 import uuid
 
@@ -34,7 +34,7 @@ class MemberManager:
             The member, and whether the user was added.
 
         Raises:
-            UserNotFound: there is no such user, or none whom the actor may add.
+            UserNotFound: there is no such user, or the actor may not add them.
             LastOwner: the group would lose its last active owner.
             UserInactive: an inactive user cannot become an owner.
 

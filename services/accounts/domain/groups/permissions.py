@@ -1,4 +1,4 @@
-"""The table of permissions: which standing each action on a group requires. Nothing else decides."""
+"""The table of permissions: which standing each action on a group requires. No other code decides."""
 
 from enum import IntEnum, StrEnum
 
@@ -7,7 +7,7 @@ from accounts.models import Role, User, Visibility
 
 
 class Standing(IntEnum):
-    """What a caller is to a group, in ascending order: each standing may do what the ones before it may.
+    """A caller's relation to a group, in ascending order: each standing has the permissions of the ones before it.
 
     ``ANYONE`` is not signed in, ``SIGNED_IN`` is a user who is not a member, and the next three are the roles.
     ``SUPERUSER`` outranks every role, whether or not the superuser is a member.
@@ -76,7 +76,7 @@ def standing_of(viewer: User | None, role: Role | None) -> Standing:
 
 
 def get_standing(*, signed_in: bool, superuser: bool, role: Role | None) -> Standing:
-    """Return the standing of a caller who is known by these facts alone."""
+    """Return the standing of a caller who is not loaded as a ``User``."""
     if not signed_in:
         return ANYONE
     if superuser:
@@ -91,7 +91,7 @@ def allows(permission: Permission, standing: Standing, visibility: Visibility) -
 
 def visibilities_open_to_anyone(permission: Permission) -> list[Visibility]:
     """Return the visibilities of the groups in which everyone has a permission, signed in or not."""
-    return [each for each in Visibility if allows(permission, ANYONE, each)]
+    return [visibility for visibility in Visibility if allows(permission, ANYONE, visibility)]
 
 
 def require(permission: Permission, standing: Standing, visibility: Visibility) -> None:

@@ -1,4 +1,4 @@
-"""Change of a user's email address: confirmed from the new one, and for a week undone from the previous one."""
+"""Change of an email address: confirmed from the new address; the previous one can undo it for a week."""
 
 import uuid
 
@@ -26,7 +26,7 @@ class EmailChangeManager:
         self.sessions = SessionManager(db, settings)
 
     async def request(self, user: User, email: str) -> None:
-        """Send a token to the new email address. If another user has it, tell that user instead; the caller never."""
+        """Send a token to the new email address. If another user has it, notify that user instead."""
         taken = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
         if await self.db.scalar(select(taken)):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
@@ -56,7 +56,7 @@ class EmailChangeManager:
     async def undo(self, token: str) -> User:
         """Change the email address back to the one that a token was sent to, and end all sessions.
 
-        Whoever made the change may know the password, so a token for a new password is sent as well.
+        The attacker may know the password, so a reset token is sent as well.
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
@@ -78,9 +78,10 @@ class EmailChangeManager:
         await self.sessions.revoke_all(user)
 
     async def notify_previous(self, user: User, previous: str, undo_mail_id: uuid.UUID | None = None) -> None:
-        """Tell the previous email address of a change, which the mail with id ``undo_mail_id`` allows to undo.
+        """Notify the previous email address. The mail with id ``undo_mail_id`` has a token that undoes the change.
 
-        Only the first of several changes within a week can be undone: a thief may own the address before the second.
+        Only the first of several changes within a week can be undone: an attacker may own the address that the second
+        one replaces.
         """
         undo = undo_mail_id is not None and await one_time_tokens.store_token(
             self.db, self.key, undo_mail_id, user, Purpose.UNDO_EMAIL, previous, supersede=False

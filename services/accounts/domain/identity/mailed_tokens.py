@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 
 def derive_token(key: str, mail_id: uuid.UUID) -> str:
-    """Derive the token of a mail: 256 bits that it takes ``key`` to compute."""
+    """Derive the token of a mail: 256 bits that cannot be computed without ``key``."""
     return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
 
 

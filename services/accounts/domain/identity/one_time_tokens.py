@@ -54,17 +54,17 @@ STORE = CompiledStatement("""
 async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
     """Send a token at the request of an anonymous caller, who cannot tell whether there is such a user.
 
-    The commit does not wait for the disk: a transaction that wrote nothing would not either. What a crash loses can be
-    requested again.
+    The commit does not wait for the disk, so its duration does not reveal whether a token was stored. A token that a
+    crash loses can be requested again.
     """
     await db.exec(ASYNCHRONOUS_COMMIT)
     await send_token(db, key, email, purpose)
 
 
 async def send_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
-    """Send a token to the active user with an email address, unless there is none, or it is verified already.
+    """Send a token to the active user with an email address, if there is one; to verify it, only if it is unverified.
 
-    The token replaces an earlier one for the same purpose. It is one statement in all cases.
+    The token replaces an earlier one for the same purpose. One statement is run in all cases.
     """
     mail_id = uuid7()
     values = {
@@ -83,7 +83,7 @@ async def store_token(
 ) -> bool:
     """Store the token of a mail to ``email``, and return whether it is usable.
 
-    Without ``supersede`` it is not if the user has an unexpired one for the same purpose.
+    Without ``supersede``, an unexpired token for the same purpose stays, and the new one is not stored.
     """
     values = {
         "user_id": user.id,
@@ -139,7 +139,7 @@ def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:
         col(OneTimeToken.token_hash) == hash_token(token),
         col(OneTimeToken.purpose) == purpose,
         col(OneTimeToken.expires_at) > func.now(),
-        # A token that changes the address was sent to another one than the user has.
+        # A token that changes the address was sent to an address other than the user's.
         or_(
             col(OneTimeToken.email) == User.email,
             col(OneTimeToken.purpose).in_([Purpose.CONFIRM_EMAIL, Purpose.UNDO_EMAIL]),

@@ -1,7 +1,7 @@
 """Password hashing: Argon2id on a few low-priority threads, behind a bounded queue.
 
-Many sign-ins at once slow down no other request: they wait, and beyond the bound of the queue they are refused. Each
-thread takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
+Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. Each thread
+ takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ class PasswordHasher:
         return await self._run(lambda: PASSWORD_HASH.hash(password))
 
     async def hash_new(self, password: str, about: Iterable[str], refusal: type[Refusal]) -> str:
-        """Apply the policy to a new password and hash it. ``about`` is what others may know of its user.
+        """Apply the policy to a new password and hash it. ``about``: names and email addresses of the user.
 
         Raises:
             refusal: the policy refuses the password; its reason says why.
@@ -118,7 +118,7 @@ class PasswordHasher:
             self._places += 1
 
     def close(self) -> None:
-        """Finish what has begun, and cancel what waits."""
+        """Finish the running hashes, and cancel the waiting ones."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
@@ -135,7 +135,7 @@ def threads_per_worker(workers: int) -> int:
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
     try:
         return PASSWORD_HASH.verify_and_update(password, hashed)
-    except (UnknownHashError, ValueError):  # malformed behind a valid beginning
+    except (UnknownHashError, ValueError):  # malformed after a valid prefix
         return False, None
 
 

@@ -33,7 +33,7 @@ WEAKNESSES = (LENGTH, PERSONAL, GUESSABLE)
 def find_weakness(password: str, min_length: int, about: Iterable[str] = ()) -> str | None:
     """Return why a password is refused, as a message for the user, or None if it is accepted.
 
-    ``min_length`` is in characters. ``about`` is what others may know of the user: names and email addresses.
+    ``min_length`` is in characters. ``about``: names and email addresses of the user, which others may know.
     """
     if not min_length <= len(password) <= PASSWORD_MAX_LENGTH:
         return LENGTH % {"shortest": min_length, "longest": PASSWORD_MAX_LENGTH}

@@ -13,7 +13,7 @@ from accounts.observability import metrics
 
 
 class SignInManager:
-    """Verifies passwords, and holds no connection meanwhile. Methods run in the caller's transaction."""
+    """Verifies passwords without holding a connection. Methods run in the caller's transaction."""
 
     def __init__(self, db: Session, passwords: PasswordHasher) -> None:
         self.db = db

@@ -80,13 +80,13 @@ class UserManager:
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
         """Change the fields that are set. ``current`` is the caller's session.
 
-        A new password ends all other sessions of the user, deactivation ends all. A user is told by mail of a new
-        password or email address and of a change to the superuser flag. A user's own new address has to be confirmed
+        A new password ends all other sessions of the user, deactivation ends all. Mail notifies the user of a new
+        password or email address, and of a change to the superuser flag. A user's own new address has to be confirmed
         before it changes; superusers change another user's at once.
 
         Raises:
             BadCurrentPassword: for users who change their own password or email address.
-            ReauthenticationRequired: for the same.
+            ReauthenticationRequired: likewise.
             UpdateUserEmailAlreadyExists: another user has the email address, also by a concurrent request.
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: no other superuser is active.
@@ -149,7 +149,7 @@ class UserManager:
 
         Raises:
             BadCurrentPassword: for users who delete themselves.
-            ReauthenticationRequired: for the same.
+            ReauthenticationRequired: likewise.
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.
             UserNotFound: the user was deleted concurrently.
@@ -166,8 +166,8 @@ class UserManager:
         await self.adapter.delete(user)
 
     async def _refuse_last_superuser(self, user: User) -> None:
-        # All superusers are locked, so that two who demote each other wait for one another. The user counts even if it
-        # was no superuser when it was read.
+        # All superusers are locked, so that two who demote each other wait for one another. The query also
+        # finds a user who became a superuser after being read.
         statement = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id))
         if (await self.db.exec(statement.with_for_update(key_share=True))).all() == [user.id]:
             raise errors.LastSuperuser

@@ -1,4 +1,4 @@
-"""The CSV file of a member import: parsed and validated before the database is asked anything."""
+"""The CSV file of a member import: parsed and validated before the database is queried."""
 
 import asyncio
 import csv
@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from io import BytesIO
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from accounts.domain.errors import ImportInvalid
 from accounts.domain.invitations.store import InvitationRequest
@@ -108,7 +109,7 @@ class _ImportFile:
         self._rows.append(InvitationRequest(row.email, row.role, row.note))
 
     def _refuse(self, line: int, fault: _Fault) -> None:
-        self._faults[line] = [RowError(line, *each) for each in fault.faults]
+        self._faults[line] = [RowError(line, *details) for details in fault.faults]
         if fault.fatal or not self._columns or len(self._faults) == FAULTY_ROWS_MAX:
             self.require_valid()
 
@@ -153,4 +154,9 @@ def _parse_row(columns: list[str], cells: list[str]) -> ImportRow:
         return ImportRow.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
-        raise _Fault(*((str(e["loc"][0]), e["type"], MESSAGES.get(e["type"], e["msg"])) for e in details)) from None
+        raise _Fault(*map(_describe, details)) from None
+
+
+def _describe(error: ErrorDetails) -> tuple[str, str, str]:
+    kind = error["type"]
+    return str(error["loc"][0]), kind, MESSAGES.get(kind, error["msg"])

@@ -20,7 +20,7 @@ SELECT_MEMBERS = CompiledStatement(f"""
     SELECT number FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS given (email, number)
     JOIN "user" ON lower("user".email) = lower(given.email COLLATE "{COLLATION}")
     JOIN membership ON membership.user_id = "user".id AND membership.group_id = :group_id
-""")  # noqa: S608  # of a constant
+""")  # noqa: S608  # only a constant is interpolated
 # The group is locked already, and users are locked before groups. So users who are being deactivated or deleted are
 # skipped, as if they did not exist, rather than waited for. The lock is the one that the foreign key takes.
 INSERT_MEMBERS = CompiledStatement(f"""
@@ -39,7 +39,7 @@ INSERT_MEMBERS = CompiledStatement(f"""
         RETURNING user_id
     )
     SELECT number, user_id FROM known JOIN added ON user_id = known.id
-""")  # noqa: S608  # of a constant
+""")  # noqa: S608  # only a constant is interpolated
 
 
 async def import_members(

@@ -42,7 +42,7 @@ class InvitationManager:
 
         Raises:
             AlreadyMember: a member has this address.
-            InvitationExists: the address has an open invitation; also when two callers race.
+            InvitationExists: the address has an open invitation, or gets one concurrently.
             UserNotFound: the actor was deleted or deactivated meanwhile.
 
         """

@@ -1,7 +1,7 @@
 """Invitations to groups, as rows. An invitation is for an email address, with or without an account.
 
-It stays valid until it expires, even if its inviter may no longer invite, and is deleted with its group. An expired
-invitation counts as none.
+It stays valid until it expires, even if its inviter may no longer invite, and is deleted with its group. Expired
+invitations are ignored.
 """
 
 import uuid
@@ -34,7 +34,7 @@ DELETE_EXPIRED = CompiledStatement(f"""
     DELETE FROM invitation USING unnest(CAST(:emails AS text[])) AS given (email)
     WHERE invitation.group_id = :group_id AND invitation.expires_at <= now()
         AND lower(invitation.email) = lower(given.email COLLATE "{COLLATION}")
-""")  # noqa: S608  # of a constant
+""")  # noqa: S608  # only a constant is interpolated
 INSERT = CompiledStatement("""
     INSERT INTO invitation (group_id, inviter_id, email, role, note, token_hash, expires_at)
     SELECT CAST(:group_id AS bigint), CAST(:inviter_id AS uuid), email, role, note, token_hash, now() + lifetime
@@ -82,6 +82,6 @@ async def store_invitations(
         lifetimes=[row.lifetime for row in rows],
     )
     invitations = [Invitation.model_validate(row._asdict()) for row in stored]
-    mails = [OutgoingMail(each.email, invitation_id=each.id, id=mail_ids[each.token_hash]) for each in invitations]
+    mails = [OutgoingMail(row.email, invitation_id=row.id, id=mail_ids[row.token_hash]) for row in invitations]
     await outbox.enqueue(db, MailKind.INVITATION, mails)
     return invitations

@@ -20,7 +20,7 @@ def best_language(tag: str) -> str:
 def negotiate_language(accept_language: str) -> str:
     """Return the language that an Accept-Language header prefers (RFC 9110, 12.5.4). Malformed parts are ignored."""
     matches = (_CHOICE.fullmatch(part.strip(" \t")) for part in accept_language.split(","))
-    qualities = {each["range"].lower(): float(each["quality"] or 1) for each in matches if each}
+    qualities = {match["range"].lower(): float(match["quality"] or 1) for match in matches if match}
     accepted = [tag for tag in available_languages() if qualities.get(tag.lower(), 1) > 0]
     wanted = sorted((tag for tag, quality in qualities.items() if quality > 0), key=lambda tag: -qualities[tag])
     for tag in wanted:
@@ -35,7 +35,7 @@ def _any(accepted: list[str]) -> str | None:
 
 
 def _lookup(tag: str) -> str | None:
-    tags = {each.lower(): each for each in available_languages()}
+    tags = {available.lower(): available for available in available_languages()}
     subtags = tag.lower().split("-")
     prefixes = ("-".join(subtags[:length]) for length in range(len(subtags), 0, -1))
-    return next((tags[each] for each in prefixes if each in tags), None)
+    return next((tags[prefix] for prefix in prefixes if prefix in tags), None)

@@ -44,7 +44,7 @@ ENQUEUE = CompiledStatement(f"""
         ) AS mail (id, email, user_id, invitation_id, detail)
     )
     SELECT pg_notify('{CHANNEL}', '')
-""")  # noqa: S608  # of a constant
+""")  # noqa: S608  # only a constant is interpolated
 ENQUEUE_TO_OWNER = CompiledStatement(f"""
     WITH enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, language)
@@ -52,7 +52,7 @@ ENQUEUE_TO_OWNER = CompiledStatement(f"""
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
     )
     SELECT pg_notify('{CHANNEL}', '')
-""")  # noqa: S608  # of constants
+""")  # noqa: S608  # only constants are interpolated
 
 
 async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) -> None:
@@ -60,11 +60,11 @@ async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) ->
     values = {
         "kind": kind,
         "language": request_language(db),
-        "ids": [each.id for each in mails],
-        "emails": [each.email for each in mails],
-        "user_ids": [each.user_id for each in mails],
-        "invitation_ids": [each.invitation_id for each in mails],
-        "details": [json.dumps(each.detail) for each in mails],
+        "ids": [mail.id for mail in mails],
+        "emails": [mail.email for mail in mails],
+        "user_ids": [mail.user_id for mail in mails],
+        "invitation_ids": [mail.invitation_id for mail in mails],
+        "details": [json.dumps(mail.detail) for mail in mails],
     }
     await ENQUEUE.run(db, **values)
 

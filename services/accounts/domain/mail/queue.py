@@ -70,13 +70,13 @@ async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
 
 
 async def park(db: Session, mail: OutboxMail, reason: str) -> None:
-    """Stop trying to send a mail, and keep it for an operator to look at."""
+    """Stop trying to send a mail, and keep it for an operator to inspect."""
     await _update(db, mail, reason, parked_at=func.now())
     metrics.mail(mail.kind, "parked")
 
 
 def retry_delay(attempts: int) -> timedelta:
-    """Return the delay after so many attempts: three times as long each time, up to four hours."""
+    """Return the delay after a number of attempts. It triples with each attempt, up to four hours."""
     delay: timedelta = FIRST_DELAY * 3 ** min(attempts - 1, 10)
     return min(delay, MAX_DELAY)
 

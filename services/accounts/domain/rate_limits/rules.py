@@ -137,6 +137,6 @@ def _digest(subject: tuple[str, ...]) -> str:
 
 
 def _lowercase(text: str) -> str:
-    # As PostgreSQL's lower(), which finds users: one letter for each letter. Python's lower() turns "İ" into two, and
-    # spellings of one user would count apart.
+    # Like PostgreSQL's lower(), which finds users: one letter for each letter. Python's lower() turns "İ" into two, so
+    # spellings of one email address would be counted separately.
     return "".join(letter.lower()[0] for letter in text)

@@ -97,7 +97,7 @@ class KeyRing:
 
 def key_ring(settings: Settings) -> KeyRing:
     """Create the key ring of the settings: private keys before symmetric ones, each the newest first."""
-    keys = [_pair(pem) for pem in settings.signing_keys] + [_secret(each) for each in settings.secret_keys]
+    keys = [_pair(pem) for pem in settings.signing_keys] + [_secret(secret) for secret in settings.secret_keys]
     return KeyRing(keys, settings.public_url, settings.access_token_seconds)
 
 

@@ -1,8 +1,8 @@
-"""The caller of a fast read: a statement that runs without the ORM finds the user by the session that is named to it.
+"""The caller of a fast read, whom the statement itself finds by the ids of the user and the session, without the ORM.
 
 An ordinary route depends on ``CurrentUser`` and has the user as an ORM object. A fast route has only the ids of the
-user and the session, from the access token or from the cookie. It hands them to its statement, which selects nothing
-unless that session is live; so a revoked session takes effect at once here, too.
+user and the session, from the access token or from the cookie. It passes them to its statement, which selects nothing
+unless that session is live: revoking a session takes effect at once here, too.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from accounts.schemas.identity.users import UserRead
 
 @dataclass(frozen=True, slots=True)
 class FastReader:
-    """What a fast read needs: connections of the driver, and the ids of the caller; ``claims`` is None for anonymous.
+    """The driver's connections, and the caller's ids. ``claims`` is None for anonymous callers.
 
     ``idle`` is the time after which an unused session expires.
     """

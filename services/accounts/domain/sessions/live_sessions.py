@@ -9,7 +9,7 @@ from accounts.models import User, UserSession
 
 
 def live_conditions(idle: Any) -> tuple[ColumnElement[bool], ...]:
-    """Select sessions that have neither expired nor been idle for longer than ``idle``, of active users."""
+    """Return the conditions of a live session: its user is active, and it is neither expired nor idle for too long."""
     return (
         col(UserSession.expires_at) > func.now(),
         col(UserSession.last_seen_at) > func.now() - idle,

@@ -1,7 +1,7 @@
 """Refresh token rotation with reuse detection (RFC 9700, 4.14.2).
 
 Each refresh token works once and is replaced by its successor. The replaced token returns the same successor for ten
-more seconds, for a second tab or a client that lost the response. After that it must be stolen, and its use ends the
+more seconds, for a second tab or a client that lost the response. Any later use suggests theft and ends the
 session.
 """
 

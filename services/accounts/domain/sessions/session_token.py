@@ -28,7 +28,7 @@ class SessionToken:
         return hashlib.sha256(self.secret).digest()
 
     def successor(self, key: str) -> "SessionToken":
-        """Derive the token that replaces this one; it takes ``key`` to compute it."""
+        """Derive the token that replaces this one, which cannot be computed without ``key``."""
         return SessionToken(self.session_id, hmac.digest(key.encode(), self.session_id.bytes + self.secret, "sha256"))
 
 

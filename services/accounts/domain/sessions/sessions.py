@@ -61,10 +61,10 @@ class SessionManager:
         self.idle = timedelta(seconds=settings.session_idle_seconds)
 
     async def start(self, user: User, kind: SessionKind) -> SessionToken:
-        """Start a session for a user whose password was verified. The least recently seen beyond the limit end.
+        """Start a session for a user whose password was verified. The least recently seen ones beyond the limit end.
 
         Raises:
-            LoginBadCredentials: since then the password was changed, or the user deactivated.
+            LoginBadCredentials: the password has been changed, or the user deactivated, since the verification.
 
         """
         if not await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password):
@@ -148,5 +148,5 @@ class SessionManager:
 
 
 def _fingerprint(context: RequestContext) -> bytes:
-    """Identify a device by its network and its browser, whatever the browser's version."""
+    """Identify a device by its network and its browser, ignoring the browser's version."""
     return hashlib.sha256(f"{network(context.client_ip)}\n{VERSIONS.sub('', context.user_agent)}".encode()).digest()

@@ -12,7 +12,7 @@ revision = "39676ef42942"
 down_revision = "b506725141f8"
 branch_labels = None
 depends_on = None
-# squawk-ignore require-concurrent-index-creation: ran before the first release, when nobody had rows to wait for
+# squawk-ignore require-concurrent-index-creation: ran before the first release, when no database had data yet
 # squawk-ignore require-concurrent-index-deletion: as above
 # squawk-ignore changing-column-type: as above; a new collation rewrites no row, but builds the column's indexes again
 

@@ -12,11 +12,11 @@ revision = "1f56f5727efb"
 down_revision = "39676ef42942"
 branch_labels = None
 depends_on = None
-# squawk-ignore require-concurrent-index-creation: ran before the first release, when nobody had rows to wait for
+# squawk-ignore require-concurrent-index-creation: ran before the first release, when no database had data yet
 # squawk-ignore require-concurrent-index-deletion: as above
 # squawk-ignore changing-column-type: as above; a new collation rewrites no row, but builds the column's indexes again
 
-# A group's row is locked before it is counted, in the order of ids like everywhere, so that nobody waits in a circle.
+# Groups are locked before they are counted, in the order of their ids as everywhere, to avoid deadlocks.
 COUNT = """
 CREATE FUNCTION count_members() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE

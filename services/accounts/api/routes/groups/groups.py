@@ -27,7 +27,7 @@ async def list_groups(
     groups: GroupManagerDep,
     query: Annotated[GroupQuery, Query()],
 ) -> Sequence[GroupRead]:
-    """List the public groups, and when signed in also your own, by name."""
+    """List groups by name: public ones and, if you are signed in, those that you belong to."""
     page = await groups.list(viewer, query)
     add_link_header(request, response, page)
     return page.rows

@@ -37,7 +37,7 @@ def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[
     responses=LINK_HEADER | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
 )
 async def list_members(request: Request) -> Response:
-    """List the members of a group that you may see. Emails are shown to members of the group and superusers only."""
+    """List a group's members. Emails are shown to members of the group and superusers only."""
     group_id = parse_path(request, "group_id", GROUP_ID)
     query = parse_query(request, MemberQuery)
     page = await member_list.list_members(await fast_reader(request), group_id, query)

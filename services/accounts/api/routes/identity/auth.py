@@ -108,7 +108,7 @@ async def register(body: RegistrationCreate, registration: RegistrationDep) -> U
 
     Passwords must be long enough and not among the common ones; there are no rules on their characters. With the token
     of an invitation, the email is verified at once and the user joins the group. If the email has an account already,
-    the response looks the same, with a random id, and the owner is notified by mail.
+    the response looks the same, with a random id, and its owner is notified by mail.
     """
     return await registration.register(body)
 

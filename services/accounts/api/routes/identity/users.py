@@ -31,7 +31,7 @@ class Greeting(BaseModel):
 
 @router.get("/authenticated-route", summary="Example of a protected route", responses=problems(*AUTHENTICATED))
 async def authenticated_route(user: CurrentUser) -> Greeting:
-    """Greet the current user. A route of your own gets the user by one parameter, too."""
+    """Greet the current user. Your own routes get the user in the same way, from one parameter."""
     return Greeting(message=f"Hello {user.email}!")
 
 
@@ -95,7 +95,7 @@ async def delete_me(
     """Delete your account for good. Requires a recent sign-in or `current_password`.
 
     Memberships, sessions and tokens are deleted too. Audit events are kept until they expire, with the user's id and IP
-    addresses, but without name or email. Groups and invitations stay; those you sent lose their inviter.
+    addresses, but without name or email. Groups stay, and so do invitations that you sent.
     """
     password = confirmation.current_password if confirmation else None
     await check_password_limit(user, password)
