@@ -110,7 +110,7 @@ class Joined(Session):
     """A session inside of the transaction that is rolled back after the test."""
 
     async def begin_autocommit(self) -> None:
-        """Begin as ever: on this connection nothing stands by itself."""
+        """Begin a transaction as usual: this connection has no autocommit."""
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ NEW_PASSWORD = "a-sword-in-a-stone"
 NOBODY = "nobody@camelot.example.com"
 
 
-class Court:
+class AuditLog:
     """Reads the audit log as a superuser, and acts as a user."""
 
     def __init__(self, world: World, morgana: User, arthur: User, admin: dict[str, str], own: dict[str, str]) -> None:
@@ -25,7 +25,7 @@ class Court:
         self.morgana, self.arthur = morgana, arthur
         self.admin, self.own = admin, own
 
-    async def audit(self, **query: Any) -> list[dict[str, Any]]:
+    async def events(self, **query: Any) -> list[dict[str, Any]]:
         response = await self.client.get("/audit", params=query, headers=self.admin)
         assert response.status_code == 200, response.text
         events: list[dict[str, Any]] = response.json()
@@ -33,7 +33,7 @@ class Court:
 
     async def last(self, action: str) -> tuple[str | None, str | None, dict[str, Any]]:
         """The actor, user and detail of the last event of an action."""
-        event = (await self.audit(action=action, limit=1))[0]
+        event = (await self.events(action=action, limit=1))[0]
         assert event["address"] == "127.0.0.1"
         return event["actor_id"], event["user_id"], event["detail"]
 
@@ -43,105 +43,113 @@ class Court:
 
 
 @pytest.fixture
-async def court(world: World) -> Court:
+async def audit_log(world: World) -> AuditLog:
     morgana, arthur = await world.user("morgana", superuser=True), await world.user("arthur")
-    return Court(world, morgana, arthur, await world.sign_in(morgana), await world.sign_in(arthur))
+    return AuditLog(world, morgana, arthur, await world.sign_in(morgana), await world.sign_in(arthur))
 
 
 class TestEvents:
-    async def test_sign_in_is_recorded(self, court: Court) -> None:
-        actor, user, detail = await court.last("session.started")
+    async def test_sign_in_is_recorded(self, audit_log: AuditLog) -> None:
+        actor, user, detail = await audit_log.last("session.started")
 
-        assert actor == user == str(court.arthur.id)
+        assert actor == user == str(audit_log.arthur.id)
         assert set(detail) == {"session_id"}
 
-    async def test_wrong_password_is_recorded(self, court: Court) -> None:
-        assert (await court.world.login(court.arthur, "wrong")).status_code == 400
+    async def test_wrong_password_is_recorded(self, audit_log: AuditLog) -> None:
+        assert (await audit_log.world.login(audit_log.arthur, "wrong")).status_code == 400
 
-        assert await court.last("session.refused") == (None, str(court.arthur.id), {})
+        assert await audit_log.last("session.refused") == (None, str(audit_log.arthur.id), {})
 
-    async def test_sign_in_with_an_unknown_email_is_recorded_as_its_hash(self, court: Court) -> None:
+    async def test_sign_in_with_an_unknown_email_is_recorded_as_its_hash(self, audit_log: AuditLog) -> None:
         for email in (NOBODY, NOBODY.upper()):
-            assert (await court.world.login(email)).status_code == 400
+            assert (await audit_log.world.login(email)).status_code == 400
 
-        events = await court.audit(action="session.refused")
+        events = await audit_log.events(action="session.refused")
         assert [event["user_id"] for event in events] == [None, None]
         assert "nobody" not in str(events).lower()
         assert events[0]["detail"] == events[1]["detail"]
         assert len(events[0]["detail"]["email_sha256"]) == 64
 
-    async def test_sign_in_of_an_inactive_user_is_recorded(self, court: Court) -> None:
-        await court.client.patch(f"/users/{court.arthur.id}", json={"is_active": False}, headers=court.admin)
-        assert (await court.world.login(court.arthur)).status_code == 400
+    async def test_sign_in_of_an_inactive_user_is_recorded(self, audit_log: AuditLog) -> None:
+        await audit_log.client.patch(
+            f"/users/{audit_log.arthur.id}", json={"is_active": False}, headers=audit_log.admin
+        )
+        assert (await audit_log.world.login(audit_log.arthur)).status_code == 400
 
-        assert await court.last("session.refused") == (None, str(court.arthur.id), {})
+        assert await audit_log.last("session.refused") == (None, str(audit_log.arthur.id), {})
 
     async def test_refused_sign_in_runs_as_many_statements_for_an_unknown_email(
-        self, court: Court, engine: AsyncEngine
+        self, audit_log: AuditLog, engine: AsyncEngine
     ) -> None:
         counts = []
-        for email in (court.arthur.email, NOBODY):
+        for email in (audit_log.arthur.email, NOBODY):
             run: list[str] = []
             note = lambda *args, run=run: run.append(args[2])  # noqa: E731  # to be removed again
             event.listen(engine.sync_engine, "before_cursor_execute", note)
-            await court.world.login(email, "wrong")
+            await audit_log.world.login(email, "wrong")
             event.remove(engine.sync_engine, "before_cursor_execute", note)
             counts.append(len(run))
 
         assert counts[0] == counts[1] > 0
 
-    async def test_registration_is_recorded(self, court: Court) -> None:
+    async def test_registration_is_recorded(self, audit_log: AuditLog) -> None:
         body = {"email": "bors@camelot.example.com", "password": PASSWORD}
-        bors = (await court.client.post("/auth/register", json=body)).json()["id"]
+        bors = (await audit_log.client.post("/auth/register", json=body)).json()["id"]
 
-        assert await court.last("user.created") == (bors, bors, {})
+        assert await audit_log.last("user.created") == (bors, bors, {})
 
-    async def test_changes_by_a_superuser_are_recorded(self, court: Court) -> None:
-        path, arthur = f"/users/{court.arthur.id}", str(court.arthur.id)
+    async def test_changes_by_a_superuser_are_recorded(self, audit_log: AuditLog) -> None:
+        path, arthur = f"/users/{audit_log.arthur.id}", str(audit_log.arthur.id)
         body = {"password": NEW_PASSWORD, "email": "rex@camelot.example.com", "is_superuser": True}
-        assert (await court.client.patch(path, json=body, headers=court.admin)).status_code == 200
+        assert (await audit_log.client.patch(path, json=body, headers=audit_log.admin)).status_code == 200
 
-        by = (str(court.morgana.id), arthur)
-        assert await court.last("password.changed") == (*by, {})
-        assert await court.last("email.changed") == (*by, {})
-        assert await court.last("user.changed") == (
+        by = (str(audit_log.morgana.id), arthur)
+        assert await audit_log.last("password.changed") == (*by, {})
+        assert await audit_log.last("email.changed") == (*by, {})
+        assert await audit_log.last("user.changed") == (
             *by, {"changed": ["is_superuser"], "is_superuser": True},
         )  # fmt: skip
-        assert "rex" not in str(await court.audit())
+        assert "rex" not in str(await audit_log.events())
 
-        await court.client.delete(path, headers=court.admin)
-        assert await court.last("user.deleted") == (*by, {})
-        assert len(await court.audit(user_id=arthur, action="password.changed")) == 1  # events outlive the user
+        await audit_log.client.delete(path, headers=audit_log.admin)
+        assert await audit_log.last("user.deleted") == (*by, {})
+        assert len(await audit_log.events(user_id=arthur, action="password.changed")) == 1  # events outlive the user
 
-    async def test_update_that_changes_nothing_is_not_recorded(self, court: Court) -> None:
-        body = {"display_name": court.arthur.display_name, "email": court.arthur.email, "is_active": True}
-        await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
+    async def test_update_that_changes_nothing_is_not_recorded(self, audit_log: AuditLog) -> None:
+        body = {"display_name": audit_log.arthur.display_name, "email": audit_log.arthur.email, "is_active": True}
+        await audit_log.client.patch(f"/users/{audit_log.arthur.id}", json=body, headers=audit_log.admin)
 
-        assert {event["action"] for event in await court.audit()} == {"session.started", "user.created"}
+        assert {event["action"] for event in await audit_log.events()} == {"session.started", "user.created"}
 
-    async def test_verification_and_password_reset_are_recorded(self, court: Court) -> None:
-        itself = str(court.arthur.id)
+    async def test_verification_and_password_reset_are_recorded(self, audit_log: AuditLog) -> None:
+        itself = str(audit_log.arthur.id)
         for purpose in ("request-verify-token", "forgot-password"):
-            await court.client.post(f"/auth/{purpose}", json={"email": court.arthur.email})
-            body = {"token": (await court.world.token()), "password": NEW_PASSWORD}
+            await audit_log.client.post(f"/auth/{purpose}", json={"email": audit_log.arthur.email})
+            body = {"token": (await audit_log.world.token()), "password": NEW_PASSWORD}
             route = "verify" if purpose == "request-verify-token" else "reset-password"
-            assert (await court.client.post(f"/auth/{route}", json=body)).status_code == 200
+            assert (await audit_log.client.post(f"/auth/{route}", json=body)).status_code == 200
 
-        assert await court.last("user.changed") == (itself, itself, {"changed": ["is_verified"], "is_verified": True})
-        assert await court.last("password.changed") == (itself, itself, {})
+        assert await audit_log.last("user.changed") == (
+            itself,
+            itself,
+            {"changed": ["is_verified"], "is_verified": True},
+        )
+        assert await audit_log.last("password.changed") == (itself, itself, {})
 
-    async def test_changes_of_groups_and_memberships_are_recorded(self, court: Court) -> None:
-        group = (await court.client.post("/user-groups", json={"name": "Round Table"}, headers=court.own)).json()
-        path, own, other = f"/user-groups/{group['id']}", str(court.arthur.id), str(court.morgana.id)
-        await court.world.join(group["id"], court.morgana, Role.MEMBER)
-        await court.client.patch(path, json={"name": "Table", "visibility": "public"}, headers=court.own)
-        await court.client.patch(f"{path}/users/{other}", json={"role": "admin"}, headers=court.own)
-        await court.client.delete(f"{path}/users/{other}", headers=court.own)
-        await court.client.delete(path, headers=court.own)
+    async def test_changes_of_groups_and_memberships_are_recorded(self, audit_log: AuditLog) -> None:
+        group = (
+            await audit_log.client.post("/user-groups", json={"name": "Round Table"}, headers=audit_log.own)
+        ).json()
+        path, own, other = f"/user-groups/{group['id']}", str(audit_log.arthur.id), str(audit_log.morgana.id)
+        await audit_log.world.join(group["id"], audit_log.morgana, Role.MEMBER)
+        await audit_log.client.patch(path, json={"name": "Table", "visibility": "public"}, headers=audit_log.own)
+        await audit_log.client.patch(f"{path}/users/{other}", json={"role": "admin"}, headers=audit_log.own)
+        await audit_log.client.delete(f"{path}/users/{other}", headers=audit_log.own)
+        await audit_log.client.delete(path, headers=audit_log.own)
 
         events = [
             (event["action"], event["actor_id"], event["user_id"], event["detail"])
-            for event in reversed(await court.audit(group_id=group["id"]))
+            for event in reversed(await audit_log.events(group_id=group["id"]))
         ]
 
         assert events == [
@@ -154,27 +162,27 @@ class TestEvents:
             ("group.deleted", own, None, {}),
         ]
 
-    async def test_rolled_back_change_is_not_recorded(self, court: Court) -> None:
-        body = {"email": court.morgana.email, "display_name": "Rex"}
-        response = await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
+    async def test_rolled_back_change_is_not_recorded(self, audit_log: AuditLog) -> None:
+        body = {"email": audit_log.morgana.email, "display_name": "Rex"}
+        response = await audit_log.client.patch(f"/users/{audit_log.arthur.id}", json=body, headers=audit_log.admin)
 
         assert response.status_code == 400
-        assert await court.audit(action="user.changed") == await court.audit(action="email.changed") == []
+        assert await audit_log.events(action="user.changed") == await audit_log.events(action="email.changed") == []
 
 
 class TestList:
-    async def test_list_requires_a_superuser(self, court: Court) -> None:
-        assert (await court.client.get("/audit")).status_code == 401
-        assert (await court.client.get("/audit", headers=court.own)).status_code == 403
+    async def test_list_requires_a_superuser(self, audit_log: AuditLog) -> None:
+        assert (await audit_log.client.get("/audit")).status_code == 401
+        assert (await audit_log.client.get("/audit", headers=audit_log.own)).status_code == 403
 
-    async def test_pages_are_complete_and_newest_first(self, court: Court) -> None:
-        await court.world.sql(
+    async def test_pages_are_complete_and_newest_first(self, audit_log: AuditLog) -> None:
+        await audit_log.world.sql(
             "INSERT INTO audit_event (action, at) SELECT 'group.created', now() - interval '1 h' * (i / 2)"
             " FROM generate_series(1, 7) i"
         )
         seen, path = [], "/audit?limit=3&action=group.created"
         while path:
-            response = await court.client.get(path, headers=court.admin)
+            response = await audit_log.client.get(path, headers=audit_log.admin)
             seen += [(event["at"], event["id"]) for event in response.json()]
             path = response.links["next"]["url"] if "next" in response.links else ""
 
@@ -182,49 +190,55 @@ class TestList:
         assert seen == sorted(seen, reverse=True)
 
     @pytest.mark.parametrize("cursor", ["x", "AAAA", "MjAyNi0wMS0wMVQwMDowMDowMCAx", "MjAyNi0wMS0wMVQwMDowMDowMFogMA"])
-    async def test_invalid_cursor_is_refused(self, court: Court, cursor: str) -> None:
-        response = await court.client.get("/audit", params={"cursor": cursor}, headers=court.admin)
+    async def test_invalid_cursor_is_refused(self, audit_log: AuditLog, cursor: str) -> None:
+        response = await audit_log.client.get("/audit", params={"cursor": cursor}, headers=audit_log.admin)
 
         assert (response.status_code, response.json()["detail"]) == (400, "BAD_CURSOR")
 
-    async def test_list_filters_by_actor_user_group_and_action(self, court: Court) -> None:
-        arthur, morgana = str(court.arthur.id), str(court.morgana.id)
-        await court.client.patch(f"/users/{arthur}", json={"display_name": "Rex"}, headers=court.admin)
+    async def test_list_filters_by_actor_user_group_and_action(self, audit_log: AuditLog) -> None:
+        arthur, morgana = str(audit_log.arthur.id), str(audit_log.morgana.id)
+        await audit_log.client.patch(f"/users/{arthur}", json={"display_name": "Rex"}, headers=audit_log.admin)
         body = {"name": "Round Table"}
-        group = (await court.client.post("/user-groups", json=body, headers=court.own)).json()
+        group = (await audit_log.client.post("/user-groups", json=body, headers=audit_log.own)).json()
 
-        assert {event["user_id"] for event in await court.audit(user_id=arthur)} == {arthur}
-        assert {event["actor_id"] for event in await court.audit(actor_id=morgana)} == {morgana}
-        assert [event["action"] for event in await court.audit(actor_id=morgana, user_id=arthur)] == ["user.changed"]
-        assert [event["action"] for event in await court.audit(group_id=group["id"])] == [
+        assert {event["user_id"] for event in await audit_log.events(user_id=arthur)} == {arthur}
+        assert {event["actor_id"] for event in await audit_log.events(actor_id=morgana)} == {morgana}
+        assert [event["action"] for event in await audit_log.events(actor_id=morgana, user_id=arthur)] == [
+            "user.changed"
+        ]
+        assert [event["action"] for event in await audit_log.events(group_id=group["id"])] == [
             "membership.created",
             "group.created",
         ]
-        assert await court.audit(action="no.such") == []
+        assert await audit_log.events(action="no.such") == []
 
-    async def test_list_filters_by_time(self, court: Court) -> None:
-        await court.world.sql("INSERT INTO audit_event (action, at) VALUES ('group.created', '2026-01-31 12:00Z')")
+    async def test_list_filters_by_time(self, audit_log: AuditLog) -> None:
+        await audit_log.world.sql("INSERT INTO audit_event (action, at) VALUES ('group.created', '2026-01-31 12:00Z')")
 
         day = datetime(2026, 1, 31, 12, tzinfo=UTC)
         before, after = day - timedelta(seconds=1), day + timedelta(seconds=1)
-        assert [event["at"] for event in await court.audit(until=after.isoformat())] == ["2026-01-31T12:00:00Z"]
-        assert await court.audit(until=day.isoformat()) == []
-        assert len(await court.audit(since=day.isoformat(), until=after.isoformat())) == 1
-        assert len(await court.audit(since=before.isoformat())) > len(await court.audit(since=after.isoformat())) > 0
+        assert [event["at"] for event in await audit_log.events(until=after.isoformat())] == ["2026-01-31T12:00:00Z"]
+        assert await audit_log.events(until=day.isoformat()) == []
+        assert len(await audit_log.events(since=day.isoformat(), until=after.isoformat())) == 1
+        assert (
+            len(await audit_log.events(since=before.isoformat()))
+            > len(await audit_log.events(since=after.isoformat()))
+            > 0
+        )
 
     @pytest.mark.parametrize(
         "query", [{"since": "2026-01-31T12:00:00"}, {"user_id": "x"}, {"group_id": 0}, {"action": "'"}, {"limit": 201}]
     )
-    async def test_invalid_filter_is_refused(self, court: Court, query: dict[str, Any]) -> None:
-        assert (await court.client.get("/audit", params=query, headers=court.admin)).status_code == 422
+    async def test_invalid_filter_is_refused(self, audit_log: AuditLog, query: dict[str, Any]) -> None:
+        assert (await audit_log.client.get("/audit", params=query, headers=audit_log.admin)).status_code == 422
 
 
 class TestActivity:
-    async def test_user_sees_only_their_own_events(self, court: Court) -> None:
-        await court.world.login(court.arthur, "wrong")
-        await court.world.login(court.morgana, "wrong")
+    async def test_user_sees_only_their_own_events(self, audit_log: AuditLog) -> None:
+        await audit_log.world.login(audit_log.arthur, "wrong")
+        await audit_log.world.login(audit_log.morgana, "wrong")
 
-        events = await court.activity()
+        events = await audit_log.activity()
 
         assert [(each["action"], each["by_me"], each["address"]) for each in events] == [
             ("session.refused", False, "127.0.0.1"),
@@ -233,35 +247,35 @@ class TestActivity:
         ]
         assert all(set(each) == {"at", "action", "by_me", "address"} for each in events)
 
-    async def test_client_ip_of_others_is_not_shown(self, court: Court) -> None:
+    async def test_client_ip_of_others_is_not_shown(self, audit_log: AuditLog) -> None:
         body = {"display_name": "Rex"}
-        await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
+        await audit_log.client.patch(f"/users/{audit_log.arthur.id}", json=body, headers=audit_log.admin)
 
-        first = (await court.activity())[0]
+        first = (await audit_log.activity())[0]
 
         assert (first["action"], first["by_me"], first["address"]) == ("user.changed", False, "")
 
-    async def test_user_affected_by_the_caller_is_not_shown(self, court: Court) -> None:
+    async def test_user_affected_by_the_caller_is_not_shown(self, audit_log: AuditLog) -> None:
         body = {"display_name": "Rex"}
-        await court.client.patch(f"/users/{court.arthur.id}", json=body, headers=court.admin)
+        await audit_log.client.patch(f"/users/{audit_log.arthur.id}", json=body, headers=audit_log.admin)
 
-        response = await court.client.get("/users/me/activity?limit=1", headers=court.admin)
+        response = await audit_log.client.get("/users/me/activity?limit=1", headers=audit_log.admin)
 
         assert response.json()[0] | {"at": ""} == {
             "at": "", "action": "user.changed", "by_me": True, "address": "127.0.0.1",
         }  # fmt: skip
         assert "next" in response.links
 
-    async def test_pages_go_forward_and_back(self, court: Court) -> None:
-        arthur = court.arthur.id
-        async with transaction(court.world.sessionmaker) as db:
+    async def test_pages_go_forward_and_back(self, audit_log: AuditLog) -> None:
+        arthur = audit_log.arthur.id
+        async with transaction(audit_log.world.sessionmaker) as db:
             for actor_id, user_id in ((arthur, arthur), (arthur, None), (None, arthur)) * 3:
                 db.add(AuditEvent(action="user.changed", actor_id=actor_id, user_id=user_id))
-        everything, pages, path = await court.activity(), [], "/users/me/activity?limit=4"
+        everything, pages, path = await audit_log.activity(), [], "/users/me/activity?limit=4"
 
         for way in ("next", "prev"):
             while path:
-                response = await court.client.get(path, headers=court.own)
+                response = await audit_log.client.get(path, headers=audit_log.own)
                 pages.append(response.json())
                 path, last = response.links.get(way, {}).get("url", ""), path
             path = last

@@ -30,7 +30,7 @@ def url() -> Iterator[str]:
         yield cluster.url(role="mordred")
 
 
-async def said_by(*command: str, url: str) -> tuple[int | None, list[str]]:
+async def output_of(*command: str, url: str) -> tuple[int | None, list[str]]:
     settings = environment(url, POSTGRES_PASSWORD="wrong")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *command, env=settings, stdout=PIPE, stderr=PIPE
@@ -43,8 +43,8 @@ async def test_wrong_password_ends_commands_with_one_line_and_requests_with_503(
     url: str, fresh_settings: Settings
 ) -> None:
     migrate, superuser = await asyncio.gather(
-        said_by("alembic", "upgrade", "head", url=url),
-        said_by("accounts.commands.superuser", "merlin@example.com", url=url),
+        output_of("alembic", "upgrade", "head", url=url),
+        output_of("accounts.commands.superuser", "merlin@example.com", url=url),
     )
     password = type(fresh_settings.database_url)
     engine = create_engine(

@@ -27,7 +27,7 @@ async def away(stack: Stack, clients: Clients) -> float:
 
 
 async def refused(stack: Stack, clients: Clients) -> float:
-    """Nobody listens where the database was."""
+    """The database's port refuses connections."""
     async with clients.working():
         await stack.proxy.refuse()
         await asyncio.sleep(1)
@@ -55,7 +55,7 @@ async def crashed(stack: Stack, clients: Clients) -> float:
 
 
 async def reset(stack: Stack, clients: Clients) -> float:
-    """All connections are reset while nobody uses them."""
+    """All idle connections are reset."""
     await clients.at_once([clients.write] * 20)
     stack.proxy.reset()
     await asyncio.sleep(0.1)
@@ -102,7 +102,7 @@ async def exhausted(stack: Stack, clients: Clients) -> float:
 
 
 async def locked(stack: Stack, clients: Clients) -> float:
-    """Somebody holds a lock on the table of users for longer than a request may wait."""
+    """Another transaction locks the table of users for longer than a request may wait."""
     holder = await stack.database()
     async with holder.transaction():
         await holder.execute('LOCK TABLE "user"')

@@ -58,7 +58,7 @@ class Clients:
         return await self.client.post("/auth/jwt/login", data={"username": EMAIL, "password": PASSWORD})
 
     async def write(self) -> Response:
-        """Make a group of a new name, and remember it if the service says that it is made."""
+        """Create a group with a new name, and remember it if the response is a success."""
         name = f"group {next(NAMES)}"
         answer = await self.client.post("/user-groups", json={"name": name})
         if answer.status_code == 201:

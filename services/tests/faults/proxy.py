@@ -17,7 +17,7 @@ HARD = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
 
 class Proxy:
-    """Passes everything on, until it is told otherwise.
+    """Forwards everything until a fault is switched on.
 
     ``delay`` is the seconds of a round trip. ``lose_commit`` resets the next connection on which PostgreSQL says that
     it has committed, before anybody learns of it.
@@ -63,7 +63,7 @@ class Proxy:
             _reset(writer)
 
     def swallow(self) -> None:
-        """Become a black hole: what either side sends is gone, and nobody is told."""
+        """Become a black hole: drop all data from either side, without an error."""
         self._hole = True
         self._dead |= self._open
 

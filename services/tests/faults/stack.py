@@ -72,7 +72,7 @@ class Api:
 
 
 class Stack:
-    """A database, the proxy before it, and the API behind that; and the whole cluster, where it is nobody else's."""
+    """A database, a proxy in front of it, and the API as its client; and the cluster, if no other test uses it."""
 
     def __init__(self, url: str, proxy: Proxy, home: Path, cluster: Cluster | None) -> None:
         self.proxy = proxy

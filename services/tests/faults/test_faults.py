@@ -1,4 +1,4 @@
-"""The database has a bad day: nobody waits for long, nobody is lied to, and nobody has to restart anything."""
+"""Faults of the database: clients get timely and truthful responses, and the API recovers without a restart."""
 
 import asyncio
 

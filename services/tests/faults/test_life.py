@@ -36,7 +36,7 @@ async def stops_behind_people(url: str) -> None:
         kept = [await opened(made.api, request) for request in (IDLE, HALF_A_HEAD, HALF_A_BODY)]
         holder = await made.database()
         async with holder.transaction():
-            await holder.execute("LOCK TABLE user_session IN SHARE MODE")  # nobody begins a session meanwhile
+            await holder.execute("LOCK TABLE user_session IN SHARE MODE")  # no session can start meanwhile
             logins = [asyncio.create_task(clients.note(clients.login)) for _ in range(LOGINS)]
             await eventually("all sign-ins wait for a lock", lambda: all_wait(made))
             stopping = asyncio.create_task(made.api.stop())
@@ -50,7 +50,7 @@ async def stops_behind_people(url: str) -> None:
 
 
 async def stops_behind_a_black_hole(url: str) -> None:
-    """Requests wait for a database that nobody will hear of any more."""
+    """Requests wait for a database that does not answer any more."""
     async with stack(url) as made, made.api.client() as client:
         clients = await begun(made, Clients(client))
         made.proxy.swallow()

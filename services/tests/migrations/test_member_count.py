@@ -8,7 +8,7 @@ import pytest
 
 from support.schema import Alembic
 
-BEFORE = "39676ef42942"  # nobody counted yet
+BEFORE = "39676ef42942"  # before members were counted
 PEOPLE = """
 INSERT INTO "user" (id, email, hashed_password, is_active, is_superuser, is_verified)
 SELECT uuidv7(), i || '@example.com', '', true, false, false FROM generate_series(1, 5) i
@@ -33,8 +33,8 @@ async def connection(owned_database: str) -> AsyncIterator[asyncpg.Connection]:
 async def counts(connection: asyncpg.Connection) -> list[int]:
     """What the groups say, after a look at whether it is true."""
     rows = await connection.fetch(COUNTS)
-    assert all(told == counted for told, counted in rows)
-    return [told for told, _ in rows]
+    assert all(stored == counted for stored, counted in rows)
+    return [stored for stored, _ in rows]
 
 
 @pytest.mark.parametrize(

@@ -128,11 +128,11 @@ async def test_scram_verifier_equals_the_one_of_postgresql(password: str, monkey
         name = f"mine_{uuid4().hex}"
         quoted = password.replace("'", "''")
         await connection.execute(f"CREATE ROLE {name} PASSWORD '{quoted}'")
-        theirs = await connection.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", name)
+        verifier_of_postgresql = await connection.fetchval("SELECT rolpassword FROM pg_authid WHERE rolname = $1", name)
         await connection.execute(f"DROP ROLE {name}")
     await connection.close()
 
-    assert verifier_like(theirs, password, monkeypatch) == theirs
+    assert verifier_like(verifier_of_postgresql, password, monkeypatch) == verifier_of_postgresql
 
 
 def verifier_like(other: str, password: str, monkeypatch: pytest.MonkeyPatch) -> str:

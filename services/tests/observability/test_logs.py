@@ -1,4 +1,4 @@
-"""Lines of the log: for programs in production, for people in development, and without what is nobody's business."""
+"""Log lines: JSON in production, text in development, and never personal data or secrets."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is counted, by doing it: the counts that alerts are made of."""
+"""Counters of the metrics, after the events that they count."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""How traces are sent: by each worker, in nobody's way, and not at all where nobody wants them."""
+"""Export of traces: by each worker, without delaying requests, and only if it is configured."""
 
 import socket
 import time

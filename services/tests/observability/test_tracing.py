@@ -1,4 +1,4 @@
-"""Traces, as a collector gets them: of requests and all their statements, and with nobody's data."""
+"""Traces as a collector receives them: requests with all their statements, without personal data."""
 
 import asyncio
 import io
@@ -66,9 +66,9 @@ async def test_request_span_has_its_statements_and_its_trace_id_is_logged(
     assert sum("FROM user_session" in each for each in statements(collector, "GET /auth/sessions")) == 1  # by the ORM
     assert any("INSERT INTO throttle" in each for each in statements(collector, "POST /auth/jwt/login"))
     assert not collector.named("GET /health/live")
-    told = {line["route"]: line.get("trace_id") for line in lines()}
-    assert told["/users/me"] == me.trace_id.hex()
-    assert told["/health/live"] is None
+    trace_ids = {line["route"]: line.get("trace_id") for line in lines()}
+    assert trace_ids["/users/me"] == me.trace_id.hex()
+    assert trace_ids["/health/live"] is None
 
 
 async def test_spans_contain_no_user_input(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

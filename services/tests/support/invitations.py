@@ -39,7 +39,7 @@ class Table:
         return await self.world.token()
 
     async def roles(self) -> dict[str, str]:
-        """Read what everybody is in the group, by address."""
+        """Return the roles of the group's members by email."""
         answer = await self.world.client.get(f"/user-groups/{self.group.id}/users", headers=self.owner)
         return {each["email"].split("@")[0]: each["role"] for each in answer.json()}
 
