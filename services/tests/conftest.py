@@ -47,7 +47,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start one server for all workers, before they are, with a migrated database to copy."""
+    """Start one server before the workers, with a migrated database that they copy."""
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
     os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": SECRET}
@@ -89,7 +89,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_hashes() -> None:
-    """Keep the algorithm and drop its cost, which is not what the tests are about."""
+    """Keep the hashing algorithm, at its lowest cost."""
     cheap = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
     password_hashing.PASSWORD_HASH = PasswordHash((cheap, *password_hashing.PASSWORD_HASH.hashers[1:]))
 
@@ -125,7 +125,7 @@ async def sessionmaker(engine: AsyncEngine) -> AsyncIterator[Sessionmaker]:
 
 @cache
 def application() -> FastAPI:
-    """The real application, made once: its first requests cost more than most tests."""
+    """The real application, created once, because its first requests take longer than most tests."""
     return create_app()
 
 
@@ -154,7 +154,7 @@ async def world_of(
 
 @pytest.fixture
 async def world(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
-    """A database of this test's own for as long as it runs, in one transaction: for what happens in sequence."""
+    """A database of this test's own for as long as it runs, in one transaction: for sequential requests."""
     async with world_of(sessionmaker) as world:
         yield world
 
@@ -194,7 +194,7 @@ def fresh_settings(fresh_database: str) -> Settings:
 
 @pytest.fixture
 async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """A world of real connections and real commits: for what happens at the same instant."""
+    """A world of real connections and real commits: for concurrent requests."""
     for module, name in ((engine_module, "POOL_SECONDS"), (timeout, "SECONDS")):
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")

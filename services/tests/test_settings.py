@@ -1,4 +1,4 @@
-"""Settings: what is read, what is refused, and with which message."""
+"""Settings: accepted values, refused values, and error messages."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Account pages over HTTP: GET changes nothing, POST does what the API does, and messages are for people."""
+"""Account pages over HTTP: GET changes nothing, POST does what the API does, and errors are shown as text."""
 
 import re
 from typing import Any

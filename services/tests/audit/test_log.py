@@ -1,4 +1,4 @@
-"""What the audit log stores of a client."""
+"""The client IP in the audit log."""
 
 from fastapi import Request
 from sqlmodel import select

@@ -1,4 +1,4 @@
-"""A password of the database that is wrong, as after one of two places was changed."""
+"""A wrong database password, as after a change in only one of two places."""
 
 import asyncio
 import sys
@@ -21,7 +21,7 @@ HBA = "local all mordred scram-sha-256\nlocal all all trust\n"
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """Of a server that asks for a password."""
+    """The URL of a server that requires a password."""
     with throwaway() as cluster:
         given = "CREATE ROLE mordred LOGIN SUPERUSER PASSWORD 'right'"
         run("psql", cluster.url(), "--quiet", "--command", given)

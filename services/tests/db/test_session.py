@@ -1,4 +1,4 @@
-"""The transaction, and what errors of the database mean."""
+"""The transaction, and the classification of database errors."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The commands that the documentation shows, run at a native stack; what they print is as it says."""
+"""The commands that the documentation shows, run on a native stack: their output is as shown."""
 
 import re
 from collections.abc import Iterator

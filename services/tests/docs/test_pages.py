@@ -70,7 +70,7 @@ def test_named_files_exist(page: Path) -> None:
 
 
 def to_be_written(name: str) -> bool:
-    """Tell whether a page asks its reader to write the file."""
+    """Return whether a page asks its reader to write the file."""
     return "badge" in name
 
 

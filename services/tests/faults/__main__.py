@@ -1,4 +1,4 @@
-"""``make faults``: what clients see when the database has a bad day, as Markdown; the names of some faults, or all."""
+"""``make faults``: runs the named faults, or all, and prints as Markdown what clients see."""
 
 import asyncio
 import sys
@@ -9,15 +9,15 @@ from faults.run import HEAD, outcomes
 
 
 async def table(names: Sequence[str]) -> int:
-    """Print the table, and count the promises that were broken."""
+    """Print the table, and return the number of broken promises."""
     faults = [fault for fault in FAULTS if not names or fault is away or fault.__name__ in names]
     print(HEAD)
     broken = []
     async for outcome in outcomes(faults):
         print(outcome.row, flush=True)
         broken += [outcome.broken()] if outcome.broken() else []
-    for each in broken:
-        print(f"broken: {each}", file=sys.stderr)
+    for promise in broken:
+        print(f"broken: {promise}", file=sys.stderr)
     return len(broken)
 
 

@@ -1,4 +1,4 @@
-"""People who use the service while something is wrong with its database, and what they have seen."""
+"""Clients of the API during a fault, and the responses that they got."""
 
 import asyncio
 import itertools
@@ -22,16 +22,16 @@ NAMES = itertools.count()
 
 @dataclass
 class Seen:
-    """How many answers there were of which status, and how many seconds the longest took."""
+    """The number of responses by status, and the duration of the slowest in seconds."""
 
     answers: Counter[str] = field(default_factory=Counter)
     longest: float = 0.0
-    expected: set[str] = field(default_factory=set)  # beyond what is always good
-    other: str = ""  # an answer that was neither good nor a 503
+    expected: set[str] = field(default_factory=set)  # besides GOOD and UNAVAILABLE
+    other: str = ""  # the last unexpected response
 
 
 class Clients:
-    """Signed in, with a group of their own; what the service has acknowledged, they remember."""
+    """Clients that share a sign-in and a group. ``acknowledged`` has the names of the groups that were created."""
 
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
@@ -41,18 +41,18 @@ class Clients:
         self._group = 0
 
     async def begin(self) -> None:
-        """Sign up and in, and make a group."""
+        """Sign up, sign in and create a group."""
         person = {"email": EMAIL, "password": PASSWORD}
         (await self.client.post("/auth/register", json=person)).raise_for_status()
-        answer = (await self.login()).raise_for_status()
-        self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        made = await self.client.post("/user-groups", json={"name": "Round Table", "visibility": "public"})
-        self._group = made.raise_for_status().json()["id"]
+        login = (await self.login()).raise_for_status()
+        self.client.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+        group = await self.client.post("/user-groups", json={"name": "Round Table", "visibility": "public"})
+        self._group = group.raise_for_status().json()["id"]
         self.begun = True
 
     async def get(self, path: str) -> str:
-        """Read something, for its status."""
-        return await self.note(lambda: self.client.get(path))
+        """Get a path, and return the status."""
+        return await self.record(lambda: self.client.get(path))
 
     async def login(self) -> Response:
         return await self.client.post("/auth/jwt/login", data={"username": EMAIL, "password": PASSWORD})
@@ -60,63 +60,63 @@ class Clients:
     async def write(self) -> Response:
         """Create a group with a new name, and remember it if the response is a success."""
         name = f"group {next(NAMES)}"
-        answer = await self.client.post("/user-groups", json={"name": name})
-        if answer.status_code == 201:
+        response = await self.client.post("/user-groups", json={"name": name})
+        if response.status_code == 201:
             self.acknowledged.add(name)
-        return answer
+        return response
 
-    async def do(self, number: int) -> str:
-        """Make one request of each kind in turn: with and without the ORM, without and with writing and hashing."""
+    async def request(self, number: int) -> str:
+        """Send the request with a number: in turn reads without and with the ORM, writes, and a sign-in."""
         paths = (f"/user-groups/{self._group}/users", "/users/me", "/user-groups")
         kinds = (*(lambda path=path: self.client.get(path) for path in paths), self.write, self.login, self.write)
-        return await self.note(kinds[number % len(kinds)])
+        return await self.record(kinds[number % len(kinds)])
 
-    async def note(self, request: Any) -> str:
-        """Make a request and note its answer; no answer is noted as well."""
+    async def record(self, send: Any) -> str:
+        """Send a request, and record the status, or the name of the error if there is no response."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         try:
-            answer = await request()
+            response = await send()
         except HTTPError as error:
             kind = type(error).__name__
         else:
-            kind = str(answer.status_code)
-            if kind == UNAVAILABLE and "Retry-After" not in answer.headers:
+            kind = str(response.status_code)
+            if kind == UNAVAILABLE and "Retry-After" not in response.headers:
                 kind += " without Retry-After"
             if kind not in {*GOOD, UNAVAILABLE}:
-                self.seen.other = answer.text
+                self.seen.other = response.text
         self.seen.answers[kind] += 1
         self.seen.longest = max(self.seen.longest, loop.time() - begun)
         return kind
 
     @asynccontextmanager
-    async def working(self, number: int = 4) -> AsyncIterator[None]:
-        """So many people go on until the block ends, and are answered."""
+    async def load(self, number: int = 4) -> AsyncIterator[None]:
+        """Send requests from ``number`` clients until the block ends, and wait for their responses."""
         over = asyncio.Event()
 
         async def work(first: int) -> None:
-            for each in itertools.count(first):
-                await self.do(each)
+            for turn in itertools.count(first):
+                await self.request(turn)
                 if over.is_set():
                     return
                 await asyncio.sleep(PAUSE)
 
         async with asyncio.TaskGroup() as group:
-            for each in range(number):
-                group.create_task(work(each))
+            for first in range(number):
+                group.create_task(work(first))
             yield
             over.set()
 
     async def at_once(self, requests: Sequence[Any]) -> list[str]:
-        """Make requests at the same instant."""
-        return await asyncio.gather(*map(self.note, requests))
+        """Send requests at the same instant."""
+        return await asyncio.gather(*map(self.record, requests))
 
     async def recovered(self) -> float:
-        """Wait until one request of each kind is answered as it should be, and tell for how many seconds."""
+        """Wait until one request of each kind succeeds, and return after how many seconds."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         while loop.time() < begun + 30:
-            if GOOD.issuperset(await asyncio.gather(*map(self.do, range(KINDS)))):
+            if GOOD.issuperset(await asyncio.gather(*map(self.request, range(KINDS)))):
                 return loop.time() - begun
             await asyncio.sleep(PAUSE)
         raise TimeoutError(f"does not recover: {self.seen}")

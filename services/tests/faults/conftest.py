@@ -1,4 +1,4 @@
-"""Databases for services of a test's own."""
+"""Databases for the stacks of tests."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,6 @@ from support.people import SCHEMA_OWNER
 
 @pytest.fixture
 def databases() -> Iterator[list[str]]:
-    """The URLs of two migrated ones, as their owner connects."""
+    """The URLs of two migrated databases, as their owner connects."""
     with temporary_database() as one, temporary_database() as two:
         yield [url.replace(f"{ROLE}@", f"{SCHEMA_OWNER}@") for url in (one, two)]

@@ -1,4 +1,4 @@
-"""A network that can go wrong: a proxy from loopback TCP to PostgreSQL's unix socket."""
+"""A proxy from loopback TCP to PostgreSQL's unix socket, which simulates faults of the network."""
 
 import asyncio
 import socket
@@ -19,8 +19,8 @@ HARD = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 class Proxy:
     """Forwards everything until a fault is switched on.
 
-    ``delay`` is the seconds of a round trip. ``lose_commit`` resets the next connection on which PostgreSQL says that
-    it has committed, before anybody learns of it.
+    ``delay`` is the seconds of a round trip. ``lose_commit`` resets the next connection on which PostgreSQL
+    confirms a COMMIT, before the confirmation is forwarded.
     """
 
     def __init__(self, url: str) -> None:
@@ -35,7 +35,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def url(self, role: str) -> str:
-        """Where clients of the same database connect through it."""
+        """Return the URL of the database through this proxy."""
         return f"postgresql://{role}@127.0.0.1:{self.port}/{self._url.database}"
 
     async def __aenter__(self) -> Self:
@@ -47,12 +47,12 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def accept(self) -> None:
-        """Listen, at the same port as before."""
+        """Listen, on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
-        """Listen no more, and reset what there is."""
+        """Stop listening, and reset all connections."""
         if self._server is not None:
             self._server.close()
         self.reset()
@@ -68,7 +68,7 @@ class Proxy:
         self._dead |= self._open
 
     def heal(self) -> None:
-        """Pass on again what comes on new connections; those of the black hole stay dead."""
+        """Forward new connections again; those of the black hole stay dead."""
         self._hole = False
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -78,23 +78,23 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         self._open.add(writer)
         with suppress(OSError):
-            await self._pass_on(reader, writer)
+            await self._forward(reader, writer)
         _reset(writer)
         self._open.discard(writer)
         self._dead.discard(writer)
 
-    async def _pass_on(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _forward(self, reader: StreamReader, writer: StreamWriter) -> None:
         if self._hole:
             self._dead.add(writer)
             while await reader.read(CHUNK):
                 pass
             return
-        answers, questions = await asyncio.open_unix_connection(f"{self._url.query['host']}/.s.PGSQL.{PORT}")
+        answers, server = await asyncio.open_unix_connection(f"{self._url.query['host']}/.s.PGSQL.{PORT}")
         try:
             done, rest = await asyncio.wait(
                 [
-                    asyncio.create_task(self._ask(reader, questions, writer)),
-                    asyncio.create_task(self._answer(answers, writer)),
+                    asyncio.create_task(self._send(reader, server, writer)),
+                    asyncio.create_task(self._receive(answers, writer)),
                 ],
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -104,14 +104,14 @@ class Proxy:
                 task.cancel()
             await asyncio.gather(*done, *rest, return_exceptions=True)
         finally:
-            questions.transport.abort()
+            server.transport.abort()
 
-    async def _ask(self, reader: StreamReader, questions: StreamWriter, client: StreamWriter) -> None:
+    async def _send(self, reader: StreamReader, server: StreamWriter, client: StreamWriter) -> None:
         while data := await reader.read(CHUNK):
             if client not in self._dead:
-                questions.write(data)
+                server.write(data)
 
-    async def _answer(self, answers: StreamReader, client: StreamWriter) -> None:
+    async def _receive(self, answers: StreamReader, client: StreamWriter) -> None:
         while data := await answers.read(CHUNK):
             if self.delay:
                 await asyncio.sleep(self.delay)

@@ -1,4 +1,4 @@
-"""``make soak``: minutes of what people do all day, and whether the service has become larger by it."""
+"""``make soak``: serves load for minutes, and checks that memory, descriptors and connections do not grow."""
 
 import asyncio
 import sys
@@ -12,9 +12,9 @@ from support.processes import children, descriptors, private_bytes
 
 PEOPLE = 16
 SAMPLES = 100
-PART = SAMPLES // 5  # what comes first warms up; the second part is compared with the last
+PART = SAMPLES // 5  # the first part is the warm-up; the second is compared with the last
 GROWTH = 1.1
-SPARE = 4  # descriptors and connections come and go with the clients of a moment
+SPARE = 4  # descriptors and connections vary with the clients of the moment
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'accounts_api'"
 
 
@@ -27,10 +27,10 @@ class Sample:
     connections: int
 
 
-async def sample(made: Stack) -> Sample:
-    """Look at all workers."""
-    workers = list(children(made.api.process.pid))
-    (counted,) = await made.fetch(CONNECTIONS)
+async def sample(running: Stack) -> Sample:
+    """Measure all workers."""
+    workers = list(children(running.api.process.pid))
+    (counted,) = await running.fetch(CONNECTIONS)
     return Sample(
         sum(map(private_bytes, workers)) / 1e6,
         sum(map(descriptors, workers)),
@@ -39,43 +39,43 @@ async def sample(made: Stack) -> Sample:
 
 
 async def soak(minutes: float) -> list[str]:
-    """Serve people for so many minutes, and say what is wrong then."""
-    async with stack() as made, made.api.client() as client:
-        await made.api.start()
+    """Serve load for a number of minutes, and return the problems."""
+    async with stack() as running, running.api.client() as client:
+        await running.api.start()
         try:
-            await made.api.answers("/health/ready")
+            await running.api.wait_for("/health/ready")
             clients = Clients(client)
             await clients.begin()
             samples = []
-            async with clients.working(PEOPLE):
+            async with clients.load(PEOPLE):
                 for _ in range(SAMPLES):
                     await asyncio.sleep(minutes * 60 / SAMPLES)
-                    samples.append(await sample(made))
+                    samples.append(await sample(running))
         finally:
-            await made.api.stop()
+            await running.api.stop()
     print(", ".join(f"{number} of {kind}" for kind, number in sorted(clients.seen.answers.items())), end="; ")
-    print(f"the longest took {clients.seen.longest:.1f} s")
-    bad = clients.seen.answers.keys() - GOOD
-    return [f"answers of {', '.join(sorted(bad))}"] * bool(bad) + grown(samples)
+    print(f"the slowest took {clients.seen.longest:.1f} s")
+    unexpected = clients.seen.answers.keys() - GOOD
+    return [f"unexpected responses: {', '.join(sorted(unexpected))}"] * bool(unexpected) + grown(samples)
 
 
 def grown(samples: Sequence[Sample]) -> list[str]:
-    """Compare what a service has at the end with what it had when it was warm, and say what has grown."""
+    """Compare the last samples with those after the warm-up, and return what has grown."""
     warm, last = samples[PART : 2 * PART], samples[-PART:]
     limits: dict[str, Callable[[float], float]] = {
         "megabytes": lambda before: before * GROWTH,
         "descriptors": lambda before: before + SPARE,
         "connections": lambda before: before + SPARE,
     }
-    found = []
+    problems = []
     for name, limit in limits.items():
-        before, after = (median(getattr(each, name) for each in part) for part in (warm, last))
-        print(f"{name}: {before:.0f} when it was warm, {after:.0f} at the end")
+        before, after = (median(getattr(measured, name) for measured in part) for part in (warm, last))
+        print(f"{name}: {before:.0f} after the warm-up, {after:.0f} at the end")
         if after > limit(before):
-            found.append(f"{name} have grown from {before:.0f} to {after:.0f}")
-    return found
+            problems.append(f"{name} have grown from {before:.0f} to {after:.0f}")
+    return problems
 
 
 if __name__ == "__main__":
-    wrong = asyncio.run(soak(float(sys.argv[1])))
-    sys.exit("; ".join(f"soak: {each}" for each in wrong) or None)
+    problems = asyncio.run(soak(float(sys.argv[1])))
+    sys.exit("; ".join(f"soak: {problem}" for problem in problems) or None)

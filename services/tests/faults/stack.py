@@ -1,4 +1,4 @@
-"""The service as in production, with a network to PostgreSQL that can go wrong."""
+"""The service as in production, with a proxy in front of PostgreSQL that simulates faults."""
 
 import asyncio
 import sys
@@ -24,7 +24,7 @@ POOL = 8
 
 
 class Api:
-    """gunicorn with two workers, which knows the database by the proxy's address."""
+    """gunicorn with two workers, connected to the database through the proxy."""
 
     def __init__(self, settings: Mapping[str, str], log: Path) -> None:
         self.port = free_port()
@@ -37,7 +37,7 @@ class Api:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> AsyncClient:
-        """A client who is patient enough to see how long an answer takes."""
+        """Return a client whose timeout is longer than the API's."""
         return AsyncClient(base_url=self.url, timeout=PATIENCE, limits=Limits(max_connections=None), trust_env=False)
 
     async def start(self) -> None:
@@ -46,8 +46,8 @@ class Api:
                 *(sys.executable, "-m", "gunicorn"), env=self._settings, stdout=log, stderr=log
             )
 
-    async def answers(self, path: str, status: int = 200) -> float:
-        """Wait until it answers so, and tell for how many seconds."""
+    async def wait_for(self, path: str, status: int = 200) -> float:
+        """Wait until a path returns a status, and return after how many seconds."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with self.client() as client:
@@ -61,7 +61,7 @@ class Api:
         raise TimeoutError(f"{path} does not answer {status}; {self.log.read_text()[-2000:]}")
 
     async def stop(self) -> int:
-        """Stop it as an orchestrator does, and tell its status."""
+        """Stop gunicorn as an orchestrator does, and return its exit status."""
         if self.process.returncode is None:
             self.process.send_signal(SIGTERM)
         try:
@@ -83,22 +83,22 @@ class Stack:
 
     @property
     def cluster(self) -> Cluster:
-        """PostgreSQL itself, to be stopped and started."""
+        """The PostgreSQL server, for faults that stop and start it."""
         assert self._cluster, "this is not the only database of its cluster"
         return self._cluster
 
     def another_api(self) -> Api:
-        """One more, with the same database and the same secret."""
+        """Return another API with the same database and secret."""
         more = {"DATABASE_POOL_SIZE": str(POOL), "SESSIONS_PER_USER": "1000000", "LOG_LEVEL": "info"}
         more |= {"POSTGRES_PASSWORD": "", "THROTTLE_SCALE": "1000000"}
         return Api(environment(self.proxy.url(ROLE), **more), self._home / "api.log")
 
     async def database(self) -> asyncpg.Connection:
-        """A connection that goes past the proxy, as the owner of the schema."""
+        """Connect as the owner of the schema, bypassing the proxy."""
         return await asyncpg.connect(self._url, server_settings={"default_transaction_read_only": "off"})
 
     async def fetch(self, query: str) -> list[asyncpg.Record]:
-        """Ask PostgreSQL itself."""
+        """Run a query, bypassing the proxy."""
         connection = await self.database()
         try:
             rows: list[asyncpg.Record] = await connection.fetch(query)
@@ -109,7 +109,10 @@ class Stack:
 
 @asynccontextmanager
 async def stack(url: str | None = None) -> AsyncIterator[Stack]:
-    """A stack whose API is not started yet; ``url`` is a migrated database's, for its owner, or it gets a cluster."""
+    """Create a stack, without starting its API.
+
+    ``url`` connects to a migrated database as its owner. Without it, the stack gets a cluster of its own.
+    """
     async with AsyncExitStack() as exits:
         home = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         cluster = None
@@ -124,7 +127,7 @@ async def stack(url: str | None = None) -> AsyncIterator[Stack]:
 
 
 async def migrate(url: str) -> None:
-    """Bring the schema up to date."""
+    """Migrate the database to the latest schema."""
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
     process = await asyncio.create_subprocess_exec(*command, env=environment(url))
     assert await asyncio.wait_for(process.wait(), PATIENCE) == 0

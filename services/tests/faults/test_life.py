@@ -1,4 +1,4 @@
-"""The service as those who run it treat it: stopped while it is busy, and killed in part."""
+"""The service is stopped under load, and one of its workers is killed."""
 
 import asyncio
 import os
@@ -25,22 +25,22 @@ WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datna
 
 async def test_api_stops_in_time_whatever_connections_are_open(databases: list[str]) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(stops_behind_people(databases[0]))
-        group.create_task(stops_behind_a_black_hole(databases[1]))
+        group.create_task(stops_with_open_requests(databases[0]))
+        group.create_task(stops_without_a_database(databases[1]))
 
 
-async def stops_behind_people(url: str) -> None:
-    """Eight sign in, some keep a connection, and some have sent half of a request."""
-    async with stack(url) as made, made.api.client() as client:
-        clients = await begun(made, Clients(client))
-        kept = [await opened(made.api, request) for request in (IDLE, HALF_A_HEAD, HALF_A_BODY)]
-        holder = await made.database()
+async def stops_with_open_requests(url: str) -> None:
+    """Eight clients are signing in, some hold a connection, and some have sent half of a request."""
+    async with stack(url) as running, running.api.client() as client:
+        clients = await start(running, Clients(client))
+        kept = [await opened(running.api, request) for request in (IDLE, HALF_A_HEAD, HALF_A_BODY)]
+        holder = await running.database()
         async with holder.transaction():
             await holder.execute("LOCK TABLE user_session IN SHARE MODE")  # no session can start meanwhile
-            logins = [asyncio.create_task(clients.note(clients.login)) for _ in range(LOGINS)]
-            await eventually("all sign-ins wait for a lock", lambda: all_wait(made))
-            stopping = asyncio.create_task(made.api.stop())
-            await eventually("the API refuses connections", lambda: refuses(made.api))
+            logins = [asyncio.create_task(clients.record(clients.login)) for _ in range(LOGINS)]
+            await eventually("all sign-ins wait for a lock", lambda: all_wait(running))
+            stopping = asyncio.create_task(running.api.stop())
+            await eventually("the API refuses connections", lambda: refuses(running.api))
         await holder.close()
 
         assert await asyncio.gather(*logins) == ["200"] * LOGINS
@@ -49,38 +49,38 @@ async def stops_behind_people(url: str) -> None:
             writer.close()
 
 
-async def stops_behind_a_black_hole(url: str) -> None:
+async def stops_without_a_database(url: str) -> None:
     """Requests wait for a database that does not answer any more."""
-    async with stack(url) as made, made.api.client() as client:
-        clients = await begun(made, Clients(client))
-        made.proxy.swallow()
-        requests = [asyncio.create_task(clients.do(number)) for number in range(LOGINS)]
+    async with stack(url) as running, running.api.client() as client:
+        clients = await start(running, Clients(client))
+        running.proxy.swallow()
+        requests = [asyncio.create_task(clients.request(number)) for number in range(LOGINS)]
         await asyncio.sleep(0.5)
 
-        assert await made.api.stop() == 0
+        assert await running.api.stop() == 0
         assert set(await asyncio.gather(*requests)) == {"503"}
 
 
 async def test_killed_worker_is_replaced_while_others_serve(owned_database: str) -> None:
-    async with stack(owned_database) as made:
-        await made.api.start()
-        await made.api.answers("/health/ready")
-        killed, *others = before = children(made.api.process.pid)
+    async with stack(owned_database) as running:
+        await running.api.start()
+        await running.api.wait_for("/health/ready")
+        killed, *others = before = children(running.api.process.pid)
 
         os.kill(killed, SIGKILL)
         async with asyncio.timeout(BOUND):
-            while len(after := children(made.api.process.pid) - {killed}) < len(before):
-                async with made.api.client() as client:
+            while len(after := children(running.api.process.pid) - {killed}) < len(before):
+                async with running.api.client() as client:
                     assert (await client.get("/user-groups")).status_code == 200
                 await asyncio.sleep(POLL)
 
         assert after >= set(others)
-        assert await made.api.stop() == 0
+        assert await running.api.stop() == 0
 
 
-async def begun(made: Stack, clients: Clients) -> Clients:
-    await made.api.start()
-    await made.api.answers("/health/ready")
+async def start(running: Stack, clients: Clients) -> Clients:
+    await running.api.start()
+    await running.api.wait_for("/health/ready")
     await clients.begin()
     return clients
 
@@ -91,8 +91,8 @@ async def opened(api: Api, request: bytes) -> StreamWriter:
     return writer
 
 
-async def all_wait(made: Stack) -> bool:
-    return len(await made.fetch(WAITING)) == LOGINS
+async def all_wait(running: Stack) -> bool:
+    return len(await running.fetch(WAITING)) == LOGINS
 
 
 async def refuses(api: Api) -> bool:

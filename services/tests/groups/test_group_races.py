@@ -66,7 +66,7 @@ def member(group: UserGroup, user: User) -> str:
 
 
 async def test_request_in_a_deadlock_is_answered_with_503_and_can_be_repeated(races: RaceWorld) -> None:
-    """The service locks in one order; a user of psql may not. PostgreSQL ends one of them, with nothing changed."""
+    """The service locks in one order; a user of psql does not. PostgreSQL ends one of them, with nothing changed."""
     group = await races.group()
     async with transaction(races.world.sessionmaker) as stranger:
         connection = await stranger.connection()

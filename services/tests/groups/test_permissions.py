@@ -113,7 +113,7 @@ class Scene:
         self.headers: dict[str, str] = {}
 
     async def ask(self, action: str) -> str:
-        """Do it, say how it was answered, and undo it."""
+        """Perform the action, return the response, and undo it."""
         method, path, body = ACTIONS[action]
         before, _, name = path.rpartition("/")
         path = f"{before}/{self.ids.get(name, name)}" if name else path

@@ -1,4 +1,4 @@
-"""FastAPI Users' own routers work on the domain's managers, for those who add one, such as OAuth."""
+"""FastAPI Users' own routers work on the domain's managers, so that others can be added, such as OAuth."""
 
 import uuid
 from collections.abc import AsyncIterator

@@ -93,7 +93,7 @@ class TestReauthentication:
     async def test_change_is_refused_if_the_password_is_reset_concurrently(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch, method: str, body: dict[str, Any]
     ) -> None:
-        """A thief's request in flight does not undo the owner's reset."""
+        """An attacker's request in flight does not undo the owner's reset."""
         arthur = await busy_world.user("arthur")
         headers = await busy_world.sign_in(arthur)
         verify = busy_world.passwords.verify

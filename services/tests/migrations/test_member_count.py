@@ -22,7 +22,7 @@ ALL = 'INSERT INTO membership (group_id, user_id) SELECT g.id, u.id FROM user_gr
 
 @pytest.fixture
 async def connection(owned_database: str) -> AsyncIterator[asyncpg.Connection]:
-    """Five people, and three groups that are empty."""
+    """Five users and three empty groups."""
     connection = await asyncpg.connect(owned_database)
     for statement in (PEOPLE, GROUPS):
         await connection.execute(statement)
@@ -31,7 +31,7 @@ async def connection(owned_database: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def counts(connection: asyncpg.Connection) -> list[int]:
-    """What the groups say, after a look at whether it is true."""
+    """Return the stored counts, after comparing them with the rows."""
     rows = await connection.fetch(COUNTS)
     assert all(stored == counted for stored, counted in rows)
     return [stored for stored, _ in rows]

@@ -1,4 +1,4 @@
-"""The schema's history: up and down, in turn and at once, and what happens when it cannot."""
+"""The schema's history: upgrades and downgrades, in sequence, concurrently, and with failures."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""What the API's role may do, and how it comes to be."""
+"""The API's database role: its privileges and its creation."""
 
 import asyncio
 from base64 import b64decode
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 @pytest.fixture
 def poor_database() -> Iterator[str]:
-    """The URL of an empty database, as its owner connects, who may not make roles."""
+    """The URL of an empty database, as its owner connects, who may not create roles."""
     name = f"poor_{uuid4().hex}"
     execute(f"CREATE ROLE {name} LOGIN")
     execute(f"CREATE DATABASE {name} OWNER {name}")
@@ -136,7 +136,7 @@ async def test_scram_verifier_equals_the_one_of_postgresql(password: str, monkey
 
 
 def verifier_like(other: str, password: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a verifier with the salt of another."""
+    """Create a verifier with the salt of another."""
     salt = b64decode(other.split(":")[1].partition("$")[0])
     monkeypatch.setattr("os.urandom", lambda _: salt)
     return roles.verifier(password)

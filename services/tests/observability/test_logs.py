@@ -20,7 +20,7 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 
 
 def logged(environment: Environment, message: str, *arguments: object, **more: Any) -> str:
-    """Log by a logger of its own, with the project's formatter."""
+    """Log with a separate logger and the project's formatter."""
     config = logs.config(get_settings().model_copy(update={"environment": environment}))
     stream = io.StringIO()
     config["handlers"]["stderr"]["stream"] = stream

@@ -22,7 +22,7 @@ REQUESTS = "accounts_http_request_duration_seconds_count"
 
 
 class Counts:
-    """How much has been added since it was made."""
+    """The increase since its creation."""
 
     def __init__(self) -> None:
         self.before = self.all()

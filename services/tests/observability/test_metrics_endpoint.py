@@ -1,4 +1,4 @@
-"""The answer to a scrape, with a database that answers and with one that does not."""
+"""Scrapes while the database is available, and while it is not."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""Metric files that several processes share, and what becomes of them."""
+"""Metric files that several processes share, and their deletion."""
 
 import os
 from collections.abc import Iterator

@@ -66,7 +66,7 @@ async def test_spellings_of_one_email_share_a_limit(world: World, spelling: str,
 
 
 async def test_letter_case_is_folded_as_postgresql_does(world: World) -> None:
-    """If PostgreSQL found one user by spellings that count apart, each spelling would add attempts."""
+    """If PostgreSQL found one user by spellings that are counted separately, each spelling would add attempts."""
     statement = "SELECT chr(n), lower(chr(n)) FROM generate_series(1, 131071) n WHERE n NOT BETWEEN 55296 AND 57343"
     async with world.sessionmaker() as db:
         letters = (await (await db.connection()).execute(text(statement))).all()

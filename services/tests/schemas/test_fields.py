@@ -1,4 +1,4 @@
-"""E-mail addresses: all spellings of one address are one account."""
+"""Email addresses: all spellings of one address are one account."""
 
 import asyncio
 

@@ -89,7 +89,7 @@ def gunicorn(database_url: str, workers: int = WORKERS, **settings: str) -> Iter
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process that a test started: politely at first, and by force when it takes too long."""
+    """End a process that a test started: by SIGTERM, or by SIGKILL if it takes too long."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)

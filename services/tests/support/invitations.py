@@ -1,4 +1,4 @@
-"""A group that invites, and what the invited do."""
+"""A group with invitations, and the actions of invited users."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,7 +44,7 @@ class Table:
         return {each["email"].split("@")[0]: each["role"] for each in answer.json()}
 
     async def expire(self) -> None:
-        """Let the time of all invitations run out."""
+        """Let all invitations expire."""
         await self.world.sql("UPDATE invitation SET expires_at = now() - interval '1 s'")
 
 

@@ -1,4 +1,4 @@
-"""People with names, whom tests hire: stored through the domain, signed in through HTTP."""
+"""Named users for tests: stored through the domain, signed in through HTTP."""
 
 from typing import Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""Processes that tests start: their environment and ports, and what Linux tells about them."""
+"""Processes that tests start: their environment, their ports, and their resources from /proc."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A copy of this project, changed as its documentation says, and what is run in it."""
+"""A copy of this project, to follow its documentation and run commands in."""
 
 import os
 import re

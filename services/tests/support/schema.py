@@ -1,4 +1,4 @@
-"""Looks at the schema, adds to its history, and notes what is run on it."""
+"""Inspects the schema, adds revisions, and records statements."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Waiting for what another task or process does: every wait ends, and its failure says what did not happen."""
+"""Waiting for other tasks and processes. Every wait has a timeout, whose error says what did not happen."""
 
 import asyncio
 import time
