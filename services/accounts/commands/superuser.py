@@ -31,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse(argv)
     with one_line_errors(NAME):
         # Validate everything else before the password is typed twice.
-        wanted = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # a stand-in
-        run(NAME, lambda sessionmaker: refuse_taken(sessionmaker, wanted.email))
-        wanted = validated(arguments.email, arguments.name, read_password())
-        user = run(NAME, lambda sessionmaker: create(sessionmaker, wanted))
+        superuser_create = validated(arguments.email, arguments.name, password="not asked for yet")  # noqa: S106  # a stand-in
+        run(NAME, lambda sessionmaker: refuse_taken(sessionmaker, superuser_create.email))
+        superuser_create = validated(arguments.email, arguments.name, read_password())
+        user = run(NAME, lambda sessionmaker: create(sessionmaker, superuser_create))
         print(f"Created superuser {user.email} with id {user.id}")
 
 

@@ -40,8 +40,8 @@ class VerifyOnlyBcrypt(BcryptHasher):
     @override
     def verify(self, password: str | bytes, hash: str | bytes) -> bool:
         # Imported hashes ignore the bytes beyond the 72nd; this version of bcrypt would raise.
-        given = password.encode() if isinstance(password, str) else password
-        return super().verify(given[:BCRYPT_BYTES], hash)
+        encoded = password.encode() if isinstance(password, str) else password
+        return super().verify(encoded[:BCRYPT_BYTES], hash)
 
 
 PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), VerifyOnlyBcrypt()))

@@ -22,8 +22,8 @@ def negotiate_language(accept_language: str) -> str:
     matches = (_CHOICE.fullmatch(part.strip(" \t")) for part in accept_language.split(","))
     qualities = {match["range"].lower(): float(match["quality"] or 1) for match in matches if match}
     accepted = [tag for tag in available_languages() if qualities.get(tag.lower(), 1) > 0]
-    wanted = sorted((tag for tag, quality in qualities.items() if quality > 0), key=lambda tag: -qualities[tag])
-    for tag in wanted:
+    preferred = sorted((tag for tag, quality in qualities.items() if quality > 0), key=lambda tag: -qualities[tag])
+    for tag in preferred:
         language = _any(accepted) if tag == ANY else _lookup(tag)
         if language in accepted:
             return language
