@@ -40,8 +40,8 @@ def measure(options: argparse.Namespace) -> Findings:
         statements.prepare(cluster)
         data.migrate(cluster)
         sizes = [data.seed(cluster, users) for users in sorted(options.users)]
-        findings.seeding = {each.users: each.seeding for each in sizes}
-        findings.copying = {each.users: each.copying for each in sizes}
+        findings.seeding = {size.users: size.seeding for size in sizes}
+        findings.copying = {size.users: size.copying for size in sizes}
         postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
         with driver(postmaster) as load:
             study = Study(cluster, load, findings, options.rounds, options.seconds)

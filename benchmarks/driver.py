@@ -43,11 +43,11 @@ class Driver:
         report = self.perform(job)
         after = server.cpu_seconds(), procfs.cpu_seconds(self._postmaster)
         cpu, database_cpu = ((end - begin) * 1000 / report["answers"] for begin, end in zip(before, after, strict=True))
-        seconds = [1000 * each for each in report["seconds"]]
-        if len(seconds) == 1:
-            return Result(1 / report["took"], cpu, database_cpu, *seconds * 3)
-        cuts = quantiles(seconds, n=100)
-        return Result(len(seconds) / report["took"], cpu, database_cpu, median(seconds), cuts[94], cuts[98])
+        latencies = [1000 * seconds for seconds in report["seconds"]]
+        if len(latencies) == 1:
+            return Result(1 / report["took"], cpu, database_cpu, *latencies * 3)
+        cuts = quantiles(latencies, n=100)
+        return Result(len(latencies) / report["took"], cpu, database_cpu, median(latencies), cuts[94], cuts[98])
 
     def perform(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run a job and return the load process's report."""

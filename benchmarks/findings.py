@@ -41,7 +41,7 @@ class Findings:
 
     def middle(self, key: Key, figure: str = "rate") -> float:
         """Return the median of all rounds."""
-        figures: list[float] = [getattr(each, figure) for each in self.results[key]]
+        figures: list[float] = [getattr(result, figure) for result in self.results[key]]
         return median(figures)
 
     def _unknown(self, key: Key, figure: str) -> bool:
@@ -49,17 +49,17 @@ class Findings:
 
     def spread(self, key: Key) -> float:
         """Return the range of the rates, as a share of their median."""
-        rates = [each.rate for each in self.results[key]]
+        rates = [result.rate for result in self.results[key]]
         return (max(rates) - min(rates)) / median(rates)
 
     def ratio(self, users: int, workers: int, workload: str, other: str) -> float | None:
         """Return the project's rate as a multiple of another server's; None if one of them was not measured."""
-        own, others = (self.results.get((users, workers, workload, each)) for each in ("project", other))
+        own, others = (self.results.get((users, workers, workload, server)) for server in ("project", other))
         if not own or not others:
             return None
         if len(own) == len(others):
             return median(project.rate / another.rate for project, another in zip(own, others, strict=True))
-        return median(each.rate for each in own) / median(each.rate for each in others)
+        return median(result.rate for result in own) / median(result.rate for result in others)
 
     def growth(self, workload: str) -> float:
         """Return how many times longer a read takes at the largest size than at the smallest."""
@@ -84,9 +84,9 @@ class Findings:
             "results": [
                 dict(zip(("users", "workers", "workload", "server"), key, strict=True))
                 | {
-                    each: round(self.middle(key, each), 4)
-                    for each in Result.__annotations__
-                    if not self._unknown(key, each)
+                    figure: round(self.middle(key, figure), 4)
+                    for figure in Result.__annotations__
+                    if not self._unknown(key, figure)
                 }
                 | {"spread": round(self.spread(key), 4), "statements": self.statements.get(key[2:])}
                 for key in self.results

@@ -20,4 +20,4 @@ def add(path: Path, figures: Mapping[str, float]) -> None:
     """Append a run."""
     with path.open("a") as file:
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        print(json.dumps({"at": at, "figures": {name: round(each, 4) for name, each in figures.items()}}), file=file)
+        print(json.dumps({"at": at, "figures": {name: round(value, 4) for name, value in figures.items()}}), file=file)

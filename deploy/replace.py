@@ -68,7 +68,9 @@ def slot(container: str) -> str:
     """Return the name of the server that a running container is in the proxy; empty if it is none yet."""
     networks = inspect(container)["NetworkSettings"]["Networks"].values()
     addresses = {network["IPAddress"] for network in networks}
-    return next((name for name, each in servers().items() if each[ADDRESS] in addresses and each[STATE] == RUNNING), "")
+    return next(
+        (name for name, server in servers().items() if server[ADDRESS] in addresses and server[STATE] == RUNNING), ""
+    )
 
 
 def sessions(server: str) -> int:

@@ -94,7 +94,7 @@ def main() -> int:
     failed = {outcome: count for outcome, count in load.outcomes.items() if not outcome.endswith(" 200")}
     print(f"{len(times)} requests in {seconds:.0f} s, {sum(failed.values())} failed {failed or ''}".rstrip())
     median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
-    slow = sum(each > SLOW for each in times)
+    slow = sum(seconds > SLOW for seconds in times)
     print(
         f"half within {median * 1000:.0f} ms, 99 % within {p99 * 1000:.0f} ms, all within {times[-1] * 1000:.0f} ms;"
         f" {slow} took over {SLOW:.0f} s"

@@ -59,11 +59,11 @@ def rename(name: str) -> int:
     """Replace the name in every text file and path, and return the number of files that changed."""
     changed = 0
     for folder, folders, files in os.walk(ROOT):
-        folders[:] = [each for each in folders if each not in SKIPPED]
-        for path in (Path(folder, each) for each in files if each not in KEPT):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        for path in (Path(folder, name) for name in files if name not in KEPT):
             changed += _replace(path, name)
     for folder, folders, files in os.walk(ROOT / "services", topdown=False):
-        for path in (Path(folder, each) for each in (*folders, *files) if OLD in each):
+        for path in (Path(folder, name) for name in (*folders, *files) if OLD in name):
             path.rename(path.with_name(path.name.replace(OLD, name)))
     return changed
 
@@ -82,8 +82,8 @@ def _replace(path: Path, name: str) -> bool:
 
 if __name__ == "__main__":
     try:
-        wanted = " ".join(sys.argv[1:])
-        check(wanted)
-        print(f"{rename(wanted)} files changed. Next: make fmt check test")
+        name = " ".join(sys.argv[1:])
+        check(name)
+        print(f"{rename(name)} files changed. Next: make fmt check test")
     except (RenameError, OSError) as error:
         sys.exit(f"rename: {error}")

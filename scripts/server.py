@@ -65,7 +65,7 @@ class Server:
             return False
         started = self._settings.stat().st_mtime
         sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.*")]
-        return all(each.stat().st_mtime < started for each in sources if each.suffix != ".pyc")
+        return all(path.stat().st_mtime < started for path in sources if path.suffix != ".pyc")
 
     def readiness(self) -> str:
         """Return why the API is not ready; empty if it is."""

@@ -111,7 +111,7 @@ def own_group(client: Client) -> None:
     _, group = client.step("POST", "/user-groups", 201, body=json.dumps({"name": f"Smoke {secrets.token_hex(4)}"}))
     _require((group["my_role"], group["member_count"]) == ("owner", 1), "the creator of a group is not its owner")
     _, mine = client.step("GET", "/users/me/groups", 200)
-    _require([each["id"] for each in mine] == [group["id"]], "/users/me/groups does not contain the new group")
+    _require([listed["id"] for listed in mine] == [group["id"]], "/users/me/groups does not contain the new group")
     client.step("DELETE", f"/user-groups/{group['id']}", 204)
 
 
