@@ -1,4 +1,4 @@
-"""How gunicorn serves the API. Settings are read here, in the master, so that a wrong one ends it with one line.
+"""gunicorn's configuration. Settings are read here, in the master, so that an invalid one ends it with one line.
 
 With METRICS_PORT the workers listen on a second port, for Prometheus, and share what they count in files.
 """

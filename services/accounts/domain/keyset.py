@@ -22,7 +22,7 @@ FORWARD, BACKWARD = ">", "<"
 
 
 class Position(NamedTuple):
-    """Where a page lies: forward or backward of a key, or, without one, at the beginning or the end of the list."""
+    """The position of a page: after or before a key, or without one, at the beginning or the end of the list."""
 
     direction: str
     has_key: bool

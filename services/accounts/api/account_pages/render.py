@@ -46,7 +46,7 @@ SECRET = "password"  # noqa: S105  # in the names of fields that are never shown
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a form was refused: a message, and messages by field."""
+    """A refused form: a message for the page, and messages by field."""
 
     message: str
     fields: Mapping[str, str]

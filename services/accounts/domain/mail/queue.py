@@ -23,7 +23,7 @@ MAX_ATTEMPTS = 16  # within about two days
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How many mails are queued, the age of the oldest in seconds, and how many are parked."""
+    """The number of queued mails, the age of the oldest in seconds, and the number of parked mails."""
 
     waiting: int
     oldest_seconds: int
