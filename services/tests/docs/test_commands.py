@@ -9,7 +9,7 @@ from support.processes import free_port
 from support.project import ROOT, Project, blocks
 
 DONE = "--- done"
-# What differs at each run, in the documentation and in what is printed.
+# Patterns of values that differ at each run.
 VARYING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"  # a UUID
     r"|\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8}T\d+(?:\.\d+)?Z"  # a time

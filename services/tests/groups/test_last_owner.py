@@ -24,13 +24,13 @@ WAYS = (
 )
 
 
-class Kingdom:
+class Owner:
     """Arthur owns two groups alone, and shares a third one with Guinevere."""
 
-    def __init__(self, world: World, people: list[User], ids: list[int], tickets: list[dict[str, str]]) -> None:
+    def __init__(self, world: World, people: list[User], ids: list[int], sign_ins: list[dict[str, str]]) -> None:
         self.world, self.client, self.ids = world, world.client, ids
         self.arthur, self.guinevere, self.morgana = people
-        self.own, self.hers, self.admin = tickets
+        self.own, self.hers, self.admin = sign_ins
 
     async def end(self, way: str, group: int) -> Response:
         """End Arthur's ownership in one of the ways."""
@@ -53,72 +53,72 @@ class Kingdom:
 
 
 @pytest.fixture
-async def kingdom(world: World) -> Kingdom:
+async def owner(world: World) -> Owner:
     people = [await world.user(name, superuser=name == "morgana") for name in ("arthur", "guinevere", "morgana")]
     alone, shared = {people[0]: Role.OWNER, people[1]: Role.ADMIN}, dict.fromkeys(people[:2], Role.OWNER)
     groups = [
-        await world.group("Zeal", members=alone),
-        await world.group("Army", Visibility.PRIVATE, members=alone),
-        await world.group("Bed", Visibility.PRIVATE, members=shared),
+        await world.group("Own group 2", members=alone),
+        await world.group("Own group 1", Visibility.PRIVATE, members=alone),
+        await world.group("Shared group", Visibility.PRIVATE, members=shared),
     ]
-    return Kingdom(world, people, [group.id for group in groups], [await world.sign_in(each) for each in people])
+    return Owner(world, people, [group.id for group in groups], [await world.sign_in(each) for each in people])
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_last_owner_cannot_leave_or_be_removed(kingdom: Kingdom, way: str) -> None:
-    zeal, army, _ = kingdom.ids
+async def test_last_owner_cannot_leave_or_be_removed(owner: Owner, way: str) -> None:
+    own_group, other_own_group, _ = owner.ids
 
-    answer = await kingdom.end(way, zeal)
+    answer = await owner.end(way, own_group)
 
     assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
-    both = [{"id": army, "name": "Army"}, {"id": zeal, "name": "Zeal"}]
+    both = [{"id": other_own_group, "name": "Own group 1"}, {"id": own_group, "name": "Own group 2"}]
     assert answer.json()["groups"] == (both if way in {"is deactivated", "is deleted", "deletes"} else both[1:])
-    assert await kingdom.role(zeal) == "owner"
-    assert (await kingdom.client.get("/users/me", headers=kingdom.own)).status_code == 200
+    assert await owner.role(own_group) == "owner"
+    assert (await owner.client.get("/users/me", headers=owner.own)).status_code == 200
 
 
 @pytest.mark.parametrize("way", WAYS[:5])
-async def test_owner_can_leave_while_another_active_owner_remains(kingdom: Kingdom, way: str) -> None:
-    *_, bed = kingdom.ids
+async def test_owner_can_leave_while_another_active_owner_remains(owner: Owner, way: str) -> None:
+    *_, shared_group = owner.ids
 
-    assert (await kingdom.end(way, bed)).is_success
-    assert await kingdom.role(bed) != "owner"
+    assert (await owner.end(way, shared_group)).is_success
+    assert await owner.role(shared_group) != "owner"
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_inactive_owner_does_not_count(kingdom: Kingdom, way: str) -> None:
-    *_, bed = kingdom.ids
-    await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
+async def test_inactive_owner_does_not_count(owner: Owner, way: str) -> None:
+    *_, shared_group = owner.ids
+    await owner.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
 
-    answer = await kingdom.end(way, bed)
-
-    assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
-    assert {"id": bed, "name": "Bed"} in answer.json()["groups"]
-
-
-async def test_ownership_cannot_be_transferred_to_an_inactive_owner(kingdom: Kingdom) -> None:
-    *_, bed = kingdom.ids
-    await kingdom.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
-
-    body = {"user_id": str(kingdom.guinevere.id)}
-    answer = await kingdom.client.post(f"/user-groups/{bed}/transfer", json=body, headers=kingdom.own)
+    answer = await owner.end(way, shared_group)
 
     assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
-    assert await kingdom.role(bed) == "owner"
+    assert {"id": shared_group, "name": "Shared group"} in answer.json()["groups"]
+
+
+async def test_ownership_cannot_be_transferred_to_an_inactive_owner(owner: Owner) -> None:
+    *_, shared_group = owner.ids
+    await owner.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
+
+    body = {"user_id": str(owner.guinevere.id)}
+    answer = await owner.client.post(f"/user-groups/{shared_group}/transfer", json=body, headers=owner.own)
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, "LAST_OWNER")
+    assert await owner.role(shared_group) == "owner"
 
 
 @pytest.mark.parametrize("way", ["is deactivated", "is deleted", "deletes"])
-async def test_owner_can_be_deactivated_or_deleted_after_transferring_the_groups(kingdom: Kingdom, way: str) -> None:
-    zeal, army, bed = kingdom.ids
-    body = {"user_id": str(kingdom.guinevere.id)}
-    assert (await kingdom.client.post(f"/user-groups/{zeal}/transfer", json=body, headers=kingdom.own)).is_success
-    assert (await kingdom.client.delete(f"/user-groups/{army}", headers=kingdom.own)).is_success
+async def test_owner_can_be_deactivated_or_deleted_after_transferring_the_groups(owner: Owner, way: str) -> None:
+    own_group, other_own_group, shared_group = owner.ids
+    body = {"user_id": str(owner.guinevere.id)}
+    assert (await owner.client.post(f"/user-groups/{own_group}/transfer", json=body, headers=owner.own)).is_success
+    assert (await owner.client.delete(f"/user-groups/{other_own_group}", headers=owner.own)).is_success
 
-    assert (await kingdom.end(way, zeal)).is_success
+    assert (await owner.end(way, own_group)).is_success
 
     counts = [
-        (await kingdom.client.get(f"/user-groups/{each}", headers=kingdom.admin)).json()["member_count"]
-        for each in (zeal, bed)
+        (await owner.client.get(f"/user-groups/{each}", headers=owner.admin)).json()["member_count"]
+        for each in (own_group, shared_group)
     ]
     assert counts == ([2, 2] if way == "is deactivated" else [1, 1])
 

@@ -32,7 +32,9 @@ class Page(HTMLParser):
     def find(self, tag: str = "", **attributes: str) -> list[Element]:
         """Return the elements with a tag and with these attributes; in names, ``_`` stands for ``-``."""
         wanted = {name.strip("_").replace("_", "-"): value for name, value in attributes.items()}
-        return [each for each in self.elements if tag in {"", each.tag} and wanted.items() <= each.attributes.items()]
+        return [
+            found for found in self.elements if tag in {"", found.tag} and wanted.items() <= found.attributes.items()
+        ]
 
     def one(self, tag: str = "", **attributes: str) -> Element:
         """Return the only such element."""

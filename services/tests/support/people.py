@@ -18,14 +18,14 @@ from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGr
 from accounts.schemas.identity.users import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
-SCHEMA_OWNER = "accounts"  # of the schema; tests speak to the database as the API does
+SCHEMA_OWNER = "accounts"  # tests connect as the API's role
 
 
 TOKENS = {MailKind.VERIFY, MailKind.RESET, MailKind.INVITATION, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED}
 
 
 class Mail(NamedTuple):
-    """What is in the outbox, with the token that the worker would write, where one is brought."""
+    """A mail in the outbox, with the token that the worker would send, if its kind has one."""
 
     kind: MailKind
     email: str
@@ -34,7 +34,7 @@ class Mail(NamedTuple):
 
 
 class World:
-    """A database and the API in front of it; arranges in transactions of its own."""
+    """A database and the API in front of it. Test data is stored in separate transactions."""
 
     def __init__(self, app: FastAPI, state: dict[str, Any], client: AsyncClient) -> None:
         self.app = app

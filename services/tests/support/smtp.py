@@ -19,7 +19,7 @@ USERNAME, PASSWORD = "worker", "swordfish"
 
 @dataclass
 class Mailbox:
-    """What a server replies, and what it has received. A reply of None is the usual one.
+    """A server's replies and received mails. A reply of None is the usual one.
 
     ``replies`` are used up first, one by one; ``seconds`` is how long the server takes for each message.
     """

@@ -37,7 +37,7 @@ def letter(
 
 
 def received(message: EmailMessage) -> EmailMessage:
-    """What a mail program makes of the bytes that are sent."""
+    """The message as a mail program parses it."""
     parsed = message_from_bytes(message.as_bytes(policy=policy.SMTP), policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     assert not parsed.defects
@@ -130,7 +130,7 @@ def test_dates_are_localised_and_in_utc() -> None:
 
 def test_naive_datetime_raises() -> None:
     with pytest.raises(ValueError, match="without a time zone"):
-        letter(expires_at=datetime(2026, 3, 1))  # noqa: DTZ001  # what is refused
+        letter(expires_at=datetime(2026, 3, 1))  # noqa: DTZ001  # naive on purpose
 
 
 @pytest.mark.parametrize(
