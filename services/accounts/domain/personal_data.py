@@ -17,7 +17,7 @@ from accounts.db.session import Session
 from accounts.domain.audit import history
 from accounts.domain.keyset import Keyset
 from accounts.models import Invitation, KnownDevice, Membership, OneTimeToken, OutboxMail, User, UserGroup, UserSession
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
