@@ -32,7 +32,12 @@ from accounts.schemas.personal_data import (
     StoredRow,
 )
 
-NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
+NOT_SHOWN = [
+    "user.hashed_password",
+    "user_session.token_hash",
+    "one_time_token.token_hash",
+    "invitation.token_hash",
+]
 # How a key is written in a cursor and parsed again, where ``str`` and the type itself do not.
 CURSOR_CODECS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
 ReadPage = Callable[[Session, PageQuery], Awaitable[Page[Any]]]
