@@ -17,11 +17,12 @@ ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
 	scripts/$(ENGINE) up
+	@mkdir -p .local && echo $(ENGINE) >.local/engine
 
 down: ## Stop everything; data is kept
 	scripts/$(ENGINE) down
 
-seed: $(ENGINE_READY) ## Add sample data; USERS=100000 sets how many users
+seed: $(ENGINE_READY) ## Add sample data; USERS=100000 adds as many generated users
 	scripts/$(ENGINE) seed
 
 superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
@@ -55,6 +56,7 @@ restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backup
 
 clean: ## Stop everything and delete the data; YES=1 skips the question
 	scripts/$(ENGINE) clean
+	@rm -f .local/engine
 
 ##@ Develop
 dev: environment $(VENV)/.synced ## Run the API on this machine and reload it when the code changes

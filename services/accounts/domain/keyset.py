@@ -15,7 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from accounts.db.session import Session
 from accounts.domain.errors import BadCursor
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.schemas.pagination import Page, PageQuery
 
 FORWARD, BACKWARD = ">", "<"

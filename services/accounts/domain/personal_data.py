@@ -17,7 +17,7 @@ from accounts.db.session import Session
 from accounts.domain.audit import history
 from accounts.domain.keyset import Keyset
 from accounts.models import Invitation, KnownDevice, Membership, OneTimeToken, OutboxMail, User, UserGroup, UserSession
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
@@ -32,7 +32,12 @@ from accounts.schemas.personal_data import (
     StoredRow,
 )
 
-NOT_SHOWN = ["user.hashed_password", "user_session.token_hash", "one_time_token.token_hash", "invitation.token_hash"]
+NOT_SHOWN = [
+    "user.hashed_password",
+    "user_session.token_hash",
+    "one_time_token.token_hash",
+    "invitation.token_hash",
+]
 # Functions that write a key into a cursor and parse it, for types where ``str`` and the type itself cannot.
 CURSOR_CODECS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
 ReadPage = Callable[[Session, PageQuery], Awaitable[Page[Any]]]

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, func
 from sqlmodel import and_
 
-from accounts.models.identity import folded
+from accounts.models.base import folded
 
 LAST_CHARACTER = "\U0010ffff"  # sorts after every other character
 

@@ -4,9 +4,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Enum, MetaData, func
+from sqlalchemy import BindParameter, ColumnElement, DateTime, Enum, MetaData, collate, func, literal
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlmodel import Field, SQLModel
+
+# Sorts alike on every server, with a common prefix together, as prefix searches need.
+COLLATION = "pg_c_utf8"
 
 
 class Base(DeclarativeBase):
@@ -70,3 +73,8 @@ def one_of(choices: type[StrEnum], name: str | None = None) -> Enum:
         length=20,
         values_callable=lambda enum: [member.value for member in enum],
     )
+
+
+def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
+    """Lower the case of a value to compare with a lowered column, by the same rules on every server."""
+    return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))

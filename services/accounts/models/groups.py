@@ -9,8 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, S
 from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Relationship
 
-from accounts.models.base import Entity, Timestamps, one_of
-from accounts.models.identity import COLLATION
+from accounts.models.base import COLLATION, Entity, Timestamps, one_of
 
 if TYPE_CHECKING:
     from accounts.models.identity import User

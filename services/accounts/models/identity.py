@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
 from sqlalchemy import (
-    BindParameter,
     CheckConstraint,
-    ColumnElement,
     DateTime,
     Index,
     String,
     Uuid,
-    collate,
     func,
-    literal,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
-from accounts.models.base import Base, DeclarativeTimestamps, Entity, one_of
+from accounts.models.base import COLLATION, Base, DeclarativeTimestamps, Entity, one_of
 
 if TYPE_CHECKING:
     from accounts.models.groups import Membership, UserGroup
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
 # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, including its angle brackets.
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
-# Sorts alike on every server, with a common prefix together, as prefix searches need.
-COLLATION = "pg_c_utf8"
 
 
 class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
@@ -62,11 +56,6 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     groups: Mapped[list["UserGroup"]] = relationship(
         secondary="membership", back_populates="users", lazy="raise", viewonly=True
     )
-
-
-def folded(value: str | BindParameter[str]) -> ColumnElement[str]:
-    """Lower the case of a value to compare with a lowered column, by the same rules on every server."""
-    return func.lower(collate(literal(value) if isinstance(value, str) else value, COLLATION))
 
 
 # One user per email address in any letter case; also serves FastAPI Users' look-up by lower(email).

@@ -8,9 +8,9 @@ from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, S
 from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Relationship, col
 
-from accounts.models.base import Entity, Timestamps, one_of
+from accounts.models.base import COLLATION, Entity, Timestamps, one_of
 from accounts.models.groups import Role
-from accounts.models.identity import COLLATION, EMAIL_LENGTH
+from accounts.models.identity import EMAIL_LENGTH
 
 if TYPE_CHECKING:
     from accounts.models.groups import UserGroup

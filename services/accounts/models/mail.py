@@ -10,8 +10,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
-from accounts.models.base import Entity, one_of
-from accounts.models.identity import COLLATION, EMAIL_LENGTH
+from accounts.models.base import COLLATION, Entity, one_of
+from accounts.models.identity import EMAIL_LENGTH
 
 ERROR_LENGTH = 300
 LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1

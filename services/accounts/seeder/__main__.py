@@ -90,7 +90,10 @@ def describe(created: Counter[str]) -> str:
 
 def how_to_sign_in(data: sample.Sample, batch: Batch | None, url: str) -> str:
     """List the email addresses with their password, and requests to try."""
-    people = [(person.email, person.display_name) for person in sample.PEOPLE]
+    people = [
+        (person.email, f"{person.display_name}{' (superuser)' if person.is_superuser else ''}")
+        for person in sample.PEOPLE
+    ]
     if batch:
         _, email, name, *_ = next(batch.user_rows(""))
         people.append((email, f"{name}, the first of {batch.users:,}"))

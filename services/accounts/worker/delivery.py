@@ -21,7 +21,7 @@ from accounts.worker.smtp import TIMEOUT_SECONDS
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
-RETRY_SECONDS = 1.0
+STORE_RETRY_SECONDS = 1.0  # for the database; domain/mail/queue.py has the delays of mail
 LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, so that no other worker sends it too
 
 
@@ -94,6 +94,6 @@ class Delivery:
                     await outcome(db)
             except DATABASE_ERRORS as error:
                 log.warning("the outcome of a mail will be stored later: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
                 return

@@ -33,9 +33,9 @@ async def test_badge_relates_to_its_user(busy_world: World) -> None:
 def leave_out_of_export(project: Project, table: str) -> None:
     """Add a table to ``NOT_SHOWN``."""
     file = project.root / "services" / "accounts" / "domain" / "personal_data.py"
-    text, line = file.read_text(), "NOT_SHOWN = ["
+    text, line = file.read_text(), "NOT_SHOWN = [\n"
     assert text.count(line) == 1
-    file.write_text(text.replace(line, f'{line}"{table}", '))
+    file.write_text(text.replace(line, f'{line}    "{table}",\n'))
 
 
 def test_entity_takes_four_steps() -> None:
@@ -57,6 +57,6 @@ def test_fast_tests_pass_after_the_four_steps(tmp_path: Path) -> None:
 
     project.python("-m", "pytest", "-q", "-m", "not slow")
 
-    project.lint(paths)
+    project.lint([*paths, "services/accounts/domain/personal_data.py"])
     (migration,) = (project.root / "services/accounts/migrations/versions").glob("*_badges.py")
     assert 'op.create_table(\n        "badge"' in migration.read_text()

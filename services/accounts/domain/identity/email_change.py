@@ -13,7 +13,7 @@ from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Purpose, User
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.settings import Settings
 
 

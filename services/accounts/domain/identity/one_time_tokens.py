@@ -14,7 +14,7 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
-from accounts.models.identity import COLLATION
+from accounts.models.base import COLLATION
 
 LIFETIME = {
     Purpose.VERIFY: timedelta(hours=24),

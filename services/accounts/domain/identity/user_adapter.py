@@ -15,7 +15,8 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.models import User
-from accounts.models.identity import EMAIL_INDEX, folded
+from accounts.models.base import folded
+from accounts.models.identity import EMAIL_INDEX
 
 # Changes with an event of their own. For all others the event has the column's name, and the value of a flag.
 SEPARATE_EVENTS = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}

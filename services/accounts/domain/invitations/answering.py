@@ -18,7 +18,7 @@ from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.models import Invitation, Role, User, UserGroup
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.groups import GroupRead
 from accounts.schemas.invitations import InvitingGroup, OwnInvitationRead

@@ -12,7 +12,7 @@ from accounts.domain.groups.access import lock_group, lock_user
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
 from accounts.models import User
-from accounts.models.identity import COLLATION
+from accounts.models.base import COLLATION
 from accounts.schemas.member_files import ImportRead
 
 BATCH_ROWS = 500

@@ -18,7 +18,7 @@ from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Membership, Role, User
-from accounts.models.identity import folded
+from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.pagination import Page, PageQuery

@@ -17,7 +17,7 @@ from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Role
-from accounts.models.identity import COLLATION
+from accounts.models.base import COLLATION
 
 
 @dataclass(frozen=True, slots=True)

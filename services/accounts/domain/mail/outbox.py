@@ -15,7 +15,7 @@ from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, User
-from accounts.models.identity import COLLATION
+from accounts.models.base import COLLATION
 
 CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
 
