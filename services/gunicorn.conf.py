@@ -14,7 +14,7 @@ from uvicorn_worker import UvicornWorker
 
 from accounts.api.http_protocol import Protocol
 from accounts.observability import logs, metrics_files
-from accounts.settings import get_settings
+from accounts.settings import SettingsError, get_settings
 
 settings = get_settings()
 
@@ -58,6 +58,8 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn creates unlinked file
 worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True
 
+if settings.metrics_port == settings.api_port:
+    raise SettingsError("accounts: METRICS_PORT is the same as API_PORT")
 if settings.metrics_port:
     wsgi_app = "accounts.api.metrics_endpoint:create_app()"
     bind.append(address(settings.metrics_host, settings.metrics_port))

@@ -135,12 +135,6 @@ class Settings(BaseSettings):
         return pem_keys(self.signing_key.get_secret_value())
 
     @model_validator(mode="after")
-    def _require_different_ports(self) -> Self:
-        if self.metrics_port == self.api_port:
-            raise ValueError("METRICS_PORT is the same as API_PORT")
-        return self
-
-    @model_validator(mode="after")
     def _require_secrets(self) -> Self:
         if not all(self.secret_keys):
             raise ValueError("SECRET_KEY is empty, or has a comma too many")

@@ -73,7 +73,6 @@ def test_database_url_of_a_hosting_provider_is_accepted(environment: pytest.Monk
         ("DATABASE_URL", "sqlite:///x", "DATABASE_URL: must have the form postgresql://user@host:port/name"),
         ("DATABASE_URL", "nonsense", "DATABASE_URL: must have the form postgresql://user@host:port/name"),
         ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
-        ("METRICS_PORT", "8000", "METRICS_PORT is the same as API_PORT"),
         (
             "MAIL_FROM",
             "a@example.com, b@example.com",

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
 from accounts.db.session import RequestContext, Session
+from accounts.domain import errors
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
@@ -33,7 +34,8 @@ class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     """The domain behind FastAPI Users' interface, for its authenticator and for its routers, such as OAuth.
 
     With ``safe``, flags such as ``is_superuser`` are ignored. Refusals of the domain pass through unchanged.
-    Verification and password reset have managers and routes of their own.
+    Verification and password reset have managers and routes of their own. FastAPI Users' routers have no rate limits:
+    add those of ``api.rate_limits`` to them.
     """
 
     def __init__(self, users: UserManager) -> None:
@@ -56,15 +58,18 @@ class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     ) -> User:
         schema = UserUpdate if safe else SuperuserUpdate
         changes = schema.model_validate(user_update.model_dump(exclude_unset=True))
-        return await self.users.update(changes, user, _session_of(request))
+        return await self.users.update(changes, user, self._session_of(request))
 
     @override
     async def delete(self, user: User, request: Request | None = None) -> None:
-        await self.users.delete(user, _session_of(request))
+        await self.users.delete(user, self._session_of(request))
 
-
-def _session_of(request: Request | None) -> UserSession | None:
-    return getattr(request.state, "current_session", None) if request else None
+    def _session_of(self, request: Request | None) -> UserSession:
+        """Return the caller's session. Without one the domain could not tell a user from a superuser."""
+        session: UserSession | None = getattr(request.state, "current_session", None) if request else None
+        if session is None:
+            raise errors.ReauthenticationRequired(int(self.users.recent.total_seconds()))
+        return session
 
 
 async def get_fastapi_users_manager(users: UserManagerDep) -> FastAPIUsersManager:

@@ -32,6 +32,7 @@ def create_app() -> ASGIApp:
     """Create the API. On METRICS_PORT, only ``/metrics`` is served."""
     api, metrics_port = app.create_app(), get_settings().metrics_port
     metrics = Starlette(routes=[Route("/metrics", answer_scrape)])
+    metrics.router.redirect_slashes = False
 
     async def choose_by_port(scope: Scope, receive: Receive, send: Send) -> None:
         _, port = scope.get("server") or (None, None)  # the socket's own port, whatever the Host header says

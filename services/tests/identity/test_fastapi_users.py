@@ -8,8 +8,9 @@ from fastapi_users.schemas import BaseUser, BaseUserCreate, BaseUserUpdate
 
 import conftest
 from accounts.api.app import create_app
-from accounts.api.authentication import bearer, fastapi_users
-from accounts.db.session import Sessionmaker
+from accounts.api.authentication import FastAPIUsersManager, bearer, fastapi_users
+from accounts.db.session import Sessionmaker, transaction
+from accounts.domain.errors import ReauthenticationRequired
 from support.people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
@@ -79,6 +80,18 @@ async def test_users_router_updates_and_deletes_by_the_rules(world: World) -> No
     assert promoted.json()["is_verified"] is True
     assert (last.status_code, last.json()["detail"]) == (409, "LAST_SUPERUSER")
     assert (await world.client.delete(f"/own/users/{arthur.id}", headers=admin)).status_code == 204
+
+
+async def test_manager_refuses_changes_without_the_session_of_a_caller(world: World) -> None:
+    arthur = await world.user("arthur")
+    async with transaction(world.sessionmaker) as db:
+        manager = FastAPIUsersManager(world.users(db))
+        for safe in (True, False):
+            with pytest.raises(ReauthenticationRequired):
+                await manager.update(BaseUserUpdate(password=NEW_PASSWORD), arthur, safe=safe)
+        with pytest.raises(ReauthenticationRequired):
+            await manager.delete(arthur)
+    assert (await world.login(arthur)).status_code == 200
 
 
 async def test_users_router_requires_a_recent_sign_in_for_a_new_password(world: World) -> None:

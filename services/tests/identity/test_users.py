@@ -250,3 +250,12 @@ async def test_user_who_became_the_last_superuser_concurrently_stays(world: Worl
             await manager.update(SuperuserUpdate(is_active=False), arthur)
         with pytest.raises(LastSuperuser):
             await manager.delete(arthur)
+
+
+async def test_new_password_may_not_be_the_new_email(world: World) -> None:
+    headers = await world.sign_in(await world.user("arthur"))
+    body = {"email": "excaliburian@camelot.example.com", "password": "excaliburian12"}
+
+    response = await world.client.patch("/users/me", json=body, headers=headers)
+
+    assert (response.status_code, response.json()["detail"]) == (400, "UPDATE_USER_INVALID_PASSWORD")

@@ -32,6 +32,11 @@ from accounts.translations import available_languages
         ("d€, \x00, ;;,,de", "de"),
         ("../../etc/passwd", "en"),
         ("-, " * 5000, "en"),
+        ("de" + "-a" * 7, "de"),
+        ("de" + "-a" * 8, "en"),
+        ("de" + "-a" * 15000, "en"),
+        ("x, " * 300 + "de", "de"),
+        ("x, " * 5000 + "de", "en"),
     ],
 )
 def test_accept_language_chooses_the_preferred_available_language(header: str, language: str) -> None:

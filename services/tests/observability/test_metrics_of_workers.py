@@ -85,6 +85,15 @@ def test_server_does_not_start_when_the_metrics_port_is_taken(server: Gunicorn) 
     assert not directories(second.stdout.strip())
 
 
+def test_server_does_not_start_with_one_port_for_the_api_and_the_metrics() -> None:
+    port = str(free_port())
+
+    result = python("-m", "gunicorn", env=environment(os.environ["DATABASE_URL"], METRICS_PORT=port, API_PORT=port))
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "accounts: METRICS_PORT is the same as API_PORT"
+
+
 def test_metrics_report_mail_that_waits(server: Gunicorn) -> None:
     server.api.post("/auth/forgot-password", json={"email": "nobody@camelot.example.com"})
     server.api.post("/auth/register", json={"email": "arthur@camelot.example.com", "password": PASSWORD})

@@ -53,8 +53,11 @@ class Failure:
 
 
 def request_language(request: Request) -> Language:
-    """Return the language that the browser prefers (Accept-Language)."""
-    return get_language(negotiate_language(request.headers.get("accept-language", "")))
+    """Return the language that the browser prefers (Accept-Language), negotiated once per request."""
+    if not hasattr(request.state, "language"):
+        request.state.language = get_language(negotiate_language(request.headers.get("accept-language", "")))
+    language: Language = request.state.language
+    return language
 
 
 def render_page(
@@ -118,7 +121,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
         page = await _render_form_again(request, form, problem, message)
     else:
         page = render_result(request, problem_result(problem, message), problem.status)
-    for name in ("Retry-After", "Allow"):
+    for name in ("Retry-After", "Allow", "Connection"):
         if name in problem.headers:
             page.headers[name] = problem.headers[name]
     return page

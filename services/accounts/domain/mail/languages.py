@@ -5,9 +5,12 @@ import re
 from accounts.translations import SOURCE_LANGUAGE, available_languages
 
 ANY = "*"
+# A client chooses the header, and looking a tag up is quadratic in its subtags: both are bounded (RFC 5646, 4.4.1).
+MAX_HEADER_LENGTH = 1000
 # RFC 9110, 12.4.2 and 12.5.4.
 _CHOICE = re.compile(
-    r"(?P<range>\*|[a-z]{1,8}(?:-[a-z0-9]{1,8})*)(?:[ \t]*;[ \t]*q=(?P<quality>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?",
+    r"(?P<range>\*|[a-z]{1,8}(?:-[a-z0-9]{1,8}){0,7})"
+    r"(?:[ \t]*;[ \t]*q=(?P<quality>0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?",
     re.IGNORECASE,
 )
 
@@ -19,7 +22,7 @@ def best_language(tag: str) -> str:
 
 def negotiate_language(accept_language: str) -> str:
     """Return the language that an Accept-Language header prefers (RFC 9110, 12.5.4). Malformed parts are ignored."""
-    matches = (_CHOICE.fullmatch(part.strip(" \t")) for part in accept_language.split(","))
+    matches = (_CHOICE.fullmatch(part.strip(" \t")) for part in accept_language[:MAX_HEADER_LENGTH].split(","))
     qualities = {match["range"].lower(): float(match["quality"] or 1) for match in matches if match}
     accepted = [tag for tag in available_languages() if qualities.get(tag.lower(), 1) > 0]
     preferred = sorted((tag for tag, quality in qualities.items() if quality > 0), key=lambda tag: -qualities[tag])
