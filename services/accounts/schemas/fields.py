@@ -13,6 +13,9 @@ from accounts.models.invitations import NOTE_LENGTH
 
 PASSWORD_MAX_LENGTH = 128  # at least 64 by NIST SP 800-63B-4; hashing unbounded input would allow denial of service
 
+MAX_RAW_LENGTH = 4 * max(DESCRIPTION_LENGTH, NOTE_LENGTH)  # of text that is normalised, before it is
+MAX_COMBINING_MARKS = 30
+
 # No control characters: PostgreSQL refuses NUL, and others forge lines in logs and mail headers.
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 _LINES = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
@@ -20,11 +23,26 @@ _LINES = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
 
 def _to_nfc(value: object) -> object:
     """Normalise text before its length is checked, so that texts that look equal are equal."""
-    return unicodedata.normalize("NFC", value) if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", _bounded(value)) if isinstance(value, str) else value
 
 
 def _to_nfkc(value: object) -> object:
-    return unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else value
+    return unicodedata.normalize("NFKC", _bounded(value)).strip() if isinstance(value, str) else value
+
+
+def _bounded(text: str) -> str:
+    """Refuse text that takes long to normalise, which is quadratic in combining marks that follow one another.
+
+    No more than 30 do in the Stream-Safe Text Format (UAX #15), and a character decomposes into four at most (NFC).
+    """
+    if len(text) > MAX_RAW_LENGTH:
+        raise PydanticCustomError("string_too_long", "String is too long")
+    marks = 0
+    for character in () if text.isascii() else text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks > MAX_COMBINING_MARKS:
+            raise PydanticCustomError("combining_marks", "String has too many combining marks in a row")
+    return text
 
 
 def _email(value: str) -> str:
