@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
+from accounts.api.account_pages.render import FORMS
 from accounts.models import MailKind, Role, Visibility
 from support.html import Page
 from support.people import PASSWORD, World
@@ -341,3 +342,23 @@ class TestLanguages:
         answer = await world.client.post("/auth/register", json=body, headers={"Accept-Language": "de"})
 
         assert answer.json()["reason"] == "A password must have 12 to 128 characters."
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--y\r\n"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="a"'),
+        ("multipart/form-data; boundary=\xff", b"--x"),
+        ("application/x-www-form-urlencoded", b"\xff%ff=%zz"),
+        ("text/plain", b"x"),
+    ],
+)
+async def test_malformed_form_is_a_page_that_says_so(world: World, form: str, media_type: str, body: bytes) -> None:
+    headers = [(b"Content-Type", media_type.encode("latin-1"))]
+    response = await world.client.post(f"/account/{form}", content=body, headers=headers)
+
+    assert 400 <= response.status_code < 500
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"

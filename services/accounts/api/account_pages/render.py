@@ -32,7 +32,7 @@ FORMS = {
     "reset-password",
     "invitation",
 }
-UNREAD = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONTENT_TOO_LARGE}  # the body was not read
+UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE"}  # the body was not read to its end, or is no form
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -128,7 +128,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
 
 
 def _can_be_corrected(problem: Problem) -> bool:
-    return problem.status not in UNREAD and problem.status < SERVER_ERROR and problem.detail not in DEAD_LINKS
+    return problem.status < SERVER_ERROR and problem.detail not in {*UNREADABLE, *DEAD_LINKS}
 
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
