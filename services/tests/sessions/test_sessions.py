@@ -326,6 +326,18 @@ class TestCookie:
         if status == 403:
             assert response.json()["detail"] == "CROSS_SITE"
 
+    async def test_cookie_in_a_second_header_is_guarded_too(self, client: AsyncClient, world: World) -> None:
+        await world.user("arthur")
+        await cookie_login(world)
+        (session,) = [f"__Host-accounts={cookie.value}" for cookie in client.cookies.jar]
+        client.cookies.clear()
+        headers = [("Cookie", "theme=dark"), ("Cookie", session)]
+
+        own = await client.patch("/users/me", json={}, headers=headers)
+        foreign = await client.patch("/users/me", json={}, headers=[*headers, ("Sec-Fetch-Site", "cross-site")])
+
+        assert (own.status_code, foreign.status_code) == (200, 403)
+
     async def test_other_sites_cannot_sign_in_with_a_cookie(self, world: World) -> None:
         await world.user("arthur")
 

@@ -24,7 +24,8 @@ class CrossSiteGuard:
         """Handle an ASGI connection."""
         if scope["type"] == "http" and scope["method"] not in SAFE_METHODS:
             headers = Headers(scope=scope)
-            guarded = self.cookie in headers.get("cookie", "") or scope["path"].startswith(self.paths)
+            # HTTP/2 may split cookies into several headers (RFC 9113, 8.2.3), which the application reads as one.
+            guarded = self.cookie in "; ".join(headers.getlist("cookie")) or scope["path"].startswith(self.paths)
             if guarded and not is_same_origin(headers, scope["state"]["settings"].public_url):
                 await Problem.from_refusal(CrossSite()).json_response()(scope, receive, send)
                 return
