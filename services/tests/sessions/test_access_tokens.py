@@ -110,3 +110,22 @@ async def test_jwks_route_publishes_public_keys(world: World) -> None:
     (key,) = (await world.client.get("/.well-known/jwks.json")).json()["keys"]
 
     assert (key["kty"], key["crv"], key["use"]) == ("OKP", "Ed25519", "sig")
+
+
+@pytest.mark.parametrize(("ahead", "valid"), [(0, True), (5, True), (25, True), (60, False)])
+def test_token_of_a_host_whose_clock_is_ahead_is_valid_for_a_small_skew(ahead: int, *, valid: bool) -> None:
+    keys = ring(OLD)
+    genuine = keys.sign(USER, SESSION)
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    token = jwt.encode(claims | {"iat": claims["iat"] + ahead}, OLD, "HS256", jwt.get_unverified_header(genuine))
+
+    assert (keys.verify(token) is not None) is valid
+
+
+def test_token_is_invalid_as_soon_as_it_has_expired() -> None:
+    keys = ring(OLD)
+    genuine = keys.sign(USER, SESSION)
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    token = jwt.encode(claims | {"exp": claims["iat"] - 1}, OLD, "HS256", jwt.get_unverified_header(genuine))
+
+    assert keys.verify(token) is None

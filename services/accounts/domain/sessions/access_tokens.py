@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from accounts.settings import Settings
 
 AUDIENCE = "accounts"
+CLOCK_SKEW = 30  # seconds by which another host that issues tokens may be ahead of this one (RFC 7519, 4.1.4)
 CACHED_TOKENS = 4096  # verified tokens, about half a kilobyte each
 CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
 # RFC 8037, RFC 7518. The key's type decides the algorithm, never the token's header.
@@ -80,6 +81,7 @@ class KeyRing:
             {"require": list(CLAIMS)},
             audience=AUDIENCE,
             issuer=self._issuer,
+            leeway=CLOCK_SKEW,
         )
         return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])), claims["exp"]
 
