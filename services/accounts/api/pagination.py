@@ -18,6 +18,8 @@ LINK_HEADER: Responses = {
         }
     }
 }
+# Clients may send these unescaped. In a Link header they would end the URI or the parameter (RFC 3986, 2; RFC 8288, 3).
+NOT_IN_URIS = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", "\\": "%5C"})
 
 
 def json_page(request: Request, page: Page[str]) -> Response:
@@ -32,7 +34,8 @@ def add_link_header(request: Request, response: Response, page: Page[Any]) -> No
     if not (page.next or page.prev or (not page.rows and "cursor" in request.query_params)):
         return
     path = request.scope["raw_path"].decode()
-    kept = [part for part in request.url.query.split("&") if part and not part.startswith("cursor=")]
+    query = request.url.query.translate(NOT_IN_URIS)
+    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
     urls = {"first": "&".join(kept)}
     for relation, cursor in (("prev", page.prev), ("next", page.next), ("last", page.last)):
         if cursor:

@@ -4,9 +4,13 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
+import starlette.responses
+from fastapi import Request
 from httpx2 import Response
 
+from accounts.api.pagination import add_link_header
 from accounts.models import Role, User, UserGroup
+from accounts.schemas.pagination import Page
 from support.people import World
 
 LISTS = {
@@ -206,3 +210,15 @@ async def test_time_range_outside_of_utc_is_rejected(reader: Reader, instant: st
     for bound in ("since", "until"):
         answer = await reader.client.get("/audit", params={bound: instant}, headers=reader.headers)
         assert answer.status_code == 422
+
+
+def test_link_header_escapes_the_query_of_the_request() -> None:
+    scope = {"type": "http", "path": "/", "raw_path": b"/", "headers": [], "query_string": b'x=>; rel="evil", <\\'}
+    response = starlette.responses.Response()
+
+    add_link_header(Request(scope), response, Page([1], next="n", prev=None, last="l"))
+
+    query = "x=%3E; rel=%22evil%22, %3C%5C"
+    assert response.headers["Link"] == ", ".join(
+        [f'</?{query}>; rel="first"', f'</?{query}&cursor=n>; rel="next"', f'</?{query}&cursor=l>; rel="last"']
+    )
