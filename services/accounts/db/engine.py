@@ -63,6 +63,7 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
         pool_timeout=POOL_SECONDS,
         pool_use_lifo=True,  # after an outage a dead connection is found soon, and invalidates the others
         skip_autocommit_rollback=True,
+        hide_parameters=True,  # of errors in the log: they are password hashes and email addresses
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": command_seconds,

@@ -60,6 +60,18 @@ class TestTransaction:
                 await db.release_connection()
 
 
+async def test_text_of_an_error_has_no_parameters_of_the_statement(fresh_settings: Settings) -> None:
+    engine = create_engine(fresh_settings, "test")
+    secret = "a hash" * 100
+    with pytest.raises(DBAPIError, match="value too long") as raised:
+        async with transaction(create_sessionmaker(engine)) as db:
+            db.add(UserGroup(name=secret))
+            await db.flush()
+    await engine.dispose()
+
+    assert secret[:20] not in str(raised.value)
+
+
 async def test_connection_closed_by_the_server_is_replaced_before_use(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     async with DriverConnection(engine) as other:
