@@ -63,9 +63,9 @@ class TestTransaction:
 async def test_text_of_an_error_has_no_parameters_of_the_statement(fresh_settings: Settings) -> None:
     engine = create_engine(fresh_settings, "test")
     secret = "a hash" * 100
-    with pytest.raises(DBAPIError, match="value too long") as raised:
-        async with transaction(create_sessionmaker(engine)) as db:
-            db.add(UserGroup(name=secret))
+    async with create_sessionmaker(engine)() as db:
+        db.add(UserGroup(name=secret))
+        with pytest.raises(DBAPIError, match="value too long") as raised:
             await db.flush()
     await engine.dispose()
 
