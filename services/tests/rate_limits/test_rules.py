@@ -85,3 +85,14 @@ async def test_stored_keys_contain_no_email_or_ip(world: World) -> None:
 
     assert len(keys) > len(Attempt)
     assert not [key for key in keys if "arthur" in key or "192.0.2" in key]
+
+
+@pytest.mark.parametrize("attempt", [Attempt.FORGOT_PASSWORD, Attempt.REGISTER, Attempt.INVITE, Attempt.LOGIN])
+async def test_allowance_does_not_tell_what_others_did_with_an_email(world: World, attempt: Attempt) -> None:
+    for number in range(3):
+        await rules.check_rate_limit(world.connect, attempt, f"198.51.100.{number}", ARTHUR)
+
+    attempted = await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
+    fresh = await rules.check_rate_limit(world.connect, attempt, "192.0.2.2", "fresh@camelot.example.com")
+
+    assert (attempted.limit, attempted.remaining) == (fresh.limit, fresh.remaining)

@@ -84,13 +84,15 @@ async def consume(
         unknown_network_limits: applied only while ``known_network_key`` is not stored.
 
     Returns:
-        The tightest limit: attempts left, and seconds until it is full again.
+        The tightest of ``limits``: attempts left, and seconds until it is full again. What other clients consumed of
+        ``unknown_network_limits`` is not for the caller to know.
 
     Raises:
         TooManyAttempts: a limit is exhausted. Nothing is consumed then.
 
     """
     # Reading first takes no lock: refusing a flood is cheap, and refused attempts do not wait for each other.
+    own = limits
     waits = await _select_waits(connection, [*limits, *(unknown_network_limits or ()), known_network_key])
     if waits.get(known_network_key, 0) <= 0:
         limits = {**limits, **(unknown_network_limits or {})}
@@ -101,7 +103,7 @@ async def consume(
         waits = await _select_waits(connection, [*limits])
         first = next(iter(limits.values()))
         raise _refusal(limits, waits) or TooManyAttempts(1, first.attempts, first.seconds)
-    allowances = [_allowance(limits[key], backlog) for key, backlog, _ in rows]
+    allowances = [_allowance(own[key], backlog) for key, backlog, _ in rows if key in own]
     return min(allowances, key=lambda allowance: allowance.remaining)
 
 

@@ -90,6 +90,9 @@ async def check_rate_limit(
     Args:
         scale: multiplies the attempts of every limit.
 
+    Returns:
+        The tightest of the limits by the client's network. Those by email alone also count what others did.
+
     Raises:
         TooManyAttempts: a limit is exhausted. The attempt must not be evaluated, and is not counted.
 
