@@ -11,15 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from accounts.db.errors import DATABASE_ERRORS, sqlstate
 from accounts.db.session import Session, Sessionmaker
 from accounts.domain.errors import NotReady
-from accounts.domain.mail.queue import Backlog, backlog
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
 
 
-async def check_readiness(sessionmaker: Sessionmaker) -> Backlog:
-    """Compare the schema's revision with the migrations, within two seconds; return the mail queue's backlog.
+async def check_readiness(sessionmaker: Sessionmaker) -> None:
+    """Compare the schema's revision with the migrations, within two seconds.
 
     Raises:
         NotReady: the database is unavailable, or the revisions differ; the reason says which.
@@ -28,12 +27,11 @@ async def check_readiness(sessionmaker: Sessionmaker) -> Backlog:
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS), sessionmaker() as db:
             revisions = await _revisions(db)
-            if revisions == expected_revisions():
-                return await backlog(db)
     except DATABASE_ERRORS as error:
         raise NotReady("The database does not answer.") from error
-    at, needed = _names(revisions), _names(expected_revisions())
-    raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
+    if revisions != expected_revisions():
+        at, needed = _names(revisions), _names(expected_revisions())
+        raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
 
 
 async def _revisions(db: Session) -> set[str]:

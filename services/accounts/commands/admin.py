@@ -1,4 +1,4 @@
-"""Administration: python -m accounts.commands.admin deactivate EMAIL, revoke-sessions EMAIL, or prune.
+"""Administration: python -m accounts.commands.admin deactivate EMAIL, revoke-sessions EMAIL, mail, or prune.
 
 It follows the rules of the HTTP API. It connects as the owner of the schema, because only the owner may delete audit
 events.
@@ -13,6 +13,7 @@ from accounts.commands.run import one_line_errors, run, user_manager
 from accounts.db.session import Sessionmaker
 from accounts.domain import retention
 from accounts.domain.identity.users import UserManager
+from accounts.domain.mail.queue import backlog
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.users import SuperuserUpdate
 from accounts.settings import get_settings
@@ -43,6 +44,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("email", metavar="EMAIL", type=TypeAdapter(Username).validate_python)
         command.set_defaults(work=work)
+    text = "count the mail that waits and the mail that is parked"
+    commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
     text = "delete expired sessions, tokens and rate limits, and audit events older than AUDIT_DAYS"
     commands.add_parser("prune", help=text, description=text).set_defaults(work=prune)
     return parser.parse_args(argv)
@@ -82,6 +85,12 @@ async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> 
     """
     user = await users.get_by_email(arguments.email)
     return f"Ended all sessions of {user.email}: {await users.sessions.revoke_all(user)}"
+
+
+async def mail(users: UserManager, _: argparse.Namespace) -> str:
+    """Count the queued and the parked mails."""
+    queued = await backlog(users.db)
+    return f"Mail: {queued.waiting:,} waiting, the oldest for {queued.oldest_seconds:,} s; {queued.parked:,} parked"
 
 
 async def prune(users: UserManager, _: argparse.Namespace) -> str:

@@ -9,10 +9,10 @@ from conftest import world_of
 from support.people import World
 
 
-async def test_probes_succeed(world: World) -> None:
+async def test_probes_reveal_nothing_but_that_they_succeed(world: World) -> None:
     for probe in ("live", "ready"):
         response = await world.client.get(f"/health/{probe}")
-        assert (response.status_code, response.json()["status"]) == (200, "ok")
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 async def test_not_ready_without_permission_to_read_the_revision(world: World) -> None:
@@ -21,18 +21,6 @@ async def test_not_ready_without_permission_to_read_the_revision(world: World) -
     response = await world.client.get("/health/ready")
 
     assert (response.status_code, response.json()["reason"]) == (503, "The database does not answer.")
-
-
-async def test_readiness_reports_the_mail_queue(world: World) -> None:
-    await world.user("arthur")
-    for _ in range(3):
-        await world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
-    await world.sql("UPDATE outbox SET parked_at = now() WHERE id = (SELECT min(id::text)::uuid FROM outbox)")
-    await world.sql("UPDATE outbox SET created_at = now() - interval '90 seconds'")
-
-    response = await world.client.get("/health/ready")
-
-    assert response.json() == {"status": "ok", "mail": {"waiting": 2, "oldest_seconds": 90, "parked": 1}}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Administration from the command line, by the rules of the API."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -167,3 +168,17 @@ def test_invalid_command_line_is_refused_with_usage(argv: tuple[str, ...], capsy
     with pytest.raises(SystemExit, match=r"^2$"):
         admin.parse(argv)
     assert "usage: python -m accounts.commands.admin" in capsys.readouterr().err
+
+
+async def test_mail_counts_waiting_and_parked_mail(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await busy_world.user("arthur")
+    for _ in range(3):
+        await busy_world.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
+    await busy_world.sql("UPDATE outbox SET parked_at = now() WHERE id = (SELECT min(id::text)::uuid FROM outbox)")
+    await busy_world.sql("UPDATE outbox SET created_at = now() - interval '90 seconds'")
+
+    await main("mail")
+
+    assert re.fullmatch(r"Mail: 2 waiting, the oldest for 9\d s; 1 parked\n", capsys.readouterr().out)
