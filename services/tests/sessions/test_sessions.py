@@ -1,7 +1,9 @@
 """Sessions: access tokens, refresh, revocation, the list, and cookies."""
 
 import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
 from typing import Any
 
 import jwt
@@ -129,6 +131,17 @@ class TestRefresh:
         assert await me(world, bearer(second)) == 401
         assert (await refresh(world, second["refresh_token"])).json()["detail"] == "REFRESH_BAD_TOKEN"
         assert await actions(world) >= {"refresh.reused"}
+
+    async def test_invented_refresh_token_does_not_end_the_session(self, world: World) -> None:
+        await world.user("arthur")
+        issued = await tokens(world)
+        session_id = urlsafe_b64decode(issued["refresh_token"])[:16]  # an access token shows it, too
+
+        for secret in (bytes(32), token_bytes(32)):
+            invented = await refresh(world, urlsafe_b64encode(session_id + secret).decode())
+            assert (invented.status_code, invented.json()["detail"]) == (400, "REFRESH_BAD_TOKEN")
+
+        assert (await refresh(world, issued["refresh_token"])).status_code == 200
 
     async def test_token_before_the_last_is_reuse_even_within_grace(self, world: World) -> None:
         await world.user("arthur")

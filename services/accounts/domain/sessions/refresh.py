@@ -53,7 +53,7 @@ async def rotate(
         The session and its new refresh token.
 
     Raises:
-        RefreshBadToken: the token is unknown, or its session has ended.
+        RefreshBadToken: this service did not issue the token, or its session has ended.
         RefreshTokenReused: the token was used before. Its session is ended now.
 
     """
@@ -83,6 +83,8 @@ async def _reuse(
     for successor in map(token.successor, keys):  # an older key may have derived it
         if recent and hmac.compare_digest(session.token_hash, successor.hash):
             return session, successor
+    if not token.is_issued(keys):  # access tokens show the session's id, so anyone who sees one can invent a token
+        raise errors.RefreshBadToken
     metrics.REFRESH_REUSED.inc()
     await db.delete(session)
     await record(db, Action.REFRESH_REUSED, user_id=session.user_id, session_id=str(session.id))

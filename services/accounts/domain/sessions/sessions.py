@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from accounts.domain.mail import outbox
 from accounts.domain.sessions import refresh
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER, live_conditions
-from accounts.domain.sessions.session_token import SECRET_BYTES, SessionToken
+from accounts.domain.sessions.session_token import SessionToken
 from accounts.models import MailKind, SessionKind, User, UserSession
 from accounts.settings import Settings
 
@@ -69,7 +68,7 @@ class SessionManager:
         """
         if not await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password):
             raise errors.LoginBadCredentials
-        token = SessionToken(uuid7(), secrets.token_bytes(SECRET_BYTES))
+        token = SessionToken.create(uuid7(), self.settings.secret_keys[0])
         context = self.db.context or RequestContext()
         ((new_device,),) = await START_SESSION.run(
             self.db,
@@ -93,7 +92,7 @@ class SessionManager:
         """Exchange a refresh token for its successor; see ``refresh.rotate``.
 
         Raises:
-            RefreshBadToken: the token is malformed or unknown, or its session has ended.
+            RefreshBadToken: the token is malformed or invented, or its session has ended.
             RefreshTokenReused: the token was used before. Its session is ended now.
 
         """
