@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, tuple_
 from sqlmodel import col, or_, select
 
 from accounts.db.session import Session
@@ -22,6 +22,8 @@ from accounts.settings import Settings
 
 KNOWN_DEVICE_TTL = timedelta(days=180)
 PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
+# The lifetime of a token begins when its mail is written, so a token is kept as long as a mail may still carry it.
+HAS_MAIL = exists().where(col(OutboxMail.user_id) == OneTimeToken.user_id)
 # For this transaction only: the first run may delete years of rows.
 DISABLE_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
@@ -38,7 +40,7 @@ async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
     await db.exec(DISABLE_TIMEOUT)
     conditions: dict[type[Entity], ColumnElement[bool]] = {
         UserSession: or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < idle_since),
-        OneTimeToken: col(OneTimeToken.expires_at) < now,
+        OneTimeToken: and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL),
         Invitation: col(Invitation.expires_at) < now,
         KnownDevice: col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL,
         OutboxMail: col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL,

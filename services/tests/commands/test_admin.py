@@ -141,6 +141,19 @@ async def test_prune_deletes_only_expired_rows(
     assert len(await events(busy_world)) == 3
 
 
+async def test_prune_keeps_a_token_whose_mail_waits(busy_world: World, main: Main) -> None:
+    arthur = await busy_world.user("arthur")
+    await busy_world.client.post("/auth/forgot-password", json={"email": arthur.email})
+    await busy_world.sql("UPDATE one_time_token SET expires_at = now() - interval '1 day'")
+
+    await main("prune")
+    assert await count(busy_world, OneTimeToken) == 1
+
+    await busy_world.sql("DELETE FROM outbox")
+    await main("prune")
+    assert await count(busy_world, OneTimeToken) == 0
+
+
 async def test_prune_skips_locked_rows(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     """Waiting for a concurrent attempt could become a deadlock."""
     await busy_world.sql(LIMIT.format("-1 h"))
