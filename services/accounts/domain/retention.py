@@ -8,6 +8,7 @@ from sqlmodel import col, or_, select
 
 from accounts.db.session import Session
 from accounts.domain.audit.log import Action, record
+from accounts.domain.rate_limits.rules import KNOWN_NETWORK_TTL
 from accounts.models import (
     AuditEvent,
     Entity,
@@ -44,7 +45,7 @@ async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
         Invitation: col(Invitation.expires_at) < now,
         KnownDevice: col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL,
         OutboxMail: col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL,
-        Throttle: col(Throttle.arrival_at) < now,
+        Throttle: or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL),
         AuditEvent: col(AuditEvent.at) < now - timedelta(settings.audit_days),
     }
     deleted = {str(entity.__tablename__): await _delete(db, entity, expired) for entity, expired in conditions.items()}

@@ -58,6 +58,17 @@ async def test_attempt_is_allowed_once_after_the_stated_wait(world: World) -> No
     assert [type(each) for each in outcomes] == [gcra.Allowance, TooManyAttempts]
 
 
+@pytest.mark.parametrize("seconds", [60, 3600, 366 * 86400])
+async def test_limits_work_after_the_clock_was_set_back(world: World, seconds: int) -> None:
+    for _ in range(6):
+        await attempt(world.connect, {"key": FIVE})
+    await pass_time(world, -seconds)
+
+    outcomes = [await attempt(world.connect, {"key": FIVE}) for _ in range(6)]
+
+    assert [getattr(each, "remaining", None) for each in outcomes] == [4, 3, 2, 1, 0, None]
+
+
 async def test_all_limits_apply_and_a_refused_attempt_consumes_none(world: World) -> None:
     both = {"a": FIVE, "b": Limit(2, 3600)}
 

@@ -2,6 +2,9 @@
 
 Each key has one row: the theoretical arrival time of its next attempt. Row locks make the limits exact across all
 processes. Refused attempts do not count, so a client that waits for the stated time is allowed.
+
+No attempt stores a time beyond one period from now. Such a time was stored before the database's clock was set back,
+and counts as missing: otherwise clients would be refused until the clock is there again.
 """
 
 import math
@@ -59,11 +62,13 @@ CONSUME = CompiledStatement("""
         INSERT INTO throttle (key, arrival_at)
         SELECT key, clock_timestamp() + emission FROM wanted
         ON CONFLICT (key) DO UPDATE
-        SET arrival_at = greatest(throttle.arrival_at, clock_timestamp())
-            + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
-        WHERE greatest(throttle.arrival_at, clock_timestamp())
-            + (SELECT emission FROM wanted WHERE wanted.key = throttle.key)
-            <= clock_timestamp() + (SELECT period FROM wanted WHERE wanted.key = throttle.key)
+        SET arrival_at = CASE
+                WHEN throttle.arrival_at > clock_timestamp() + (SELECT period FROM wanted WHERE key = throttle.key)
+                THEN clock_timestamp() ELSE greatest(throttle.arrival_at, clock_timestamp())
+            END + (SELECT emission FROM wanted WHERE key = throttle.key)
+        WHERE throttle.arrival_at - clock_timestamp() NOT BETWEEN
+            (SELECT period - emission FROM wanted WHERE key = throttle.key) + interval '1 microsecond'
+            AND (SELECT period FROM wanted WHERE key = throttle.key)
         RETURNING key, arrival_at
     )
     SELECT key, arrival_at - clock_timestamp(), 1 / CAST(count(*) OVER () = cardinality(:keys) AS integer) FROM counted
@@ -127,7 +132,7 @@ def _refusal(limits: Mapping[str, Limit], waits: Mapping[str, float]) -> TooMany
     excess = {
         key: waits[key] + (limit.emission - limit.period).total_seconds()
         for key, limit in limits.items()
-        if key in waits
+        if waits.get(key, math.inf) <= limit.seconds
     }
     longest = max(excess, key=excess.__getitem__, default=None)
     if longest is None or excess[longest] <= 0:
