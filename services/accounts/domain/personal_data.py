@@ -16,7 +16,18 @@ from sqlmodel import col, select
 from accounts.db.session import Session
 from accounts.domain.audit import history
 from accounts.domain.keyset import Keyset
-from accounts.models import Invitation, KnownDevice, Membership, OneTimeToken, OutboxMail, User, UserGroup, UserSession
+from accounts.models import (
+    Invitation,
+    KnownDevice,
+    MailKind,
+    Membership,
+    OneTimeToken,
+    OutboxMail,
+    Purpose,
+    User,
+    UserGroup,
+    UserSession,
+)
 from accounts.models.base import folded
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
@@ -49,7 +60,10 @@ def head(user: User) -> PersonalDataHead:
 
 
 def parts(user: User) -> dict[str, ReadPage]:
-    """Return the lists of the export by name, each as the function that reads a page of it."""
+    """Return the lists of the export by name, each as the function that reads a page of it.
+
+    A requested change of the email address is left out: it would show whether another user has the address.
+    """
     return {
         "memberships": _part(
             PersonalMembership,
@@ -59,9 +73,19 @@ def parts(user: User) -> dict[str, ReadPage]:
             group_name=col(UserGroup.name),
         ),
         "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
-        "one_time_tokens": _part(PersonalToken, col(OneTimeToken.purpose), col(OneTimeToken.user_id) == user.id),
+        "one_time_tokens": _part(
+            PersonalToken,
+            col(OneTimeToken.purpose),
+            col(OneTimeToken.user_id) == user.id,
+            col(OneTimeToken.purpose) != Purpose.CONFIRM_EMAIL,
+        ),
         "devices": _part(PersonalDevice, col(KnownDevice.fingerprint), col(KnownDevice.user_id) == user.id),
-        "mails": _part(PersonalMail, col(OutboxMail.id), col(OutboxMail.user_id) == user.id),
+        "mails": _part(
+            PersonalMail,
+            col(OutboxMail.id),
+            col(OutboxMail.user_id) == user.id,
+            col(OutboxMail.kind) != MailKind.CONFIRM_EMAIL,
+        ),
         "invitations_for_me": _part(
             InvitationForMe,
             col(Invitation.id),

@@ -98,6 +98,20 @@ class TestConfirm:
         assert (response.status_code, response.json()["email"]) == (200, OLD)
         assert [mail[:2] for mail in await world.mails()] == [(MailKind.ACCOUNT_EXISTS, guinevere.email)]
 
+    async def test_requester_cannot_find_out_whether_an_email_is_taken(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        taken = (await world.user("guinevere")).email
+        seen = []
+        for email in ("free@camelot.example.com", taken):
+            await request_change(world, headers)
+            earlier = await world.token()
+            await request_change(world, headers, email)
+            document = (await world.client.get("/users/me/export", headers=headers)).json()
+            seen.append((document | {"exported_at": None}, (await confirm(world, earlier)).status_code))
+
+        assert seen[0] == seen[1]
+
     async def test_user_can_change_the_case_of_the_email(self, world: World, headers: dict[str, str]) -> None:
         await request_change(world, headers, OLD.upper())
 

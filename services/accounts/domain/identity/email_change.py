@@ -26,14 +26,17 @@ class EmailChangeManager:
         self.sessions = SessionManager(db, settings)
 
     async def request(self, user: User, email: str) -> None:
-        """Send a token to the new email address. If another user has it, notify that user instead."""
+        """Send a token to the new email address. If another user has it, notify that user instead.
+
+        The token of an earlier request is replaced in both cases: if it still worked, the address would be taken.
+        """
+        mail = OutgoingMail(email, user.id)
+        await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.CONFIRM_EMAIL, email)
         taken = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
         if await self.db.scalar(select(taken)):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
-            return
-        mail = OutgoingMail(email, user.id)
-        await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.CONFIRM_EMAIL, email)
-        await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
+        else:
+            await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
 
     async def confirm(self, token: str) -> User:
         """Change the email address to the one that a token was sent to, which verifies it, and end all sessions.
