@@ -51,6 +51,14 @@ class TestReauthentication:
         )
         assert (await world.login("arthur@camelot.example.com")).status_code == 200
 
+    async def test_sign_in_before_the_clock_was_set_back_requires_reauthentication(
+        self, world: World, method: str, body: dict[str, Any]
+    ) -> None:
+        headers = await world.sign_in(await world.user("arthur"))
+        await world.sql("UPDATE user_session SET authenticated_at = now() + interval '1 hour'")
+
+        assert (await send(world, method, body, headers)).status_code == 403
+
     async def test_current_password_allows_the_change_after_an_old_sign_in(
         self, world: World, method: str, body: dict[str, Any]
     ) -> None:

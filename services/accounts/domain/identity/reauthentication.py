@@ -3,8 +3,9 @@
 Changing credentials or deleting the account requires the current password or a recent sign-in.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from sqlalchemy import func, literal
 from sqlmodel import col, select
 
 from accounts.db.session import Session
@@ -34,8 +35,14 @@ async def reauthenticate(
         correct, _ = await passwords.verify(password, user.hashed_password)
         if not correct:
             raise errors.BadCurrentPassword
-    elif datetime.now(UTC) - current.authenticated_at > recent:
+    elif not await _is_recent(db, current, recent):
         raise errors.ReauthenticationRequired(int(recent.total_seconds()))
+
+
+async def _is_recent(db: Session, current: UserSession, recent: timedelta) -> bool:
+    # By the clock that stored the time. A sign-in in the future was stored before that clock was set back.
+    age = func.clock_timestamp() - literal(current.authenticated_at)
+    return bool(await db.scalar(select(age.between(timedelta(0), recent))))
 
 
 async def lock_session(db: Session, user: User, current: UserSession, recent: timedelta) -> None:
