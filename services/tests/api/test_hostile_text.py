@@ -9,7 +9,7 @@ import pytest
 
 from accounts.api.app import create_app
 from accounts.observability.logs import SENSITIVE
-from support.people import World
+from support.people import PASSWORD, World
 
 SECONDS = 1.0  # of processor time; what is quadratic takes several
 MARKS = "a" + "\u0301\u0327" * 15_000  # 60 KB of UTF-8, and quadratic to normalise
@@ -109,3 +109,14 @@ def test_log_filter_takes_linear_time(text: str) -> None:
     started = time.process_time()
     SENSITIVE.sub("…", text)
     assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize(("marks", "status"), [(30, 201), (31, 422)])
+async def test_text_may_have_thirty_combining_marks_in_a_row(world: World, marks: int, status: int) -> None:
+    password = f"{PASSWORD} o" + "\u0327" * marks
+
+    response = await world.client.post("/auth/register", json={"email": "a@example.com", "password": password})
+
+    assert response.status_code == status
+    if status == 422:
+        assert response.json()["errors"][0]["type"] == "combining_marks"
