@@ -8,21 +8,9 @@ from httpx2 import AsyncClient
 
 from accounts.api import downloads
 from accounts.domain.errors import GroupNotFound
-from accounts.models import Role, User, UserGroup, Visibility
+from accounts.models import Role, User, UserGroup
 from support.member_files import DOMAIN, export_members, rows_of, user_named
 from support.people import World
-
-
-@pytest.fixture
-async def arthur(world: World) -> User:
-    return await world.user("arthur")
-
-
-@pytest.fixture
-async def knights(world: World, arthur: User) -> UserGroup:
-    """A private group of Arthur and two users whom he may add to other groups."""
-    others = {await world.user(name): Role.MEMBER for name in ("bors", "galahad")}
-    return await world.group("Knights", Visibility.PRIVATE, members={arthur: Role.OWNER, **others})
 
 
 async def test_export_is_csv_with_a_header_line(world: World, knights: UserGroup, arthur: User) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from accounts.domain.invitations import member_import
 from accounts.domain.invitations.import_file import parse_import
-from accounts.models import Role, User, UserGroup, Visibility
+from accounts.models import Role, User, UserGroup
 from support.member_files import (
     CSV,
     DOMAIN,
@@ -17,24 +17,6 @@ from support.member_files import (
     user_named,
 )
 from support.people import World
-
-
-@pytest.fixture
-async def arthur(world: World) -> User:
-    return await world.user("arthur")
-
-
-@pytest.fixture
-async def knights(world: World, arthur: User) -> UserGroup:
-    """A private group of Arthur and two users whom he may add to other groups."""
-    others = {await world.user(name): Role.MEMBER for name in ("bors", "galahad")}
-    return await world.group("Knights", Visibility.PRIVATE, members={arthur: Role.OWNER, **others})
-
-
-@pytest.fixture
-async def table(world: World, arthur: User) -> UserGroup:
-    """A group of Arthur alone."""
-    return await world.group("Round Table", Visibility.PRIVATE, members={arthur: Role.ADMIN})
 
 
 @pytest.mark.usefixtures("knights")

@@ -4,23 +4,12 @@ import pytest
 from httpx2 import AsyncClient
 
 from accounts.models import Role
-from support.invitations import GALAHAD, OWN, Table, accept, me, own, status_and_code, table_of
+from support.invitations import GALAHAD, OWN, Table, accept, me, own, status_and_code
 from support.people import World
 
 BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
 OTHER_ADDRESS = (403, "INVITATION_OTHER_ADDRESS")
 NOT_FOUND = (404, "INVITATION_NOT_FOUND")
-
-
-@pytest.fixture
-async def table(world: World) -> Table:
-    return await table_of(world)
-
-
-@pytest.fixture
-async def galahad(world: World) -> dict[str, str]:
-    """Headers of Galahad, who is verified and in no group."""
-    return await world.sign_in(await world.user("galahad", is_verified=True))
 
 
 class TestByToken:

@@ -1,28 +1,15 @@
 """Registering with an invitation, and the audit events of invitations."""
 
-import pytest
-
 from accounts.db.session import transaction
 from accounts.domain.registration import RegistrationManager
 from accounts.models import MailKind, Role
 from accounts.schemas.identity.users import RegistrationCreate
-from support.invitations import GALAHAD, Table, accept, me, own, register, status_and_code, table_of
+from support.invitations import GALAHAD, Table, accept, me, own, register, status_and_code
 from support.people import PASSWORD, World
 from support.schema import recorded_statements
 
 BAD_TOKEN = (400, "INVITATION_BAD_TOKEN")
 OTHER_ADDRESS = (403, "INVITATION_OTHER_ADDRESS")
-
-
-@pytest.fixture
-async def table(world: World) -> Table:
-    return await table_of(world)
-
-
-@pytest.fixture
-async def galahad(world: World) -> dict[str, str]:
-    """Headers of Galahad, who is verified and in no group."""
-    return await world.sign_in(await world.user("galahad", is_verified=True))
 
 
 class TestRegistrationByInvitation:

@@ -7,16 +7,11 @@ import pytest
 from httpx2 import AsyncClient
 
 from accounts.models import Role
-from support.invitations import GALAHAD, Table, lasts, table_of
+from support.invitations import GALAHAD, Table, lasts
 from support.people import World
 
 LANCELOT = "lancelot@camelot.example.com"
 Limit = Callable[[float], None]
-
-
-@pytest.fixture
-async def table(world: World) -> Table:
-    return await table_of(world)
 
 
 @pytest.fixture

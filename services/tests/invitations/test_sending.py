@@ -18,11 +18,6 @@ LANCELOT = "lancelot@camelot.example.com"
 
 
 @pytest.fixture
-async def table(world: World) -> Table:
-    return await table_of(world)
-
-
-@pytest.fixture
 async def busy_table(busy_world: World) -> Table:
     return await table_of(busy_world)
 
