@@ -33,6 +33,11 @@ class Session(AsyncSession):
         """The id of the authenticated caller, if there is one."""
         return self.context.actor_id if self.context else None
 
+    @property
+    def client_ip(self) -> str:
+        """The IP address of the client, or an empty string outside of a request."""
+        return self.context.client_ip if self.context else ""
+
     async def commit(self) -> Never:
         """Raise TypeError: a commit inside a request would split its unit of work."""
         raise TypeError("commit() belongs to accounts.db.session.transaction: use flush() or release_connection()")

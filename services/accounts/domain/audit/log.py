@@ -82,7 +82,7 @@ async def record(
         actor_id=actor_id,
         user_id=user_id,
         group_id=group_id,
-        address=_client_ip(db),
+        address=db.client_ip,
         detail=json.dumps(detail),
     )
 
@@ -110,11 +110,7 @@ async def record_many(
         action=action,
         actor_id=db.actor_id,
         group_id=group_id,
-        address=_client_ip(db),
+        address=db.client_ip,
         user_ids=[user_id for user_id, _ in events],
         details=[json.dumps(detail) for _, detail in events],
     )
-
-
-def _client_ip(db: Session) -> str:
-    return db.context.client_ip if db.context else ""

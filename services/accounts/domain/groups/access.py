@@ -37,6 +37,11 @@ class GroupAccess:
         """
         require(permission, self.standing, Visibility(self.group.visibility))
 
+    def require_for_role(self, role: Role) -> None:
+        """Raise GroupForbidden unless the caller may grant and remove a role: that of owners takes MANAGE_OWNERS."""
+        if role is Role.OWNER:
+            self.require(Permission.MANAGE_OWNERS)
+
 
 async def get_access(
     db: Session, group_id: int, viewer: User | None, permission: Permission = Permission.SEE
@@ -58,6 +63,17 @@ async def get_access(
     )
     group, role = (await db.exec(statement)).one_or_none() or (None, None)
     return _authorize(group, role, viewer, permission)
+
+
+async def get_group(db: Session, group_id: int, viewer: User | None) -> GroupRead:
+    """Get a group as the viewer sees it.
+
+    Raises:
+        GroupNotFound: there is no such group, or the viewer may not see it.
+
+    """
+    access = await get_access(db, group_id, viewer)
+    return to_group_read(access.group, access.role)
 
 
 async def lock_group(db: Session, group_id: int, viewer: User, permission: Permission = Permission.SEE) -> GroupAccess:

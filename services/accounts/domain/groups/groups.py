@@ -12,7 +12,7 @@ from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import get_access, lock_group, lock_user, to_group_read
+from accounts.domain.groups.access import get_group, lock_group, lock_user, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission, allows, standing_of
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
@@ -71,8 +71,7 @@ class GroupManager:
             GroupNotFound: there is no such group, or the viewer may not see it.
 
         """
-        access = await get_access(self.db, group_id, viewer)
-        return to_group_read(access.group, access.role)
+        return await get_group(self.db, group_id, viewer)
 
     async def update(self, group_id: int, group_update: GroupUpdate, actor: User) -> GroupRead:
         """Change the fields that are set in ``group_update``.

@@ -43,8 +43,7 @@ class MemberManager:
         if user and membership:
             return await self._set_role(access, user, membership, role), False
         access.require(Permission.ADD_MEMBERS)
-        if role is Role.OWNER:
-            access.require(Permission.MANAGE_OWNERS)
+        access.require_for_role(role)
         if not (
             user and user.is_active and (access.may(Permission.ADD_ANYONE) or await self._share_group(actor, user))
         ):
@@ -75,8 +74,7 @@ class MemberManager:
         permission = Permission.LEAVE if user_id == actor.id else Permission.REMOVE_MEMBERS
         user, access, membership = await self._lock_member(group_id, user_id, actor, permission)
         role = Role(membership.role)
-        if role is Role.OWNER:
-            access.require(Permission.MANAGE_OWNERS)
+        access.require_for_role(role)
         statement = delete(Membership).where(*_unless_last_owner(membership))
         if not (await self.db.exec(statement)).rowcount:
             raise errors.LastOwner([access.group])

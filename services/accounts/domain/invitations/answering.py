@@ -12,11 +12,11 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import get_access, lock_user, to_group_read
+from accounts.domain.groups.access import get_group, lock_user
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.keyset import Keyset, parse_row_id
+from accounts.domain.invitations.store import BY_ID
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
@@ -25,7 +25,6 @@ from accounts.schemas.invitations import InvitingGroup, OwnInvitationRead
 from accounts.schemas.pagination import Page, PageQuery
 
 Conditions = tuple[ColumnElement[bool], ...]
-BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class OwnInvitationManager:
@@ -62,7 +61,7 @@ class OwnInvitationManager:
         group_id = await _join(self.db, user, (col(Invitation.id) == invitation_id, *_sent_to(user)))
         if group_id is None:
             raise errors.InvitationNotFound
-        return await self._get_group(group_id, user)
+        return await get_group(self.db, group_id, user)
 
     async def accept_token(self, token: str, user: User) -> GroupRead:
         """Join the group of an invitation by its token, which also verifies the user's email address.
@@ -74,7 +73,7 @@ class OwnInvitationManager:
 
         """
         user = await lock_user(self.db, user)
-        return await self._get_group(await accept_token(self.db, token, user), user)
+        return await get_group(self.db, await accept_token(self.db, token, user), user)
 
     async def decline(self, invitation_id: int, user: User) -> None:
         """Decline an invitation to the user's verified address.
@@ -103,10 +102,6 @@ class OwnInvitationManager:
             user_id = user.id if user else None
             await record(self.db, Action.INVITATION_DECLINED, user_id=user_id, group_id=group_id, role=role)
         return deleted is not None
-
-    async def _get_group(self, group_id: int, user: User) -> GroupRead:
-        access = await get_access(self.db, group_id, user)
-        return to_group_read(access.group, access.role)
 
 
 async def require_invitation(db: Session, token: str, email: str) -> None:

@@ -10,20 +10,17 @@ from sqlmodel import col, delete, exists, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import GroupAccess, get_access, lock_group, lock_user
+from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access, lock_group, lock_user
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token
-from accounts.domain.invitations.store import InvitationRequest, store_invitations
-from accounts.domain.keyset import Keyset, parse_row_id
+from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
-from accounts.models import Invitation, MailKind, Membership, Role, User
+from accounts.models import Invitation, MailKind, Membership, User
 from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.pagination import Page, PageQuery
-
-BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class InvitationManager:
@@ -48,7 +45,7 @@ class InvitationManager:
         """
         await lock_user(self.db, actor)
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
-        _require_for_role(access, invitation.role)
+        access.require_for_role(invitation.role)
         if await self._is_member(group_id, invitation.email):
             raise errors.AlreadyMember
         lifetime = timedelta(invitation.expires_in_days)
@@ -118,11 +115,11 @@ class InvitationManager:
     async def _lock(self, access: GroupAccess, invitation_id: int) -> tuple[Invitation, User | None]:
         """Lock an open invitation: declining deletes it without locking the group. Return it with its inviter."""
         statement = _select_open(access.group.id).where(Invitation.id == invitation_id).with_for_update(of=Invitation)
-        row = (await self.db.exec(statement, execution_options={"populate_existing": True})).one_or_none()
+        row = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
         if row is None:
             raise errors.InvitationNotFound
         invitation, inviter = row
-        _require_for_role(access, invitation.role)
+        access.require_for_role(invitation.role)
         return invitation, inviter
 
     async def _is_member(self, group_id: int, email: str) -> bool:
@@ -132,11 +129,6 @@ class InvitationManager:
             func.lower(User.email) == folded(email),
         )
         return bool(await self.db.scalar(select(exists().where(*conditions))))
-
-
-def _require_for_role(access: GroupAccess, role: Role) -> None:
-    if role is Role.OWNER:
-        access.require(Permission.MANAGE_OWNERS)
 
 
 def _select_open(group_id: int) -> Any:

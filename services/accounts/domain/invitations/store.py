@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlmodel import col
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token
+from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import Invitation, MailKind, Role
 from accounts.models.base import COLLATION
+
+BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ async def rotate(
         "session_id": token.session_id,
         "used_hash": token.hash,
         "next_hash": successor.hash,
-        "client": db.context.client_ip if db.context else "",
+        "client": db.client_ip,
         "idle": idle,
     }
     rotated = (await db.exec(ROTATE, params=values, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
