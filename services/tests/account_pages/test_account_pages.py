@@ -70,7 +70,7 @@ class TestSigningIn:
         assert (answer.status_code, answer.headers["location"]) == (303, "/account/sign-in")
 
     async def test_sign_in_attempts_are_rate_limited_and_the_page_says_when_to_try_again(self, world: World) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
+        world.change_settings(throttle_scale=1)
 
         answers = [await post(world, "/sign-in", username=ARTHUR, password="wrong-password") for _ in range(6)]
 
@@ -297,7 +297,7 @@ class TestSafety:
         assert (answer.status_code, "Nothing was changed." in answer.text) == (500, True)
 
     async def test_pages_are_not_served_if_pages_url_is_set(self, world: World) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"pages_url": "https://app.example.com/me"})
+        world.change_settings(pages_url="https://app.example.com/me")
 
         answers = [await get(world, path) for path in ("", "/sign-in", "/static/site.css")]
 

@@ -97,7 +97,7 @@ async def test_full_hashing_queue_is_temporarily_unavailable(world: World, monke
 
 
 async def test_too_many_attempts_are_temporarily_unavailable(world: World) -> None:
-    world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 0.001})
+    world.change_settings(throttle_scale=0.001)
     await world.login(EMAIL)
 
     response = await world.login(EMAIL)

@@ -57,7 +57,7 @@ async def test_hsts_is_sent_with_tls_only(world: World) -> None:
     for url in ("https://testserver/health/live", "https://testserver/nowhere"):
         assert "max-age=" in (await world.client.get(url)).headers["Strict-Transport-Security"]
 
-    world.state["settings"] = world.state["settings"].model_copy(update={"public_url": "https://accounts.example.com"})
+    world.change_settings(public_url="https://accounts.example.com")
 
     assert "max-age=" in (await world.client.get("/health/live")).headers["Strict-Transport-Security"]
 

@@ -9,7 +9,7 @@ from support.people import World
 async def test_requests_to_configured_hosts_are_answered(world: World, host: str) -> None:
     # localhost is the host of PUBLIC_URL.
     hosts = {"allowed_hosts": ("testserver", "[::1]"), "api_host": "10.1.2.3"}
-    world.state["settings"] = world.state["settings"].model_copy(update=hosts)
+    world.change_settings(**hosts)
 
     assert (await world.client.get("/user-groups", headers={"Host": host})).status_code == 200
 
@@ -31,6 +31,6 @@ async def test_health_probes_may_use_any_host(world: World) -> None:
 
 
 async def test_asterisk_allows_any_host(world: World) -> None:
-    world.state["settings"] = world.state["settings"].model_copy(update={"allowed_hosts": ("*",)})
+    world.change_settings(allowed_hosts=("*",))
 
     assert (await world.client.get("/user-groups", headers={"Host": "any.example"})).status_code == 200

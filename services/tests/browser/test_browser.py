@@ -96,7 +96,7 @@ async def served(world: World) -> AsyncIterator[str]:
     """Serve a world over HTTP, under the URL that its mails contain."""
     listening = socket.create_server(("127.0.0.1", 0))
     url = f"http://localhost:{listening.getsockname()[1]}"
-    world.state["settings"] = world.state["settings"].model_copy(update={"public_url": url})
+    world.change_settings(public_url=url)
 
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         await world.app({**scope, "state": dict(world.state)}, receive, send)

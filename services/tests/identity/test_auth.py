@@ -12,10 +12,10 @@ from accounts.models import MailKind, Purpose
 from accounts.settings import get_settings
 from conftest import world_of
 from support.people import PASSWORD, World
+from support.processes import SECRET
 
 ARTHUR = {"email": "king.arthur@camelot.example.com", "password": PASSWORD, "display_name": "Arthur"}
 NEW_PASSWORD = "a-sword-in-a-stone"
-SECRET = "a secret of the tests which is long enough"
 
 
 class TestRegister:

@@ -120,7 +120,7 @@ class TestConfirm:
         assert response.json()["email"] == "ARTHUR@camelot.example.com"
 
     async def test_requests_to_change_to_an_email_are_rate_limited(self, world: World, headers: dict[str, str]) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
+        world.change_settings(throttle_scale=1)
 
         responses = [await request_change(world, headers) for _ in range(6)]
 

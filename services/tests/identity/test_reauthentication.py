@@ -81,7 +81,7 @@ class TestReauthentication:
     async def test_guesses_of_the_current_password_are_rate_limited(
         self, world: World, method: str, body: dict[str, Any]
     ) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
+        world.change_settings(throttle_scale=1)
         headers = await sign_in_long_ago(world, await world.user("arthur"))
         guess = body | {"current_password": "not-the-password"}
 
@@ -130,7 +130,7 @@ async def test_change_of_other_fields_needs_no_reauthentication(world: World, bo
 
 async def test_setting_decides_how_recent_a_sign_in_must_be(world: World) -> None:
     headers = await sign_in_long_ago(world, await world.user("arthur"))
-    world.state["settings"] = world.state["settings"].model_copy(update={"recent_seconds": 1000})
+    world.change_settings(recent_seconds=1000)
 
     assert (await send(world, "DELETE", {}, headers)).status_code == 204
 

@@ -101,7 +101,7 @@ class TestByToken:
         assert (await table.invite(GALAHAD)).status_code == 201
 
     async def test_tokens_are_rate_limited_to_twenty_a_minute(self, world: World) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 0.1})
+        world.change_settings(throttle_scale=0.1)
         client, body = world.client, {"token": "x"}
 
         paths = ("accept", "decline", "accept", "decline")

@@ -16,10 +16,7 @@ Limit = Callable[[float], None]
 
 @pytest.fixture
 def limit(world: World) -> Limit:
-    def scale(factor: float) -> None:
-        world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": factor})
-
-    return scale
+    return lambda factor: world.change_settings(throttle_scale=factor)
 
 
 class TestResending:

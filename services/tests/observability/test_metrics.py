@@ -60,7 +60,7 @@ async def test_sign_ins_are_counted_by_outcome(world: World, counts: Counts) -> 
 
 
 async def test_requests_refused_by_a_rate_limit_are_counted(world: World, counts: Counts) -> None:
-    world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": 1})
+    world.change_settings(throttle_scale=1)
 
     statuses = [(await world.login("nobody@camelot.example.com")).status_code for _ in range(7)]
 

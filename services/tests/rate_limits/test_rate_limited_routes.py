@@ -20,11 +20,7 @@ HOME, ELSEWHERE = "192.0.2.1", "198.51.100.1"
 @pytest.fixture
 def limit(world: World) -> Callable[[float], None]:
     """Scales the limits, which the tests' settings raise."""
-    return lambda scale: scale_limits(world, scale)
-
-
-def scale_limits(world: World, scale: float) -> None:
-    world.state["settings"] = world.state["settings"].model_copy(update={"throttle_scale": scale})
+    return lambda scale: world.change_settings(throttle_scale=scale)
 
 
 def client_at(world: World, address: str | None) -> AsyncClient:
@@ -49,7 +45,7 @@ class TestLogin:
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         arthur = await busy_world.user("arthur")
-        scale_limits(busy_world, 1)
+        busy_world.change_settings(throttle_scale=1)
         verify, evaluated = busy_world.passwords.verify, []
 
         async def spy(password: str, hashed: str | None) -> tuple[bool, str | None]:

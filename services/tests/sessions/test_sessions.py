@@ -16,7 +16,6 @@ from accounts.models import AuditEvent
 from support.people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
-ORIGIN = "http://testserver"
 
 
 async def refresh(world: World, token: str) -> Response:
@@ -105,7 +104,7 @@ class TestRefresh:
 
         old = world.state["settings"].secret_key.get_secret_value()
         keys = SecretStr(f"a newer secret of the tests which is long enough,{old}")
-        world.state["settings"] = world.state["settings"].model_copy(update={"secret_key": keys})
+        world.change_settings(secret_key=keys)
         two = (await refresh(world, first["refresh_token"])).json()
 
         assert one["refresh_token"] == two["refresh_token"]
@@ -219,7 +218,7 @@ class TestRevocation:
 
     async def test_least_recently_seen_session_ends_beyond_the_limit(self, world: World) -> None:
         await world.user("arthur")
-        world.state["settings"] = world.state["settings"].model_copy(update={"sessions_per_user": 2})
+        world.change_settings(sessions_per_user=2)
 
         first, second, third = [await tokens(world) for _ in range(3)]
 

@@ -45,6 +45,10 @@ class World:
         self.client = client
         self.key: str = state["settings"].secret_keys[0]
 
+    def change_settings(self, **values: Any) -> None:
+        """Change settings of the running application."""
+        self.state["settings"] = self.state["settings"].model_copy(update=values)
+
     def users(self, db: Session) -> UserManager:
         return UserManager(db, self.passwords, self.state["settings"])
 
