@@ -40,10 +40,15 @@ class State(TypedDict):
     keys: KeyRing
 
 
+def client_ip(request: Request) -> str:
+    """Return the client's IP address, or an empty string if the server listens on a socket file."""
+    return request.client.host if request.client else ""
+
+
 def request_context(request: Request) -> RequestContext:
     """Return the client's data for sessions and audit events, in printable characters, cut to the columns' lengths."""
     return RequestContext(
-        client_ip=_printable(request.client.host if request.client else "", ADDRESS_LENGTH),
+        client_ip=_printable(client_ip(request), ADDRESS_LENGTH),
         user_agent=_printable(request.headers.get("user-agent", ""), USER_AGENT_LENGTH),
         accept_language=request.headers.get("accept-language", ""),
     )

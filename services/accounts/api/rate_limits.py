@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
 
-from accounts.api.dependencies import DbDep
+from accounts.api.dependencies import DbDep, client_ip
 from accounts.api.problems import rate_limit_headers
 from accounts.domain import errors
 from accounts.domain.rate_limits import rules
@@ -26,7 +26,7 @@ ResetAttempts = Callable[[str], Awaitable[None]]
 
 async def _check(request: Request, response: Response, attempt: Attempt, email: str = "") -> None:
     allowance = await rules.check_rate_limit(
-        request.state.connect, attempt, _client_ip(request), email, scale=request.state.settings.throttle_scale
+        request.state.connect, attempt, client_ip(request), email, scale=request.state.settings.throttle_scale
     )
     limit = allowance.limit
     response.headers.update(
@@ -34,10 +34,6 @@ async def _check(request: Request, response: Response, attempt: Attempt, email: 
             limit.attempts, limit.seconds, remaining=allowance.remaining, seconds=allowance.reset_seconds
         )
     )
-
-
-def _client_ip(request: Request) -> str:
-    return request.client.host if request.client else ""
 
 
 def _depends(dependency: Callable[..., object]) -> Dependency:
@@ -76,14 +72,14 @@ async def get_login(
     """Limit sign-ins by client and email. A successful one resets the failed attempts, once it commits."""
     await _check(request, response, Attempt.LOGIN, form.username)
     yield form
-    await rules.reset_failed_attempts(db, _client_ip(request), form.username)
+    await rules.reset_failed_attempts(db, client_ip(request), form.username)
 
 
 async def get_reset_attempts(request: Request, db: DbDep) -> ResetAttempts:
     """Return a function that resets the failed sign-ins for an email that was proven by other means."""
 
     async def reset(email: str) -> None:
-        await rules.reset_failed_attempts(db, _client_ip(request), email)
+        await rules.reset_failed_attempts(db, client_ip(request), email)
 
     return reset
 

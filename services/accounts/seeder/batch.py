@@ -63,7 +63,7 @@ class Batch:
         lasts = [(name, _letters(name)) for name in (person.last_name() for _ in range(NAMES))]
         for number, user_id in enumerate(self.user_ids()):
             (first, before), (last, after) = firsts[int(draw() * NAMES)], lasts[int(draw() * NAMES)]
-            email = f"{before}.{after}.{number}@batch-{self.seed}-{self.users}.example.com"
+            email = f"{before}.{after}.{number}@batch-{self}.example.com"
             active, verified = draw() < ACTIVE or number == 0, draw() < VERIFIED or number == 0
             yield user_id, email, f"{first} {last}", hashed_password, active, False, verified
 
