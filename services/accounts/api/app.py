@@ -37,7 +37,8 @@ from accounts.db.engine import (
     with_connection_metrics,
 )
 from accounts.db.session import create_sessionmaker
-from accounts.domain.identity.password_hashing import PasswordHasher, threads_per_worker
+from accounts.domain.identity.hashing_queue import threads_per_worker
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.sessions.access_tokens import key_ring
 from accounts.settings import Settings, get_settings
 

@@ -13,12 +13,14 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 from fastapi_users.password import PasswordHelper
 from pydantic import BaseModel
 
-from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep
+from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep, count_attempt
+from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.session import RequestContext, Session
 from accounts.domain import errors
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
+from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
@@ -78,7 +80,10 @@ async def get_fastapi_users_manager(users: UserManagerDep) -> FastAPIUsersManage
 
 
 class SessionStrategy(Strategy[User, uuid.UUID], ABC):
-    """Reads the user and the live session of a token in one statement, and keeps the session in ``request.state``."""
+    """Reads the user and the live session of a token in one statement, and keeps the session in ``request.state``.
+
+    Every request that may write is counted for its user, before its own transaction begins.
+    """
 
     kind: SessionKind
 
@@ -89,7 +94,12 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     @override
     async def read_token(self, token: str | None, user_manager: BaseUserManager[User, uuid.UUID]) -> User | None:
+        writes = self.request.method not in SAFE_METHODS
+        if writes:
+            await self.db.begin_autocommit()
         row = await self._read(token or "")
+        if writes:
+            await self.db.release_connection()
         if row is None:
             return None
         user, session = row
@@ -97,6 +107,8 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
         # For the access log: after a rollback, the expired session object cannot be read.
         self.request.state.claims = Claims(user.id, session.id)
         self.db.context = replace(self.db.context or RequestContext(), actor_id=user.id)
+        if writes:
+            await count_attempt(self.request, Attempt.WRITE, account=str(user.id))
         return user
 
     @override

@@ -4,7 +4,8 @@ All of them are async, even where nothing is awaited: FastAPI runs synchronous d
 """
 
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, TypedDict
+from functools import partial
+from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
@@ -12,6 +13,7 @@ from fastapi.params import Depends as Dependency
 from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
+from accounts.domain.client_network import network
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
@@ -22,6 +24,8 @@ from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
 from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.rate_limits.gcra import Allowance
+from accounts.domain.rate_limits.rules import Attempt, check_rate_limit
 from accounts.domain.registration import RegistrationManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
@@ -43,6 +47,14 @@ class State(TypedDict):
 def client_ip(request: Request) -> str:
     """Return the client's IP address, or an empty string if the server listens on a socket file."""
     return request.client.host if request.client else ""
+
+
+async def count_attempt(request: Request, attempt: Attempt, email: str = "", account: str = "") -> Allowance:
+    """Count an attempt of the request's client; see ``check_rate_limit``."""
+    scale = request.state.settings.throttle_scale
+    return await check_rate_limit(
+        request.state.connect, attempt, client_ip(request), email, account=account, scale=scale
+    )
 
 
 def request_context(request: Request) -> RequestContext:
@@ -71,30 +83,51 @@ async def get_db(request: Request) -> AsyncIterator[Session]:
 DbDep = Annotated[Session, Depends(get_db, scope="function")]
 
 
-def _manager(create: Callable[[Session, Any], object]) -> Dependency:
-    """Return the dependency on a manager, which ``create`` builds from the transaction and the request's ``State``."""
+def passwords(request: Request) -> PasswordHasher:
+    """Return the hasher for a request: its client and user are counted, and have a share of the queue."""
+    hasher: PasswordHasher = request.state.passwords
+    return hasher.for_request(partial(_admit_hash, request))
+
+
+async def _admit_hash(request: Request) -> tuple[str, ...]:
+    account = str(request.state.claims.user_id) if hasattr(request.state, "claims") else ""
+    if not hasattr(request.state, "counted"):  # by the route's own rule
+        await count_attempt(request, Attempt.PASSWORD, account=account)
+    return tuple(filter(None, (network(client_ip(request)), account)))
+
+
+def _manager(create: Callable[[Session, Request], object]) -> Dependency:
+    """Return the dependency on a manager, which ``create`` builds from the transaction and the request."""
 
     async def get_manager(request: Request, db: DbDep) -> object:
-        return create(db, request.state)
+        return create(db, request)
 
     dependency: Dependency = Depends(get_manager)
     return dependency
 
 
-UserManagerDep = Annotated[UserManager, _manager(lambda db, state: UserManager(db, state.passwords, state.settings))]
+UserManagerDep = Annotated[
+    UserManager, _manager(lambda db, request: UserManager(db, passwords(request), request.state.settings))
+]
 RegistrationDep = Annotated[
-    RegistrationManager, _manager(lambda db, state: RegistrationManager(db, state.passwords, state.settings))
+    RegistrationManager,
+    _manager(lambda db, request: RegistrationManager(db, passwords(request), request.state.settings)),
 ]
-SignInDep = Annotated[SignInManager, _manager(lambda db, state: SignInManager(db, state.passwords))]
-VerificationDep = Annotated[VerificationManager, _manager(lambda db, state: VerificationManager(db, state.settings))]
+SignInDep = Annotated[SignInManager, _manager(lambda db, request: SignInManager(db, passwords(request)))]
+VerificationDep = Annotated[
+    VerificationManager, _manager(lambda db, request: VerificationManager(db, request.state.settings))
+]
 PasswordResetDep = Annotated[
-    PasswordResetManager, _manager(lambda db, state: PasswordResetManager(db, state.passwords, state.settings))
+    PasswordResetManager,
+    _manager(lambda db, request: PasswordResetManager(db, passwords(request), request.state.settings)),
 ]
-EmailChangeDep = Annotated[EmailChangeManager, _manager(lambda db, state: EmailChangeManager(db, state.settings))]
-SessionManagerDep = Annotated[SessionManager, _manager(lambda db, state: SessionManager(db, state.settings))]
+EmailChangeDep = Annotated[
+    EmailChangeManager, _manager(lambda db, request: EmailChangeManager(db, request.state.settings))
+]
+SessionManagerDep = Annotated[SessionManager, _manager(lambda db, request: SessionManager(db, request.state.settings))]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]
 InvitationManagerDep = Annotated[
-    InvitationManager, _manager(lambda db, state: InvitationManager(db, state.settings.secret_keys[0]))
+    InvitationManager, _manager(lambda db, request: InvitationManager(db, request.state.settings.secret_keys[0]))
 ]
 OwnInvitationManagerDep = Annotated[OwnInvitationManager, _manager(lambda db, _: OwnInvitationManager(db))]

@@ -115,9 +115,7 @@ def handle_validation_error(_: Request, error: RequestValidationError) -> Proble
         }
         for fault in error.errors()
     ]
-    # A body that two dependencies read is validated twice.
-    unique = [field for number, field in enumerate(fields) if field not in fields[:number]]
-    return Problem.from_status(HTTPStatus.UNPROCESSABLE_CONTENT, INVALID, errors=unique)
+    return Problem.from_status(HTTPStatus.UNPROCESSABLE_CONTENT, INVALID, errors=fields)
 
 
 def handle_database_error(_: Request, error: Exception) -> Problem:

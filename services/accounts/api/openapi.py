@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, TokenProblem, token_problem
 from accounts.api.problems import INVALID, PROBLEM_JSON, STATUS, Problem, summary
+from accounts.domain import errors
 from accounts.domain.errors import Refusal
 
 DESCRIPTION = """Users, sign-in and groups for your services.
@@ -89,8 +90,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         )
         _add_problem_models(document["components"]["schemas"])
         for path, operations in document["paths"].items():
-            for operation in operations.values():
-                _add_common_responses(operation)
+            for method, operation in operations.items():
+                _add_common_responses(operation, writes=method not in {"get", "head"})
                 _mark_auth_optional(operation)
                 if path in TOKEN_ENDPOINTS:
                     _describe_oauth_errors(operation)
@@ -106,13 +107,15 @@ def _add_problem_models(schemas: dict[str, Any]) -> None:
         schemas.pop(replaced, None)
 
 
-def _add_common_responses(operation: dict[str, Any]) -> None:
+def _add_common_responses(operation: dict[str, Any], *, writes: bool) -> None:
     common: list[type[Refusal] | HTTPStatus] = []
     if JSON in operation["responses"].get("422", _empty_response())["content"]:  # FastAPI's own description
         del operation["responses"]["422"]
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
+    if writes and "security" in operation and "429" not in operation["responses"]:
+        common.append(errors.TooManyAttempts)
     if "health" not in operation["tags"]:
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
     for status, addition in problems(*common).items():

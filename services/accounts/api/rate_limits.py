@@ -1,33 +1,36 @@
 """Rate limits of routes: dependencies that count an attempt before the route does any work.
 
-``limit_by_client`` and ``limit_by_email`` count while a request is validated. Routes that know the email only later
-depend on a ``…LimitDep`` and call it.
+``limit_by_client`` and ``limit_by_email`` count before the request is validated: invalid ones count, too. Routes that
+know the email only later depend on a ``…LimitDep`` and call it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
+from pydantic import TypeAdapter
 
-from accounts.api.dependencies import DbDep, client_ip
+from accounts.api.dependencies import DbDep, client_ip, count_attempt
 from accounts.api.problems import rate_limit_headers
 from accounts.domain import errors
 from accounts.domain.rate_limits import rules
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
-from accounts.schemas.identity.auth import EmailInput, LoginForm
+from accounts.schemas.fields import Username
+from accounts.schemas.identity.auth import LoginForm
 
 RATE_LIMITED = (errors.TooManyAttempts,)
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
 CheckLimit = Callable[[str], Awaitable[None]]
 CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
 
 
 async def _check(request: Request, response: Response, attempt: Attempt, email: str = "") -> None:
-    allowance = await rules.check_rate_limit(
-        request.state.connect, attempt, client_ip(request), email, scale=request.state.settings.throttle_scale
-    )
+    request.state.counted = True
+    allowance = await count_attempt(request, attempt, email)
     limit = allowance.limit
     response.headers.update(
         rate_limit_headers(
@@ -51,26 +54,35 @@ def limit_by_client(attempt: Attempt) -> Dependency:
     return _depends(check)
 
 
-def limit_by_email(attempt: Attempt, body_type: Any = EmailInput) -> Dependency:
-    """Limit the attempts of a client, and those for the email in the body.
+def limit_by_email(attempt: Attempt, field: str = "email") -> Dependency:
+    """Limit the attempts of a client, and those for the email in a ``field`` of the body.
 
-    Args:
-        attempt: what is limited.
-        body_type: the annotation of the route's own parameter ``body``, with ``Form()`` for a form.
-
+    Without a valid email there, only the client's attempts are counted.
     """
 
-    async def check(request: Request, response: Response, body: body_type) -> None:
-        await _check(request, response, attempt, body.email)
+    async def check(request: Request, response: Response) -> None:
+        await _check(request, response, attempt, await _sent_email(request, field))
 
     return _depends(check)
 
 
+async def _sent_email(request: Request, field: str) -> str:
+    """Return the valid email in the body, which FastAPI has read already, or an empty string."""
+    try:
+        is_form = request.headers.get("content-type", "").startswith(FORMS)
+        body = await (request.form() if is_form else request.json())
+        return USERNAME.validate_python(body[field])
+    except (ValueError, TypeError, LookupError):
+        return ""
+
+
 async def get_login(
-    request: Request, response: Response, form: Annotated[LoginForm, Form()], db: DbDep
+    request: Request,
+    _: Annotated[None, limit_by_email(Attempt.LOGIN, "username")],
+    form: Annotated[LoginForm, Form()],
+    db: DbDep,
 ) -> AsyncIterator[LoginForm]:
     """Limit sign-ins by client and email. A successful one resets the failed attempts, once it commits."""
-    await _check(request, response, Attempt.LOGIN, form.username)
     yield form
     await rules.reset_failed_attempts(db, client_ip(request), form.username)
 

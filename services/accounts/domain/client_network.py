@@ -1,18 +1,30 @@
 """Client networks: the addresses that count as one client, for rate limits and known devices."""
 
-from ipaddress import IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-IPV6_PREFIX = 64  # RFC 6177: one customer has at least this much
+CUSTOMER_PREFIX, SITE_PREFIX = 64, 48  # RFC 6177: a customer has at least a /64, and often up to a /48
+UNKNOWN = ""  # one client, so that invented addresses share its limits
 
 
 def network(client: str) -> str:
-    """Return the /64 network of an IPv6 address, or the IPv4 address itself. Anything else is returned unchanged."""
+    """Return the /64 network of an IPv6 address, or the IPv4 address itself; empty if it is no address."""
+    address = _parse(client)
+    return _network(address, CUSTOMER_PREFIX) if isinstance(address, IPv6Address) else str(address or UNKNOWN)
+
+
+def site(client: str) -> str:
+    """Return the /48 network of an IPv6 address, which one customer may have; empty for any other address."""
+    address = _parse(client)
+    return _network(address, SITE_PREFIX) if isinstance(address, IPv6Address) else UNKNOWN
+
+
+def _parse(client: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(client)
     except ValueError:
-        return client
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address), IPV6_PREFIX), strict=False))
+        return None
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
+
+
+def _network(address: IPv6Address, prefix: int) -> str:
+    return str(IPv6Network((int(address), prefix), strict=False))

@@ -88,7 +88,7 @@ async def test_malformed_request_names_each_invalid_parameter_once(
 
 
 async def test_full_hashing_queue_is_temporarily_unavailable(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world.passwords, "_places", 0)
+    monkeypatch.setattr(world.passwords.queue, "places", 0)
 
     response = await world.login(EMAIL)
 

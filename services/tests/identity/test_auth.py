@@ -169,7 +169,7 @@ class TestLogin:
     ) -> None:
         arthur = await busy_world.user("arthur")
         with monkeypatch.context() as full_queue:
-            full_queue.setattr(busy_world.passwords, "_places", 0)
+            full_queue.setattr(busy_world.passwords.queue, "places", 0)
             refused = await busy_world.login(arthur)
 
         assert (refused.status_code, refused.json()["detail"], refused.headers["Retry-After"]) == (503, "BUSY", "2")

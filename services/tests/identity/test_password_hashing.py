@@ -13,7 +13,8 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Busy
 from accounts.domain.identity import password_hashing
-from accounts.domain.identity.password_hashing import PasswordHasher, threads_per_worker
+from accounts.domain.identity.hashing_queue import threads_per_worker
+from accounts.domain.identity.password_hashing import PasswordHasher
 from support.people import PASSWORD, World
 
 SALT_AND_DIGEST = "c29tZXNhbHRzb21l$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"
@@ -92,15 +93,15 @@ async def test_no_more_hashes_run_at_once_than_there_are_threads(hashing: Passwo
         time.sleep(0.02)
         running -= 1
 
-    await asyncio.gather(*(hashing._run(work) for _ in range(10)))
+    await asyncio.gather(*(hashing.queue.run(work) for _ in range(10)))
 
     assert highest == 2
 
 
 async def test_cancelled_request_frees_its_place_in_the_queue(hashing: PasswordHasher) -> None:
-    places = hashing._places
+    places = hashing.queue.places
     finish = threading.Event()
-    waiting = [asyncio.create_task(hashing._run(finish.wait)) for _ in range(places)]
+    waiting = [asyncio.create_task(hashing.queue.run(finish.wait)) for _ in range(places)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await hashing.hash(PASSWORD)
@@ -110,7 +111,7 @@ async def test_cancelled_request_frees_its_place_in_the_queue(hashing: PasswordH
     await asyncio.wait(waiting)
     finish.set()
 
-    assert hashing._places == places
+    assert hashing.queue.places == places
     assert await hashing.verify(PASSWORD, await hashing.hash(PASSWORD)) == (True, None)
 
 
@@ -121,7 +122,7 @@ async def test_hashing_threads_have_the_lowest_priority(
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
 
-    in_thread = await hashing._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    in_thread = await hashing.queue.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     assert in_thread == niceness
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19

@@ -11,7 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from accounts.db import engine as engine_module
 from accounts.db.engine import create_engine, with_connection_metrics
 from accounts.domain.errors import Busy
-from accounts.domain.identity.password_hashing import WAITING_PER_THREAD, PasswordHasher
+from accounts.domain.identity.hashing_queue import WAITING_PER_THREAD
+from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.smtp import Smtp
@@ -87,7 +88,7 @@ async def test_waiting_and_refused_password_hashes_are_counted(counts: Counts) -
     def work() -> None:
         asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
 
-    waiting = [asyncio.create_task(hashing._run(work)) for _ in range(1 + WAITING_PER_THREAD)]
+    waiting = [asyncio.create_task(hashing.queue.run(work)) for _ in range(1 + WAITING_PER_THREAD)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
         await hashing.hash(PASSWORD)

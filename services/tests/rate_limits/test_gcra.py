@@ -23,7 +23,9 @@ async def attempt(
 ) -> gcra.Allowance | TooManyAttempts:
     try:
         async with connect() as connection:
-            return await gcra.consume(connection, limits, unknown_network_limits, known)
+            return await gcra.consume(
+                connection, limits, unknown_network_limits=unknown_network_limits, known_network_key=known
+            )
     except TooManyAttempts as refusal:
         return refusal
 

@@ -45,7 +45,9 @@ async def test_sign_in_waits_grow_to_half_an_hour_at_most(world: World) -> None:
         ("192.0.2.1", "::ffff:192.0.2.1", True),
         ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", True),
         ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
-        ("unix", "", False),
+        ("unix", "", True),
+        ("not an address", "another", True),
+        ("not an address", "192.0.2.1", False),
     ],
 )
 async def test_clients_of_one_network_share_a_limit(world: World, one: str, other: str, *, same: bool) -> None:

@@ -4,9 +4,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import text
 from sqlmodel import col, select
+from starlette.types import Receive, Scope, Send
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session, Sessionmaker, transaction
@@ -44,6 +45,15 @@ class World:
         self.passwords: PasswordHasher = state["passwords"]
         self.client = client
         self.key: str = state["settings"].secret_keys[0]
+
+    def client_at(self, address: str | None) -> AsyncClient:
+        """Return a client with another IP address; None for a socket file."""
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            client = address and (address, 50_000)
+            await self.app({**scope, "client": client, "state": dict(self.state)}, receive, send)
+
+        return AsyncClient(transport=ASGITransport(asgi, raise_app_exceptions=False), base_url="http://testserver")
 
     def change_settings(self, **values: Any) -> None:
         """Change settings of the running application."""

@@ -29,7 +29,7 @@ async def register_page(request: Request) -> Response:
     return render_page(request, "register")
 
 
-@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, RegistrationForm)])
+@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER)])
 async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
     """Create an account. The response is the same if the email address is taken."""
     await registration.register(body)

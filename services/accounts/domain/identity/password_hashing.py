@@ -1,32 +1,25 @@
-"""Password hashing: Argon2id on a few low-priority threads, behind a bounded queue.
+"""Password hashing: Argon2id, behind ``HashingQueue``.
 
-Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. Each thread
- takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
+Each thread takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
 """
 
-import asyncio
-import os
+import copy
 import re
-import sys
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, override
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Self, override
 
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from accounts.domain.errors import Busy, Refusal, RegisterInvalidPassword
+from accounts.domain.errors import Refusal, RegisterInvalidPassword
+from accounts.domain.identity.hashing_queue import HashingQueue
 from accounts.domain.identity.password_policy import find_weakness
-from accounts.observability import metrics
 from accounts.schemas.identity.users import UserCreate
 
 # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane. Takes about 40 ms of a core.
 MEMORY_KIB = 19 * 1024
-NICENESS = 19
-WAITING_PER_THREAD = 50  # about two seconds of work
 # The highest cost of a stored hash: argon2-cffi's defaults, which FastAPI Users uses, and twice bcrypt's work. A row
 # that was tampered with could otherwise exhaust memory or time.
 COSTS = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$|\$2[abxy]\$(\d\d)\$")
@@ -47,13 +40,31 @@ class VerifyOnlyBcrypt(BcryptHasher):
 PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), VerifyOnlyBcrypt()))
 
 
+Admit = Callable[[], Awaitable[tuple[str, ...]]]
+
+
+async def _admit_command() -> tuple[str, ...]:
+    return ()  # commands have no client to limit
+
+
 class PasswordHasher:
     """Hashes and verifies passwords on ``threads`` threads. ``min_length`` is the shortest new password."""
 
     def __init__(self, threads: int, min_length: int = 12) -> None:
         self.min_length = min_length
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_thread_priority)
-        self._places = threads * (1 + WAITING_PER_THREAD)
+        self.queue = HashingQueue(threads)
+        self.admit: Admit = _admit_command
+
+    def for_request(self, admit: Admit) -> Self:
+        """Return a hasher on the same queue that calls ``admit`` before each piece of work.
+
+        Args:
+            admit: counts the request, or raises; returns the callers that share the queue: client and user.
+
+        """
+        hasher = copy.copy(self)
+        hasher.admit = admit
+        return hasher
 
     async def hash(self, password: str) -> str:
         """Hash a password.
@@ -107,29 +118,11 @@ class PasswordHasher:
         return await self._run(lambda: _verify(password, hashed))
 
     async def _run[Result](self, work: Callable[[], Result]) -> Result:
-        if self._places == 0:
-            metrics.HASHES_REFUSED.inc()
-            raise Busy
-        self._places -= 1
-        try:
-            with metrics.HASHES_PENDING.track_inprogress():
-                return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
-        finally:
-            self._places += 1
+        return await self.queue.run(work, await self.admit())
 
     def close(self) -> None:
         """Finish the running hashes, and cancel the waiting ones."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-
-def _timed[Result](work: Callable[[], Result]) -> Result:
-    with metrics.HASH_SECONDS.time():
-        return work()
-
-
-def threads_per_worker(workers: int) -> int:
-    """Return how many threads each of ``workers`` processes should have on this machine."""
-    return max(1, (os.process_cpu_count() or 1) // workers)
+        self.queue.close()
 
 
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
@@ -144,8 +137,3 @@ def _has_acceptable_cost(hashed: str) -> bool:
     return costs is not None and all(
         int(cost or 0) <= highest for cost, highest in zip(costs.groups(), HIGHEST_COSTS, strict=True)
     )
-
-
-def _lower_thread_priority() -> None:
-    if sys.platform == "linux":  # other systems have no priority by thread
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

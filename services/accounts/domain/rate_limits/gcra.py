@@ -79,25 +79,27 @@ SELECT_LIMITS = CompiledStatement("SELECT key, arrival_at, clock_timestamp() FRO
 async def consume(
     connection: asyncpg.Connection,
     limits: Mapping[str, Limit],
+    shared_limits: Mapping[str, Limit] | None = None,
     unknown_network_limits: Mapping[str, Limit] | None = None,
     known_network_key: str = "",
 ) -> Allowance:
     """Consume one attempt from every limit, in one atomic statement.
 
     Args:
-        limits: at least one limit, by key; applied always.
+        limits: at least one limit of the caller alone, by key; applied always.
+        shared_limits: those that other clients consume, too; applied always.
         unknown_network_limits: applied only while ``known_network_key`` is not stored.
 
     Returns:
-        The tightest of ``limits``: attempts left, and seconds until it is full again. What other clients consumed of
-        ``unknown_network_limits`` is not for the caller to know.
+        The tightest of ``limits``: attempts left, and seconds until it is full again. What other clients consumed is
+        not for the caller to know.
 
     Raises:
         TooManyAttempts: a limit is exhausted. Nothing is consumed then.
 
     """
     # Reading first takes no lock: refusing a flood is cheap, and refused attempts do not wait for each other.
-    own = limits
+    own, limits = limits, {**limits, **(shared_limits or {})}
     waits = await _select_waits(connection, [*limits, *(unknown_network_limits or ()), known_network_key])
     if waits.get(known_network_key, 0) <= 0:
         limits = {**limits, **(unknown_network_limits or {})}

@@ -2,7 +2,8 @@
 
 Every attempt counts before it is evaluated, whether or not it succeeds and the user exists. The keys are:
 
-- the client's network, for every attempt;
+- the client's network, for every attempt; with IPv6 also the surrounding /48, which one customer may have;
+- the account, for what signed-in users do;
 - the email address, for attempts that send mail. The limit refills before the token of the last mail expires;
 - the email address with the client's network, for sign-ins. Waits grow from seconds to half an hour. A successful
   sign-in resets this limit;
@@ -21,7 +22,7 @@ from enum import StrEnum
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session
-from accounts.domain.client_network import network
+from accounts.domain.client_network import network, site
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.rate_limits import gcra
 from accounts.domain.rate_limits.gcra import Allowance, Limit
@@ -29,6 +30,7 @@ from accounts.observability import metrics
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 KNOWN_NETWORK_TTL = timedelta(days=30)
+SITE_FACTOR = 10  # a /48 has ten times the attempts of a /64
 
 
 class Attempt(StrEnum):
@@ -45,6 +47,8 @@ class Attempt(StrEnum):
     INVITE = "invite"
     INVITATION = "invitation"
     IMPORT = "import"
+    WRITE = "write"
+    PASSWORD = "password"  # noqa: S105  # as above
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Rule:
     network: tuple[Limit, ...]
     email_and_network: tuple[Limit, ...] = ()
     email: tuple[Limit, ...] = ()
+    account: tuple[Limit, ...] = ()
 
 
 _MAIL = Rule(network=(Limit(20, HOUR), Limit(100, DAY)), email=(Limit(5, HOUR), Limit(30, DAY)))
@@ -77,36 +82,56 @@ RULES = {
     Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY)), email=_MAIL.email),
     Attempt.INVITATION: _TOKEN,
     Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY))),
+    # Every request of a signed-in user that is not safe (RFC 9110, 9.2.1): each writes at least an audit event.
+    Attempt.WRITE: Rule(
+        network=(Limit(1500, MINUTE), Limit(15_000, HOUR)), account=(Limit(300, MINUTE), Limit(3000, HOUR))
+    ),
+    # Every hash of a password that no other rule has counted.
+    Attempt.PASSWORD: Rule(
+        network=(Limit(120, MINUTE), Limit(2000, HOUR)), account=(Limit(60, MINUTE), Limit(1000, HOUR))
+    ),
 }
 
 REFUSALS = metrics.rules(RULES)
 
 
 async def check_rate_limit(
-    connect: ConnectDriver, attempt: Attempt, client_ip: str, email: str = "", *, scale: float = 1
+    connect: ConnectDriver,
+    attempt: Attempt,
+    client_ip: str,
+    email: str = "",
+    *,
+    account: str = "",
+    scale: float = 1,
 ) -> Allowance:
     """Count an attempt, on a connection of its own: a rollback by the caller does not undo it.
 
     Args:
+        email: without one, the limits by email do not apply.
+        account: the id of the signed-in user; likewise.
         scale: multiplies the attempts of every limit.
 
     Returns:
-        The tightest of the limits by the client's network. Those by email alone also count what others did.
+        The tightest of the limits by network and account. Those by email alone also count what others did.
 
     Raises:
         TooManyAttempts: a limit is exhausted. The attempt must not be evaluated, and is not counted.
 
     """
-    rule, client_network = RULES[attempt], network(client_ip)
-    limits = _limits_by_key(f"{attempt}-client", rule.network, client_network)
-    limits |= _limits_by_key(f"{attempt}-pair", rule.email_and_network, email, client_network)
-    unknown_network_limits = _limits_by_key(f"{attempt}-address", rule.email, email)
-    known_network = _known_network_key(client_ip, email) if rule.email_and_network else ""
+    rule, client_network, client_site = RULES[attempt], network(client_ip), site(client_ip)
+    wider = [limit.scaled(SITE_FACTOR) for limit in rule.network if client_site]
+    own = {
+        **_limits_by_key(f"{attempt}-client", rule.network, client_network),
+        **_limits_by_key(f"{attempt}-account", rule.account if account else (), account),
+        **_limits_by_key(f"{attempt}-pair", rule.email_and_network if email else (), email, client_network),
+    }
+    shared = _limits_by_key(f"{attempt}-site", wider, client_site)
+    unknown_network = _limits_by_key(f"{attempt}-address", rule.email if email else (), email)
+    known_network = _known_network_key(client_ip, email) if email and rule.email_and_network else ""
+    own, shared, unknown_network = (_scaled(limits, scale) for limits in (own, shared, unknown_network))
     try:
         async with connect() as connection:
-            return await gcra.consume(
-                connection, _scaled(limits, scale), _scaled(unknown_network_limits, scale), known_network
-            )
+            return await gcra.consume(connection, own, shared, unknown_network, known_network)
     except TooManyAttempts:
         REFUSALS[attempt].inc()
         raise

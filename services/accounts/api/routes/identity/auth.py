@@ -94,7 +94,7 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     summary="Sign up",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    dependencies=[limit_by_email(Attempt.REGISTER, RegistrationCreate)],
+    dependencies=[limit_by_email(Attempt.REGISTER)],
     responses=problems(
         errors.RegisterInvalidPassword,
         errors.InvitationBadToken,

@@ -1,0 +1,74 @@
+"""The queue of passwords to hash, in front of a few low-priority threads.
+
+Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. One client or
+user has only a share of it, so that the others still get in.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from accounts.domain.errors import Busy
+from accounts.observability import metrics
+
+NICENESS = 19
+WAITING_PER_THREAD = 50  # about two seconds of work
+SHARES = 4  # one client or user may have a fourth of the places
+
+
+class HashingQueue:
+    """A bounded queue in front of ``threads`` threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2", initializer=_lower_thread_priority)
+        self.places = threads * (1 + WAITING_PER_THREAD)
+        self.share = self.places // SHARES
+        self._used = 0
+        self._used_by: Counter[str] = Counter()
+
+    async def run[Result](self, work: Callable[[], Result], callers: tuple[str, ...] = ()) -> Result:
+        """Run ``work`` on a thread, and count it for each of ``callers``: the client, and the user if signed in.
+
+        Raises:
+            Busy: the queue, or the share of a caller, is full.
+
+        """
+        if self._used >= self.places or any(self._used_by[caller] >= self.share for caller in callers):
+            metrics.HASHES_REFUSED.inc()
+            raise Busy
+        self._count(callers, 1)
+        try:
+            with metrics.HASHES_PENDING.track_inprogress():
+                return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
+        finally:
+            self._count(callers, -1)
+
+    def _count(self, callers: tuple[str, ...], change: int) -> None:
+        self._used += change
+        for caller in callers:
+            self._used_by[caller] += change
+            if not self._used_by[caller]:
+                del self._used_by[caller]  # or every client would stay in memory
+
+    def close(self) -> None:
+        """Finish the running hashes, and cancel the waiting ones."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+def threads_per_worker(workers: int) -> int:
+    """Return how many threads each of ``workers`` processes should have on this machine."""
+    return max(1, (os.process_cpu_count() or 1) // workers)
+
+
+def _timed[Result](work: Callable[[], Result]) -> Result:
+    with metrics.HASH_SECONDS.time():
+        return work()
+
+
+def _lower_thread_priority() -> None:
+    if sys.platform == "linux":  # other systems have no priority by thread
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,167 @@
+"""What costs the service something is counted first: invalid requests, writes of signed-in users, and hashes."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from accounts.domain.errors import Busy
+from accounts.domain.identity import password_hashing
+from accounts.domain.identity.hashing_queue import HashingQueue
+from accounts.domain.rate_limits import rules
+from accounts.domain.rate_limits.gcra import Limit
+from accounts.domain.rate_limits.rules import HOUR, RULES, Attempt, Rule
+from support.operations import Operation, name_of, operations
+from support.people import PASSWORD, World
+
+NEW = "a-sword-in-a-stone"
+ONCE = (Limit(1, HOUR),)
+UNLIMITED = (Limit(10**6, HOUR),)
+OPERATIONS = list(operations())
+ANONYMOUS = [each for each in OPERATIONS if each.method != "get" and not each.needs_user]
+WRITES = [each for each in OPERATIONS if each.method != "get" and each.needs_user]
+PASSWORDS = [each for each in OPERATIONS if any(field.get("format") == "password" for field in each.fields().values())]
+
+
+def limit_to_one(monkeypatch: pytest.MonkeyPatch, *attempts: Attempt) -> None:
+    for attempt in Attempt:
+        limits = ONCE if attempt in attempts else UNLIMITED
+        monkeypatch.setitem(
+            RULES, attempt, Rule(network=UNLIMITED if RULES[attempt].account else limits, account=limits)
+        )
+
+
+async def call(world: World, operation: Operation, headers: dict[str, str], body: dict[str, Any]) -> Response:
+    content: dict[str, Any] = {"data" if operation.is_form else "json": body}
+    return await world.client.request(operation.method, operation.url, headers=headers, **content)
+
+
+@pytest.mark.parametrize("operation", ANONYMOUS, ids=name_of)
+async def test_invalid_request_of_a_stranger_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
+    limit_to_one(monkeypatch, *Attempt)
+    world.change_settings(throttle_scale=1)
+
+    answers = [await call(world, operation, {}, {"unknown": "field"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [422, 429]
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=name_of)
+async def test_every_write_of_a_user_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
+    headers = await world.sign_in(await world.user("arthur", superuser=True))
+    limit_to_one(monkeypatch, Attempt.WRITE)
+    world.change_settings(throttle_scale=1)
+    assert (await world.client.patch("/users/me", headers=headers, json={})).status_code == 200
+
+    answer = await call(world, operation, headers, {})
+
+    assert (answer.status_code, answer.json()["detail"]) == (429, "TOO_MANY_ATTEMPTS")
+
+
+async def test_writes_of_one_user_do_not_limit_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = [await world.sign_in(await world.user(name)) for name in ("arthur", "mordred")]
+    limit_to_one(monkeypatch, Attempt.WRITE)
+    world.change_settings(throttle_scale=1)
+
+    answers = [await world.client.patch("/users/me", headers=headers, json={}) for headers in (*users, *users)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert (await world.client.get("/users/me", headers=users[0])).status_code == 200
+
+
+def test_walk_finds_the_operations_with_passwords() -> None:
+    assert {("patch", "/users/me"), ("post", "/users"), ("patch", "/users/{user_id}")} <= {
+        each[:2] for each in PASSWORDS
+    }
+
+
+@pytest.mark.parametrize("operation", PASSWORDS, ids=name_of)
+async def test_every_request_that_hashes_a_password_is_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
+    """By the route's own rule, or else by the one for hashes, which the queue itself demands."""
+    arthur = await world.user("arthur", superuser=True)
+    headers = await world.sign_in(arthur)
+    counted, hashed = [], []
+
+    async def noting(*_: Any, **__: Any) -> Any:
+        counted.append(_[1])
+        return await check(*_, **__)
+
+    async def run(queue: HashingQueue, work: Any, callers: tuple[str, ...]) -> Any:
+        hashed.append(set(counted) - {Attempt.WRITE})
+        return await original(queue, work, callers)
+
+    check, original = rules.check_rate_limit, HashingQueue.run
+    monkeypatch.setattr("accounts.api.dependencies.check_rate_limit", noting)
+    monkeypatch.setattr(HashingQueue, "run", run)
+    body = {"email": "new@example.com", "username": arthur.email, "password": NEW, "token": "unknown"}
+    fields = {name: value for name, value in body.items() if name in operation.fields()}
+    url = operation.path.format_map({"user_id": arthur.id})
+
+    await call(world, operation._replace(path=url), headers, fields)
+
+    assert all(hashed)
+    assert hashed or "token" in fields or operation.path == "/users/me", "no hash was computed"
+
+
+async def test_hashes_of_a_signed_in_user_are_limited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = await world.sign_in(await world.user("arthur"))
+    limit_to_one(monkeypatch, Attempt.PASSWORD)
+    world.change_settings(throttle_scale=1)
+
+    answers = [
+        await world.client.patch("/users/me", headers=headers, json={"password": f"{NEW}-{n}"}) for n in range(2)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+@pytest.mark.parametrize("callers", [("client",), ("client", "user"), ("user",)])
+async def test_a_caller_has_only_a_share_of_the_hashing_queue(callers: tuple[str, ...]) -> None:
+    queue, finish = HashingQueue(1), threading.Event()
+    waiting = [asyncio.create_task(queue.run(finish.wait, callers)) for _ in range(queue.share)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Busy):
+        await queue.run(finish.wait, callers)
+    other = asyncio.create_task(queue.run(finish.wait, ("another client",)))
+    await asyncio.sleep(0)
+    finish.set()
+
+    assert await other
+    assert all(await asyncio.gather(*waiting))
+    assert await queue.run(finish.wait, callers)
+    queue.close()
+
+
+async def test_many_password_changes_of_one_user_do_not_keep_others_from_signing_in(
+    busy_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arthur, mordred = await busy_world.user("arthur"), await busy_world.user("mordred")
+    headers = await busy_world.sign_in(mordred)
+    form = {"username": arthur.email, "password": PASSWORD}
+    finish, hash_now = threading.Event(), password_hashing.PASSWORD_HASH.hash
+
+    def hash_later(password: str) -> str:
+        finish.wait()
+        return hash_now(password)
+
+    monkeypatch.setattr(password_hashing.PASSWORD_HASH, "hash", hash_later)
+    flood = [
+        asyncio.create_task(busy_world.client.patch("/users/me", headers=headers, json={"password": f"{NEW}-{n}"}))
+        for n in range(2 * busy_world.passwords.queue.share)
+    ]
+    refused, waiting = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+    sign_in = asyncio.create_task(busy_world.client_at("198.51.100.7").post("/auth/jwt/login", data=form))
+    finish.set()
+
+    assert {each.result().status_code for each in refused} == {503}
+    assert (await sign_in).status_code == 200
+    await asyncio.wait(waiting)

@@ -1,0 +1,58 @@
+"""The operations of the OpenAPI document, for tests that walk all of them, also those that are added later."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from accounts.api.app import create_app
+
+PATH_VALUES = {"group_id": "1", "invitation_id": "1", "user_id": str(UUID(int=1)), "session_id": str(UUID(int=1))}
+DOCUMENT = create_app().openapi()
+
+
+class Operation(NamedTuple):
+    """An operation; ``url`` is its path with values for the parameters."""
+
+    method: str
+    path: str
+    description: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        return self.path.format_map(PATH_VALUES)
+
+    @property
+    def needs_user(self) -> bool:
+        return "security" in self.description
+
+    @property
+    def is_form(self) -> bool:
+        return "application/x-www-form-urlencoded" in self.description.get("requestBody", {}).get("content", {})
+
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Return the schemas of the fields of the body by name."""
+        fields: dict[str, dict[str, Any]] = {}
+        for content in self.description.get("requestBody", {}).get("content", {}).values():
+            schema = resolve(content.get("schema", {}))
+            for body in (schema, *map(resolve, schema.get("anyOf", ()))):
+                fields |= body.get("properties", {})
+        return fields
+
+
+def resolve(schema: dict[str, Any]) -> dict[str, Any]:
+    """Follow a reference to a component."""
+    if "$ref" in schema:
+        return resolve(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    return schema
+
+
+def operations() -> Iterator[Operation]:
+    """Yield all operations."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, description in methods.items():
+            yield Operation(method, path, description)
+
+
+def name_of(operation: Operation) -> str:
+    """Return the name of a test's case."""
+    return f"{operation.method} {operation.path}"
