@@ -52,6 +52,7 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "POSTGRES_PASSWORD": "",
         "SECRET_KEY": secret,
+        "SIGN_UP": "open",
         "THROTTLE_SCALE": "1000000",
     }
     return os.environ | settings | more

@@ -25,6 +25,7 @@ FIREFOX = "Firefox on Linux"
 NOTE = "There is a seat left at the table.\n\nBring your own sword; more on www.camelot.example.com."
 
 SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
+    MailKind.SIGN_UP: {"url": LINK, "expires_at": LATER},
     MailKind.VERIFY: {"url": LINK, "expires_at": LATER},
     MailKind.RESET: {"url": LINK, "expires_at": LATER, "email_restored": False},
     MailKind.CONFIRM_EMAIL: {"url": LINK, "expires_at": LATER},

@@ -24,11 +24,12 @@ from accounts.settings_types import (
     Positive,
     PostgresUrl,
     PrivateKeys,
+    SignUp,
     SmtpSecurity,
     pem_keys,
 )
 
-__all__ = ["Environment", "Settings", "SettingsError", "SmtpSecurity", "get_settings"]
+__all__ = ["Environment", "Settings", "SettingsError", "SignUp", "SmtpSecurity", "get_settings"]
 
 PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     cors_origins: Origins = ()
     trusted_proxies: Networks = ()
 
+    sign_up: SignUp = SignUp.VERIFIED
     secret_key: SecretStr
     signing_key: PrivateKeys = SecretStr("")
     access_token_seconds: Positive = 900

@@ -22,6 +22,15 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class SignUp(StrEnum):
+    """Who may create an account."""
+
+    VERIFIED = "verified"  # anyone who reads the mail that is sent to the address, and then chooses a password
+    OPEN = "open"  # anyone at once, as FastAPI Users does it
+    INVITED = "invited"  # anyone with an invitation
+    CLOSED = "closed"  # superusers only, for others
+
+
 def pem_keys(text: str) -> list[bytes]:
     """Return the PEM private keys in ``text``."""
     return [key.encode() for key in PEM.findall(text)]

@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start one server before the workers, with a migrated database that they copy."""
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
-    os.environ |= {"ENVIRONMENT": "development", "SECRET_KEY": SECRET}
+    os.environ |= {"ENVIRONMENT": "development", "SIGN_UP": "open", "SECRET_KEY": SECRET}
     os.environ["ALLOWED_HOSTS"] = "testserver,127.0.0.1"
     os.environ["THROTTLE_SCALE"] = "1000"  # tests of the limits set it to 1
     if CLUSTER not in os.environ and not config.option.collectonly:

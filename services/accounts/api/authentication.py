@@ -36,8 +36,8 @@ class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
     """The domain behind FastAPI Users' interface, for its authenticator and for its routers, such as OAuth.
 
     With ``safe``, flags such as ``is_superuser`` are ignored. Refusals of the domain pass through unchanged.
-    Verification and password reset have managers and routes of their own. FastAPI Users' routers have no rate limits:
-    add those of ``api.rate_limits`` to them.
+    Verification and password reset have managers and routes of their own. FastAPI Users' routers have no rate limits,
+    so add those of ``api.rate_limits`` to them, and its router for sign-up does not follow SIGN_UP.
     """
 
     def __init__(self, users: UserManager) -> None:

@@ -39,6 +39,24 @@ class RegisterInvalidPassword(Refusal):
     code = "REGISTER_INVALID_PASSWORD"
 
 
+class RegisterInvitationRequired(Refusal):
+    """Accounts are created with an invitation only."""
+
+    code = "REGISTER_INVITATION_REQUIRED"
+
+
+class RegisterClosed(Refusal):
+    """Accounts are created by superusers only."""
+
+    code = "REGISTER_CLOSED"
+
+
+class RegisterBadToken(Refusal):
+    """The token is unknown, used, replaced by a newer one, or expired."""
+
+    code = "REGISTER_BAD_TOKEN"
+
+
 class UpdateUserEmailAlreadyExists(Refusal):
     """Another user has this email."""
 

@@ -14,8 +14,10 @@ from accounts.models import (
     Entity,
     Invitation,
     KnownDevice,
+    MailKind,
     OneTimeToken,
     OutboxMail,
+    PendingRegistration,
     Throttle,
     UserSession,
 )
@@ -25,6 +27,9 @@ KNOWN_DEVICE_TTL = timedelta(days=180)
 PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
 # The lifetime of a token begins when its mail is written, so a token is kept as long as a mail may still carry it.
 HAS_MAIL = exists().where(col(OutboxMail.user_id) == OneTimeToken.user_id)
+HAS_SIGN_UP_MAIL = exists().where(
+    col(OutboxMail.kind) == MailKind.SIGN_UP, col(OutboxMail.email) == PendingRegistration.email
+)
 # For this transaction only: the first run may delete years of rows.
 DISABLE_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
@@ -42,6 +47,7 @@ async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
     conditions: dict[type[Entity], ColumnElement[bool]] = {
         UserSession: or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < idle_since),
         OneTimeToken: and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL),
+        PendingRegistration: and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL),
         Invitation: col(Invitation.expires_at) < now,
         KnownDevice: col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL,
         OutboxMail: col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL,

@@ -3,7 +3,7 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.groups import Membership, Role, UserGroup, Visibility
-from accounts.models.identity import OneTimeToken, Purpose, User
+from accounts.models.identity import OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
 from accounts.models.rate_limits import Throttle
@@ -19,6 +19,7 @@ __all__ = [
     "Membership",
     "OneTimeToken",
     "OutboxMail",
+    "PendingRegistration",
     "Purpose",
     "Role",
     "SessionKind",

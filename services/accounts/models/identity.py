@@ -1,9 +1,12 @@
-"""Users and one-time tokens. ``User`` is declarative SQLAlchemy: FastAPI Users provides its columns as a mixin."""
+"""Users, one-time tokens and pending registrations.
+
+``User`` is declarative SQLAlchemy: FastAPI Users provides its columns as a mixin.
+"""
 
 import uuid
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
 from sqlalchemy import (
@@ -82,5 +85,21 @@ class OneTimeToken(Entity, table=True):
     user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
     purpose: Purpose = Field(primary_key=True, sa_type=one_of(Purpose))
     email: str = Field(max_length=EMAIL_LENGTH)
+    token_hash: bytes = Field(unique=True)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class PendingRegistration(Entity, table=True):
+    """A registration that waits for the token in its mail. It becomes a user with this ``id``, or expires.
+
+    It has no password: the owner of the mailbox chooses one with the token.
+    """
+
+    __tablename__ = "pending_registration"
+    __table_args__: ClassVar[Any] = (Index("uq_pending_registration_email_lower", text("lower(email)"), unique=True),)
+
+    id: uuid.UUID = Field(primary_key=True)
+    email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
+    display_name: str = Field(sa_type=String(DISPLAY_NAME_LENGTH, COLLATION))
     token_hash: bytes = Field(unique=True)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -20,6 +20,7 @@ LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
 class MailKind(StrEnum):
     """The kinds of mail, each with a template."""
 
+    SIGN_UP = "sign_up"
     VERIFY = "verify"
     RESET = "reset"
     CONFIRM_EMAIL = "confirm_email"

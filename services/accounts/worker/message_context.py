@@ -1,12 +1,13 @@
 """Values for letters, loaded when a letter is composed: current names, and links with tokens that still work."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.identity import mailed_tokens, one_time_tokens
+from accounts.domain.identity import mailed_tokens, one_time_tokens, pending_registrations
 from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
@@ -21,7 +22,7 @@ LINKS = {
     MailKind.CONFIRM_EMAIL: (Purpose.CONFIRM_EMAIL, "confirm-email"),
     MailKind.EMAIL_CHANGED: (Purpose.UNDO_EMAIL, "undo-email"),
 }
-INVITATION_PAGE = "invitation"
+INVITATION_PAGE, SIGN_UP_PAGE = "invitation", "complete-registration"
 
 
 async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
@@ -32,6 +33,9 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     values = {"name": await _display_name(db, mail), "at": mail.created_at, **mail.detail, **_page_urls(settings)}
     if mail.kind is MailKind.INVITATION:
         return await _invitation(db, mail, settings, values)
+    if mail.kind is MailKind.SIGN_UP:
+        activated = await pending_registrations.activate(db, settings.secret_keys, mail.id)
+        return values | _link(settings, SIGN_UP_PAGE, *activated) if activated else None
     if mail.kind is MailKind.EMAIL_CHANGED:
         values |= {"new_email_hint": _mask(values.pop("now")), "url": None, "expires_at": None}
         return values | (await _token_link(db, mail, settings) or {})
@@ -57,9 +61,10 @@ async def _display_name(db: Session, mail: OutboxMail) -> str:
 async def _token_link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     purpose, page = LINKS[MailKind(mail.kind)]
     activated = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose)
-    if activated is None:
-        return None
-    token, expires_at = activated
+    return _link(settings, page, *activated) if activated else None
+
+
+def _link(settings: Settings, page: str, token: str, expires_at: datetime) -> dict[str, Any]:
     return {"url": _token_url(settings, page, token), "expires_at": expires_at}
 
 

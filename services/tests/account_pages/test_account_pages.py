@@ -8,6 +8,7 @@ from httpx2 import Response
 
 from accounts.api.account_pages.render import FORMS
 from accounts.models import MailKind, Role, Visibility
+from accounts.settings import SignUp
 from support.html import Page
 from support.people import PASSWORD, World
 
@@ -115,6 +116,54 @@ class TestSigningUp:
         assert [mail[:2] for mail in await world.mails()] == [
             (MailKind.ACCOUNT_EXISTS, ARTHUR), (MailKind.VERIFY, NEW),
         ]  # fmt: skip
+
+    async def test_registration_asks_for_a_password_once_the_mailed_link_is_opened(self, world: World) -> None:
+        world.change_settings(sign_up=SignUp.VERIFIED)
+        form = Page((await get(world, "/register")).text)
+        await post(world, "/register", email=ARTHUR)
+        token = await world.token()
+
+        page = Page((await get(world, f"/complete-registration?token={token}")).text)
+        refused = await post(world, "/complete-registration", token=token, password="short")
+        completed = await post(world, "/complete-registration", token=token, password=NEW_PASSWORD)
+        dead = await post(world, "/complete-registration", token=token, password=NEW_PASSWORD)
+
+        assert not form.find("input", name="password")
+        assert page.one("input", name="password")
+        assert "12 to 128 characters" in Page(refused.text).one(id="password-fault").text
+        assert completed.headers["location"] == "/account/done/verified"
+        assert Page(dead.text).one("a", class_="button").attributes["href"] == "/account/register"
+        assert (await world.login(ARTHUR, NEW_PASSWORD)).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("sign_up", "alone", "with_invitation"),
+        [
+            (SignUp.VERIFIED, True, True),
+            (SignUp.OPEN, True, True),
+            (SignUp.INVITED, False, True),
+            (SignUp.CLOSED, False, False),
+        ],
+    )
+    async def test_pages_offer_a_sign_up_where_it_is_allowed(
+        self, world: World, sign_up: SignUp, *, alone: bool, with_invitation: bool
+    ) -> None:
+        world.change_settings(sign_up=sign_up)
+
+        for query, offered in (("", alone), ("?invitation=x", with_invitation)):
+            sign_in = Page((await get(world, f"/sign-in{query}")).text)
+            register = Page((await get(world, f"/register{query}")).text)
+            assert bool(sign_in.find("a", href=f"/account/register{query}")) is offered
+            assert bool(register.find("input", name="email")) is offered
+        invitation = Page((await get(world, "/invitation?token=x")).text)
+        assert bool(invitation.find("a", href="/account/register?invitation=x")) is with_invitation
+
+    async def test_refused_sign_up_says_why(self, world: World) -> None:
+        world.change_settings(sign_up=SignUp.CLOSED)
+
+        refused = await post(world, "/register", email=ARTHUR)
+
+        assert refused.status_code == 403
+        assert alert(refused) == "New accounts are created by the people who run this service."
 
     async def test_refused_password_is_explained_beside_its_field(self, world: World) -> None:
         answer = await post(world, "/register", email=ARTHUR, password="short", display_name="Arthur <b>")

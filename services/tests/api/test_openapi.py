@@ -13,6 +13,7 @@ DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
 PATHS_WITHOUT_AUTH = {
     "/.well-known/jwks.json",
+    "/auth/complete-registration",
     "/auth/confirm-email",
     "/auth/cookie/login",
     "/auth/forgot-password",

@@ -11,8 +11,8 @@ from sqlmodel import col, func, select
 
 from accounts.commands import admin, run
 from accounts.db.session import transaction
-from accounts.models import AuditEvent, Invitation, OneTimeToken, Throttle, UserSession
-from accounts.settings import Settings
+from accounts.models import AuditEvent, Invitation, OneTimeToken, PendingRegistration, Throttle, UserSession
+from accounts.settings import Settings, SignUp
 from support.people import World
 
 Main = Callable[..., Awaitable[None]]
@@ -29,6 +29,10 @@ INVITATION = (
     "WITH new_group AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
     " INSERT INTO invitation (group_id, email, token_hash, expires_at)"
     " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM new_group"
+)
+PENDING = (
+    "INSERT INTO pending_registration (id, email, display_name, token_hash, expires_at)"
+    " VALUES (gen_random_uuid(), '{0}', '', '{0}', now() + interval '{0}')"
 )
 LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
 
@@ -119,6 +123,7 @@ async def test_prune_deletes_only_expired_rows(
         *(SESSION.format(*each) for each in (("1 h", "0"), ("-1 h", "0"), ("1 h", "-15 days"))),
         *(TOKEN.format(*each) for each in (("reset", "-1 h"), ("verify", "1 h"))),
         *(EVENT.format(each) for each in ("-11 days", "-9 days")),
+        *(PENDING.format(each) for each in ("-1 h", "1 h")),
         *(INVITATION.format(each) for each in ("-1 h", "1 h")),
         *(LIMIT.format(each) for each in ("-1 h", "366 days", "1 h")),
     ):
@@ -127,15 +132,15 @@ async def test_prune_deletes_only_expired_rows(
     await main("prune")
 
     assert capsys.readouterr().out == (
-        "Deleted: 2 of user_session, 1 of one_time_token, 1 of invitation, 0 of known_device, 0 of outbox, "
-        "2 of throttle, 1 of audit_event\n"
+        "Deleted: 2 of user_session, 1 of one_time_token, 1 of pending_registration, 1 of invitation, "
+        "0 of known_device, 0 of outbox, 2 of throttle, 1 of audit_event\n"
     )
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
 
     await main("prune")
     assert (
-        "0 of user_session, 0 of one_time_token, 0 of invitation, "
+        "0 of user_session, 0 of one_time_token, 0 of pending_registration, 0 of invitation, "
         "0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
     )
     assert len(await events(busy_world)) == 3
@@ -152,6 +157,19 @@ async def test_prune_keeps_a_token_whose_mail_waits(busy_world: World, main: Mai
     await busy_world.sql("DELETE FROM outbox")
     await main("prune")
     assert await count(busy_world, OneTimeToken) == 0
+
+
+async def test_prune_keeps_a_registration_whose_mail_waits(busy_world: World, main: Main) -> None:
+    busy_world.change_settings(sign_up=SignUp.VERIFIED)
+    await busy_world.client.post("/auth/register", json={"email": "arthur@camelot.example.com"})
+    await busy_world.sql("UPDATE pending_registration SET expires_at = now() - interval '1 day'")
+
+    await main("prune")
+    assert await count(busy_world, PendingRegistration) == 1
+
+    await busy_world.sql("DELETE FROM outbox")
+    await main("prune")
+    assert await count(busy_world, PendingRegistration) == 0
 
 
 async def test_prune_skips_locked_rows(busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]) -> None:

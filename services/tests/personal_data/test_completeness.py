@@ -38,6 +38,7 @@ REASONS = {
     "known_device.user_id": "the user of the export",
     "outbox.user_id": "the user of the export",
     "outbox.invitation_id": "set only for mail to an address without an account",
+    "pending_registration": "has no user yet, and lasts a day",
     "invitation.inviter_id": "the user in invitations_by_me; other users are not named",
     "audit_event.actor_id": "shown as by_me; other users are not named",
     "audit_event.user_id": "shown as to_me; other users are not named",

@@ -22,7 +22,14 @@ PASSWORD = "guinevere-and-lancelot"
 SCHEMA_OWNER = "accounts"  # tests connect as the API's role
 
 
-TOKENS = {MailKind.VERIFY, MailKind.RESET, MailKind.INVITATION, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED}
+TOKENS = {
+    MailKind.SIGN_UP,
+    MailKind.VERIFY,
+    MailKind.RESET,
+    MailKind.INVITATION,
+    MailKind.CONFIRM_EMAIL,
+    MailKind.EMAIL_CHANGED,
+}
 
 
 class Mail(NamedTuple):

@@ -15,6 +15,9 @@ MESSAGES = {
     "REGISTER_INVALID_PASSWORD": CHECK_FIELDS,
     "RESET_PASSWORD_INVALID_PASSWORD": CHECK_FIELDS,
     "REQUEST_INVALID": CHECK_FIELDS,
+    "REGISTER_CLOSED": N_("New accounts are created by the people who run this service."),
+    "REGISTER_INVITATION_REQUIRED": N_("New accounts need an invitation."),
+    "REGISTER_USER_ALREADY_EXISTS": N_("This email address has an account by now. Please sign in."),
     "UPDATE_USER_EMAIL_ALREADY_EXISTS": N_("Another account now uses this email address."),
     "INVITATION_OTHER_ADDRESS": N_("This invitation was sent to a different email address than your account's."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
@@ -58,7 +61,14 @@ RESULTS = {
         N_("We sent you an email with a link to confirm your address. Nothing there? Check your spam folder."),
         _BACK,
     ),
-    "joined": Result(N_("Welcome"), N_("Your account is ready, and you've joined the group."), _SIGN_IN),
+    "joined": Result(
+        N_("Thank you"),
+        N_(
+            "Sign in to see your group. If you had an account with this email address before, sign in to it, and "
+            "accept the invitation there."
+        ),
+        _SIGN_IN,
+    ),
     "verified": Result(N_("Email address confirmed"), N_("Thank you. Your account is ready."), N_("Continue")),
     "email-confirmed": Result(
         N_("New email address confirmed"), N_("From now on, sign in with your new email address."), _SIGN_IN
@@ -91,6 +101,12 @@ DEAD_LINKS = {
         N_("It may have expired, been used, or been replaced by a newer one."),
         N_("Request a new link"),
         "/forgot-password",
+    ),
+    "REGISTER_BAD_TOKEN": Result(
+        _DEAD_LINK,
+        N_("It may have expired, been used, or been replaced by a newer one. Sign up again to get a new one."),
+        N_("Create an account"),
+        "/register",
     ),
     "VERIFY_USER_BAD_TOKEN": Result(
         _DEAD_LINK,

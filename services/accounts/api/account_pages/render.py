@@ -16,6 +16,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
+from accounts.settings import SignUp
 from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
 
@@ -25,6 +26,7 @@ READ = ["GET", "HEAD"]  # link scanners send HEAD
 FORMS = {
     "sign-in",
     "register",
+    "complete-registration",
     "verify",
     "confirm-email",
     "undo-email",
@@ -33,6 +35,7 @@ FORMS = {
     "invitation",
 }
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE"}  # the body was not read to its end, or is no form
+FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -66,11 +69,15 @@ def render_page(
     """Render a template with ``values`` and with what the request sent, except for passwords."""
     empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
     settings, language = request.state.settings, request_language(request)
+    given = empty | dict(request.query_params) | getattr(request.state, "form", {})
+    invited = bool(given["invitation"]) or name == "invitation"
     html = (
         _environment(language)
         .get_template(f"{name}.html")
         .render(
-            given=empty | dict(request.query_params) | getattr(request.state, "form", {}),
+            given=given,
+            can_sign_up=settings.sign_up in FREE or (invited and settings.sign_up is SignUp.INVITED),
+            chooses_password=invited or settings.sign_up is SignUp.OPEN,
             failure=failure,
             service=settings.service,
             password_min_length=settings.password_min_length,

@@ -10,7 +10,7 @@ from accounts.api.authentication import Viewer
 from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.schemas.identity.auth import TokenInput
+from accounts.schemas.identity.auth import RegistrationCompletion, TokenInput
 from accounts.schemas.identity.users import RegistrationCreate
 
 router = APIRouter(prefix=PATH)
@@ -34,6 +34,21 @@ async def register(body: RegistrationForm, registration: RegistrationDep) -> Res
     """Create an account. The response is the same if the email address is taken."""
     await registration.register(body)
     return redirect("/done/joined" if body.invitation else "/done/registered")
+
+
+@router.api_route("/complete-registration", methods=READ)
+async def complete_registration_page(request: Request) -> Response:
+    """Show the form that chooses a password."""
+    return render_page(request, "complete-registration")
+
+
+@router.post("/complete-registration", dependencies=[limit_by_client(Attempt.VERIFY)])
+async def complete_registration(
+    form: Annotated[RegistrationCompletion, Form()], registration: RegistrationDep
+) -> Response:
+    """Create the account of a mailed token."""
+    await registration.complete(form.token, form.password)
+    return redirect("/done/verified")
 
 
 @router.api_route("/invitation", methods=READ)

@@ -53,6 +53,12 @@ class TokenInput(BaseModel):
     token: OpaqueToken
 
 
+class RegistrationCompletion(TokenInput):
+    """The token of a registration and the password of the new user."""
+
+    password: Password
+
+
 class PasswordResetInput(TokenInput):
     """A reset token and the new password."""
 

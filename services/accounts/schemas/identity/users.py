@@ -41,6 +41,11 @@ class UserCreate(BaseModel):
 class RegistrationCreate(UserCreate):
     """A new user who registers."""
 
+    password: Password = Field(
+        default_factory=lambda: "",
+        description="Required with an invitation, and where `SIGN_UP` is `open`. Otherwise it is chosen with the token "
+        "that is mailed, and ignored here.",
+    )
     # Excluded, since the dumped values are stored as the user.
     invitation: Annotated[
         OpaqueToken | None,

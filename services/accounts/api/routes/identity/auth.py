@@ -27,7 +27,14 @@ from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.models import User
-from accounts.schemas.identity.auth import EmailInput, PasswordResetInput, RefreshForm, TokenInput, TokenRead
+from accounts.schemas.identity.auth import (
+    EmailInput,
+    PasswordResetInput,
+    RefreshForm,
+    RegistrationCompletion,
+    TokenInput,
+    TokenRead,
+)
 from accounts.schemas.identity.users import RegistrationCreate, UserRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -97,6 +104,8 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     dependencies=[limit_by_email(Attempt.REGISTER)],
     responses=problems(
         errors.RegisterInvalidPassword,
+        errors.RegisterInvitationRequired,
+        errors.RegisterClosed,
         errors.InvitationBadToken,
         errors.InvitationOtherAddress,
         errors.Busy,
@@ -104,13 +113,36 @@ async def logout(user: CurrentUser, current: CurrentSession, sessions: SessionMa
     ),
 )
 async def register(body: RegistrationCreate, registration: RegistrationDep) -> User:
-    """Create an account, and send a token that verifies the email.
+    """Create an account, and send a token by mail.
 
-    Passwords must be long enough and not among the common ones; there are no rules on their characters. With the token
-    of an invitation, the email is verified at once and the user joins the group. If the email has an account already,
-    the response looks the same, with a random id, and its owner is notified by mail.
+    The setting `SIGN_UP` says how. `verified`: the account exists once the token is used at
+    `/auth/complete-registration`. `open`: it exists at once, and the token verifies the email at `/auth/verify`.
+    `invited` and `closed`: 403 without an invitation, or always.
+
+    With the token of an invitation, the email is verified at once and the user joins the group. If the email has an
+    account already, the response looks the same, with a random id, and its owner is notified by mail. Passwords must be
+    long enough and not among the common ones; there are no rules on their characters.
     """
     return await registration.register(body)
+
+
+@router.post(
+    "/complete-registration",
+    summary="Complete a sign-up",
+    status_code=HTTPStatus.CREATED,
+    response_model=UserRead,
+    dependencies=[limit_by_client(Attempt.VERIFY)],
+    responses=problems(
+        errors.RegisterBadToken,
+        errors.RegisterInvalidPassword,
+        errors.RegisterUserAlreadyExists,
+        errors.Busy,
+        *RATE_LIMITED,
+    ),
+)
+async def complete_registration(body: RegistrationCompletion, registration: RegistrationDep) -> User:
+    """Create the account of a mailed token, with a verified email. A refused password leaves the token valid."""
+    return await registration.complete(body.token, body.password)
 
 
 @router.post(

@@ -1,0 +1,100 @@
+"""Registrations that wait for the owner of the mailbox.
+
+No user exists until the token in the mail is used. So nothing that the caller can reach differs between a free and a
+taken email address, and no password that someone else chose is ever valid.
+"""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, update
+from sqlmodel import col, select
+from uuid_utils.compat import uuid7
+
+from accounts.db.session import Session
+from accounts.db.statements import CompiledStatement
+from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
+from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
+from accounts.domain.mail.outbox import CHANNEL, request_language
+from accounts.models import MailKind, PendingRegistration, Purpose
+from accounts.models.base import COLLATION
+from accounts.schemas.identity.users import RegistrationCreate
+
+LIFETIME = timedelta(hours=24)
+# An address whose change can still be undone is taken, too: its owner may come back.
+REQUEST = CompiledStatement(f"""
+    WITH given AS (SELECT lower(CAST(:email AS text) COLLATE "{COLLATION}") AS email),
+    owner AS (SELECT id, "user".email, is_active FROM "user", given WHERE lower("user".email) = given.email),
+    pending AS (
+        INSERT INTO pending_registration (id, email, display_name, token_hash, expires_at)
+        SELECT CAST(:id AS uuid), :email, :display_name, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval)
+        WHERE NOT EXISTS (SELECT FROM owner) AND NOT EXISTS (
+            SELECT FROM one_time_token, given
+            WHERE lower(one_time_token.email) = given.email AND purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now()
+        )
+        ON CONFLICT (lower(email)) DO UPDATE
+        SET id = excluded.id, email = excluded.email, display_name = excluded.display_name,
+            token_hash = excluded.token_hash, expires_at = excluded.expires_at
+        RETURNING email
+    ), enqueued AS (
+        INSERT INTO outbox (id, kind, email, user_id, language)
+        SELECT CAST(:mail_id AS uuid), '{MailKind.SIGN_UP}', email, CAST(NULL AS uuid), :language FROM pending
+        UNION ALL
+        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, :language FROM owner WHERE is_active
+    )
+    SELECT pg_notify('{CHANNEL}', '')
+""")  # noqa: S608  # only constants are interpolated
+
+
+async def request(db: Session, key: str, registration: RegistrationCreate) -> uuid.UUID:
+    """Mail a token that completes a registration; if the email address is taken, notify its owner instead.
+
+    One statement is run in all cases, and the commit does not wait for the disk. A newer registration of the same
+    address replaces an earlier one.
+
+    Returns:
+        The id that the user will have.
+
+    """
+    user_id, mail_id = uuid7(), uuid7()
+    await db.exec(ASYNCHRONOUS_COMMIT)
+    await REQUEST.run(
+        db,
+        id=user_id,
+        email=registration.email,
+        display_name=registration.display_name,
+        token_hash=hash_token(derive_token(key, mail_id)),
+        lifetime=LIFETIME,
+        mail_id=mail_id,
+        language=request_language(db),
+    )
+    return user_id
+
+
+async def activate(db: Session, keys: Sequence[str], mail_id: uuid.UUID) -> tuple[str, datetime] | None:
+    """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
+
+    Returns None if the token was used or replaced.
+    """
+    tokens = candidate_tokens(keys, mail_id)
+    statement: Any = update(PendingRegistration).where(col(PendingRegistration.token_hash).in_(tokens))
+    statement = statement.values(expires_at=func.now() + LIFETIME)
+    rows = await db.exec(statement.returning(col(PendingRegistration.token_hash), col(PendingRegistration.expires_at)))
+    row = rows.one_or_none()
+    return (tokens[row[0]], row[1]) if row else None
+
+
+async def find(db: Session, token: str) -> PendingRegistration | None:
+    """Return the registration of a usable token. It stays usable."""
+    statement = select(PendingRegistration).where(
+        col(PendingRegistration.token_hash) == hash_token(token), col(PendingRegistration.expires_at) > func.now()
+    )
+    return (await db.exec(statement)).one_or_none()
+
+
+async def consume(db: Session, pending: PendingRegistration) -> bool:
+    """Delete a registration. Of concurrent callers, only one gets True."""
+    statement = delete(PendingRegistration).where(col(PendingRegistration.token_hash) == pending.token_hash)
+    return bool((await db.exec(statement)).rowcount)
