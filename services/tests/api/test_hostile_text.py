@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.observability.logs import SENSITIVE
-from support.operations import Operation, name_of, operations, resolve
+from support.operations import Operation, name_of, operations, page_operations, resolve
 from support.people import PASSWORD, World
 
 SECONDS = 1.0  # of processor time; what is quadratic takes several
@@ -40,7 +40,7 @@ def is_text(schema: dict[str, Any]) -> bool:
 
 def text_fields() -> Iterator[tuple[Operation, str, str]]:
     """Yield (operation, where, name) for every text that a client can send."""
-    for operation in operations():
+    for operation in (*operations(), *page_operations()):
         for parameter in operation.description.get("parameters", ()):
             if parameter["in"] in {"query", "header"} and is_text(parameter["schema"]):
                 yield operation, parameter["in"], parameter["name"]
@@ -56,6 +56,7 @@ def test_walk_finds_the_text_fields() -> None:
     found = {(name_of(operation), where, name) for operation, where, name in FIELDS}
     assert ("post /auth/register", "json", "password") in found
     assert ("post /auth/jwt/login", "data", "username") in found
+    assert ("post /account/register", "data", "display_name") in found
     assert ("get /user-groups", "query", "name") in found
     assert len(FIELDS) > 50
 

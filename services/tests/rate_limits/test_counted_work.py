@@ -20,8 +20,8 @@ NEW = "a-sword-in-a-stone"
 ONCE = (Limit(1, HOUR),)
 UNLIMITED = (Limit(10**6, HOUR),)
 OPERATIONS = list(operations())
-ANONYMOUS = [each for each in OPERATIONS if each.method != "get" and not each.needs_user]
-WRITES = [each for each in OPERATIONS if each.method != "get" and each.needs_user]
+ANONYMOUS = [each for each in OPERATIONS if not each.is_safe and not each.needs_user]
+WRITES = [each for each in OPERATIONS if not each.is_safe and each.needs_user]
 PASSWORDS = [each for each in OPERATIONS if any(field.get("format") == "password" for field in each.fields().values())]
 
 

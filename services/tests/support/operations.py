@@ -1,13 +1,34 @@
 """The operations of the OpenAPI document, for tests that walk all of them, also those that are added later."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from fastapi import FastAPI
+
+from accounts.api.account_pages import links, sign_in, sign_up
 from accounts.api.app import create_app
 
-PATH_VALUES = {"group_id": "1", "invitation_id": "1", "user_id": str(UUID(int=1)), "session_id": str(UUID(int=1))}
+
+def _pages() -> dict[str, Any]:
+    app = FastAPI()
+    for module in (links, sign_in, sign_up):
+        app.include_router(module.router)
+    with warnings.catch_warnings(action="ignore"):  # GET and HEAD of a page have the same id
+        return app.openapi()
+
+
+PATH_VALUES = {
+    "group_id": "1",
+    "invitation_id": "1",
+    "user_id": str(UUID(int=1)),
+    "session_id": str(UUID(int=1)),
+    "name": "sent",
+}
 DOCUMENT = create_app().openapi()
+PAGES = _pages()
+SCHEMAS = PAGES["components"]["schemas"] | DOCUMENT["components"]["schemas"]
 
 
 class Operation(NamedTuple):
@@ -22,6 +43,10 @@ class Operation(NamedTuple):
         return self.path.format_map(PATH_VALUES)
 
     @property
+    def is_safe(self) -> bool:
+        return self.method in {"get", "head"}
+
+    @property
     def needs_user(self) -> bool:
         return "security" in self.description
 
@@ -34,7 +59,7 @@ class Operation(NamedTuple):
         fields: dict[str, dict[str, Any]] = {}
         for content in self.description.get("requestBody", {}).get("content", {}).values():
             schema = resolve(content.get("schema", {}))
-            for body in (schema, *map(resolve, schema.get("anyOf", ()))):
+            for body in (schema, *map(resolve, (*schema.get("anyOf", ()), *schema.get("allOf", ())))):
                 fields |= body.get("properties", {})
         return fields
 
@@ -42,15 +67,20 @@ class Operation(NamedTuple):
 def resolve(schema: dict[str, Any]) -> dict[str, Any]:
     """Follow a reference to a component."""
     if "$ref" in schema:
-        return resolve(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+        return resolve(SCHEMAS[schema["$ref"].rpartition("/")[2]])
     return schema
 
 
-def operations() -> Iterator[Operation]:
-    """Yield all operations."""
-    for path, methods in DOCUMENT["paths"].items():
+def operations(document: dict[str, Any] = DOCUMENT) -> Iterator[Operation]:
+    """Yield all operations of the API."""
+    for path, methods in document["paths"].items():
         for method, description in methods.items():
             yield Operation(method, path, description)
+
+
+def page_operations() -> Iterator[Operation]:
+    """Yield all operations of the account pages, which the document leaves out."""
+    yield from operations(PAGES)
 
 
 def name_of(operation: Operation) -> str:
