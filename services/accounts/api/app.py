@@ -26,7 +26,7 @@ from accounts.api.middleware.trusted_hosts import TrustedHosts
 from accounts.api.openapi import DESCRIPTION, openapi_document, tags_of
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.groups import groups, member_files, members
-from accounts.api.routes.identity import auth, users, users_admin
+from accounts.api.routes.identity import auth, recovery, sign_up, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (
@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 # Every module whose ``router`` is part of the API, in the order of the documentation. A new module is one line here.
 ROUTE_MODULES = (
     auth,
+    sign_up,
+    recovery,
     sessions,
     users,
     personal_data,
