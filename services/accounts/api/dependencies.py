@@ -93,7 +93,7 @@ async def _admit_hash(request: Request) -> tuple[str, ...]:
     account = str(request.state.claims.user_id) if hasattr(request.state, "claims") else ""
     if not hasattr(request.state, "counted"):  # by the route's own rule
         await count_attempt(request, Attempt.PASSWORD, account=account)
-    return tuple(filter(None, (network(client_ip(request)), account)))
+    return network(client_ip(request)), account
 
 
 def _manager(create: Callable[[Session, Request], object]) -> Dependency:

@@ -123,7 +123,38 @@ async def test_hashes_of_a_signed_in_user_are_limited(world: World, monkeypatch:
     assert [answer.status_code for answer in answers] == [200, 429]
 
 
-@pytest.mark.parametrize("callers", [("client",), ("client", "user"), ("user",)])
+async def test_clients_take_turns_in_the_hashing_queue() -> None:
+    queue, go_on, done = HashingQueue(1), threading.Event(), []
+    first = asyncio.create_task(queue.run(go_on.wait, ("flood", "")))
+    await asyncio.sleep(0)
+    waiting = [asyncio.create_task(queue.run(lambda n=n: done.append(f"flood {n}"), ("flood", ""))) for n in range(4)]
+    waiting += [asyncio.create_task(queue.run(lambda: done.append("other"), ("other", "")))]
+    await asyncio.sleep(0)
+    waiting[2].cancel()
+    go_on.set()
+
+    await asyncio.wait([first, *waiting])
+
+    assert done == ["flood 0", "other", "flood 1", "flood 3"]
+    queue.close()
+
+
+async def test_turn_that_comes_as_its_request_is_cancelled_is_passed_on() -> None:
+    queue = HashingQueue(1)
+    first = asyncio.create_task(queue.run(lambda: None, ("first", "")))
+    await asyncio.sleep(0)
+    cancelled = asyncio.create_task(queue.run(lambda: None, ("cancelled", "")))
+    await asyncio.sleep(0)
+    await first
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+
+    assert cancelled.cancelled()
+    assert await queue.run(lambda: "next", ("next", "")) == "next"
+    queue.close()
+
+
+@pytest.mark.parametrize("callers", [("client",), ("client", "user"), ("", "user")])
 async def test_a_caller_has_only_a_share_of_the_hashing_queue(callers: tuple[str, ...]) -> None:
     queue, finish = HashingQueue(1), threading.Event()
     waiting = [asyncio.create_task(queue.run(finish.wait, callers)) for _ in range(queue.share)]

@@ -1,14 +1,15 @@
 """The queue of passwords to hash, in front of a few low-priority threads.
 
-Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. One client or
-user has only a share of it, so that the others still get in.
+Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. Clients take
+turns, and one client or user has only a share of the places. So a client that floods the queue delays others by one
+hash at most.
 """
 
 import asyncio
 import os
 import sys
 import threading
-from collections import Counter
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from accounts.observability import metrics
 
 NICENESS = 19
 WAITING_PER_THREAD = 50  # about two seconds of work
-SHARES = 4  # one client or user may have a fourth of the places
+SHARES = 2  # one client or user may have half of the places
 
 
 class HashingQueue:
@@ -29,27 +30,59 @@ class HashingQueue:
         self.share = self.places // SHARES
         self._used = 0
         self._used_by: Counter[str] = Counter()
+        self._idle = threads
+        self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # by client, the next one first
 
-    async def run[Result](self, work: Callable[[], Result], callers: tuple[str, ...] = ()) -> Result:
+    async def run[Result](self, work: Callable[[], Result], callers: tuple[str, ...] = ("",)) -> Result:
         """Run ``work`` on a thread, and count it for each of ``callers``: the client, and the user if signed in.
 
         Raises:
             Busy: the queue, or the share of a caller, is full.
 
         """
-        if self._used >= self.places or any(self._used_by[caller] >= self.share for caller in callers):
+        if self._used >= self.places or any(self._used_by[caller] >= self.share for caller in filter(None, callers)):
             metrics.HASHES_REFUSED.inc()
             raise Busy
         self._count(callers, 1)
         try:
             with metrics.HASHES_PENDING.track_inprogress():
-                return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
+                await self._turn(callers[0])
+                try:
+                    return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
+                finally:
+                    self._pass_on()
         finally:
             self._count(callers, -1)
 
+    async def _turn(self, client: str) -> None:
+        """Wait until a thread is free and it is the client's turn."""
+        if self._idle:
+            self._idle -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._turns.setdefault(client, deque()).append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the turn came in the same moment
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Give the thread to the next client, which then is the last one."""
+        while self._turns:
+            client, waiting = self._turns.popitem(last=False)
+            turn = waiting.popleft()
+            if waiting:
+                self._turns[client] = waiting
+            if not turn.cancelled():
+                turn.set_result(None)
+                return
+        self._idle += 1
+
     def _count(self, callers: tuple[str, ...], change: int) -> None:
         self._used += change
-        for caller in callers:
+        for caller in filter(None, callers):
             self._used_by[caller] += change
             if not self._used_by[caller]:
                 del self._used_by[caller]  # or every client would stay in memory

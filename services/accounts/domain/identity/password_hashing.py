@@ -44,7 +44,7 @@ Admit = Callable[[], Awaitable[tuple[str, ...]]]
 
 
 async def _admit_command() -> tuple[str, ...]:
-    return ()  # commands have no client to limit
+    return ("",)  # commands have no client to limit
 
 
 class PasswordHasher:
@@ -59,7 +59,7 @@ class PasswordHasher:
         """Return a hasher on the same queue that calls ``admit`` before each piece of work.
 
         Args:
-            admit: counts the request, or raises; returns the callers that share the queue: client and user.
+            admit: counts the request, or raises; returns the callers that share the queue: the client, and the user.
 
         """
         hasher = copy.copy(self)
