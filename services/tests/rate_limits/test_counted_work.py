@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -127,8 +128,8 @@ async def test_clients_take_turns_in_the_hashing_queue() -> None:
     queue, go_on, done = HashingQueue(1), threading.Event(), []
     first = asyncio.create_task(queue.run(go_on.wait, ("flood", "")))
     await asyncio.sleep(0)
-    waiting = [asyncio.create_task(queue.run(lambda n=n: done.append(f"flood {n}"), ("flood", ""))) for n in range(4)]
-    waiting += [asyncio.create_task(queue.run(lambda: done.append("other"), ("other", "")))]
+    waiting = [asyncio.create_task(queue.run(partial(done.append, f"flood {n}"), ("flood", ""))) for n in range(4)]
+    waiting += [asyncio.create_task(queue.run(partial(done.append, "other"), ("other", "")))]
     await asyncio.sleep(0)
     waiting[2].cancel()
     go_on.set()
@@ -144,8 +145,8 @@ async def test_turn_that_comes_as_its_request_is_cancelled_is_passed_on() -> Non
     first = asyncio.create_task(queue.run(lambda: None, ("first", "")))
     await asyncio.sleep(0)
     cancelled = asyncio.create_task(queue.run(lambda: None, ("cancelled", "")))
-    await asyncio.sleep(0)
-    await first
+    while not first.done():
+        await asyncio.sleep(0)
     cancelled.cancel()
     await asyncio.wait([cancelled])
 
