@@ -125,7 +125,8 @@ async def test_hashes_of_a_signed_in_user_are_limited(world: World, monkeypatch:
 
 
 async def test_clients_take_turns_in_the_hashing_queue() -> None:
-    queue, go_on, done = HashingQueue(1), threading.Event(), []
+    queue, go_on = HashingQueue(1), threading.Event()
+    done: list[str] = []
     first = asyncio.create_task(queue.run(go_on.wait, ("flood", "")))
     await asyncio.sleep(0)
     waiting = [asyncio.create_task(queue.run(partial(done.append, f"flood {n}"), ("flood", ""))) for n in range(4)]
@@ -145,7 +146,7 @@ async def test_turn_that_comes_as_its_request_is_cancelled_is_passed_on() -> Non
     first = asyncio.create_task(queue.run(lambda: None, ("first", "")))
     await asyncio.sleep(0)
     cancelled = asyncio.create_task(queue.run(lambda: None, ("cancelled", "")))
-    while not first.done():
+    while not first.done():  # noqa: ASYNC110  # the very next step of the loop
         await asyncio.sleep(0)
     cancelled.cancel()
     await asyncio.wait([cancelled])
