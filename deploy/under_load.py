@@ -20,6 +20,7 @@ CLIENTS = 8
 PATIENCE = 30.0
 SLOW = 1.0  # seconds after which a request is counted as slow
 AFTER = 3.0  # seconds of load after the command has ended
+PAUSE = 0.1  # seconds between a client's requests: the proxy limits new connections by client
 
 
 class Load:
@@ -64,6 +65,7 @@ class Load:
                 self.times.append(time.perf_counter() - started)
                 if number % 2:
                     connection.close()
+            self._ended.wait(PAUSE)
         connection.close()
 
     def _outcome(self, connection: HTTPConnection, method: str, path: str, body: str) -> str:

@@ -5,7 +5,9 @@ With METRICS_PORT the workers listen on a second port, for Prometheus, and share
 
 import gc
 import os
+import resource
 import tempfile
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,10 @@ max_requests_jitter = 10_000
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # gunicorn creates unlinked files with unguessable names there
 worker_tmp_dir = str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None
 control_socket_disable = True
+# The usual soft limit of 1,024 would let one client take all descriptors of the workers with idle connections.
+DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+with suppress(ValueError):  # macOS allows less than its hard limit
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
 
 if settings.metrics_port == settings.api_port:
     raise SettingsError("accounts: METRICS_PORT is the same as API_PORT")

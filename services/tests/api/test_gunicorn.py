@@ -1,8 +1,11 @@
 """The API as it ships: gunicorn and its workers, on a port, with a database of their own."""
 
 import os
+import resource
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,20 @@ def test_server_answers_and_stops_when_told(fresh_database: str) -> None:
         assert "Server" not in server.api.get("/health/live").headers
 
         assert server.stop() == 0
+
+
+def test_client_with_more_idle_connections_than_the_soft_limit_of_descriptors_stops_nobody(fresh_database: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))  # inherited by gunicorn
+    try:
+        with gunicorn(fresh_database, workers=1, METRICS_PORT="0") as server, ExitStack() as held:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for _ in range(400):
+                held.enter_context(socket.create_connection((server.api.base_url.host, server.api.base_url.port)))
+
+            server.request("/health/ready", times=3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def guess(client: Client, number: int) -> int:
