@@ -12,7 +12,7 @@ $(if $(ENGINE),,$(error no engine))
 endif
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
-.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test test-all mail messages bench faults soak check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -93,6 +93,9 @@ faults: $(VENV)/.synced ## Break a database of its own and show what clients see
 
 soak: $(VENV)/.synced ## Serve load for ten minutes, or MINUTES=…, and check that nothing leaks or fails
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.soak $(or $(MINUTES),10)
+
+hostile: $(VENV)/.synced ## Attack the API for three minutes, or MINUTES=…, and check that others are still served
+	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.hostile $(or $(MINUTES),3)
 
 check: $(VENV)/.synced ## Check format, lint, types, imports, migrations and containers
 	scripts/check

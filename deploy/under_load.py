@@ -1,12 +1,13 @@
 """Sends requests to the API while a command runs, for example a deployment: under_load.py URL COMMAND [ARGUMENT …].
 
-Prints the number of requests, the failed ones and their durations; exits with status 1 if any failed. Needs only
-Python 3.9.
+Prints the number of requests, the failed ones and their durations; exits with status 1 if any failed. Unless SIGN_UP
+is open, the variables LOAD_EMAIL and LOAD_PASSWORD name an account to use. Needs only Python 3.9.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -35,9 +36,11 @@ class Load:
         self.times: list[float] = []
 
     def sign_in(self) -> None:
-        """Register a user and sign in; all requests are made as that user."""
-        email, password = f"load-{secrets.token_hex(8)}@example.com", secrets.token_urlsafe(24)
-        self._once("POST", "/auth/register", json.dumps({"email": email, "password": password}))
+        """Sign in, as a new user unless LOAD_EMAIL names one; all requests are made as that user."""
+        email = os.environ.get("LOAD_EMAIL", f"load-{secrets.token_hex(8)}@example.com")
+        password = os.environ.get("LOAD_PASSWORD", secrets.token_urlsafe(24))
+        if "LOAD_EMAIL" not in os.environ:
+            self._once("POST", "/auth/register", json.dumps({"email": email, "password": password}))
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         _, text = self._once("POST", "/auth/jwt/login", urlencode({"username": email, "password": password}), form)
         self._headers["Authorization"] = f"Bearer {json.loads(text)['access_token']}"

@@ -87,11 +87,11 @@ class Stack:
         assert self._cluster, "this is not the only database of its cluster"
         return self._cluster
 
-    def another_api(self) -> Api:
-        """Return another API with the same database and secret."""
+    def another_api(self, **changed: str) -> Api:
+        """Return another API with the same database and secret, and some settings changed."""
         more = {"DATABASE_POOL_SIZE": str(POOL), "SESSIONS_PER_USER": "1000000", "LOG_LEVEL": "info"}
-        more |= {"POSTGRES_PASSWORD": "", "THROTTLE_SCALE": "1000000"}
-        return Api(environment(self.proxy.url(ROLE), **more), self._home / "api.log")
+        more |= {"POSTGRES_PASSWORD": "", "THROTTLE_SCALE": "1000000", "SIGN_UP": "open"}
+        return Api(environment(self.proxy.url(ROLE), **more | changed), self._home / "api.log")
 
     async def database(self) -> asyncpg.Connection:
         """Connect as the owner of the schema, bypassing the proxy."""
