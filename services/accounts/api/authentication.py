@@ -51,8 +51,10 @@ class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):
 
     @override
     async def create(self, user_create: BaseModel, safe: bool = False, request: Request | None = None) -> User:
-        schema = UserCreate if safe else ManagedUserCreate
-        return await self.users.create(schema.model_validate(user_create.model_dump()))
+        if safe:
+            return await self.users.create(UserCreate.model_validate(user_create.model_dump()))
+        changes = ManagedUserCreate.model_validate(user_create.model_dump())
+        return await self.users.create(changes, self._session_of(request), changes.current_password)
 
     @override
     async def update(

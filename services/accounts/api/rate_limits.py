@@ -23,6 +23,8 @@ from accounts.schemas.identity.auth import LoginForm
 RATE_LIMITED = (errors.TooManyAttempts,)
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
+# Refusals of operations that require `current_password` or a recent sign-in.
+REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
 CheckLimit = Callable[[str], Awaitable[None]]
 CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]

@@ -84,7 +84,7 @@ async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> 
 
     """
     user = await users.get_by_email(arguments.email)
-    return f"Ended all sessions of {user.email}: {await users.sessions.revoke_all(user)}"
+    return f"Ended all sessions of {user.email}: {await users.revoke_sessions(user)}"
 
 
 async def mail(users: UserManager, _: argparse.Namespace) -> str:

@@ -4,13 +4,16 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import Request
 from fastapi_users.schemas import BaseUser, BaseUserCreate, BaseUserUpdate
+from sqlmodel import select
 
 import conftest
 from accounts.api.app import create_app
 from accounts.api.authentication import FastAPIUsersManager, bearer, fastapi_users
 from accounts.db.session import Sessionmaker, transaction
 from accounts.domain.errors import ReauthenticationRequired
+from accounts.models import UserSession
 from support.people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
@@ -91,7 +94,20 @@ async def test_manager_refuses_changes_without_the_session_of_a_caller(world: Wo
                 await manager.update(BaseUserUpdate(password=NEW_PASSWORD), arthur, safe=safe)
         with pytest.raises(ReauthenticationRequired):
             await manager.delete(arthur)
+        with pytest.raises(ReauthenticationRequired):
+            await manager.create(BaseUserCreate(email="rex@camelot.example.com", password=PASSWORD))
     assert (await world.login(arthur)).status_code == 200
+
+
+async def test_manager_creates_users_with_flags_for_a_superuser_with_a_recent_sign_in(world: World) -> None:
+    await world.sign_in(await world.user("morgana", superuser=True))
+    request = Request({"type": "http"})
+    async with transaction(world.sessionmaker) as db:
+        request.state.current_session = (await db.exec(select(UserSession))).one()
+        rex = BaseUserCreate(email="rex@camelot.example.com", password=PASSWORD, is_active=True, is_verified=True)
+        user = await FastAPIUsersManager(world.users(db)).create(rex, request=request)
+
+    assert user.is_verified
 
 
 async def test_users_router_requires_a_recent_sign_in_for_a_new_password(world: World) -> None:

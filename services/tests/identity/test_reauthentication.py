@@ -1,16 +1,18 @@
 """Step-up authentication: changing credentials or deleting the account needs the password or a recent sign-in."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from httpx2 import AsyncClient, Response
-from sqlmodel import col, select
+from sqlmodel import select
 
 from accounts.db.session import transaction
-from accounts.domain.identity.reauthentication import reauthenticate
-from accounts.models import Role, User, UserSession
+from accounts.domain.errors import ReauthenticationRequired
+from accounts.domain.identity.reauthentication import Reauthentication
+from accounts.models import Role, SessionKind, User, UserSession
 from accounts.schemas.identity.users import UserUpdate
 from support.people import PASSWORD, World
 
@@ -89,15 +91,6 @@ class TestReauthentication:
 
         assert statuses == [400] * 5 + [429]
 
-    async def test_superuser_reauthenticates_only_for_changes_of_the_own_account(
-        self, world: World, method: str, body: dict[str, Any]
-    ) -> None:
-        arthur, morgana = await world.user("arthur"), await world.user("morgana", superuser=True)
-        headers = await sign_in_long_ago(world, morgana)
-
-        assert (await send(world, method, body, headers, str(arthur.id))).status_code == SUCCESS[method]
-        assert (await send(world, method, body, headers, str(morgana.id))).status_code == 403
-
     async def test_change_is_refused_if_the_password_is_reset_concurrently(
         self, busy_world: World, monkeypatch: pytest.MonkeyPatch, method: str, body: dict[str, Any]
     ) -> None:
@@ -155,10 +148,17 @@ async def test_reauthenticate_releases_the_connection_before_verifying_the_passw
     held = busy_world.connections_held_at(monkeypatch, "verify")
 
     async with transaction(busy_world.sessionmaker) as db:
-        arthur, current = (await db.exec(select(User, UserSession).where(col(UserSession.user_id) == User.id))).one()
-        await reauthenticate(db, busy_world.passwords, arthur, current, PASSWORD, timedelta())
+        current = (await db.exec(select(UserSession))).one()
+        await Reauthentication(db, busy_world.passwords, timedelta(), current).verify(PASSWORD)
 
     assert held == [0]
+
+
+async def test_session_of_a_deleted_caller_requires_reauthentication(world: World) -> None:
+    session = UserSession(user_id=uuid4(), kind=SessionKind.BEARER, token_hash=b"", expires_at=datetime.now(UTC))
+    async with transaction(world.sessionmaker) as db:
+        with pytest.raises(ReauthenticationRequired):
+            await Reauthentication(db, world.passwords, timedelta(1), session).verify(PASSWORD)
 
 
 class TestOtherSessions:

@@ -1,9 +1,12 @@
-"""Step-up authentication (OWASP ASVS 5.0, 7.5).
+"""Step-up authentication (OWASP ASVS 5.0, 7.5): sensitive operations require the current password or a recent sign-in.
 
-Changing credentials or deleting the account requires the current password or a recent sign-in.
+Sensitive is every change of a user but the display name: creation, deletion, credentials, email address, flags, and a
+superuser ending the sessions of a user.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, literal
 from sqlmodel import col, select
@@ -13,50 +16,75 @@ from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.models import User, UserSession
 
+NOT_SENSITIVE = {"display_name"}
 
-async def reauthenticate(
-    db: Session,
-    passwords: PasswordHasher,
-    user: User,
-    current: UserSession,
-    password: str | None,
-    recent: timedelta,
-) -> None:
-    """Verify the password if one is given, else that the session's sign-in is no older than ``recent``.
 
-    Raises:
-        BadCurrentPassword: the password is wrong.
-        ReauthenticationRequired: no password is given, and the sign-in is too old.
-        Busy: the queue of passwords to verify is full.
+def is_sensitive(user: User, changes: Mapping[str, Any]) -> bool:
+    """Return whether changes of a user's fields are sensitive. A field that keeps its value is no change."""
+    return any(getattr(user, name, None) != value for name, value in changes.items() if name not in NOT_SENSITIVE)
 
-    """
-    if password is not None:
-        await db.release_connection()
-        correct, _ = await passwords.verify(password, user.hashed_password)
+
+class Reauthentication:
+    """The caller of one operation. Without a session it is a command, which is trusted: both methods return at once."""
+
+    def __init__(self, db: Session, passwords: PasswordHasher, recent: timedelta, current: UserSession | None) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.recent = recent
+        self.current = current
+        self.caller: User | None = None
+
+    async def verify(self, password: str | None) -> None:
+        """Verify the caller's password if one is given, else that the session's sign-in is recent.
+
+        Raises:
+            BadCurrentPassword: the password is wrong.
+            ReauthenticationRequired: no password is given, and the sign-in is too old, or the caller was deleted.
+            Busy: the queue of passwords to verify is full.
+
+        """
+        if self.current is None:
+            return
+        self.caller = await self.db.get(User, self.current.user_id)
+        if self.caller is None:
+            raise self._required()
+        if password is None:
+            if not await self._is_recent(self.current):
+                raise self._required()
+            return
+        await self.db.release_connection()
+        correct, _ = await self.passwords.verify(password, self.caller.hashed_password)
         if not correct:
             raise errors.BadCurrentPassword
-    elif not await _is_recent(db, current, recent):
-        raise errors.ReauthenticationRequired(int(recent.total_seconds()))
 
+    async def verify_again(self, user: User | None = None) -> None:
+        """Check that the caller is unchanged since ``verify``, before an operation on ``user``, or on a new user.
 
-async def _is_recent(db: Session, current: UserSession, recent: timedelta) -> bool:
-    # By the clock that stored the time. A sign-in in the future was stored before that clock was set back.
-    age = func.clock_timestamp() - literal(current.authenticated_at)
-    return bool(await db.scalar(select(age.between(timedelta(0), recent))))
+        If ``user`` is the caller, the row is locked until the transaction ends, so that a password reset is not undone.
+        Otherwise the operation is as good as one before the reset, and callers who lock each other could deadlock.
 
+        Raises:
+            ReauthenticationRequired: the caller's password or superuser flag was changed, or the session ended.
 
-async def lock_session(db: Session, user: User, current: UserSession, recent: timedelta) -> None:
-    """Lock the user and the session until the transaction ends.
+        """
+        if not (self.current and self.caller):
+            return
+        unchanged = select(User.id, UserSession.id).where(
+            col(User.id) == self.caller.id,
+            col(User.hashed_password) == self.caller.hashed_password,
+            col(User.is_superuser) == self.caller.is_superuser,
+            col(UserSession.id) == self.current.id,
+            col(UserSession.user_id) == col(User.id),
+        )
+        if user and user.id == self.caller.id:
+            unchanged = unchanged.with_for_update()
+        if (await self.db.exec(unchanged)).first() is None:
+            raise self._required()
 
-    Raises:
-        ReauthenticationRequired: while no connection was held, the password was changed or the session ended.
+    async def _is_recent(self, current: UserSession) -> bool:
+        # By the clock that stored the time. A sign-in in the future was stored before that clock was set back.
+        age = func.clock_timestamp() - literal(current.authenticated_at)
+        return bool(await self.db.scalar(select(age.between(timedelta(0), self.recent))))
 
-    """
-    unchanged = select(User.id, UserSession.id).where(
-        col(User.id) == user.id,
-        col(User.hashed_password) == user.hashed_password,
-        col(UserSession.id) == current.id,
-        col(UserSession.user_id) == col(User.id),
-    )
-    if (await db.exec(unchanged.with_for_update())).first() is None:
-        raise errors.ReauthenticationRequired(int(recent.total_seconds()))
+    def _required(self) -> errors.ReauthenticationRequired:
+        return errors.ReauthenticationRequired(int(self.recent.total_seconds()))

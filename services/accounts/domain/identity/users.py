@@ -1,4 +1,4 @@
-"""Users: create, get, list, update and delete, with the rules about credentials and the last superuser."""
+"""Users: create, get, list, update, sign out and delete, with the rules about credentials and the last superuser."""
 
 import uuid
 from datetime import timedelta
@@ -11,7 +11,7 @@ from accounts.domain import errors, last_owner
 from accounts.domain.identity import one_time_tokens, user_search
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
-from accounts.domain.identity.reauthentication import lock_session, reauthenticate
+from accounts.domain.identity.reauthentication import Reauthentication, is_sensitive
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.sessions.sessions import SessionManager
@@ -22,7 +22,12 @@ from accounts.settings import Settings
 
 
 class UserManager:
-    """Operations on users. Methods run in the caller's transaction."""
+    """Operations on users. Methods run in the caller's transaction.
+
+    ``current`` is the session of the caller, who reauthenticates with ``current_password`` or by a recent sign-in; see
+    ``reauthentication``. These methods raise BadCurrentPassword, ReauthenticationRequired and Busy. Commands have no
+    session, and are trusted.
+    """
 
     def __init__(self, db: Session, passwords: PasswordHasher, settings: Settings) -> None:
         self.db = db
@@ -66,47 +71,49 @@ class UserManager:
         """
         return await user_search.list_users(self.db, query)
 
-    async def create(self, user_create: UserCreate) -> User:
+    async def create(
+        self, user_create: UserCreate, current: UserSession | None = None, current_password: str | None = None
+    ) -> User:
         """Create a user, with the flags that the schema has.
 
         Raises:
-            RegisterUserAlreadyExists: the email address is taken, also by a concurrent request.
+            RegisterUserAlreadyExists: the email address is taken or reserved, also by a concurrent request.
             RegisterInvalidPassword: the policy refuses the password.
-            Busy: the queue of passwords to hash is full.
 
         """
-        return await self.adapter.create(await self.passwords.new_user_columns(user_create))
+        caller = self._reauthentication(current)
+        await caller.verify(current_password)
+        if current:  # a command may have created other users in this transaction
+            await self.db.release_connection()
+        columns = await self.passwords.new_user_columns(user_create)
+        await caller.verify_again()
+        return await self.adapter.create(columns)
 
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
-        """Change the fields that are set. ``current`` is the caller's session.
+        """Change the fields that are set.
 
         A new password ends all other sessions of the user, deactivation ends all. Mail notifies the user of a new
         password or email address, and of a change to the superuser flag. A user's own new address has to be confirmed
         before it changes; superusers change another user's at once.
 
         Raises:
-            BadCurrentPassword: for users who change their own password or email address.
-            ReauthenticationRequired: likewise.
-            UpdateUserEmailAlreadyExists: another user has the email address, also by a concurrent request.
+            UpdateUserEmailAlreadyExists: the email address is taken or reserved, also by a concurrent request.
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.
             UserNotFound: the user was deleted concurrently.
-            Busy: the queue of passwords to hash is full.
 
         """
         changes = user_update.model_dump(exclude_unset=True)
         current_password = changes.pop("current_password", None)
         if changes.get("email") == user.email:
             del changes["email"]
-        own = _own_session(user, current) if changes.keys() & {"password", "email"} else None
-        if own:
-            await reauthenticate(self.db, self.passwords, user, own, current_password, self.recent)
-        new_email = changes.pop("email", None) if own else None
+        caller = self._reauthentication(current if is_sensitive(user, changes) else None)
+        await caller.verify(current_password)
+        new_email = changes.pop("email", None) if _is_own(user, current) else None
         previous_email, was_superuser = user.email, user.is_superuser
         columns = await self._checked(user, changes, new_email or "")
-        if own:
-            await lock_session(self.db, user, own, self.recent)
+        await caller.verify_again(user)
         user = await self.adapter.update(user, columns)
         await self._revoke(user, columns, current)
         await self._notify(user, columns, previous_email, was_superuser=was_superuser)
@@ -145,25 +152,32 @@ class UserManager:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
 
     async def delete(self, user: User, current: UserSession | None = None, current_password: str | None = None) -> None:
-        """Delete a user with the memberships, sessions and tokens. ``current`` is the caller's session.
+        """Delete a user with the memberships, sessions and tokens.
 
         Raises:
-            BadCurrentPassword: for users who delete themselves.
-            ReauthenticationRequired: likewise.
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.
             UserNotFound: the user was deleted concurrently.
-            Busy: the queue of passwords to verify is full.
 
         """
-        own = _own_session(user, current)
-        if own:
-            await reauthenticate(self.db, self.passwords, user, own, current_password, self.recent)
+        caller = self._reauthentication(current)
+        await caller.verify(current_password)
         await self._refuse_last_superuser(user)
-        if own:
-            await lock_session(self.db, user, own, self.recent)
+        await caller.verify_again(user)
         await last_owner.require_other_owners(self.db, user)
         await self.adapter.delete(user)
+
+    async def revoke_sessions(
+        self, user: User, current: UserSession | None = None, current_password: str | None = None
+    ) -> int:
+        """End all sessions of a user, and return how many."""
+        caller = self._reauthentication(current)
+        await caller.verify(current_password)
+        await caller.verify_again(user)
+        return await self.sessions.revoke_all(user)
+
+    def _reauthentication(self, current: UserSession | None) -> Reauthentication:
+        return Reauthentication(self.db, self.passwords, self.recent, current)
 
     async def _refuse_last_superuser(self, user: User) -> None:
         # All superusers are locked, so that two who demote each other wait for one another. The query also
@@ -173,6 +187,5 @@ class UserManager:
             raise errors.LastSuperuser
 
 
-def _own_session(user: User, current: UserSession | None) -> UserSession | None:
-    """Return ``current`` if it is the user's own: superusers change other users without reauthentication."""
-    return current if current and current.user_id == user.id else None
+def _is_own(user: User, current: UserSession | None) -> bool:
+    return current is not None and current.user_id == user.id

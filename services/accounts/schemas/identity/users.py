@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic.json_schema import SkipJsonSchema
 
 from accounts.schemas.fields import NFC, NFKC, DisplayName, Email, OpaqueToken, Password, Prefix
 from accounts.schemas.pagination import PageQuery
@@ -61,8 +62,13 @@ class SuperuserCreate(UserCreate):
 
 
 class ManagedUserCreate(UserCreate):
-    """A new user whom a superuser creates."""
+    """A new user whom a superuser creates.
 
+    Requires the superuser's `current_password`, unless the sign-in is recent.
+    """
+
+    # Excluded, since the dumped values are stored as the user.
+    current_password: Annotated[Password, Field(exclude=True)] = unchanged()
     is_active: StrictBool = True
     is_superuser: StrictBool = False
     is_verified: StrictBool = False
@@ -91,13 +97,19 @@ class UserUpdate(BaseModel):
 
 
 class Confirmation(BaseModel):
-    """The current password, which confirms the deletion unless the sign-in is recent."""
+    """The caller's current password, which is required unless the sign-in is recent."""
 
     current_password: Password
 
 
+OptionalConfirmation = Confirmation | SkipJsonSchema[None]
+
+
 class SuperuserUpdate(UserUpdate):
-    """Changes to any user, by a superuser. Fields that are left out are not changed."""
+    """Changes to any user, by a superuser. Fields that are left out are not changed.
+
+    Anything but the display name requires the superuser's `current_password`, unless the sign-in is recent.
+    """
 
     is_active: StrictBool = unchanged()
     is_superuser: StrictBool = unchanged()

@@ -5,22 +5,26 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from pydantic import BaseModel, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import RATE_LIMITED, EmailChangeLimitDep, PasswordLimitDep
+from accounts.api.rate_limits import REAUTHENTICATION, EmailChangeLimitDep, PasswordLimitDep
 from accounts.domain import errors
 from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
-from accounts.schemas.identity.users import Confirmation, SuperuserUpdate, UserRead, UserUpdate
+from accounts.schemas.identity.users import OptionalConfirmation, SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
 reads = APIRouter(tags=["users"])
-REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
 CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *REAUTHENTICATION)
+DELETION = (
+    errors.UserNotFound,
+    errors.LastSuperuser,
+    errors.LastOwner,
+    *REAUTHENTICATION,
+)
 
 
 class Greeting(BaseModel):
@@ -83,14 +87,14 @@ async def update_me(
     "/users/me",
     summary="Delete the current user",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner, *REAUTHENTICATION),
+    responses=problems(*AUTHENTICATED, *DELETION),
 )
 async def delete_me(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
     check_password_limit: PasswordLimitDep,
-    confirmation: Confirmation | SkipJsonSchema[None] = None,
+    confirmation: OptionalConfirmation = None,
 ) -> None:
     """Delete your account for good. Requires a recent sign-in or `current_password`.
 
@@ -99,7 +103,7 @@ async def delete_me(
     """
     password = confirmation.current_password if confirmation else None
     await check_password_limit(user, password)
-    await users.delete(user, current=current, current_password=password)
+    await users.delete(user, current, password)
 
 
 @router.get(
@@ -132,7 +136,8 @@ async def update_user(
 ) -> User:
     """Update any user, including the flags that users cannot change themselves. Requires a superuser.
 
-    A new email takes effect at once, unverified. For your own account, the rules of `/users/me` apply.
+    Anything but the display name also requires your `current_password` or a recent sign-in. A new email takes effect at
+    once, unverified; your own has to be confirmed, as with `/users/me`.
     """
     await check_password_limit(user, user_update.current_password)
     if user_update.email is not None:
@@ -145,10 +150,17 @@ async def update_user(
     summary="Delete a user",
     status_code=HTTPStatus.NO_CONTENT,
     dependencies=[Depends(current_superuser)],
-    responses=problems(
-        *SUPERUSER, errors.ReauthenticationRequired, errors.UserNotFound, errors.LastSuperuser, errors.LastOwner
-    ),
+    responses=problems(*SUPERUSER, *DELETION),
 )
-async def delete_user(user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep) -> None:
-    """Delete any user, like `DELETE /users/me`. Requires a superuser; for your own account, also a recent sign-in."""
-    await users.delete(await users.get(user_id), current=current)
+async def delete_user(
+    user_id: uuid.UUID,
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    check_password_limit: PasswordLimitDep,
+    confirmation: OptionalConfirmation = None,
+) -> None:
+    """Delete any user, like `DELETE /users/me`. Requires a superuser, and `current_password` or a recent sign-in."""
+    password = confirmation.current_password if confirmation else None
+    await check_password_limit(user, password)
+    await users.delete(await users.get(user_id), current, password)

@@ -7,13 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from accounts.api.authentication import current_superuser
-from accounts.api.dependencies import SessionManagerDep, UserManagerDep
+from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
+from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import SUPERUSER, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.rate_limits import REAUTHENTICATION, PasswordLimitDep
 from accounts.domain import errors
 from accounts.models import User
-from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
+from accounts.schemas.identity.users import ManagedUserCreate, OptionalConfirmation, UserQuery, UserRead
 
 router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depends(current_superuser)])
 
@@ -41,19 +42,38 @@ async def list_users(
     summary="Create a user",
     status_code=HTTPStatus.CREATED,
     response_model=UserRead,
-    responses=problems(*SUPERUSER, errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, errors.Busy),
+    responses=problems(*SUPERUSER, errors.RegisterUserAlreadyExists, errors.RegisterInvalidPassword, *REAUTHENTICATION),
 )
-async def create_user(user_create: ManagedUserCreate, users: UserManagerDep) -> User:
-    """Create a user, including the flags that users cannot set themselves. Requires a superuser."""
-    return await users.create(user_create)
+async def create_user(
+    user_create: ManagedUserCreate,
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    check_password_limit: PasswordLimitDep,
+) -> User:
+    """Create a user, including the flags that users cannot set themselves.
+
+    Requires a superuser, and your `current_password` or a recent sign-in.
+    """
+    await check_password_limit(user, user_create.current_password)
+    return await users.create(user_create, current, user_create.current_password)
 
 
 @router.delete(
     "/{user_id:uuid}/sessions",
     summary="Sign a user out everywhere",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*SUPERUSER, errors.UserNotFound),
+    responses=problems(*SUPERUSER, errors.UserNotFound, *REAUTHENTICATION),
 )
-async def end_sessions(user_id: uuid.UUID, users: UserManagerDep, sessions: SessionManagerDep) -> None:
-    """End all sessions of a user. Requires a superuser."""
-    await sessions.revoke_all(await users.get(user_id))
+async def end_sessions(
+    user_id: uuid.UUID,
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    check_password_limit: PasswordLimitDep,
+    confirmation: OptionalConfirmation = None,
+) -> None:
+    """End all sessions of a user. Requires a superuser, and `current_password` or a recent sign-in."""
+    password = confirmation.current_password if confirmation else None
+    await check_password_limit(user, password)
+    await users.revoke_sessions(await users.get(user_id), current, password)
