@@ -30,7 +30,7 @@ SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
     MailKind.RESET: {"url": LINK, "expires_at": LATER, "email_restored": False},
     MailKind.CONFIRM_EMAIL: {"url": LINK, "expires_at": LATER},
     MailKind.EMAIL_CHANGED: {"new_email_hint": "g…@example.com", "at": AT, "url": LINK, "expires_at": LATER},
-    MailKind.ACCOUNT_EXISTS: {"at": AT, "sign_in_url": f"{SITE}/sign-in", "reset_url": RESET},
+    MailKind.ACCOUNT_EXISTS: {"at": AT, "sign_in_url": f"{SITE}/sign-in", "reset_url": RESET, "previous": False},
     MailKind.INVITATION: {
         "group_name": "Round Table",
         "inviter_name": "Guinevere",

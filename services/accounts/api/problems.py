@@ -45,6 +45,7 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.InvitationNotFound: HTTPStatus.NOT_FOUND,
     errors.InvitationBadToken: HTTPStatus.BAD_REQUEST,
     errors.InvitationOtherAddress: HTTPStatus.FORBIDDEN,
+    errors.EmailUndoOpen: HTTPStatus.CONFLICT,
     errors.LastOwner: HTTPStatus.CONFLICT,
     errors.ImportInvalid: HTTPStatus.UNPROCESSABLE_CONTENT,
     errors.UserInactive: HTTPStatus.CONFLICT,

@@ -66,14 +66,15 @@ def read_password() -> str:
 
 
 async def refuse_taken(sessionmaker: Sessionmaker, email: str) -> None:
-    """Check that no user has an email address.
+    """Check that no user has an email address, or has it reserved.
 
     Raises:
-        RegisterUserAlreadyExists: a user has it.
+        RegisterUserAlreadyExists: a user does.
 
     """
     async with transaction(sessionmaker) as db:
-        if await UserAdapter(db).get_by_email(email):
+        users = UserAdapter(db)
+        if await users.get_by_email(email) or await users.is_reserved(email):
             raise RegisterUserAlreadyExists
 
 
@@ -81,7 +82,7 @@ async def create(sessionmaker: Sessionmaker, superuser_create: SuperuserCreate) 
     """Create a superuser.
 
     Raises:
-        RegisterUserAlreadyExists: the email address is taken.
+        RegisterUserAlreadyExists: the email address is taken or reserved.
         RegisterInvalidPassword: the policy refuses the password.
 
     """

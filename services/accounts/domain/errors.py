@@ -1,6 +1,7 @@
 """Refusals of the domain, each named for its rule. They know no HTTP: ``api.problems`` maps them to statuses."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from accounts.db.session import CommittedRefusal
@@ -116,6 +117,15 @@ class ReauthenticationRequired(Refusal):
     def __init__(self, seconds: int) -> None:
         super().__init__()
         self.seconds = seconds
+
+
+class EmailUndoOpen(Refusal):
+    """The change of email can still be undone from the previous one: the account stays until then, see `reason`."""
+
+    code = "EMAIL_UNDO_OPEN"
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"The change can be undone until {until:%Y-%m-%d %H:%M} UTC.")
 
 
 class UserNotFound(Refusal):

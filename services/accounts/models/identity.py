@@ -81,10 +81,16 @@ class OneTimeToken(Entity, table=True):
     """
 
     __tablename__ = "one_time_token"
+    __table_args__: ClassVar[Any] = (
+        # For reserved email addresses, which every sign-up looks up.
+        Index(
+            "ix_one_time_token_undo_email_lower", text("lower(email)"), postgresql_where=text("purpose = 'undo_email'")
+        ),
+    )
 
     user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
     purpose: Purpose = Field(primary_key=True, sa_type=one_of(Purpose))
-    email: str = Field(max_length=EMAIL_LENGTH)
+    email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
     token_hash: bytes = Field(unique=True)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
 

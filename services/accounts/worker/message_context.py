@@ -30,7 +30,8 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
 
     A letter is obsolete if its token was used, revoked or replaced by a newer one.
     """
-    values = {"name": await _display_name(db, mail), "at": mail.created_at, **mail.detail, **_page_urls(settings)}
+    detail = {"previous": False, "email_restored": False} | mail.detail  # what only some mails of a kind have
+    values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
     if mail.kind is MailKind.INVITATION:
         return await _invitation(db, mail, settings, values)
     if mail.kind is MailKind.SIGN_UP:
@@ -44,7 +45,7 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
         return values | {"device": describe_user_agent(values["device"], gettext)}
     if mail.kind in LINKS:
         link = await _token_link(db, mail, settings)
-        return {"email_restored": False} | values | link if link else None
+        return values | link if link else None
     return values
 
 

@@ -99,6 +99,27 @@ async def test_registering_a_taken_email_links_its_owner_to_the_sign_in_page(wor
     assert "http://localhost:8000/account/sign-in" in await court.letter(MailKind.ACCOUNT_EXISTS)
 
 
+@pytest.mark.usefixtures("arthur")
+async def test_letter_that_a_release_without_reserved_addresses_enqueued_is_sent(world: World, court: Court) -> None:
+    await world.client.post("/auth/register", json={"email": ARTHUR, "password": PASSWORD})
+    await world.sql("UPDATE outbox SET detail = '{}'")
+
+    assert "http://localhost:8000/account/sign-in" in await court.letter(MailKind.ACCOUNT_EXISTS)
+
+
+async def test_sign_up_with_a_reserved_address_tells_it_of_the_undo(world: World, court: Court, arthur: User) -> None:
+    await world.client.patch("/users/me", json={"email": NEW}, headers=await world.sign_in(arthur))
+    await world.client.post("/auth/confirm-email", json={"token": await world.token()})
+    await world.client.post("/auth/register", json={"email": ARTHUR, "password": PASSWORD})
+
+    letter = await court.letter(MailKind.ACCOUNT_EXISTS)
+
+    assert letter.startswith(f"To: {ARTHUR}")
+    assert "undo the change with the link in our earlier email" in " ".join(letter.split())
+    assert "Arthur" not in letter
+    assert NEW not in letter
+
+
 class TestGroups:
     @pytest.fixture
     async def path(self, world: World, arthur: User) -> str:

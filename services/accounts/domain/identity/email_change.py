@@ -2,12 +2,13 @@
 
 import uuid
 
-from sqlmodel import col, exists, func, select
+from sqlmodel import col, exists, func, or_, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.reserved_emails import email_is_reserved
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
@@ -26,14 +27,14 @@ class EmailChangeManager:
         self.sessions = SessionManager(db, settings)
 
     async def request(self, user: User, email: str) -> None:
-        """Send a token to the new email address. If another user has it, notify that user instead.
+        """Send a token to the new email address. If it is taken or reserved, notify its owner instead.
 
         The token of an earlier request is replaced in both cases: if it still worked, the address would be taken.
         """
         mail = OutgoingMail(email, user.id)
         await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.CONFIRM_EMAIL, email)
         taken = exists().where(func.lower(User.email) == folded(email), col(User.id) != user.id)
-        if await self.db.scalar(select(taken)):
+        if await self.db.scalar(select(or_(taken, email_is_reserved(email, user.id)))):
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
         else:
             await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
@@ -45,7 +46,7 @@ class EmailChangeManager:
 
         Raises:
             ConfirmEmailBadToken: the token is not usable for this.
-            UpdateUserEmailAlreadyExists: another user has the email address by now.
+            UpdateUserEmailAlreadyExists: the email address is taken or reserved by now.
 
         """
         user, email = await one_time_tokens.consume_token(self.db, token, Purpose.CONFIRM_EMAIL) or (None, "")
@@ -63,7 +64,7 @@ class EmailChangeManager:
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
-            UpdateUserEmailAlreadyExists: another user has the email address by now.
+            UpdateUserEmailAlreadyExists: another user has the email address.
 
         """
         user, email = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL) or (None, "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlmodel import col, select
+from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
@@ -113,13 +114,16 @@ async def activate_token(
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
     """Return the active user of a usable token, and the email address that it was sent to. It stays usable."""
-    statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
-    return (await db.exec(statement.where(*_usable(token, purpose)))).one_or_none()
+    return (await db.exec(_select_holder(token, purpose))).one_or_none()
 
 
 async def consume_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:
-    """Delete a usable token and return what ``find_token`` does. Of concurrent callers, all but one get None."""
-    holder = await find_token(db, token, purpose)
+    """Delete a usable token and return what ``find_token`` does. Of concurrent callers, all but one get None.
+
+    The user is locked before the token, as by a deletion of the user, which would otherwise deadlock with it.
+    """
+    locked = _select_holder(token, purpose).with_for_update(of=User, key_share=True)
+    holder = (await db.exec(locked)).one_or_none()
     statement = delete(OneTimeToken).where(col(OneTimeToken.token_hash) == hash_token(token))
     deleted = (await db.exec(statement.returning(col(OneTimeToken.user_id)))).all() if holder else ()
     return holder if deleted else None
@@ -132,6 +136,11 @@ async def revoke_tokens(db: Session, user: User) -> None:
     """
     conditions = (col(OneTimeToken.user_id) == user.id, col(OneTimeToken.purpose) != Purpose.UNDO_EMAIL)
     await db.exec(delete(OneTimeToken).where(*conditions))
+
+
+def _select_holder(token: str, purpose: Purpose) -> Select[User, str]:
+    statement = select(User, OneTimeToken.email).join(OneTimeToken, col(OneTimeToken.user_id) == User.id)
+    return statement.where(*_usable(token, purpose))
 
 
 def _usable(token: str, purpose: Purpose) -> tuple[ColumnElement[bool], ...]:

@@ -23,33 +23,40 @@ from accounts.models.base import COLLATION
 from accounts.schemas.identity.users import RegistrationCreate
 
 LIFETIME = timedelta(hours=24)
-# An address whose change can still be undone is taken, too: its owner may come back.
+# An address whose change can still be undone is taken, too: see ``reserved_emails``.
 REQUEST = CompiledStatement(f"""
     WITH given AS (SELECT lower(CAST(:email AS text) COLLATE "{COLLATION}") AS email),
     owner AS (SELECT id, "user".email, is_active FROM "user", given WHERE lower("user".email) = given.email),
-    pending AS (
+    reserved AS (
+        SELECT one_time_token.email FROM one_time_token, given
+        WHERE lower(one_time_token.email) = given.email AND purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now()
+            AND NOT EXISTS (SELECT FROM owner)
+        LIMIT 1
+    ), pending AS (
         INSERT INTO pending_registration (id, email, display_name, token_hash, expires_at)
         SELECT CAST(:id AS uuid), :email, :display_name, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval)
-        WHERE NOT EXISTS (SELECT FROM owner) AND NOT EXISTS (
-            SELECT FROM one_time_token, given
-            WHERE lower(one_time_token.email) = given.email AND purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now()
-        )
+        WHERE NOT EXISTS (SELECT FROM owner) AND NOT EXISTS (SELECT FROM reserved)
         ON CONFLICT (lower(email)) DO UPDATE
         SET id = excluded.id, email = excluded.email, display_name = excluded.display_name,
             token_hash = excluded.token_hash, expires_at = excluded.expires_at
         RETURNING email
     ), enqueued AS (
-        INSERT INTO outbox (id, kind, email, user_id, language)
-        SELECT CAST(:mail_id AS uuid), '{MailKind.SIGN_UP}', email, CAST(NULL AS uuid), :language FROM pending
+        INSERT INTO outbox (id, kind, email, user_id, language, detail)
+        SELECT CAST(:mail_id AS uuid), '{MailKind.SIGN_UP}', email, CAST(NULL AS uuid), :language, jsonb_build_object()
+        FROM pending
         UNION ALL
-        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, :language FROM owner WHERE is_active
+        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, :language,
+            jsonb_build_object('previous', false) FROM owner WHERE is_active
+        UNION ALL
+        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, NULL, :language,
+            jsonb_build_object('previous', true) FROM reserved
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated
 
 
 async def request(db: Session, key: str, registration: RegistrationCreate) -> uuid.UUID:
-    """Mail a token that completes a registration; if the email address is taken, notify its owner instead.
+    """Mail a token that completes a registration; if the email address is taken or reserved, notify its owner instead.
 
     One statement is run in all cases, and the commit does not wait for the disk. A newer registration of the same
     address replaces an earlier one.

@@ -4,7 +4,7 @@ import uuid
 from typing import Any, override
 
 from fastapi_users_db_sqlalchemy import SQLAlchemyUserDatabase
-from sqlalchemy import String, bindparam, delete, func
+from sqlalchemy import String, Uuid, bindparam, delete, func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col, select
@@ -14,6 +14,7 @@ from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
+from accounts.domain.identity.reserved_emails import email_is_reserved
 from accounts.models import User
 from accounts.models.base import folded
 from accounts.models.identity import EMAIL_INDEX
@@ -22,6 +23,7 @@ from accounts.models.identity import EMAIL_INDEX
 SEPARATE_EVENTS = {"hashed_password": Action.PASSWORD_CHANGED, "email": Action.EMAIL_CHANGED}
 FLAGS = ("is_active", "is_superuser", "is_verified")
 BY_EMAIL = select(User).where(func.lower(User.email) == folded(bindparam("email", type_=String)))
+IS_RESERVED = select(email_is_reserved(bindparam("email", type_=String), bindparam("user_id", type_=Uuid)))
 
 
 class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
@@ -42,25 +44,40 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
 
     @override
     async def create(self, create_dict: dict[str, Any]) -> User:
-        """Insert a user.
+        """Insert a user. A refusal runs the same statements as a success, and leaves their changes to the caller.
 
         Raises:
-            RegisterUserAlreadyExists: the email address is taken.
+            RegisterUserAlreadyExists: the email address is taken or reserved.
 
         """
         user = User(**({"id": uuid7()} | create_dict))
-        # The event comes first: a conflict then runs the same statements as a success.
         await record(self.session, Action.USER_CREATED, user_id=user.id, **_flags(create_dict))
-        self.session.add(user)
-        await self._flush(errors.RegisterUserAlreadyExists)
+        inserted = await self._insert(user)
+        if await self.is_reserved(create_dict["email"], user.id) or not inserted:
+            raise errors.RegisterUserAlreadyExists
         return user
+
+    async def _insert(self, user: User) -> bool:
+        try:
+            async with self.session.begin_nested():
+                self.session.add(user)
+                await self._flush(errors.RegisterUserAlreadyExists)
+        except errors.RegisterUserAlreadyExists:
+            return False
+        return True
+
+    async def is_reserved(self, email: str, user_id: uuid.UUID | None = None) -> bool:
+        """Return whether an email address is reserved for a user other than ``user_id``."""
+        # In a statement after the one that waits on the unique index: a concurrent change of email reserves an address
+        # in the transaction that frees it.
+        return bool(await self.session.scalar(IS_RESERVED, params={"email": email, "user_id": user_id}))
 
     @override
     async def update(self, user: User, update_dict: dict[str, Any]) -> User:
         """Update the columns whose values differ.
 
         Raises:
-            UpdateUserEmailAlreadyExists: another user has the email address.
+            UpdateUserEmailAlreadyExists: another user has the email address, or it is reserved.
             UserNotFound: the user was deleted concurrently.
 
         """
@@ -68,6 +85,8 @@ class UserAdapter(SQLAlchemyUserDatabase[User, uuid.UUID]):
         for name, value in changed.items():
             setattr(user, name, value)
         await self._flush(errors.UpdateUserEmailAlreadyExists)
+        if "email" in changed and await self.is_reserved(user.email, user.id):
+            raise errors.UpdateUserEmailAlreadyExists
         await self._record(user, changed)
         return user
 

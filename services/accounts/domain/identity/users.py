@@ -12,6 +12,7 @@ from accounts.domain.identity import one_time_tokens, user_search
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication, is_sensitive
+from accounts.domain.identity.reserved_emails import refuse_open_undo
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.sessions.sessions import SessionManager
@@ -157,6 +158,7 @@ class UserManager:
         Raises:
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.
+            EmailUndoOpen: the caller's own account, whose change of email can still be undone.
             UserNotFound: the user was deleted concurrently.
 
         """
@@ -164,6 +166,8 @@ class UserManager:
         await caller.verify(current_password)
         await self._refuse_last_superuser(user)
         await caller.verify_again(user)
+        if _is_own(user, current):
+            await refuse_open_undo(self.db, user)
         await last_owner.require_other_owners(self.db, user)
         await self.adapter.delete(user)
 

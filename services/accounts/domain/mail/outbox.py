@@ -46,10 +46,17 @@ ENQUEUE = CompiledStatement(f"""
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only a constant is interpolated
 ENQUEUE_TO_OWNER = CompiledStatement(f"""
-    WITH enqueued AS (
-        INSERT INTO outbox (id, kind, email, user_id, language)
-        SELECT CAST(:id AS uuid), :kind, email, id, :language FROM "user"
+    WITH owner AS (
+        SELECT id, email, false AS previous FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
+        UNION ALL
+        SELECT NULL, email, true FROM one_time_token
+        WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
+            AND purpose = 'undo_email' AND expires_at > now()
+        ORDER BY previous LIMIT 1
+    ), enqueued AS (
+        INSERT INTO outbox (id, kind, email, user_id, language, detail)
+        SELECT CAST(:id AS uuid), :kind, email, id, :language, jsonb_build_object('previous', previous) FROM owner
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated
@@ -75,7 +82,10 @@ async def enqueue_to_user(db: Session, kind: MailKind, user: User, **detail: Any
 
 
 async def enqueue_to_email_owner(db: Session, kind: MailKind, email: str) -> None:
-    """Enqueue a mail to the active user with an email address, if there is one: one statement in both cases."""
+    """Enqueue a mail to the active user with an email address, if there is one: one statement in all cases.
+
+    It also goes to a previous address that can undo a change, without a name: an attacker may have chosen the user's.
+    """
     values = {"id": uuid7(), "kind": kind, "language": request_language(db), "email": email}
     await ENQUEUE_TO_OWNER.run(db, **values)
 

@@ -23,6 +23,7 @@ DELETION = (
     errors.UserNotFound,
     errors.LastSuperuser,
     errors.LastOwner,
+    errors.EmailUndoOpen,
     *REAUTHENTICATION,
 )
 
@@ -99,7 +100,8 @@ async def delete_me(
     """Delete your account for good. Requires a recent sign-in or `current_password`.
 
     Memberships, sessions and tokens are deleted too. Audit events are kept until they expire, with the user's id and IP
-    addresses, but without name or email. Groups stay, and so do invitations that you sent.
+    addresses, but without name or email. Groups stay, and so do invitations that you sent. While a change of your email
+    can still be undone, the account cannot be deleted.
     """
     password = confirmation.current_password if confirmation else None
     await check_password_limit(user, password)
@@ -160,7 +162,10 @@ async def delete_user(
     check_password_limit: PasswordLimitDep,
     confirmation: OptionalConfirmation = None,
 ) -> None:
-    """Delete any user, like `DELETE /users/me`. Requires a superuser, and `current_password` or a recent sign-in."""
+    """Delete any user, like `DELETE /users/me`. Requires a superuser, and `current_password` or a recent sign-in.
+
+    Another user's account can be deleted although a change of its email can still be undone.
+    """
     password = confirmation.current_password if confirmation else None
     await check_password_limit(user, password)
     await users.delete(await users.get(user_id), current, password)
