@@ -28,7 +28,7 @@ seed: $(ENGINE_READY) ## Add sample data; USERS=100000 adds as many generated us
 superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
 	scripts/$(ENGINE) superuser
 
-admin: $(ENGINE_READY) ## Deactivate or sign out a user, count mail, prune: ARGS="deactivate a@example.com", ARGS=--help
+admin: $(ENGINE_READY) ## Deactivate or sign out a user, remove sample users, …: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
 
 mails: $(ENGINE_READY) ## Show mail written in development (without SMTP_HOST)

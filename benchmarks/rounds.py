@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from accounts.seeder.sample import PASSWORD
 from benchmarks import ceiling, login_storm, statements
 from benchmarks.api import Api
-from benchmarks.data import Data
+from benchmarks.data import PASSWORD, Data
 from benchmarks.driver import Driver, Result
 from benchmarks.findings import Findings
 from benchmarks.servers import COMMANDS, Server, environment, server

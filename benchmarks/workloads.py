@@ -8,10 +8,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from accounts.seeder.sample import PASSWORD, SUPERUSER
+from accounts.seeder.sample import SUPERUSER
 from benchmarks.api import FORM, JSON, Api
 from benchmarks.api import PASSWORD as NEW_PASSWORD
-from benchmarks.data import Data
+from benchmarks.data import PASSWORD, Data
 from benchmarks.load import COUNT, TOKEN
 
 CONNECTIONS = 16

@@ -73,6 +73,14 @@ if settings.metrics_port:
         metrics_files.use_files(Path(worker_tmp_dir or tempfile.gettempdir()))
 
 
+def on_starting(_: Any) -> None:
+    """End with one line, in production, if an account has the published password of the sample data."""
+    # Not at the top: it imports metrics, which count in files only if these were chosen before.
+    from accounts.commands.production import refuse_published_password  # noqa: PLC0415
+
+    refuse_published_password("accounts")
+
+
 def pre_fork(server: Any, worker: Any) -> None:
     """Keep objects out of the worker's garbage collection, so that their memory stays shared, and choose a slot."""
     gc.freeze()

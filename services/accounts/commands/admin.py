@@ -1,4 +1,4 @@
-"""Administration: python -m accounts.commands.admin deactivate EMAIL, revoke-sessions EMAIL, mail, or prune.
+"""Administration of users and data: python -m accounts.commands.admin --help.
 
 It follows the rules of the HTTP API. It connects as the owner of the schema, because only the owner may delete audit
 events.
@@ -14,6 +14,7 @@ from accounts.db.session import Sessionmaker
 from accounts.domain import retention
 from accounts.domain.identity.users import UserManager
 from accounts.domain.mail.queue import backlog
+from accounts.domain.sample_users.removal import remove_sample_users
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.users import SuperuserUpdate
 from accounts.settings import get_settings
@@ -48,6 +49,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
     text = "delete expired sessions, tokens and rate limits, and audit events older than AUDIT_DAYS"
     commands.add_parser("prune", help=text, description=text).set_defaults(work=prune)
+    text = "delete the users of make seed who have its published password, and their groups"
+    commands.add_parser("remove-sample-users", help=text, description=text).set_defaults(work=remove_samples)
     return parser.parse_args(argv)
 
 
@@ -97,6 +100,22 @@ async def prune(users: UserManager, _: argparse.Namespace) -> str:
     """Delete expired rows."""
     deleted = await retention.delete_expired(users.db, get_settings())
     return "Deleted: " + ", ".join(f"{count:,} of {table}" for table, count in deleted.items())
+
+
+async def remove_samples(users: UserManager, _: argparse.Namespace) -> str:
+    """Remove the users of sample and volume data.
+
+    Raises:
+        LastOwner: groups would have no active owner left.
+
+    """
+    done = await remove_sample_users(users.db, get_settings())
+    return (
+        f"Deleted {done.users:,} sample users and {done.groups:,} groups that had no other members. "
+        f"Groups with a new owner: {done.new_owners:,}. "
+        f"Other accounts that have to reset the published password: {done.locked_out:,}."
+        + ("" if done.superuser_left else "\nNo superuser is left: make superuser EMAIL=me@example.com")
+    )
 
 
 if __name__ == "__main__":

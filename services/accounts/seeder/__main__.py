@@ -10,8 +10,9 @@ from sqlmodel import select
 
 from accounts.commands.run import fail, one_line_errors, run, user_manager
 from accounts.db.session import Session, Sessionmaker
+from accounts.domain.sample_users.published_password import PASSWORD, VOLUME_USERS_MAX
 from accounts.seeder import sample, volume
-from accounts.seeder.batch import SEED_MAX, USERS_MAX, Batch
+from accounts.seeder.batch import SEED_MAX, Batch
 from accounts.settings import get_settings
 
 NAME = "seeder"
@@ -21,6 +22,10 @@ NO_TIMEOUTS = select(func.set_config("statement_timeout", "0", True), func.set_c
 HOW_TO_SIGN_IN = """
 These users sign in with the password {password}, unless it was changed:
 {people}
+
+{superusers} is a superuser, who may change all users and groups.
+The password is public: with ENVIRONMENT=production the service does not start while these users have it.
+To remove them: make admin ARGS=remove-sample-users
 
 Try it:
   curl -s {url}/user-groups/{group}/users
@@ -48,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse(argv: Sequence[str] | None) -> Batch | None:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m accounts.seeder", description="Add sample data.")
-    parser.add_argument("--users", type=_within(1, USERS_MAX), metavar="N", help="also add N generated users")
+    parser.add_argument("--users", type=_within(1, VOLUME_USERS_MAX), metavar="N", help="also add N generated users")
     parser.add_argument("--seed", type=_within(0, SEED_MAX), metavar="S", help="the seed of their data (default: 1)")
     arguments = parser.parse_args(argv)
     if arguments.users is None and arguments.seed is not None:
@@ -99,7 +104,8 @@ def how_to_sign_in(data: sample.Sample, batch: Batch | None, url: str) -> str:
         people.append((email, f"{name}, the first of {batch.users:,}"))
     width = max(len(email) for email, _ in people)
     return HOW_TO_SIGN_IN.format(
-        password=sample.PASSWORD,
+        password=PASSWORD,
+        superusers=" and ".join(person.email for person in sample.PEOPLE if person.is_superuser),
         people="\n".join(f"  {email:{width}}  {name}" for email, name in people),
         url=url,
         group=data.group_ids["Admin"],

@@ -7,16 +7,15 @@ from random import Random
 
 from mimesis import Address, Locale, Person
 
+from accounts.domain.sample_users.published_password import VOLUME_CREATED
 from accounts.models import Role, Visibility
 
-USERS_MAX = 10_000_000
 SEED_MAX = 999_999_999
 GROUPS_MAX = 100_000
 NAMES = 5_000
 ACTIVE, VERIFIED, PUBLIC, ADMIN = 0.97, 0.8, 0.7, 0.03
 # Further groups of a user: 0.9 on average. With Everybody, and a group to own for one in ten, a user has two.
 FURTHER_GROUPS = (0,) * 9 + (1,) * 6 + (2,) * 3 + (3,) * 2
-FIRST_CREATED = 1_735_689_600_000  # 2025-01-01 in Unix milliseconds
 # RFC 9562, 5.7: 48 bits of time, 4 of version, 12 random, 2 of variant, 62 random.
 VERSION_AND_VARIANT = 7 << 76 | 0b10 << 62
 RANDOM_BITS = ((1 << 12) - 1) << 64 | (1 << 62) - 1
@@ -53,7 +52,7 @@ class Batch:
     def user_ids(self) -> Iterator[uuid.UUID]:
         """Generate the users' ids: UUIDv7s one millisecond apart, the same in each call."""
         bits = self.random("ids").getrandbits
-        for milliseconds in range(FIRST_CREATED, FIRST_CREATED + self.users):
+        for milliseconds in range(VOLUME_CREATED, VOLUME_CREATED + self.users):
             yield uuid.UUID(int=milliseconds << 80 | VERSION_AND_VARIANT | bits(128) & RANDOM_BITS)
 
     def user_rows(self, hashed_password: str) -> Iterator[UserRow]:

@@ -10,11 +10,11 @@ from accounts.db.session import Session
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.users import UserManager
+from accounts.domain.sample_users.published_password import PASSWORD
 from accounts.models import Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupCreate
 from accounts.schemas.identity.users import SuperuserCreate
 
-PASSWORD = "correct-horse-battery"  # noqa: S105  # public: the seeder refuses to run in production
 SUPERUSER = "arthur@example.com"
 
 

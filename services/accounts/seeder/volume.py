@@ -12,9 +12,10 @@ from tqdm import tqdm
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.identity import password_hashing
+from accounts.domain.sample_users.published_password import PASSWORD
 from accounts.models import UserGroup
 from accounts.seeder.batch import Batch
-from accounts.seeder.sample import NEXT_ID, PASSWORD
+from accounts.seeder.sample import NEXT_ID
 
 # Foreign keys are checked at the end of each COPY: several of them show progress and can be interrupted.
 ROWS_PER_COPY = 20_000

@@ -8,6 +8,7 @@ from logging.config import dictConfig
 
 from prometheus_client import start_http_server
 
+from accounts.commands.production import refuse_published_password
 from accounts.commands.run import fail, one_line_errors
 from accounts.observability import logs
 from accounts.settings import Settings, get_settings
@@ -29,6 +30,7 @@ def main() -> None:
     settings = get_settings()
     transport = create_transport(settings)
     dictConfig(logs.config(settings))
+    refuse_published_password(NAME)
     with one_line_errors(NAME), _metrics(settings):
         asyncio.run(_run(Worker(settings, transport)))
 

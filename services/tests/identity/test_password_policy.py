@@ -7,7 +7,7 @@ import time
 import pytest
 
 from accounts.domain.identity.password_policy import find_weakness
-from accounts.seeder.sample import PASSWORD as SAMPLE_PASSWORD
+from accounts.domain.sample_users.published_password import PASSWORD as SAMPLE_PASSWORD
 
 ABOUT = ("king.arthur@camelot.example.com", "Arthur Pendragon")
 FULL_WIDTH = "".join(chr(ord(each) + 0xFEE0) for each in "arthurpendragon")

@@ -15,11 +15,12 @@ from sqlmodel import func, select
 
 from accounts.commands import run
 from accounts.db.session import Sessionmaker, transaction
+from accounts.domain.sample_users.published_password import EMAILS, FIRST_VOLUME_ID, LAST_VOLUME_ID, PASSWORD
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.seeder import __main__ as seeder
 from accounts.seeder import volume
 from accounts.seeder.batch import Batch
-from accounts.seeder.sample import PASSWORD, SUPERUSER
+from accounts.seeder.sample import PEOPLE, SUPERUSER
 from accounts.settings import Environment, Settings
 from support.people import World
 from support.waiting import PATIENCE, eventually
@@ -66,10 +67,26 @@ async def test_printed_password_signs_in(busy_world: World, main: Main, capsys: 
     output = capsys.readouterr().out
     assert "6 users, 3 groups, 9 memberships" in output
     assert f"-d username={SUPERUSER} -d password={PASSWORD}" in output
-    emails = [word for word in output.split() if word.endswith("example.com") and "=" not in word]
+    emails = {word for word in output.split() if word.endswith("example.com") and "=" not in word}
     assert len(emails) == 7
     for email in emails:
         await busy_world.sign_in(email, PASSWORD)
+
+
+async def test_output_names_the_superuser_and_the_command_that_removes_the_users(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await main()
+
+    output = capsys.readouterr().out
+    assert f"{SUPERUSER} is a superuser" in output
+    assert "make admin ARGS=remove-sample-users" in output
+    assert (await busy_world.client.get("/users", headers=await busy_world.sign_in(SUPERUSER, PASSWORD))).is_success
+
+
+def test_sample_and_volume_users_are_those_whom_production_looks_for() -> None:
+    assert tuple(person.email for person in PEOPLE) == EMAILS
+    assert all(FIRST_VOLUME_ID < user_id < LAST_VOLUME_ID for user_id in BATCH.user_ids())
 
 
 async def test_second_run_creates_nothing(world: World) -> None:

@@ -37,6 +37,7 @@ class Action(StrEnum):
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
     MEMBERS_IMPORTED = "members.imported"
+    SAMPLE_USERS_DELETED = "sample_users.deleted"
     PRUNED = "pruned"
 
 

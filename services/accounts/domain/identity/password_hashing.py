@@ -125,6 +125,11 @@ class PasswordHasher:
         self.queue.close()
 
 
+def is_password(password: str, hashed: str) -> bool:
+    """Verify a password against a hash, in this thread: for commands and at start, when no requests wait."""
+    return _has_acceptable_cost(hashed) and _verify(password, hashed)[0]
+
+
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
     try:
         return PASSWORD_HASH.verify_and_update(password, hashed)
