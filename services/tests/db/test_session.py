@@ -186,6 +186,7 @@ class TestErrors:
             ("08006", True),
             ("28P01", True),
             ("3D000", True),
+            ("55000", True),
             ("42P01", False),
             ("22003", False),
         ],
