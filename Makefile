@@ -51,7 +51,6 @@ backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that i
 	scripts/backup $(ENGINE) create
 
 restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
-	scripts/$(ENGINE) migrate
 	scripts/backup $(ENGINE) restore "$$FILE"
 
 clean: ## Stop everything and delete the data; YES=1 skips the question

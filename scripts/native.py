@@ -78,6 +78,11 @@ class Native:
         self.migrate()
         self._run("accounts.commands.admin", *(arguments or ["--help"]), owner=True)
 
+    def restore(self) -> None:
+        """Run a step of a restore: ``prepare``, ``finish`` or ``clean``."""
+        self.cluster.start()
+        self._run("accounts.commands.restore", *sys.argv[2:], owner=True)
+
     def dev(self) -> None:
         """Run the API in the foreground, and reload it when the code changes."""
         if self.server.running():
@@ -162,7 +167,7 @@ def _say(message: str) -> None:
 
 def main() -> None:
     """Run the command that the command line names."""
-    verbs = ("up", "down", "migrate", "seed", "superuser", "admin", "dev", "mails", "logs", "psql", "tool", "clean")
+    verbs = [name for name in vars(Native) if not name.startswith("_")]
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:

@@ -7,9 +7,10 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from accounts.db.errors import DATABASE_ERRORS, sqlstate
-from accounts.db.session import Session, Sessionmaker
+from accounts.db.session import Sessionmaker
 from accounts.domain.errors import NotReady
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -26,7 +27,7 @@ async def check_readiness(sessionmaker: Sessionmaker) -> None:
     """
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS), sessionmaker() as db:
-            revisions = await _revisions(db)
+            revisions = await schema_revisions(await db.connection())
     except DATABASE_ERRORS as error:
         raise NotReady("The database does not answer.") from error
     if revisions != expected_revisions():
@@ -34,9 +35,10 @@ async def check_readiness(sessionmaker: Sessionmaker) -> None:
         raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
 
 
-async def _revisions(db: Session) -> set[str]:
+async def schema_revisions(connection: AsyncConnection) -> set[str]:
+    """Return the revision of a database's schema; none if it was never migrated."""
     try:
-        return set(await (await db.connection()).scalars(text("SELECT version_num FROM alembic_version")))
+        return set(await connection.scalars(text("SELECT version_num FROM alembic_version")))
     except DBAPIError as error:
         if sqlstate(error) != UNDEFINED_TABLE:
             raise

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from accounts.commands.run import fail, reason
+from accounts.db.errors import DATABASE_CLOSED, sqlstate
 from accounts.migrations import roles
 from accounts.models import Base
 from accounts.settings import get_settings
@@ -19,6 +20,8 @@ LOCK_KEY = 0x6163636F756E7473  # "accounts" in ASCII: one migration at a time on
 TURN_TIMEOUT = "60s"  # how long to wait for another migration process
 LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table lock; other clients queue behind it
 STATEMENT_TIMEOUT = "10min"  # how long a statement may hold its locks
+UNUSABLE = ("3D000", DATABASE_CLOSED)  # the database is missing, or invalid since an interrupted DROP DATABASE
+REPAIR = "; restore a backup (make restore FILE=…), or delete all data and start anew (make clean)"
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:
@@ -60,7 +63,7 @@ def write() -> None:
 
 async def main() -> None:
     engine = create_async_engine(
-        get_settings().database,
+        context.config.attributes.get("url") or get_settings().database,
         poolclass=NullPool,
         connect_args={"server_settings": {"application_name": "accounts-migrate"}},
     )
@@ -68,7 +71,8 @@ async def main() -> None:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)
     except (DBAPIError, PostgresError, OSError) as error:
-        fail("migrate", f"nothing was changed: {reason(error)}")
+        hint = REPAIR if sqlstate(error) in UNUSABLE else ""
+        fail("migrate", f"nothing was changed: {reason(error)}{hint}")
     finally:
         await engine.dispose()
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from accounts.commands import admin, run, superuser
+from accounts.commands import admin, restore, run, superuser
 from accounts.domain.errors import GroupNameTaken, NotReady
 from accounts.seeder import __main__ as seeder
 from conftest import execute, url_of
@@ -47,7 +47,7 @@ async def test_unready_database_is_reported_in_one_line(empty_database: str) -> 
     assert (len(first), len(second)) == (1, 1)
 
 
-@pytest.mark.parametrize("module", [seeder, superuser, admin])
+@pytest.mark.parametrize("module", [seeder, superuser, admin, restore])
 def test_command_runs_as_a_module(
     module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,8 @@ WIDTH = 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
 ELSEWHERE = (".local", ".env", "compose.tls.yaml", "openapi.json", "uv.lock")
-POSTGRESQL = ("permission denied", "password authentication failed")  # its own messages
+# PostgreSQL's own messages.
+POSTGRESQL = ("permission denied", "password authentication failed", "database ", "cannot connect to invalid database")
 page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 

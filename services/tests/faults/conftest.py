@@ -7,6 +7,9 @@ import pytest
 from accounts.migrations.roles import ROLE
 from conftest import temporary_database
 from support.people import SCHEMA_OWNER
+from support.restores import restoring
+
+__all__ = ["restoring"]
 
 
 @pytest.fixture
