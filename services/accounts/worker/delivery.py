@@ -18,6 +18,7 @@ from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable,
 from accounts.worker.message import compose_message
 from accounts.worker.message_context import message_context
 from accounts.worker.smtp import TIMEOUT_SECONDS
+from accounts.worker.stopping import Stop
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
@@ -28,10 +29,11 @@ LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, 
 class Delivery:
     """Delivers mail by a transport. Several deliveries may share a queue, in one process or in many."""
 
-    def __init__(self, sessionmaker: Sessionmaker, transport: Transport, settings: Settings) -> None:
+    def __init__(self, sessionmaker: Sessionmaker, transport: Transport, settings: Settings, stop: Stop) -> None:
         self.sessionmaker = sessionmaker
         self.transport = transport
         self.settings = settings
+        self._stop = stop
 
     async def deliver_next(self) -> bool:
         """Deliver the mail that has been due the longest. Return whether there was one.
@@ -40,27 +42,27 @@ class Delivery:
             ServerUnavailable: there is no mail server. The mail is back in the queue.
 
         """
-        async with transaction(self.sessionmaker) as db:
+        async with self._stop.limit(), transaction(self.sessionmaker) as db:
             mail = await queue.lease_next(db, LEASE)
         if mail is None:
             return False
         try:
             await self._send(mail)
         except ServerUnavailable as error:
-            await self._store(partial(queue.release, mail=mail, reason=error.reason))
+            await self._store(mail, partial(queue.release, mail=mail, reason=error.reason))
             raise
         except TemporaryFailure as error:
             log.warning("mail %s (%s) will be retried: %s", mail.id, mail.kind, error.reason)
-            await self._store(partial(queue.retry_later, mail=mail, reason=error.reason))
+            await self._store(mail, partial(queue.retry_later, mail=mail, reason=error.reason))
         except PermanentFailure as error:
             log.error("mail %s (%s) parked: %s", mail.id, mail.kind, error.reason)  # noqa: TRY400  # not a bug
-            await self._store(partial(queue.park, mail=mail, reason=error.reason))
+            await self._store(mail, partial(queue.park, mail=mail, reason=error.reason))
         else:
-            await self._store(partial(queue.delete_mail, mail=mail))
+            await self._store(mail, partial(queue.delete_mail, mail=mail))
         return True
 
     async def _send(self, mail: OutboxMail) -> None:
-        async with transaction(self.sessionmaker) as db:
+        async with self._stop.limit(), transaction(self.sessionmaker) as db:
             values = await message_context(db, mail, self.settings)
         if values is None:
             log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
@@ -86,14 +88,23 @@ class Delivery:
             log.exception("mail %s (%s) cannot be composed", mail.id, mail.kind)
             raise PermanentFailure(f"cannot be composed: {type(error).__name__}") from error
 
-    async def _store(self, outcome: Callable[[Session], Awaitable[None]]) -> None:
-        """Store the outcome of an attempt. Retry while the database is unavailable, or the mail would be sent twice."""
+    async def _store(self, mail: OutboxMail, outcome: Callable[[Session], Awaitable[None]]) -> None:
+        """Store the outcome of an attempt, or the mail would be sent twice. A stop limits the wait for the database."""
+        try:
+            async with self._stop.limit():
+                await self._retry(outcome)
+        except TimeoutError:
+            log.warning("mail %s (%s): the database is away; it is due again after its lease", mail.id, mail.kind)
+
+    async def _retry(self, outcome: Callable[[Session], Awaitable[None]]) -> None:
+        """Store an outcome. Retry while the database is unavailable."""
         while True:
             try:
                 async with transaction(self.sessionmaker) as db:
                     await outcome(db)
             except DATABASE_ERRORS as error:
-                log.warning("the outcome of a mail will be stored later: %s", type(error).__name__)
+                if not self._stop.is_requested():
+                    log.warning("the outcome of a mail will be stored later: %s", type(error).__name__)
                 await asyncio.sleep(STORE_RETRY_SECONDS)
             else:
                 return

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from accounts import readiness
+from accounts.commands.run import reason
 from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, with_connection_metrics
 from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import create_sessionmaker, transaction
@@ -14,6 +15,7 @@ from accounts.domain.mail.outbox import CHANNEL
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
+from accounts.worker.stopping import Stop
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
@@ -33,13 +35,13 @@ class Worker:
         self.engine = with_connection_metrics(create_engine(sized, "worker", COMMAND_SECONDS))
         self.cleanup_engine = create_engine(settings, "worker")  # no timeout: one statement may delete years of data
         self.sessionmaker = create_sessionmaker(self.engine)
-        self.delivery = Delivery(self.sessionmaker, transport, settings)
+        self._stop = Stop()
+        self.delivery = Delivery(self.sessionmaker, transport, settings, self._stop)
         self._notified = asyncio.Event()
-        self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Start no further deliveries."""
-        self._stopping.set()
+        """Start no further deliveries, and do not wait for a database that is away."""
+        self._stop.request()
 
     async def run(self) -> None:
         """Run all jobs. Outages of the database or the mail server are retried; unexpected errors are raised."""
@@ -54,13 +56,15 @@ class Worker:
     async def _repeat(self, job: Callable[[], Awaitable[None]]) -> None:
         """Repeat a job. After an outage, pause with exponential backoff."""
         pause = FIRST_PAUSE
-        while not self._stopping.is_set():
+        while not self._stop.is_requested():
             try:
                 await job()
                 pause = FIRST_PAUSE
             except (*DATABASE_ERRORS, NotReady, ServerUnavailable, TimeoutError) as error:
-                log.warning("%s will be retried in %.0f s: %s", job.__name__.strip("_"), pause, _first_line(error))
-                await self._wait(self._stopping, pause)
+                if self._stop.is_requested():
+                    return
+                log.warning("%s will be retried in %.0f s: %s", job.__name__.strip("_"), pause, reason(error))
+                await self._wait(self._stop, pause)
                 pause = min(2 * pause, MAX_PAUSE)
 
     async def _deliver(self) -> None:
@@ -70,30 +74,27 @@ class Worker:
 
     async def _listen(self) -> None:
         lost = asyncio.Event()
-        await readiness.check_readiness(self.sessionmaker)
-        async with DriverConnection(self.engine) as connection:
-            connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(CHANNEL, self._wake)
-            await self._wait(lost)
-            connection.terminate()  # a connection that listens must not return to the pool
+        async with self._stop.limit():
+            await readiness.check_readiness(self.sessionmaker)
+            async with DriverConnection(self.engine) as connection:
+                connection.add_termination_listener(lambda _: lost.set())
+                await connection.add_listener(CHANNEL, self._wake)
+                await self._wait(lost)
+                connection.terminate()  # a connection that listens must not return to the pool
 
     def _wake(self, *_: object) -> None:
         self._notified.set()
 
     async def _clean_up(self) -> None:
-        async with transaction(create_sessionmaker(self.cleanup_engine)) as db:
+        async with self._stop.limit(), transaction(create_sessionmaker(self.cleanup_engine)) as db:
             deleted = await retention.delete_expired(db, self.settings)
         counts = ", ".join(f"{count} of {table}" for table, count in deleted.items() if count)
         log.info("expired data deleted: %s", counts or "none")
-        await self._wait(self._stopping, CLEANUP_SECONDS)
+        await self._wait(self._stop, CLEANUP_SECONDS)
 
-    async def _wait(self, event: asyncio.Event, seconds: float | None = None) -> None:
+    async def _wait(self, event: asyncio.Event | Stop, seconds: float | None = None) -> None:
         """Wait for an event or for ``stop``, at most for ``seconds``."""
-        waits = [asyncio.create_task(awaited.wait()) for awaited in (event, self._stopping)]
+        waits = [asyncio.create_task(awaited.wait()) for awaited in (event, self._stop)]
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

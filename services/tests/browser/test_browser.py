@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from accounts.models import Role
 from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
+from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
 from support.waiting import PATIENCE
@@ -132,7 +133,7 @@ async def person(
             "console", lambda message: console.append(message.text) if message.type in {"error", "warning"} else None
         )
         folder = tmp_path / "mail"
-        delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"])
+        delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"], Stop())
         yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), console)
         await page.close()
 

@@ -16,6 +16,7 @@ from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.smtp import Smtp
+from accounts.worker.stopping import Stop
 from support.people import PASSWORD, World
 from support.smtp import Mailbox, serving
 
@@ -142,7 +143,7 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
 
 async def test_mail_is_counted_by_outcome(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
     delivery = Delivery(
-        world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"]
+        world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"], Stop()
     )
     await world.user("arthur")
     mailbox[0].replies = ["451 Later", "554 No"]

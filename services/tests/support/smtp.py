@@ -21,15 +21,21 @@ USERNAME, PASSWORD = "worker", "swordfish"
 class Mailbox:
     """A server's replies and received mails. A reply of None is the usual one.
 
-    ``replies`` are used up first, one by one; ``seconds`` is how long the server takes for each message.
+    ``replies`` are used up first, one by one; ``seconds`` is how long the server takes for each message. ``sending``
+    is set once it has received a message; it replies when ``reply`` is set, which it is unless a test clears it.
     """
 
     recipient: str | None = None
     data: str | None = None
     seconds: float = 0
     replies: list[str] = field(default_factory=list)
+    sending: asyncio.Event = field(default_factory=asyncio.Event)
+    reply: asyncio.Event = field(default_factory=asyncio.Event)
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.reply.set()
 
     @property
     def messages(self) -> list[EmailMessage]:
@@ -57,7 +63,9 @@ class Mailbox:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # as above
         if self.replies:
             return self.replies.pop(0)
+        self.sending.set()
         await asyncio.sleep(self.seconds)
+        await self.reply.wait()
         if self.data:
             return self.data
         self.envelopes.append(envelope)

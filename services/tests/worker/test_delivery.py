@@ -13,6 +13,7 @@ from accounts.models import MailKind, OutboxMail
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.smtp import Smtp
+from accounts.worker.stopping import Stop
 from support.people import World
 from support.smtp import Mailbox, serving
 
@@ -38,7 +39,7 @@ async def mailbox() -> Mailbox:
 async def delivery(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
     async with serving(mailbox) as port:
         transport = Smtp("127.0.0.1", port, security="none", seconds=5)
-        yield Delivery(world.sessionmaker, transport, world.state["settings"])
+        yield Delivery(world.sessionmaker, transport, world.state["settings"], Stop())
 
 
 async def outbox(world: World) -> list[OutboxMail]:
@@ -140,7 +141,7 @@ async def test_unreachable_server_does_not_count_as_an_attempt(world: World) -> 
     await forgot(world)
     async with serving(Mailbox()) as port:
         pass  # the port is closed again
-    delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"])
+    delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"], Stop())
 
     with pytest.raises(ServerUnavailable):
         await delivery.deliver_next()

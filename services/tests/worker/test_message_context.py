@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import MailKind, Role, User, Visibility
 from accounts.worker.delivery import Delivery
+from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
 from support.people import PASSWORD, World
 
@@ -20,7 +21,7 @@ class Court:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
-        self.delivery = Delivery(world.sessionmaker, Folder(folder), world.state["settings"])
+        self.delivery = Delivery(world.sessionmaker, Folder(folder), world.state["settings"], Stop())
 
     async def letter(self, kind: MailKind) -> str:
         """Deliver all queued mail, and return the last letter of a kind."""

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from email.message import EmailMessage
+from functools import partial
+from inspect import isawaitable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import asyncpg
 import pytest
@@ -25,14 +27,15 @@ from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.models import MailKind, OutboxMail
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
+from accounts.worker import stopping
 from accounts.worker import worker as worker_module
 from accounts.worker.delivery import Delivery
+from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
 from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
-from support.gunicorn import STOP_SECONDS
 from support.people import SCHEMA_OWNER, World
 from support.smtp import Mailbox, serving
 from support.waiting import PATIENCE, eventually
@@ -79,10 +82,10 @@ async def posting(url: str) -> AsyncIterator[Posts]:
 
 
 @contextmanager
-def process(url: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def process(url: str, port: int, stderr: IO[bytes] | None = None) -> Iterator[subprocess.Popen[bytes]]:
     environment = os.environ | {"DATABASE_URL": url, "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(port)}
     environment |= {"SMTP_SECURITY": "none", "LOG_LEVEL": "warning"}
-    worker = subprocess.Popen([sys.executable, "-m", "accounts.worker"], env=environment)
+    worker = subprocess.Popen([sys.executable, "-m", "accounts.worker"], env=environment, stderr=stderr)
     try:
         yield worker
     finally:
@@ -163,7 +166,7 @@ async def test_mail_sent_during_a_database_outage_is_not_sent_again(
     async with posting(fresh_database) as posts:
         await posts.post(1)
         transport = CuttingTransport(str(posts.engine.url.database))
-        delivery = Delivery(posts.sessionmaker, transport, fresh_settings)
+        delivery = Delivery(posts.sessionmaker, transport, fresh_settings, Stop())
 
         assert await delivery.deliver_next()
 
@@ -233,7 +236,7 @@ async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
 async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 0.5}.items():
+    for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 2}.items():
         monkeypatch.setattr(worker_module, name, seconds)
     async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
         settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
@@ -244,15 +247,81 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
 
         proxy.swallow()
         await posts.post(1)
-        await asyncio.sleep(1)
+        await asyncio.sleep(2.5)
         proxy.heal()
         await posts.all_sent()
 
         proxy.swallow()
         worker.stop()
-        await asyncio.wait_for(running, STOP_SECONDS)
+        await asyncio.wait_for(running, PATIENCE)
 
     assert len(names(tmp_path)) == 2
+
+
+@pytest.mark.slow
+async def test_stop_ends_a_clean_up_whose_database_does_not_answer(
+    fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "DATABASE_SECONDS", 1)
+    holder, watcher = [await asyncpg.connect(owned_database) for _ in range(2)]
+    async with Proxy(owned_database) as proxy, holder.transaction():
+        await holder.execute("LOCK TABLE user_session")
+        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
+        worker = Worker(settings, Folder(tmp_path))
+        running = asyncio.create_task(worker.run())
+        await eventually("the clean-up waits for the lock", partial(waits_for_a_lock, watcher))
+
+        proxy.swallow()  # the clean-up has no timeout of its own
+        worker.stop()
+        await asyncio.wait_for(running, PATIENCE)
+    await holder.close()
+    await watcher.close()
+
+
+async def waits_for_a_lock(connection: Any) -> bool:
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(await connection.fetchval(f"SELECT EXISTS ({waiting})"))
+
+
+@pytest.mark.slow(seconds=15)
+@pytest.mark.parametrize("fault", [Proxy.refuse, Proxy.swallow])
+async def test_stop_without_a_database_finishes_smtp_and_ends_cleanly(
+    fault: Callable[[Proxy], Awaitable[None] | None], owned_database: str, tmp_path: Path
+) -> None:
+    mailbox, log = Mailbox(), tmp_path / "log"
+    mailbox.reply.clear()
+    async with serving(mailbox) as port, posting(owned_database) as posts, Proxy(owned_database) as proxy:
+        sent = await posts.post(1)
+        with log.open("wb") as stderr, process(proxy.url(SCHEMA_OWNER), port, stderr) as worker:
+            await asyncio.wait_for(mailbox.sending.wait(), PATIENCE)
+            if isawaitable(done := fault(proxy)):
+                await done
+            worker.terminate()
+            mailbox.reply.set()
+            assert await asyncio.to_thread(worker.wait, PATIENCE) == 0
+
+        assert mailbox.ids() == Counter(sent)  # SMTP in progress was finished
+        assert log.read_text().count("is due again after its lease") == 1
+        assert "Traceback" not in log.read_text()
+        await posts.due()
+        with process(owned_database, port):
+            await posts.all_sent()
+
+    assert mailbox.ids() == Counter(sent) + Counter(sent)  # the same Message-ID
+
+
+async def test_log_says_why_the_database_is_not_ready(
+    fresh_settings: Settings, owned_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = await asyncpg.connect(owned_database)
+    await connection.execute("UPDATE alembic_version SET version_num = 'of-the-future'")
+    await connection.close()
+    worker = Worker(fresh_settings, Folder(tmp_path))
+    running = asyncio.create_task(worker.run())
+
+    await eventually("the log has the reason", lambda: "The schema is at of-the-future" in caplog.text)
+    worker.stop()
+    await asyncio.wait_for(running, PATIENCE)
 
 
 def test_missing_smtp_host_is_reported_in_one_line() -> None:
