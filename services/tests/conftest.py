@@ -79,6 +79,7 @@ def execute(statement: str, database: str = "postgres") -> None:
 
 def copy_of_template(name: str) -> str:
     execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY wal_log")
+    execute(f"REVOKE CREATE, TEMPORARY ON DATABASE {name} FROM PUBLIC")  # by the migrations; a copy does not have it
     return url_of(name)
 
 

@@ -1,6 +1,6 @@
 """The role that the API connects as. It reads and writes rows, but can change neither the schema nor the audit log.
 
-So an attacker who controls the API cannot delete the traces.
+So an attacker who controls the API can neither delete nor backdate the traces.
 """
 
 import hashlib
@@ -28,29 +28,58 @@ EXCEPTION
         RAISE 'the role {ROLE} is missing, and % may not create it; as a superuser, run: CREATE ROLE {ROLE} LOGIN',
             current_user;
 END $$"""
+# What every role has by default (PUBLIC), or what an earlier version granted. Without temporary objects and without
+# CREATE on a schema, there is no place for a table or a function.
+REVOKES = (
+    f"REVOKE CREATE, TEMPORARY ON DATABASE {{database}} FROM PUBLIC, {ROLE}",
+    f"REVOKE CREATE ON SCHEMA public FROM PUBLIC, {ROLE}",
+    f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {ROLE}",  # those on columns, too
+    f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {ROLE}",
+)
+# Only a superuser may change the privileges on what came with PostgreSQL.
+SUPERUSER_REVOKES = (
+    "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC",
+    "REVOKE USAGE ON LANGUAGE sql, plpgsql FROM PUBLIC",
+    "GRANT USAGE ON LANGUAGE sql, plpgsql TO pg_database_owner",  # who migrates, without being a superuser
+)
 GRANTS = (
     f"GRANT USAGE ON SCHEMA public TO {ROLE}",
     f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {ROLE}",
-    f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {ROLE}",
+    f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}",
     f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {ROLE}",
 )
 
 
 def create_api_role(connection: Connection, password: str | None) -> None:
-    """Create the role if it is missing, and grant it all tables; on append-only tables only SELECT and INSERT.
+    """Create the role if it is missing, grant it the rows of all tables, and revoke everything else.
 
-    Runs after the migrations, in their transaction, so that new tables need no grants of their own. Without a
-    ``password`` the role keeps the one it has.
+    Of append-only tables it may read rows, and insert them without number and time. Runs at each migration, after the
+    revisions and in their transaction, so that new tables need no grants of their own. Without a ``password`` the role
+    keeps the one it has.
     """
     connection.exec_driver_sql(CREATE)
     if password:
         connection.exec_driver_sql(f"ALTER ROLE {ROLE} PASSWORD '{verifier(password)}'")
-    for statement in GRANTS:
-        connection.exec_driver_sql(statement)
+    database = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
+    superuser = connection.exec_driver_sql("SHOW is_superuser").scalar_one() == "on"
+    for statement in (*REVOKES, *(SUPERUSER_REVOKES if superuser else ()), *GRANTS):
+        connection.exec_driver_sql(statement.format(database=database))
     existing = inspect(connection).get_table_names()
     for table in Base.metadata.sorted_tables:
         if table.info.get("append_only") and table.name in existing:
-            connection.exec_driver_sql(f"REVOKE UPDATE, DELETE ON {table.name} FROM {ROLE}")
+            _make_append_only(connection, table.name)
+
+
+def _make_append_only(connection: Connection, table: str) -> None:
+    """Let the role read rows, and insert them without what the database sets: numbers and times."""
+    columns = inspect(connection).get_columns(table)
+    given = [each["name"] for each in columns if not each.get("identity") and each["default"] != "now()"]
+    numbers = [each["name"] for each in columns if each.get("identity")]
+    connection.exec_driver_sql(f"REVOKE INSERT, UPDATE, DELETE ON {table} FROM {ROLE}")
+    connection.exec_driver_sql(f"GRANT INSERT ({', '.join(given)}) ON {table} TO {ROLE}")
+    for name in numbers:
+        sequence = connection.exec_driver_sql(f"SELECT pg_get_serial_sequence('{table}', '{name}')").scalar_one()
+        connection.exec_driver_sql(f"REVOKE ALL ON SEQUENCE {sequence} FROM {ROLE}")
 
 
 def verifier(password: str) -> str:

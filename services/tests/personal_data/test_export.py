@@ -200,7 +200,7 @@ class TestLarge:
         """2500 events and those of others, two at each instant, so that some pages end between the two."""
         arthur, mordred = await world.user("arthur"), await world.user("mordred")
         now, user_ids = datetime.now(UTC), (arthur.id, mordred.id, None)
-        async with transaction(world.sessionmaker) as db:
+        async with world.owner() as db:
             db.add_all(
                 AuditEvent(
                     action="user.changed",

@@ -22,7 +22,7 @@ from accounts.seeder import volume
 from accounts.seeder.batch import Batch
 from accounts.seeder.sample import PEOPLE, SUPERUSER
 from accounts.settings import Environment, Settings
-from support.people import World
+from support.people import SCHEMA_OWNER, World
 from support.waiting import PATIENCE, eventually
 
 BATCH = Batch(users=100, seed=1)
@@ -50,6 +50,14 @@ def main(monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, owned_databa
 
 
 # Sample data
+
+
+@pytest.fixture
+async def world(world: World) -> World:
+    """A world whose database is the owner's, as the seeder connects, until the transaction is rolled back."""
+    async with transaction(world.sessionmaker) as db:
+        await (await db.connection()).execute(text(f"SET ROLE {SCHEMA_OWNER}"))
+    return world
 
 
 async def test_users_of_group_1_are_public(busy_world: World, main: Main) -> None:
@@ -234,7 +242,7 @@ async def test_stored_memberships_are_the_generated_ones(world: World, monkeypat
 
 async def test_two_databases_get_the_same_rows(world: World, busy_world: World) -> None:
     for each in (world, busy_world):
-        async with transaction(each.sessionmaker) as db:
+        async with each.owner() as db:
             await volume.create(db, BATCH)
 
     one, two = [(await rows(each.sessionmaker))[0] for each in (world, busy_world)]

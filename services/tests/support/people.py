@@ -1,5 +1,7 @@
 """Named users for tests: stored through the domain, signed in through HTTP."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 import pytest
@@ -124,12 +126,19 @@ class World:
         assert response.status_code == 200, response.text
         return {"Authorization": f"Bearer {response.json()['access_token']}"}
 
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[Session]:
+        """Open a transaction of the schema's owner."""
+        async with transaction(self.sessionmaker) as db:
+            await (await db.connection()).execute(text(f"SET ROLE {SCHEMA_OWNER}"))
+            yield db
+            await db.flush()
+            await (await db.connection()).execute(text("RESET ROLE"))
+
     async def sql(self, statement: str) -> None:
         """Run a statement that the domain has no word for, as the owner of the schema."""
-        async with transaction(self.sessionmaker) as db:
-            connection = await db.connection()
-            for each in (f"SET ROLE {SCHEMA_OWNER}", statement, "RESET ROLE"):
-                await connection.execute(text(each))
+        async with self.owner() as db:
+            await (await db.connection()).execute(text(statement))
 
     def connections_held_at(self, monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
         """Note, at each call of a method of ``passwords``, how many connections are out of the pool."""
