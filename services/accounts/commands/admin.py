@@ -48,7 +48,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     text = "count the mail that waits and the mail that is parked"
     commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
     text = "delete expired sessions, tokens and rate limits, and audit events older than AUDIT_DAYS"
-    commands.add_parser("prune", help=text, description=text).set_defaults(work=prune)
+    command = commands.add_parser("prune", help=text, description=text)
+    text = "delete also the rows of a table where suspiciously many expired long ago: check the database's clock first"
+    command.add_argument("--overdue", action="store_true", help=text)
+    command.set_defaults(work=prune)
     text = "delete the users of make seed who have its published password, and their groups"
     commands.add_parser("remove-sample-users", help=text, description=text).set_defaults(work=remove_samples)
     return parser.parse_args(argv)
@@ -96,9 +99,14 @@ async def mail(users: UserManager, _: argparse.Namespace) -> str:
     return f"Mail: {queued.waiting:,} waiting, the oldest for {queued.oldest_seconds:,} s; {queued.parked:,} parked"
 
 
-async def prune(users: UserManager, _: argparse.Namespace) -> str:
-    """Delete expired rows."""
-    deleted = await retention.delete_expired(users.db, get_settings())
+async def prune(users: UserManager, arguments: argparse.Namespace) -> str:
+    """Delete expired rows.
+
+    Raises:
+        PruningRefused: suspiciously many rows are expired, and --overdue is not given.
+
+    """
+    deleted = await retention.delete_expired(users.db, get_settings(), overdue=arguments.overdue)
     return "Deleted: " + ", ".join(f"{count:,} of {table}" for table, count in deleted.items())
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from accounts import readiness
 from accounts.db.engine import create_engine
-from accounts.db.session import Sessionmaker, create_sessionmaker, transaction
+from accounts.db.session import CommittedRefusal, Sessionmaker, create_sessionmaker, transaction
 from accounts.domain.errors import Refusal
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
@@ -62,7 +62,7 @@ def one_line_errors(name: str) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"{name}: interrupted; nothing was changed", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except (Refusal, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (Refusal, CommittedRefusal, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         fail(name, reason(error))
 
 

@@ -1,12 +1,13 @@
 """Retention: which rows are deleted, and when. Runs as the schema's owner: no other role may delete audit events."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, tuple_
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, delete, exists, func, tuple_
 from sqlmodel import col, or_, select
 
-from accounts.db.session import Session
+from accounts.db.session import CommittedRefusal, Session
 from accounts.domain.audit.log import Action, record
 from accounts.domain.rate_limits.rules import KNOWN_NETWORK_TTL
 from accounts.models import (
@@ -34,30 +35,96 @@ HAS_SIGN_UP_MAIL = exists().where(
 DISABLE_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 
 
-async def delete_expired(db: Session, settings: Settings) -> dict[str, int]:
+# The clean-up runs each hour, so rows are deleted soon after they expire. Many rows that expired long ago mean that it
+# did not run, that a setting was lowered, or that the database's clock is wrong, which would delete everything.
+FEW_ROWS = 100  # fewer are deleted without a question
+OVERDUE = timedelta(days=1)  # suspicious if it is most of the table, for example all sessions
+LONG_OVERDUE = timedelta(days=7)  # suspicious in any case
+OVERRIDE = 'make admin ARGS="prune --overdue"'
+
+
+class PruningRefused(CommittedRefusal):
+    """Suspiciously many rows expired suspiciously long ago, and were kept. All others were deleted."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """When rows of a table are deleted: under ``condition``, which begins at the time ``since``.
+
+    Without ``since`` the deletion is never suspicious; ``harmless`` says why losing the rows does no harm.
+    """
+
+    condition: ColumnElement[bool]
+    since: SQLColumnExpression[Any] | None = None
+    harmless: str = ""
+
+
+def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
+    """Return the tables from which rows are deleted."""
+    now = func.now()
+    idle, audit_age = timedelta(seconds=settings.session_idle_seconds), timedelta(settings.audit_days)
+    session_ends, idle_at = col(UserSession.expires_at), col(UserSession.last_seen_at) + idle
+    expired_token = and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL)
+    unused_limit = or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL)
+    pending = and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL)
+    forgotten_device = col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL
+    return {
+        UserSession: Expiry(
+            or_(session_ends < now, col(UserSession.last_seen_at) < now - idle), func.least(session_ends, idle_at)
+        ),
+        OneTimeToken: Expiry(expired_token, harmless="users can request another mail"),
+        PendingRegistration: Expiry(pending, harmless="people can sign up again"),
+        Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),
+        KnownDevice: Expiry(forgotten_device, harmless="users get a notice of their next sign-in"),
+        OutboxMail: Expiry(
+            col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL, col(OutboxMail.parked_at) + PARKED_MAIL_TTL
+        ),
+        Throttle: Expiry(unused_limit, harmless="the limits of a few minutes or hours begin anew"),
+        AuditEvent: Expiry(col(AuditEvent.at) < now - audit_age, col(AuditEvent.at) + audit_age),
+    }
+
+
+async def delete_expired(db: Session, settings: Settings, *, overdue: bool = False) -> dict[str, int]:
     """Delete expired rows, and record an audit event if there were any.
+
+    Args:
+        db: a transaction of the schema's owner.
+        settings: SESSION_IDLE_SECONDS and AUDIT_DAYS are used.
+        overdue: delete also what is suspiciously much.
 
     Returns:
         The number of deleted rows by table.
 
+    Raises:
+        PruningRefused: the message names the tables whose rows were kept. The other tables' rows were deleted.
+
     """
-    now = func.now()
-    idle_since = now - timedelta(seconds=settings.session_idle_seconds)
     await db.exec(DISABLE_TIMEOUT)
-    conditions: dict[type[Entity], ColumnElement[bool]] = {
-        UserSession: or_(col(UserSession.expires_at) < now, col(UserSession.last_seen_at) < idle_since),
-        OneTimeToken: and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL),
-        PendingRegistration: and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL),
-        Invitation: col(Invitation.expires_at) < now,
-        KnownDevice: col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL,
-        OutboxMail: col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL,
-        Throttle: or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL),
-        AuditEvent: col(AuditEvent.at) < now - timedelta(settings.audit_days),
-    }
-    deleted = {str(entity.__tablename__): await _delete(db, entity, expired) for entity, expired in conditions.items()}
+    deleted, refused = {}, []
+    for entity, expiry in expiries(settings).items():
+        suspicion = None if overdue else await _suspicion(db, entity, expiry)
+        deleted[str(entity.__tablename__)] = 0 if suspicion else await _delete(db, entity, expiry.condition)
+        refused += [suspicion] if suspicion else []
     if any(deleted.values()):
         await record(db, Action.PRUNED, deleted=deleted)
+    if refused:
+        message = f"{'; '.join(refused)}. Is the database's clock right? If this is intended: {OVERRIDE}"
+        raise PruningRefused(message)
     return deleted
+
+
+async def _suspicion(db: Session, entity: type[Entity], expiry: Expiry) -> str | None:
+    if expiry.since is None:
+        return None
+    longest_overdue: Any = func.now() - func.min(expiry.since)
+    overdue = select(func.count(), longest_overdue).select_from(entity).where(expiry.condition)
+    rows, longest = (await db.exec(overdue)).one()
+    if rows < FEW_ROWS or longest < OVERDUE:
+        return None
+    total = (await db.exec(select(func.count()).select_from(entity))).one()
+    if longest < LONG_OVERDUE and rows <= total / 2:
+        return None
+    return f"kept {rows:,} of {total:,} rows of {entity.__tablename__}, which expired up to {longest.days:,} days ago"
 
 
 async def _delete(db: Session, entity: type[Entity], condition: ColumnElement[bool]) -> int:
