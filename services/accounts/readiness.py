@@ -1,4 +1,4 @@
-"""Readiness: the database answers, and its schema is at this version's migrations."""
+"""Readiness: the database answers, its schema is at this version's migrations, and it accepts writes."""
 
 import asyncio
 from functools import cache
@@ -9,13 +9,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from accounts.db.errors import DATABASE_ERRORS, sqlstate
+from accounts.db.errors import DATABASE_ERRORS, DISK_FULL, READ_ONLY, sqlstate
 from accounts.db.session import Sessionmaker
 from accounts.domain.errors import NotReady
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TIMEOUT_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
+# They need a transaction that may write, and a few pages on the disk of the tables: rows beyond work_mem are spilled
+# to a temporary file. Nothing stays. A full disk of the write-ahead log ends the server, which then does not answer.
+WRITES = (
+    "SELECT set_config('work_mem', '64kB', true)",
+    "DELETE FROM throttle WHERE false",
+    "SELECT count(*) FROM generate_series(1, 3000)",
+)
+NOT_WRITABLE = {DISK_FULL: "The disk of the database is full.", READ_ONLY: "The database is read-only."}
 
 
 async def check_readiness(sessionmaker: Sessionmaker) -> None:
@@ -33,6 +41,21 @@ async def check_readiness(sessionmaker: Sessionmaker) -> None:
     if revisions != expected_revisions():
         at, needed = _names(revisions), _names(expected_revisions())
         raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
+
+
+async def check_writes(sessionmaker: Sessionmaker) -> None:
+    """Check that the database accepts writes, within two seconds and some milliseconds of its time.
+
+    Raises:
+        NotReady: the disk is full, the server is read-only, or it does not answer; the reason says which.
+
+    """
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS), sessionmaker() as db:
+            for statement in WRITES:
+                await (await db.connection()).execute(text(statement))
+    except DATABASE_ERRORS as error:
+        raise NotReady(NOT_WRITABLE.get(sqlstate(error) or "", "The database does not answer.")) from error
 
 
 async def schema_revisions(connection: AsyncConnection) -> set[str]:

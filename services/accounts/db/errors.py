@@ -11,7 +11,7 @@ DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceErro
 # InternalClientError if the server closed the connection between two statements.
 DESYNCHRONISED = (TimeoutError, asyncpg.InternalClientError)
 
-READ_ONLY = "25006"
+READ_ONLY, DISK_FULL = "25006", "53100"
 DATABASE_CLOSED = "55000"  # the database accepts no connections, or is invalid
 # Classes and codes (PostgreSQL, appendix A) that mean "not now": connection, credentials, no such database, resources,
 # operator intervention, closed, read-only, serialization failure, deadlock, lock not available.

@@ -249,7 +249,7 @@ class TooManyAttempts(Refusal):
 
 
 class NotReady(Refusal):
-    """The database is unavailable, or its schema does not match; `reason` says which."""
+    """The database is unavailable, does not match, or accepts no writes; `reason` says which."""
 
     code = "NOT_READY"
 

@@ -1,11 +1,26 @@
 """Liveness and readiness probes."""
 
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from signal import SIGQUIT
+
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker
+from accounts.migrations.roles import ROLE
 from accounts.settings import Settings
-from conftest import world_of
+from conftest import execute, world_of
+from postgres import VOLATILE, Cluster
 from support.people import World
 
 
@@ -39,6 +54,55 @@ async def test_not_ready_when_schema_does_not_match(world: World, statement: str
     assert (response.status_code, response.json()["detail"]) == (503, "NOT_READY")
     assert found in response.json()["reason"]
     assert "Retry-After" in response.headers
+
+
+async def test_not_ready_while_the_database_is_read_only(busy_world: World, fresh_database: str) -> None:
+    name = make_url(fresh_database).database
+    await asyncio.to_thread(execute, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    response = await busy_world.client.get("/health/ready")
+    assert (response.status_code, response.json()["reason"]) == (503, "The database is read-only.")
+
+    await asyncio.to_thread(execute, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert (await busy_world.client.get("/health/ready")).status_code == 200
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A server on a file system of 120 MB."""
+    folder = Path(tempfile.mkdtemp(prefix="accounts-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=120m,mode=700", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
+        folder.rmdir()
+        pytest.skip("only root may mount a file system")
+    cluster = Cluster(folder, VOLATILE)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop(SIGQUIT)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607  # as mount
+        folder.rmdir()
+
+
+@pytest.mark.slow(seconds=10)
+async def test_not_ready_while_the_disk_is_full(cluster: Cluster, fresh_settings: Settings) -> None:
+    migrate, environment = [sys.executable, "-m", "alembic", "upgrade", "head"], {"DATABASE_URL": cluster.url()}
+    await asyncio.to_thread(subprocess.run, migrate, env=os.environ | environment, check=True)
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(cluster.url(role=ROLE))})
+    engine, filler = create_engine(settings, "test"), cluster.home / "filler"
+
+    async with world_of(create_sessionmaker(engine)) as world:
+        assert (await world.client.get("/health/ready")).status_code == 200
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+
+        full = await world.client.get("/health/ready")
+        assert (full.status_code, full.json()["reason"]) == (503, "The disk of the database is full.")
+
+        filler.unlink()
+        assert (await world.client.get("/health/ready")).status_code == 200
+    await engine.dispose()
 
 
 class TestWithoutADatabase:

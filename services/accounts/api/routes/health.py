@@ -28,6 +28,10 @@ async def live() -> Health:
 
 @router.get("/ready", summary="Readiness probe", responses=problems(errors.NotReady))
 async def ready(request: Request) -> Health:
-    """Return `ok` if requests can be served, else 503: the database is unavailable, or its schema does not match."""
+    """Return `ok` if requests can be served, else 503.
+
+    The database is unavailable, its schema does not match, or it accepts no writes.
+    """
     await readiness.check_readiness(request.state.sessionmaker)
+    await readiness.check_writes(request.state.sessionmaker)
     return Health()
