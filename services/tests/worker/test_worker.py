@@ -173,6 +173,39 @@ async def test_mail_sent_during_a_database_outage_is_not_sent_again(
         assert (transport.taken, await posts.left()) == (1, 0)
 
 
+class StoppingTransport(CuttingTransport):
+    """Accepts mail during a stop, and makes the database unreachable for good."""
+
+    def __init__(self, name: str, stop: Stop) -> None:
+        super().__init__(name)
+        self._stop = stop
+
+    async def send(self, mail: EmailMessage) -> None:
+        self._stop.request()
+        await super().send(mail)
+
+    def _mend(self) -> None:
+        pass
+
+
+async def test_mail_whose_end_cannot_be_stored_before_a_stop_stays_in_the_queue(
+    fresh_settings: Settings, fresh_database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stopping, "DATABASE_SECONDS", 0.1)
+    async with posting(fresh_database) as posts:
+        await posts.post(1)
+        name, stop = str(posts.engine.url.database), Stop()
+        transport = StoppingTransport(name, stop)
+
+        assert await Delivery(posts.sessionmaker, transport, fresh_settings, stop).deliver_next()
+
+        assert [each.getMessage().partition(": ")[2] for each in caplog.records if each.name == "accounts.worker"] == [
+            "the database is away; it is due again after its lease"
+        ]
+        await asyncio.to_thread(execute, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert (transport.taken, await posts.left()) == (1, 1)
+
+
 @pytest.mark.slow
 async def test_two_workers_share_the_queue_without_sending_twice(owned_database: str) -> None:
     mailbox = Mailbox()
