@@ -33,17 +33,25 @@ class MailKind(StrEnum):
     SUPERUSER_CHANGED = "superuser_changed"
 
 
+# Mail that one user causes another to get. All other kinds are about the recipient's own account, and are sent first.
+CAUSED_BY_OTHERS = frozenset([MailKind.INVITATION, MailKind.ROLE_CHANGED])
+
+
 class OutboxMail(Entity, table=True):
     """A mail to send. ``detail`` has values for its template, but never a token: that is derived from ``id`` and a key.
 
     ``id`` is a UUIDv7 and becomes the Message-ID. ``next_at`` is when to send it, or to try again; ``parked_at`` when
     the worker gave up; ``error`` the latest failure.
+
+    Of the mail that is due, the one with the lowest ``turn`` is sent next. It is 0 for mail about the recipient's own
+    account. The mails that a user, ``sender_id``, causes others to get have ascending turns.
     """
 
     __tablename__ = "outbox"
     __table_args__: ClassVar[Any] = (
         CheckConstraint("email <> ''", name="email_not_empty"),
-        Index("ix_outbox_next_at", "next_at", postgresql_where=text("parked_at IS NULL")),
+        Index("ix_outbox_turn", "turn", "id", "next_at", postgresql_where=text("parked_at IS NULL")),
+        Index("ix_outbox_sender_id_turn", "sender_id", "turn"),
     )
 
     id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)
@@ -53,6 +61,8 @@ class OutboxMail(Entity, table=True):
     invitation_id: int | None = Field(
         default=None, sa_type=BigInteger, foreign_key="invitation.id", ondelete="CASCADE", index=True
     )
+    sender_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="SET NULL")
+    turn: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     language: str = Field(default="en", max_length=LANGUAGE_LENGTH, sa_column_kwargs={"server_default": "en"})
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
     created_at: datetime = Field(

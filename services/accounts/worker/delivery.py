@@ -8,10 +8,14 @@ from email.message import EmailMessage
 from functools import partial
 from typing import Any
 
+from accounts.db.engine import ConnectDriver
 from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.domain.errors import TooManyAttempts
 from accounts.domain.mail import queue
+from accounts.domain.rate_limits.rules import count_received_mail
 from accounts.models import MailKind, OutboxMail
+from accounts.models.mail import CAUSED_BY_OTHERS
 from accounts.observability import metrics
 from accounts.settings import Settings
 from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable, TemporaryFailure
@@ -29,14 +33,22 @@ LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, 
 class Delivery:
     """Delivers mail by a transport. Several deliveries may share a queue, in one process or in many."""
 
-    def __init__(self, sessionmaker: Sessionmaker, transport: Transport, settings: Settings, stop: Stop) -> None:
+    def __init__(
+        self,
+        sessionmaker: Sessionmaker,
+        connect: ConnectDriver,
+        transport: Transport,
+        settings: Settings,
+        stop: Stop,
+    ) -> None:
         self.sessionmaker = sessionmaker
+        self.connect = connect
         self.transport = transport
         self.settings = settings
         self._stop = stop
 
     async def deliver_next(self) -> bool:
-        """Deliver the mail that has been due the longest. Return whether there was one.
+        """Deliver the due mail whose turn it is. Return whether there was one.
 
         Raises:
             ServerUnavailable: there is no mail server. The mail is back in the queue.
@@ -51,6 +63,10 @@ class Delivery:
         except ServerUnavailable as error:
             await self._store(mail, partial(queue.release, mail=mail, reason=error.reason))
             raise
+        except TooManyAttempts as error:
+            log.info("mail %s (%s) is postponed: its recipient has received many", mail.id, mail.kind)
+            metrics.mail(mail.kind, "postponed")
+            await self._store(mail, partial(queue.postpone, mail=mail, delay=timedelta(seconds=error.seconds)))
         except TemporaryFailure as error:
             log.warning("mail %s (%s) will be retried: %s", mail.id, mail.kind, error.reason)
             await self._store(mail, partial(queue.retry_later, mail=mail, reason=error.reason))
@@ -68,9 +84,16 @@ class Delivery:
             log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
             metrics.mail(mail.kind, "pointless")
             return
-        await self.transport.send(self._compose(mail, values))
+        message = self._compose(mail, values)
+        if not mail.error:  # mail that was tried before is counted already
+            await self._count(mail)
+        await self.transport.send(message)
         log.info("mail %s (%s) sent", mail.id, mail.kind)
         metrics.mail(mail.kind, "sent")
+
+    async def _count(self, mail: OutboxMail) -> None:
+        by_others, scale = mail.kind in CAUSED_BY_OTHERS, self.settings.throttle_scale
+        await count_received_mail(self.connect, mail.email, by_others=by_others, scale=scale)
 
     def _compose(self, mail: OutboxMail, values: dict[str, Any]) -> EmailMessage:
         try:

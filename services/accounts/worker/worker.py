@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from accounts import readiness
 from accounts.commands.run import reason
@@ -36,7 +37,8 @@ class Worker:
         self.cleanup_engine = create_engine(settings, "worker")  # no timeout: one statement may delete years of data
         self.sessionmaker = create_sessionmaker(self.engine)
         self._stop = Stop()
-        self.delivery = Delivery(self.sessionmaker, transport, settings, self._stop)
+        connect = partial(DriverConnection, self.engine)
+        self.delivery = Delivery(self.sessionmaker, connect, transport, settings, self._stop)
         self._notified = asyncio.Event()
 
     def stop(self) -> None:

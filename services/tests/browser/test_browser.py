@@ -133,7 +133,9 @@ async def person(
             "console", lambda message: console.append(message.text) if message.type in {"error", "warning"} else None
         )
         folder = tmp_path / "mail"
-        delivery = Delivery(busy_world.sessionmaker, Folder(folder), busy_world.state["settings"], Stop())
+        delivery = Delivery(
+            busy_world.sessionmaker, busy_world.connect, Folder(folder), busy_world.state["settings"], Stop()
+        )
         yield Person(page, url, delivery, folder, Path(os.environ.get("PICTURES", tmp_path)), console)
         await page.close()
 
@@ -196,7 +198,7 @@ async def test_user_resets_a_forgotten_password(person: Person, busy_world: Worl
 
 
 async def test_invited_person_registers_and_joins_the_group(person: Person, busy_world: World) -> None:
-    guinevere = await busy_world.user("guinevere")
+    guinevere = await busy_world.user("guinevere", is_verified=True)
     group = await busy_world.group("Round Table", members={guinevere: Role.OWNER})
     headers = await busy_world.sign_in(guinevere)
     path = f"/user-groups/{group.id}/invitations"

@@ -142,9 +142,8 @@ async def mailbox() -> AsyncIterator[tuple[Mailbox, int]]:
 
 
 async def test_mail_is_counted_by_outcome(world: World, counts: Counts, mailbox: tuple[Mailbox, int]) -> None:
-    delivery = Delivery(
-        world.sessionmaker, Smtp("127.0.0.1", mailbox[1], security="none", seconds=5), world.state["settings"], Stop()
-    )
+    transport = Smtp("127.0.0.1", mailbox[1], security="none", seconds=5)
+    delivery = Delivery(world.sessionmaker, world.connect, transport, world.state["settings"], Stop())
     await world.user("arthur")
     mailbox[0].replies = ["451 Later", "554 No"]
 

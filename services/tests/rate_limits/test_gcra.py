@@ -129,3 +129,42 @@ async def test_known_network_is_exempt_from_unknown_network_limits_until_it_expi
 @pytest.mark.parametrize(("factor", "attempts"), [(1, 5), (2.5, 12), (0.01, 1)])
 def test_scaled_limit_has_at_least_one_attempt(factor: float, attempts: int) -> None:
     assert FIVE.scaled(factor) == Limit(attempts, 60)
+
+
+async def test_several_attempts_are_consumed_together_or_not_at_all(world: World) -> None:
+    async def consume(cost: int) -> gcra.Allowance | TooManyAttempts:
+        try:
+            async with world.connect() as connection:
+                return await gcra.consume(connection, {"key": FIVE, "other": Limit(9, 60)}, cost=cost)
+        except TooManyAttempts as refusal:
+            return refusal
+
+    outcomes = [await consume(cost) for cost in (3, 3, 2, 1)]
+
+    allowed, refused, rest, exhausted = outcomes
+    assert isinstance(allowed, gcra.Allowance)
+    assert allowed.remaining == 2
+    assert isinstance(refused, TooManyAttempts)
+    assert refused.seconds == 12  # until three of five have refilled
+    assert isinstance(rest, gcra.Allowance)
+    assert isinstance(exhausted, TooManyAttempts)
+    assert isinstance(await attempt(world.connect, {"other": Limit(9, 60)}), gcra.Allowance)
+
+
+async def test_all_attempts_can_be_consumed_together(world: World) -> None:
+    async with world.connect() as connection:
+        allowance = await gcra.consume(connection, {"key": FIVE}, cost=5)
+
+    assert (allowance.remaining, allowance.reset_seconds) == (0, 60)
+
+
+async def test_concurrent_attempts_of_several_are_exact(busy_world: World) -> None:
+    async def consume() -> bool:
+        async with busy_world.connect() as connection:
+            try:
+                await gcra.consume(connection, {"key": Limit(10, 3600)}, cost=3)
+            except TooManyAttempts:
+                return False
+            return True
+
+    assert sum(await asyncio.gather(*(consume() for _ in range(8)))) == 3

@@ -78,15 +78,15 @@ async def test_letter_case_is_folded_as_postgresql_does(world: World) -> None:
     assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
 
 
-async def test_stored_keys_contain_no_email_or_ip(world: World) -> None:
+async def test_stored_keys_contain_no_email_ip_or_user(world: World) -> None:
     for attempt in Attempt:
-        await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
+        await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR, account="king-1")
     async with transaction(world.sessionmaker) as db:
         await rules.reset_failed_attempts(db, "192.0.2.1", ARTHUR)
         keys = (await db.exec(select(Throttle.key))).all()
 
     assert len(keys) > len(Attempt)
-    assert not [key for key in keys if "arthur" in key or "192.0.2" in key]
+    assert not [key for key in keys if "arthur" in key or "192.0.2" in key or "king" in key]
 
 
 @pytest.mark.parametrize("attempt", [Attempt.FORGOT_PASSWORD, Attempt.REGISTER, Attempt.INVITE, Attempt.LOGIN])

@@ -39,7 +39,7 @@ async def mailbox() -> Mailbox:
 async def delivery(world: World, mailbox: Mailbox) -> AsyncIterator[Delivery]:
     async with serving(mailbox) as port:
         transport = Smtp("127.0.0.1", port, security="none", seconds=5)
-        yield Delivery(world.sessionmaker, transport, world.state["settings"], Stop())
+        yield Delivery(world.sessionmaker, world.connect, transport, world.state["settings"], Stop())
 
 
 async def outbox(world: World) -> list[OutboxMail]:
@@ -141,7 +141,8 @@ async def test_unreachable_server_does_not_count_as_an_attempt(world: World) -> 
     await forgot(world)
     async with serving(Mailbox()) as port:
         pass  # the port is closed again
-    delivery = Delivery(world.sessionmaker, Smtp("127.0.0.1", port, security="none"), world.state["settings"], Stop())
+    transport = Smtp("127.0.0.1", port, security="none")
+    delivery = Delivery(world.sessionmaker, world.connect, transport, world.state["settings"], Stop())
 
     with pytest.raises(ServerUnavailable):
         await delivery.deliver_next()

@@ -21,7 +21,7 @@ class Court:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
-        self.delivery = Delivery(world.sessionmaker, Folder(folder), world.state["settings"], Stop())
+        self.delivery = Delivery(world.sessionmaker, world.connect, Folder(folder), world.state["settings"], Stop())
 
     async def letter(self, kind: MailKind) -> str:
         """Deliver all queued mail, and return the last letter of a kind."""
@@ -40,7 +40,7 @@ def court(world: World, tmp_path: Path) -> Court:
 
 @pytest.fixture
 async def arthur(world: World) -> User:
-    return await world.user("arthur")
+    return await world.user("arthur", is_verified=True)
 
 
 @pytest.mark.usefixtures("arthur")
@@ -125,7 +125,9 @@ class TestGroups:
     @pytest.fixture
     async def path(self, world: World, arthur: User) -> str:
         group = await world.group(
-            "Round Table", Visibility.PRIVATE, members={arthur: Role.MEMBER, await world.user("guinevere"): Role.OWNER}
+            "Round Table",
+            Visibility.PRIVATE,
+            members={arthur: Role.MEMBER, await world.user("guinevere", is_verified=True): Role.OWNER},
         )
         return f"/user-groups/{group.id}"
 

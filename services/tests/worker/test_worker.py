@@ -21,7 +21,7 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
-from accounts.db.engine import create_engine
+from accounts.db.engine import DriverConnection, create_engine
 from accounts.db.session import create_sessionmaker, transaction
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.models import MailKind, OutboxMail
@@ -166,7 +166,9 @@ async def test_mail_sent_during_a_database_outage_is_not_sent_again(
     async with posting(fresh_database) as posts:
         await posts.post(1)
         transport = CuttingTransport(str(posts.engine.url.database))
-        delivery = Delivery(posts.sessionmaker, transport, fresh_settings, Stop())
+        delivery = Delivery(
+            posts.sessionmaker, partial(DriverConnection, posts.engine), transport, fresh_settings, Stop()
+        )
 
         assert await delivery.deliver_next()
 
@@ -195,9 +197,9 @@ async def test_mail_whose_end_cannot_be_stored_before_a_stop_stays_in_the_queue(
     async with posting(fresh_database) as posts:
         await posts.post(1)
         name, stop = str(posts.engine.url.database), Stop()
-        transport = StoppingTransport(name, stop)
+        transport, connect = StoppingTransport(name, stop), partial(DriverConnection, posts.engine)
 
-        assert await Delivery(posts.sessionmaker, transport, fresh_settings, stop).deliver_next()
+        assert await Delivery(posts.sessionmaker, connect, transport, fresh_settings, stop).deliver_next()
 
         assert [each.getMessage().partition(": ")[2] for each in caplog.records if each.name == "accounts.worker"] == [
             "the database is away; it is due again after its lease"

@@ -16,6 +16,7 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, User
 from accounts.models.base import COLLATION
+from accounts.models.mail import CAUSED_BY_OTHERS
 
 CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
 
@@ -31,17 +32,26 @@ class OutgoingMail:
     id: uuid.UUID = field(default_factory=uuid7)
 
 
+# Senders take turns: a sender's next turn follows the sender's last one, and is not before that of the mail which is
+# sent next. So the many mails of one sender do not delay the first one of another.
 ENQUEUE = CompiledStatement(f"""
-    WITH enqueued AS (
-        INSERT INTO outbox (id, kind, email, user_id, invitation_id, language, detail)
-        SELECT id, :kind, email, user_id, invitation_id, :language, detail
-        FROM unnest(
+    WITH latest AS (
+        SELECT greatest(
+            (SELECT max(turn) FROM outbox WHERE sender_id = CAST(:sender_id AS uuid)),
+            (SELECT min(turn) - 1 FROM outbox WHERE turn > 0 AND next_at <= now() AND parked_at IS NULL),
+            0
+        ) AS turn
+    ), enqueued AS (
+        INSERT INTO outbox (id, kind, email, user_id, invitation_id, sender_id, turn, language, detail)
+        SELECT id, :kind, email, user_id, invitation_id, CAST(:sender_id AS uuid),
+            CASE WHEN CAST(:caused_by_others AS boolean) THEN latest.turn + number ELSE 0 END, :language, detail
+        FROM latest, unnest(
             CAST(:ids AS uuid[]),
             CAST(:emails AS text[]),
             CAST(:user_ids AS uuid[]),
             CAST(:invitation_ids AS bigint[]),
             CAST(:details AS jsonb[])
-        ) AS mail (id, email, user_id, invitation_id, detail)
+        ) WITH ORDINALITY AS mail (id, email, user_id, invitation_id, detail, number)
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only a constant is interpolated
@@ -63,9 +73,15 @@ ENQUEUE_TO_OWNER = CompiledStatement(f"""
 
 
 async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) -> None:
-    """Enqueue mails of one kind, by one statement. They are sent after the commit."""
+    """Enqueue mails of one kind, by one statement. They are sent after the commit.
+
+    The sender of mail that others get is the caller of the request.
+    """
+    caused_by_others = kind in CAUSED_BY_OTHERS
     values = {
         "kind": kind,
+        "caused_by_others": caused_by_others,
+        "sender_id": db.actor_id if caused_by_others else None,
         "language": request_language(db),
         "ids": [mail.id for mail in mails],
         "emails": [mail.email for mail in mails],

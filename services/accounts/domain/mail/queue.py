@@ -31,11 +31,14 @@ class Backlog:
 
 
 async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
-    """Lease the mail that has been due the longest, and count the attempt. Return None if none is due."""
+    """Lease the due mail whose turn it is, and count the attempt. Return None if none is due.
+
+    Mail about the recipient's own account comes first; among the rest, senders take turns.
+    """
     due = (
         select(OutboxMail.id)
         .where(col(OutboxMail.next_at) <= func.now(), col(OutboxMail.parked_at).is_(None))
-        .order_by(col(OutboxMail.next_at), col(OutboxMail.id))
+        .order_by(col(OutboxMail.turn), col(OutboxMail.id))
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -67,6 +70,12 @@ async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
     else:
         await _update(db, mail, reason, next_at=func.now() + retry_delay(mail.attempts))
         metrics.mail(mail.kind, "postponed")
+
+
+async def postpone(db: Session, mail: OutboxMail, delay: timedelta) -> None:
+    """Send a mail later that was not tried, because its recipient has received many."""
+    values = {"next_at": func.now() + delay, "attempts": mail.attempts - 1}
+    await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
 
 
 async def park(db: Session, mail: OutboxMail, reason: str) -> None:

@@ -52,7 +52,8 @@ class Allowance:
 
 # Rows are locked in key order to avoid deadlocks. clock_timestamp() rather than now(), which is the transaction's start
 # and may be older than the lock wait. If any limit is exhausted, the division by zero aborts the statement, so no key
-# is counted; an explicit transaction would hold the locks for two more round trips.
+# is counted; an explicit transaction would hold the locks for two more round trips. ``emission`` is that of all
+# attempts which are counted at once.
 CONSUME = CompiledStatement("""
     WITH wanted AS (
         SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]))
@@ -82,13 +83,16 @@ async def consume(
     shared_limits: Mapping[str, Limit] | None = None,
     unknown_network_limits: Mapping[str, Limit] | None = None,
     known_network_key: str = "",
+    *,
+    cost: int = 1,
 ) -> Allowance:
-    """Consume one attempt from every limit, in one atomic statement.
+    """Consume attempts from every limit, in one atomic statement: all of them, or none.
 
     Args:
         limits: at least one limit of the caller alone, by key; applied always.
         shared_limits: those that other clients consume, too; applied always.
         unknown_network_limits: applied only while ``known_network_key`` is not stored.
+        cost: how many attempts to consume. No limit may have fewer.
 
     Returns:
         The tightest of ``limits``: attempts left, and seconds until it is full again. What other clients consumed is
@@ -103,20 +107,20 @@ async def consume(
     waits = await _select_waits(connection, [*limits, *(unknown_network_limits or ()), known_network_key])
     if waits.get(known_network_key, 0) <= 0:
         limits = {**limits, **(unknown_network_limits or {})}
-    if refusal := _refusal(limits, waits):
+    if refusal := _refusal(limits, waits, cost):
         raise refusal
-    rows = await _consume(connection, limits)
+    rows = await _consume(connection, limits, cost)
     if not rows:
         waits = await _select_waits(connection, [*limits])
         first = next(iter(limits.values()))
-        raise _refusal(limits, waits) or TooManyAttempts(1, first.attempts, first.seconds)
+        raise _refusal(limits, waits, cost) or TooManyAttempts(1, first.attempts, first.seconds)
     allowances = [_allowance(own[key], backlog) for key, backlog, _ in rows if key in own]
     return min(allowances, key=lambda allowance: allowance.remaining)
 
 
-async def _consume(connection: asyncpg.Connection, limits: Mapping[str, Limit]) -> Sequence[asyncpg.Record]:
+async def _consume(connection: asyncpg.Connection, limits: Mapping[str, Limit], cost: int) -> Sequence[asyncpg.Record]:
     """Run CONSUME; return no rows if concurrent attempts have exhausted a limit."""
-    emissions = [limit.emission for limit in limits.values()]
+    emissions = [cost * limit.emission for limit in limits.values()]
     periods = [limit.period for limit in limits.values()]
     try:
         return await CONSUME.fetch(connection, keys=list(limits), emissions=emissions, periods=periods)
@@ -130,9 +134,9 @@ async def _select_waits(connection: asyncpg.Connection, keys: Sequence[str]) -> 
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
-def _refusal(limits: Mapping[str, Limit], waits: Mapping[str, float]) -> TooManyAttempts | None:
+def _refusal(limits: Mapping[str, Limit], waits: Mapping[str, float], cost: int) -> TooManyAttempts | None:
     excess = {
-        key: waits[key] + (limit.emission - limit.period).total_seconds()
+        key: waits[key] + (cost * limit.emission - limit.period).total_seconds()
         for key, limit in limits.items()
         if waits.get(key, math.inf) <= limit.seconds
     }

@@ -12,6 +12,10 @@ Every attempt counts before it is evaluated, whether or not it succeeds and the 
   from elsewhere does not lock the user out. Resetting the password makes a network known, too.
 
 Other clients in the user's own network can exhaust the limit of that network; it refills when they stop.
+
+Mail that a user causes others to get is also counted by the user's account, each row of an import as one mail. The
+worker counts every mail by its recipient before it sends it, and sends it later if there were too many. So no sender
+learns how often others wrote to an address.
 """
 
 import hashlib
@@ -49,6 +53,7 @@ class Attempt(StrEnum):
     IMPORT = "import"
     WRITE = "write"
     PASSWORD = "password"  # noqa: S105  # as above
+    MAIL_OTHERS = "mail-others"
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,15 @@ class Rule:
     With ``email_and_network``, those of ``email`` apply to unknown networks only.
     """
 
-    network: tuple[Limit, ...]
+    network: tuple[Limit, ...] = ()
     email_and_network: tuple[Limit, ...] = ()
     email: tuple[Limit, ...] = ()
     account: tuple[Limit, ...] = ()
 
 
+MAILS_PER_ACCOUNT = Limit(1000, DAY)
+# Mail that other users cause takes at most part of what an address receives, so that it cannot hold up password resets.
+MAILS_PER_RECIPIENT = {False: (Limit(20, HOUR), Limit(100, DAY)), True: (Limit(5, HOUR), Limit(30, DAY))}
 _MAIL = Rule(network=(Limit(20, HOUR), Limit(100, DAY)), email=(Limit(5, HOUR), Limit(30, DAY)))
 _TOKEN = Rule(network=(Limit(20, MINUTE), Limit(100, HOUR)))
 RULES = {
@@ -79,7 +87,7 @@ RULES = {
     Attempt.REQUEST_VERIFY: _MAIL,
     Attempt.VERIFY: _TOKEN,
     Attempt.CHANGE_EMAIL: _MAIL,
-    Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY)), email=_MAIL.email),
+    Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY))),
     Attempt.INVITATION: _TOKEN,
     Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY))),
     # Every request of a signed-in user that is not safe (RFC 9110, 9.2.1): each writes at least an audit event.
@@ -90,6 +98,7 @@ RULES = {
     Attempt.PASSWORD: Rule(
         network=(Limit(120, MINUTE), Limit(2000, HOUR)), account=(Limit(60, MINUTE), Limit(1000, HOUR))
     ),
+    Attempt.MAIL_OTHERS: Rule(account=(MAILS_PER_ACCOUNT,)),
 }
 
 REFUSALS = metrics.rules(RULES)
@@ -102,6 +111,7 @@ async def check_rate_limit(
     email: str = "",
     *,
     account: str = "",
+    cost: int = 1,
     scale: float = 1,
 ) -> Allowance:
     """Count an attempt, on a connection of its own: a rollback by the caller does not undo it.
@@ -109,6 +119,7 @@ async def check_rate_limit(
     Args:
         email: without one, the limits by email do not apply.
         account: the id of the signed-in user; likewise.
+        cost: how many attempts to count at once.
         scale: multiplies the attempts of every limit.
 
     Returns:
@@ -131,10 +142,26 @@ async def check_rate_limit(
     own, shared, unknown_network = (_scaled(limits, scale) for limits in (own, shared, unknown_network))
     try:
         async with connect() as connection:
-            return await gcra.consume(connection, own, shared, unknown_network, known_network)
+            return await gcra.consume(connection, own, shared, unknown_network, known_network, cost=cost)
     except TooManyAttempts:
         REFUSALS[attempt].inc()
         raise
+
+
+async def count_received_mail(connect: ConnectDriver, email: str, *, by_others: bool, scale: float = 1) -> None:
+    """Count a mail by its recipient. The worker calls it for every mail, whatever caused it.
+
+    Args:
+        by_others: whether another user caused the mail.
+        scale: multiplies the number of mails.
+
+    Raises:
+        TooManyAttempts: the address receives the mail later. It is not counted.
+
+    """
+    limits = _limits_by_key(f"recipient-{'others' if by_others else 'own'}", MAILS_PER_RECIPIENT[by_others], email)
+    async with connect() as connection:
+        await gcra.consume(connection, _scaled(limits, scale))
 
 
 async def reset_failed_attempts(db: Session, client_ip: str, email: str) -> None:
