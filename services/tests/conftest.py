@@ -24,6 +24,7 @@ from accounts.api.middleware import timeout
 from accounts.db import engine as engine_module
 from accounts.db.engine import ConnectDriver, DriverConnection, autocommit_engine, create_engine
 from accounts.db.session import Session, Sessionmaker, create_sessionmaker
+from accounts.domain.bulk import CONNECTIONS, BulkWork
 from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
 from accounts.settings import Settings, get_settings
@@ -132,7 +133,10 @@ def application() -> FastAPI:
 
 @asynccontextmanager
 async def world_of(
-    sessionmaker: Sessionmaker, reader: Sessionmaker | None = None, connect: ConnectDriver | None = None
+    sessionmaker: Sessionmaker,
+    reader: Sessionmaker | None = None,
+    connect: ConnectDriver | None = None,
+    bulk: Sessionmaker | None = None,
 ) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database."""
     app = application()
@@ -142,6 +146,7 @@ async def world_of(
             "sessionmaker": sessionmaker,
             "reader": reader or sessionmaker,
             "connect": connect or same_connection(sessionmaker),
+            "bulk": BulkWork(bulk or sessionmaker),
         }
         state = {**made, **database}
 
@@ -200,6 +205,8 @@ async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
     engine = create_engine(fresh_settings, "test")
     reader, connect = create_sessionmaker(autocommit_engine(engine)), partial(DriverConnection, engine)
-    async with world_of(create_sessionmaker(engine), reader, connect) as world:
+    bulk_engine = create_engine(fresh_settings.model_copy(update={"database_pool_size": CONNECTIONS}), "bulk")
+    async with world_of(create_sessionmaker(engine), reader, connect, create_sessionmaker(bulk_engine)) as world:
         yield world
     await engine.dispose()
+    await bulk_engine.dispose()

@@ -37,6 +37,7 @@ from accounts.db.engine import (
     with_connection_metrics,
 )
 from accounts.db.session import create_sessionmaker
+from accounts.domain import bulk
 from accounts.domain.identity.hashing_queue import threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.sessions.access_tokens import key_ring
@@ -159,15 +160,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     """Open the resources that requests share as ``request.state``, and close them at shutdown."""
     settings = get_settings()
     engine = with_connection_metrics(create_engine(settings, "api", COMMAND_SECONDS))
+    sized = settings.model_copy(update={"database_pool_size": bulk.CONNECTIONS})
+    bulk_engine = create_engine(sized, "bulk", COMMAND_SECONDS)
     tracing: Tracing | None = app.state.tracing
     if tracing:
-        tracing.start(engine)
+        tracing.start(engine, bulk_engine)
     passwords = PasswordHasher(threads_per_worker(settings.web_concurrency), settings.password_min_length)
     try:
         yield {
             "settings": settings,
             "sessionmaker": create_sessionmaker(engine),
             "reader": create_sessionmaker(autocommit_engine(engine)),
+            "bulk": bulk.BulkWork(create_sessionmaker(bulk_engine)),
             "connect": partial(DriverConnection, engine),
             "passwords": passwords,
             "keys": key_ring(settings),
@@ -175,5 +179,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     finally:
         passwords.close()
         await engine.dispose()
+        await bulk_engine.dispose()
         if tracing:
             await to_thread(tracing.stop)

@@ -13,6 +13,7 @@ from fastapi.params import Depends as Dependency
 from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
+from accounts.domain.bulk import BulkWork
 from accounts.domain.client_network import network
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
@@ -39,6 +40,7 @@ class State(TypedDict):
     settings: Settings
     sessionmaker: Sessionmaker
     reader: Sessionmaker
+    bulk: BulkWork
     connect: ConnectDriver
     passwords: PasswordHasher
     keys: KeyRing
@@ -49,11 +51,13 @@ def client_ip(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def count_attempt(request: Request, attempt: Attempt, email: str = "", account: str = "") -> Allowance:
+async def count_attempt(
+    request: Request, attempt: Attempt, email: str = "", account: str = "", cost: int = 1
+) -> Allowance:
     """Count an attempt of the request's client; see ``check_rate_limit``."""
     scale = request.state.settings.throttle_scale
     return await check_rate_limit(
-        request.state.connect, attempt, client_ip(request), email, account=account, scale=scale
+        request.state.connect, attempt, client_ip(request), email, account=account, cost=cost, scale=scale
     )
 
 

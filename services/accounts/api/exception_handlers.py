@@ -64,6 +64,11 @@ def handle_rate_limit(_: Request, error: errors.TooManyAttempts) -> Problem:
     return Problem.from_refusal(error, headers={"Retry-After": str(error.seconds)} | limit)
 
 
+def handle_import_in_progress(_: Request, error: errors.ImportInProgress) -> Problem:
+    """Return that another import has to end first, with Retry-After. A large one takes about as long."""
+    return Problem.from_refusal(error, headers={"Retry-After": "10"})
+
+
 def handle_last_owner(_: Request, error: errors.LastOwner) -> Problem:
     """Return the groups that need another owner. The caller owns them, or is a superuser."""
     return Problem.from_refusal(error, reason=None, groups=error.groups)
@@ -137,6 +142,7 @@ HANDLERS: dict[type[Exception], Handler] = {
     errors.TooManyAttempts: handle_rate_limit,
     errors.ReauthenticationRequired: handle_reauthentication,
     errors.LastOwner: handle_last_owner,
+    errors.ImportInProgress: handle_import_in_progress,
     errors.ImportInvalid: handle_invalid_import,
     errors.Refusal: handle_refusal,
     HTTPException: handle_http_exception,

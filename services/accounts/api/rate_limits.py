@@ -26,6 +26,7 @@ USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
 # Refusals of operations that require `current_password` or a recent sign-in.
 REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
 CheckLimit = Callable[[str], Awaitable[None]]
+CheckSenderLimit = Callable[..., Awaitable[None]]
 CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
 
@@ -122,9 +123,26 @@ async def get_password_limit(request: Request, response: Response, db: DbDep) ->
     return check
 
 
+async def get_sender_limit(request: Request, db: DbDep) -> CheckSenderLimit:
+    """Return a function that counts mails that a user causes others to get. Those of superusers are not counted."""
+
+    async def check(user: User, mails: int = 1, *, count: bool = True) -> None:
+        limit = rules.MAILS_PER_ACCOUNT.scaled(request.state.settings.throttle_scale)
+        if user.is_superuser or mails == 0:
+            return
+        if mails > limit.attempts:
+            raise errors.TooManyInvitations(mails, limit.attempts)
+        if count:
+            await db.release_connection()
+            await count_attempt(request, Attempt.MAIL_OTHERS, account=str(user.id), cost=mails)
+
+    return check
+
+
 LoginFormDep = Annotated[LoginForm, _depends(get_login)]
 InvitationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.INVITE)]
 EmailChangeLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.CHANGE_EMAIL)]
 VerificationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.REQUEST_VERIFY)]
+SenderLimitDep = Annotated[CheckSenderLimit, _depends(get_sender_limit)]
 PasswordLimitDep = Annotated[CheckPasswordLimit, _depends(get_password_limit)]
 ResetAttemptsDep = Annotated[ResetAttempts, _depends(get_reset_attempts)]

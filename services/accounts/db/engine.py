@@ -23,7 +23,8 @@ POOL_SECONDS = 3
 COMMAND_SECONDS = 7
 SERVER_SETTINGS = {
     "statement_timeout": "6s",
-    "lock_timeout": "5s",
+    # Shorter than requests wait for a connection: those that wait for a lock must not keep the pool from the others.
+    "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "30s",
     "timezone": "UTC",
     "jit": "off",

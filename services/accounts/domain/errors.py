@@ -128,6 +128,12 @@ class EmailUndoOpen(Refusal):
         super().__init__(f"The change can be undone until {until:%Y-%m-%d %H:%M} UTC.")
 
 
+class VerifiedEmailRequired(Refusal):
+    """Requires a verified email: others receive mail in the caller's name."""
+
+    code = "VERIFIED_EMAIL_REQUIRED"
+
+
 class UserNotFound(Refusal):
     """The user does not exist."""
 
@@ -182,13 +188,13 @@ class UserInactive(Refusal):
 
 
 class AlreadyMember(Refusal):
-    """A member of the group has this email."""
+    """The user, or the user with this email, is a member of the group."""
 
     code = "ALREADY_MEMBER"
 
 
 class InvitationExists(Refusal):
-    """The email has an open invitation to the group, which can be resent or revoked."""
+    """The email or the user has an open invitation to the group, which can be resent or revoked."""
 
     code = "INVITATION_EXISTS"
 
@@ -219,6 +225,21 @@ class ImportInvalid(Refusal):
     def __init__(self, faults: Sequence[RowError]) -> None:
         super().__init__()
         self.faults = faults
+
+
+class TooManyInvitations(Refusal):
+    """The file invites more people than a user may invite in a day. Nothing was imported."""
+
+    code = "TOO_MANY_INVITATIONS"
+
+    def __init__(self, rows: int, limit: int) -> None:
+        super().__init__(f"The file invites {rows} people. The limit is {limit}.")
+
+
+class ImportInProgress(Refusal):
+    """Another import by the caller, or into the group, is in progress. Try again after `Retry-After`."""
+
+    code = "IMPORT_IN_PROGRESS"
 
 
 class BadCursor(Refusal):

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, literal
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.audit import history
+from accounts.domain.invitations.answering import sent_to
 from accounts.domain.keyset import Keyset
 from accounts.models import (
     Invitation,
@@ -28,7 +29,6 @@ from accounts.models import (
     UserGroup,
     UserSession,
 )
-from accounts.models.base import folded
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
@@ -89,8 +89,7 @@ def parts(user: User) -> dict[str, ReadPage]:
         "invitations_for_me": _part(
             InvitationForMe,
             col(Invitation.id),
-            func.lower(Invitation.email) == folded(user.email),
-            literal(user.is_verified),
+            sent_to(user),
             col(UserGroup.id) == Invitation.group_id,
             group_name=col(UserGroup.name),
         ),

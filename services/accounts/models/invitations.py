@@ -1,4 +1,4 @@
-"""Invitations to groups, by email address: the invited person may have no account yet."""
+"""Invitations to groups: by email address, where the invited person may have no account yet, or by user id."""
 
 import uuid
 from datetime import datetime
@@ -22,18 +22,23 @@ NOTE_LENGTH = 500
 class Invitation(Timestamps, Entity, table=True):
     """An open invitation to a group, with the role that it grants. Accepting, declining and revoking delete the row.
 
-    Of the mailed token only the hash is stored. ``inviter`` is None after the inviter's deletion.
+    It is for ``email`` or for ``user_id``, and has only one of them: an inviter who knows a user by id must not learn
+    the user's email address. Of the mailed token only the hash is stored. ``inviter`` is None after the inviter's
+    deletion.
     """
 
     __table_args__: ClassVar[Any] = (
         CheckConstraint("email <> ''", name="email_not_empty"),
+        CheckConstraint("num_nonnulls(email, user_id) = 1", name="email_or_user"),
+        Index("uq_invitation_user_id_group_id", "user_id", "group_id", unique=True),
         Index("ix_invitation_email_lower_id", text("lower(email)"), "id"),
         Index(None, "group_id", "id"),
     )
 
     id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
     group_id: int = Field(sa_type=BigInteger, foreign_key="user_group.id", ondelete="CASCADE")
-    email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
+    email: str | None = Field(default=None, sa_type=String(EMAIL_LENGTH, COLLATION))
+    user_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="CASCADE")
     role: Role = Field(default=Role.MEMBER, sa_type=one_of(Role), sa_column_kwargs={"server_default": Role.MEMBER})
     note: str = Field(default="", max_length=NOTE_LENGTH, sa_column_kwargs={"server_default": ""})
     inviter_id: uuid.UUID | None = Field(default=None, foreign_key="user.id", ondelete="SET NULL", index=True)
@@ -41,7 +46,9 @@ class Invitation(Timestamps, Entity, table=True):
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
 
     group: Mapped["UserGroup"] = Relationship(sa_relationship_kwargs={"lazy": "raise"})
-    inviter: Mapped[Optional["User"]] = Relationship(sa_relationship_kwargs={"lazy": "raise"})
+    inviter: Mapped[Optional["User"]] = Relationship(
+        sa_relationship_kwargs={"lazy": "raise", "foreign_keys": "Invitation.inviter_id"}
+    )
 
 
 IS_OPEN = col(Invitation.expires_at) > func.now()

@@ -44,18 +44,19 @@ class Tracing:
         }  # fmt: skip
         self._tracer = self.provider.get_tracer(NAME)
 
-    def start(self, engine: AsyncEngine) -> None:
-        """Start sending spans, and tracing the engine's statements. Call it after the fork of the worker."""
+    def start(self, *engines: AsyncEngine) -> None:
+        """Start sending spans, and tracing the engines' statements. Call it after the fork of the worker."""
         self._exporter = RedactingExporter(OTLPSpanExporter(endpoint=self._url, timeout=SECONDS))
         self.provider.add_span_processor(BatchSpanProcessor(self._exporter))
         usage = metrics.NoOpMeter(NAME).create_up_down_counter(NAME)
-        EngineTracer(self._tracer, engine.sync_engine, usage)  # type: ignore[no-untyped-call]  # its own
-        # For statements that bypass SQLAlchemy. asyncpg's query log does not contain those that SQLAlchemy prepares.
-        event.listen(
-            engine.sync_engine,
-            "connect",
-            lambda connection, _: connection.driver_connection.add_query_logger(self._record),
-        )
+        for engine in engines:
+            EngineTracer(self._tracer, engine.sync_engine, usage)  # type: ignore[no-untyped-call]  # its own
+            # For statements that bypass SQLAlchemy. asyncpg's query log has none of those that SQLAlchemy prepares.
+            event.listen(
+                engine.sync_engine,
+                "connect",
+                lambda connection, _: connection.driver_connection.add_query_logger(self._record),
+            )
         logs.context = trace_ids
 
     def stop(self) -> None:

@@ -27,10 +27,14 @@ class Inviter(BaseModel):
 
 
 class InvitationRead(BaseModel):
-    """An open invitation of a group."""
+    """An open invitation of a group, to an email or to a user."""
 
     id: int = Field(examples=[1])
-    email: Email
+    email: Email | None = Field(
+        description="Null if a user was invited by id: members see each other's emails, inviters do not.",
+        examples=["king.arthur@camelot.example.com"],
+    )
+    user_id: uuid.UUID | None = Field(description="The invited user. Null if an email was invited.")
     role: Role
     note: str = Field(examples=["There is a seat left."])
     inviter: Inviter | None = Field(description="Null if the inviter's account was deleted.")

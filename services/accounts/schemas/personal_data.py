@@ -82,7 +82,7 @@ class PersonalInvitation(StoredRow):
 
     id: int
     group_id: GroupId
-    email: Email
+    email: Email | None = Field(description="Null if a user was invited by id.")
     role: Role
     note: str = Field(examples=["There is a seat left."])
     created_at: datetime

@@ -251,7 +251,7 @@ class TestLinks:
 class TestInvitations:
     @pytest.fixture
     async def token(self, world: World) -> str:
-        guinevere = await world.user("guinevere")
+        guinevere = await world.user("guinevere", is_verified=True)
         group = await world.group("Round Table", Visibility.PRIVATE, members={guinevere: Role.OWNER})
         headers = await world.sign_in(guinevere)
         await world.client.post(f"/user-groups/{group.id}/invitations", json={"email": ARTHUR}, headers=headers)

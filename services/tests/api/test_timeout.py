@@ -59,7 +59,7 @@ async def test_download_may_take_longer() -> None:
 
 
 async def test_import_may_take_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    arthur = await world.user("arthur")
+    arthur = await world.user("arthur", is_verified=True)
     group = await world.group("Round Table", members={arthur: Role.OWNER})
     headers = await world.sign_in(arthur) | {"Content-Type": "text/csv"}
     monkeypatch.setattr(timeout, "SECONDS", 0)

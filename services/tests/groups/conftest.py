@@ -8,12 +8,17 @@ from support.people import World
 
 @pytest.fixture
 async def arthur(world: World) -> User:
-    return await world.user("arthur")
+    return await world.user("arthur", is_verified=True)
+
+
+@pytest.fixture
+async def morgana(world: World) -> User:
+    return await world.user("morgana", superuser=True)
 
 
 @pytest.fixture
 async def knights(world: World, arthur: User) -> UserGroup:
-    """A private group of Arthur and two users whom he may add to other groups."""
+    """A private group of Arthur and two other users."""
     others = {await world.user(name): Role.MEMBER for name in ("bors", "galahad")}
     return await world.group("Knights", Visibility.PRIVATE, members={arthur: Role.OWNER, **others})
 

@@ -1,4 +1,4 @@
-"""The import of members from CSV: users whom the caller may add become members, the others are invited."""
+"""The import of members from CSV: superusers add users, and everyone else is invited."""
 
 import pytest
 
@@ -19,11 +19,11 @@ from support.member_files import (
 from support.people import World
 
 
-@pytest.mark.usefixtures("knights")
-async def test_import_adds_users_who_share_a_group_and_invites_the_others(
-    world: World, table: UserGroup, arthur: User
+@pytest.mark.usefixtures("knights", "arthur")
+async def test_import_by_a_superuser_adds_users_and_invites_the_others(
+    world: World, table: UserGroup, morgana: User
 ) -> None:
-    await world.user("mordred")
+    await world.user("mordred", is_active=False)
     content = (
         "\ufeffEMAIL, role ,note\r\n"
         f"BORS@{DOMAIN},Admin,\r\n"
@@ -33,7 +33,7 @@ async def test_import_adds_users_who_share_a_group_and_invites_the_others(
         f"arthur@{DOMAIN},member,"
     )
 
-    response = await import_members(world, table, arthur, content.encode())
+    response = await import_members(world, table, morgana, content.encode())
 
     assert response.status_code == 200
     assert response.json() == {"dry_run": False} | NOTHING | {"added": 2, "invited": 2, "already_members": 1}
@@ -50,12 +50,26 @@ async def test_import_adds_users_who_share_a_group_and_invites_the_others(
 
 
 @pytest.mark.usefixtures("knights")
-async def test_repeated_import_changes_nothing(world: World, table: UserGroup, arthur: User) -> None:
+async def test_import_by_an_admin_invites_everyone_also_members_of_the_same_groups(
+    world: World, table: UserGroup, arthur: User
+) -> None:
+    content = f"email,role\nbors@{DOMAIN},admin\nnobody@{DOMAIN},\narthur@{DOMAIN},\n"
+
+    response = await import_members(world, table, arthur, content)
+
+    assert response.json() == {"dry_run": False} | NOTHING | {"invited": 2, "already_members": 1}
+    assert await members(world, table) == {"arthur": "admin"}
+    assert await invited(world, table) == {(f"bors@{DOMAIN}", "admin", ""), (f"nobody@{DOMAIN}", "member", "")}
+    assert await events(world, table) == {"invitation.created": 2, "members.imported": 1}
+
+
+@pytest.mark.usefixtures("knights")
+async def test_repeated_import_changes_nothing(world: World, table: UserGroup, morgana: User) -> None:
     content = f"email,role\nbors@{DOMAIN},admin\nnew@example.com,member\n"
-    await import_members(world, table, arthur, content)
+    await import_members(world, table, morgana, content)
     sent = len(await world.tokens())
 
-    response = await import_members(world, table, arthur, content.replace("admin", "member").replace("new", "NEW"))
+    response = await import_members(world, table, morgana, content.replace("admin", "member").replace("new", "NEW"))
 
     assert response.json() == {"dry_run": False} | NOTHING | {"already_members": 1, "already_invited": 1}
     assert (await members(world, table))["bors"] == "admin"
@@ -63,37 +77,32 @@ async def test_repeated_import_changes_nothing(world: World, table: UserGroup, a
 
 
 @pytest.mark.usefixtures("knights")
-async def test_dry_run_returns_the_counts_and_changes_nothing(world: World, table: UserGroup, arthur: User) -> None:
-    content = f"email\nbors@{DOMAIN}\nnew@example.com\narthur@{DOMAIN}\n"
+@pytest.mark.parametrize(("by", "added"), [("morgana", 1), ("arthur", 0)])
+async def test_dry_run_returns_the_counts_and_changes_nothing(
+    world: World, table: UserGroup, arthur: User, morgana: User, by: str, added: int
+) -> None:
+    await world.user("mordred", is_active=False)
+    await import_members(world, table, arthur, "email\nenid@example.com\n")
+    before = await events(world, table), await invited(world, table), await world.tokens()
+    content = f"email\nbors@{DOMAIN}\nnew@example.com\narthur@{DOMAIN}\nmordred@{DOMAIN}\nenid@example.com\n"
+    importer = {"arthur": arthur, "morgana": morgana}[by]
 
-    response = await import_members(world, table, arthur, content, dry_run="true")
+    response = await import_members(world, table, importer, content, dry_run="true")
 
-    counts = NOTHING | {"added": 1, "invited": 1, "already_members": 1}
+    counts = {"added": added, "invited": 3 - added, "already_members": 1, "already_invited": 1}
     assert response.json() == {"dry_run": True} | counts
     assert await members(world, table) == {"arthur": "admin"}
-    assert await invited(world, table) == set()
-    assert await events(world, table) == {}
-    assert (await world.tokens()) == []
-    assert (await import_members(world, table, arthur, content)).json() == {"dry_run": False} | counts
+    assert (await events(world, table), await invited(world, table), await world.tokens()) == before
+    assert (await import_members(world, table, importer, content)).json() == {"dry_run": False} | counts
 
 
-async def test_import_invites_inactive_users(world: World, table: UserGroup) -> None:
-    morgana = await world.user("morgana", superuser=True)
-    await world.user("mordred", is_active=False)
-    await world.user("bors")
-
-    response = await import_members(world, table, morgana, f"email\nmordred@{DOMAIN}\nbors@{DOMAIN}\n")
-
-    assert response.json() == {"dry_run": False} | NOTHING | {"added": 1, "invited": 1}
-    assert await members(world, table) == {"arthur": "admin", "bors": "member"}
-
-
-async def test_export_can_be_imported(world: World, knights: UserGroup, table: UserGroup, arthur: User) -> None:
+@pytest.mark.usefixtures("arthur")
+async def test_export_can_be_imported(world: World, knights: UserGroup, table: UserGroup, morgana: User) -> None:
     for number in range(3):
         await world.join(knights.id, await world.user(f"={number}"), Role.ADMIN)
-    exported = (await export_members(world, knights, arthur)).text.replace(",owner,", ",member,")
+    exported = (await export_members(world, knights, morgana)).text.replace(",owner,", ",member,")
 
-    response = await import_members(world, table, arthur, exported.encode())
+    response = await import_members(world, table, morgana, exported.encode())
 
     assert response.json() == {"dry_run": False} | NOTHING | {"added": 5, "already_members": 1}
     assert set(await members(world, table)) == set(await members(world, knights))
@@ -101,12 +110,12 @@ async def test_export_can_be_imported(world: World, knights: UserGroup, table: U
 
 @pytest.mark.usefixtures("knights")
 async def test_import_works_in_batches(
-    world: World, table: UserGroup, arthur: User, monkeypatch: pytest.MonkeyPatch
+    world: World, table: UserGroup, morgana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(member_import, "BATCH_ROWS", 2)
     content = f"email\nbors@{DOMAIN}\na@example.com\nb@example.com\ngalahad@{DOMAIN}\nc@example.com\n"
 
-    response = await import_members(world, table, arthur, content)
+    response = await import_members(world, table, morgana, content)
 
     assert response.json() == {"dry_run": False} | NOTHING | {"added": 2, "invited": 3}
     assert (await events(world, table))["membership.created"] == 2
@@ -115,7 +124,6 @@ async def test_import_works_in_batches(
 async def test_import_is_limited_to_thirty_attempts_an_hour(
     world: World, table: UserGroup, arthur: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each import could send thousands of mails."""
     monkeypatch.setitem(world.state, "settings", world.state["settings"].model_copy(update={"throttle_scale": 1}))
     headers = await world.sign_in(arthur) | CSV
     path = f"/user-groups/{table.id}/users/import"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from accounts.api.app import create_app
 from accounts.models import Role, Visibility
 from support.invitations import GALAHAD, Table, lasts, table_of
+from support.member_files import CSV
 from support.people import World
 
 LANCELOT = "lancelot@camelot.example.com"
@@ -46,8 +47,9 @@ class TestInviting:
         assert len(await table.world.token()) == 43
         assert lasts(shown) == timedelta(30)
         assert shown | {"inviter": shown["inviter"]["display_name"]} == {
-            "id": shown["id"], "email": "Galahad@camelot.example.com", "role": "member", "note": "There is\na seat.",
-            "inviter": "Guinevere", "created_at": shown["created_at"], "expires_at": shown["expires_at"],
+            "id": shown["id"], "email": "Galahad@camelot.example.com", "user_id": None, "role": "member",
+            "note": "There is\na seat.", "inviter": "Guinevere", "created_at": shown["created_at"],
+            "expires_at": shown["expires_at"],
         }  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -73,6 +75,24 @@ class TestInviting:
                 f"{len(await table.world.tokens())}@x.example.com", role=role, headers=headers
             )
             assert (response.status_code, response.json().get("detail")) == answer
+
+    async def test_inviting_requires_a_verified_email(self, table: Table) -> None:
+        await table.world.sql("UPDATE \"user\" SET is_verified = false WHERE email LIKE 'guinevere%'")
+        await table.invite(GALAHAD, headers=table.owner)
+        client, [shown] = table.world.client, (await table.world.client.get(table.path, headers=table.owner)).json()
+        members = f"/user-groups/{table.group.id}/users"
+        lancelot = await table.world.user("lancelot")
+
+        answers = [
+            await table.invite(LANCELOT),
+            await client.post(f"{table.path}/{shown['id']}/resend", headers=table.admin),
+            await client.put(f"{members}/{lancelot.id}", json={"role": "member"}, headers=table.admin),
+            await client.post(f"{members}/import", content=f"email\n{LANCELOT}\n", headers=table.admin | CSV),
+        ]
+
+        expected = {(403, "VERIFIED_EMAIL_REQUIRED")}
+        assert {(each.status_code, each.json()["detail"]) for each in answers} == expected
+        assert len(await table.world.tokens()) == 1
 
     async def test_private_group_is_not_found_by_users_who_may_not_see_it(self, table: Table) -> None:
         mordred = await table.world.sign_in(await table.world.user("mordred"))

@@ -40,6 +40,7 @@ REASONS = {
     "outbox.sender_id": "the user who caused the mail; the recipient is another one",
     "outbox.turn": "the place of the mail in the queue",
     "outbox.invitation_id": "set only for mail to an address without an account",
+    "invitation.user_id": "the user in invitations_for_me; other users are not named",
     "pending_registration": "has no user yet, and lasts a day",
     "invitation.inviter_id": "the user in invitations_by_me; other users are not named",
     "audit_event.actor_id": "shown as by_me; other users are not named",
@@ -104,6 +105,7 @@ def test_deleting_a_user_has_the_documented_consequences() -> None:
         "known_device.user_id": "CASCADE",
         "outbox.user_id": "CASCADE",
         "outbox.sender_id": "SET NULL",
+        "invitation.user_id": "CASCADE",
         "invitation.inviter_id": "SET NULL",
     }
 

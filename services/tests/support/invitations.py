@@ -49,9 +49,9 @@ class Table:
 
 
 async def table_of(world: World) -> Table:
-    """Arthur owns the group, Guinevere is its admin, and Bors belongs to it."""
+    """Arthur owns the group, Guinevere is its admin, and Bors belongs to it. Their email addresses are verified."""
     names = {"arthur": Role.OWNER, "guinevere": Role.ADMIN, "bors": Role.MEMBER}
-    members = {await world.user(name): role for name, role in names.items()}
+    members = {await world.user(name, is_verified=True): role for name, role in names.items()}
     group = await world.group("Round Table", Visibility.PRIVATE, members=members)
     return Table(world, group, *[await world.sign_in(each) for each in members])
 

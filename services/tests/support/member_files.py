@@ -30,7 +30,7 @@ async def import_members(
     return await world.client.post(path, content=content, params=query, headers=headers)
 
 
-async def invited(world: World, group: UserGroup) -> set[tuple[str, str, str]]:
+async def invited(world: World, group: UserGroup) -> set[tuple[str | None, str, str]]:
     async with transaction(world.sessionmaker) as db:
         invitations = await db.exec(select(Invitation).where(Invitation.group_id == group.id))
         return {(each.email, each.role, each.note) for each in invitations}

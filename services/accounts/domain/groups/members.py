@@ -3,8 +3,7 @@
 import uuid
 
 from sqlalchemy import ColumnElement, update
-from sqlalchemy.orm import aliased
-from sqlmodel import col, delete, exists, select
+from sqlmodel import col, delete, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
@@ -27,14 +26,14 @@ class MemberManager:
     def __init__(self, db: Session) -> None:
         self.db = db
 
-    async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool]:
-        """Add a user with a role, or set a member's role.
+    async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool] | None:
+        """Set a member's role, or add a user with a role.
 
         Returns:
-            The member, and whether the user was added.
+            The member, and whether the user was added; None if the user is no member, and the actor may only invite.
 
         Raises:
-            UserNotFound: there is no such user, or the actor may not add them.
+            UserNotFound: there is no such user, or the user is inactive.
             LastOwner: the group would lose its last active owner.
             UserInactive: an inactive user cannot become an owner.
 
@@ -42,11 +41,11 @@ class MemberManager:
         user, access, membership = await self._lock(group_id, user_id, actor)
         if user and membership:
             return await self._set_role(access, user, membership, role), False
-        access.require(Permission.ADD_MEMBERS)
+        access.require(Permission.INVITE)
         access.require_for_role(role)
-        if not (
-            user and user.is_active and (access.may(Permission.ADD_ANYONE) or await self._share_group(actor, user))
-        ):
+        if not access.may(Permission.ADD_MEMBERS):
+            return None
+        if not (user and user.is_active):
             raise errors.UserNotFound
         await add_member(self.db, group_id, user.id, role)
         return _to_read(access, await self.db.get_one(Membership, (group_id, user.id)), user), True
@@ -134,14 +133,6 @@ class MemberManager:
         if user.id != self.db.actor_id:
             detail = {"group_name": group.name, "role": role, "was": previous}
             await outbox.enqueue_to_user(self.db, MailKind.ROLE_CHANGED, user, **detail)
-
-    async def _share_group(self, actor: User, user: User) -> bool:
-        """Return whether two users share a group. Adding a user shows their address, so strangers may not."""
-        own, other = aliased(Membership), aliased(Membership)
-        shared = exists().where(
-            col(own.user_id) == actor.id, col(other.user_id) == user.id, col(own.group_id) == other.group_id
-        )
-        return bool(await self.db.scalar(select(shared)))
 
 
 def _unless_last_owner(membership: Membership) -> list[ColumnElement[bool]]:

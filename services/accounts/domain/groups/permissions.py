@@ -32,14 +32,13 @@ class Permission(StrEnum):
     EXPORT = "export members"
     IMPORT = "import members"
     INVITE = "send, list, resend and revoke invitations"
-    ADD_MEMBERS = "add users who share a group with the caller"
     CHANGE_ROLES = "change roles between member and admin"
     REMOVE_MEMBERS = "remove members and admins"
     MANAGE_OWNERS = "add, demote and remove owners"
     TRANSFER = "transfer ownership"
     SET_VISIBILITY = "make the group public or private"
     DELETE = "delete the group"
-    ADD_ANYONE = "add any user"
+    ADD_MEMBERS = "add users without an invitation"
 
 
 ANYONE, SIGNED_IN, MEMBER, ADMIN, OWNER, SUPERUSER = Standing
@@ -57,14 +56,13 @@ REQUIRED_STANDING: dict[Permission, dict[Visibility, Standing]] = {
         (Permission.EXPORT,         ADMIN,     ADMIN),
         (Permission.IMPORT,         ADMIN,     ADMIN),
         (Permission.INVITE,         ADMIN,     ADMIN),
-        (Permission.ADD_MEMBERS,    ADMIN,     ADMIN),
         (Permission.CHANGE_ROLES,   ADMIN,     ADMIN),
         (Permission.REMOVE_MEMBERS, ADMIN,     ADMIN),
         (Permission.MANAGE_OWNERS,  OWNER,     OWNER),
         (Permission.TRANSFER,       OWNER,     OWNER),
         (Permission.SET_VISIBILITY, OWNER,     OWNER),
         (Permission.DELETE,         OWNER,     OWNER),
-        (Permission.ADD_ANYONE,     SUPERUSER, SUPERUSER),
+        (Permission.ADD_MEMBERS,    SUPERUSER, SUPERUSER),
     )
 }  # fmt: skip
 STANDING_OF_ROLE = {Role.MEMBER: MEMBER, Role.ADMIN: ADMIN, Role.OWNER: OWNER}

@@ -1,4 +1,4 @@
-"""Answers to invitations: the invited user accepts or declines, by the mailed token or by their verified address.
+"""Answers to invitations: the invited user accepts or declines, by the mailed token or from their own list.
 
 One DELETE ends an invitation, so that only one of several concurrent answers counts.
 """
@@ -6,7 +6,7 @@ One DELETE ends an invitation, so that only one of several concurrent answers co
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, literal
+from sqlalchemy import ColumnElement, and_, literal, or_
 from sqlmodel import col, delete, func, select
 
 from accounts.db.session import Session
@@ -34,7 +34,7 @@ class OwnInvitationManager:
         self.db = db
 
     async def list(self, user: User, query: PageQuery) -> Page[OwnInvitationRead]:
-        """List the open invitations to the user's email address, oldest first; none while it is not verified.
+        """List the open invitations to the user, by id or by their verified email address, oldest first.
 
         Raises:
             BadCursor: the cursor does not belong to this list.
@@ -44,13 +44,13 @@ class OwnInvitationManager:
             select(Invitation, UserGroup.name, User.display_name)
             .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
             .outerjoin(User, col(User.id) == Invitation.inviter_id)
-            .where(*_sent_to(user))
+            .where(sent_to(user), IS_OPEN)
         )
         page = await BY_ID.page(self.db, statement, query)
         return replace(page, rows=[_read(*row) for row in page.rows])
 
     async def accept(self, invitation_id: int, user: User) -> GroupRead:
-        """Join the group of an invitation to the user's verified address. A member keeps their role.
+        """Join the group of an invitation to the user, by id or verified address. A member keeps their role.
 
         Raises:
             InvitationNotFound: the user has no such open invitation.
@@ -58,17 +58,17 @@ class OwnInvitationManager:
 
         """
         user = await lock_user(self.db, user)
-        group_id = await _join(self.db, user, (col(Invitation.id) == invitation_id, *_sent_to(user)))
+        group_id = await _join(self.db, user, (col(Invitation.id) == invitation_id, sent_to(user), IS_OPEN))
         if group_id is None:
             raise errors.InvitationNotFound
         return await get_group(self.db, group_id, user)
 
     async def accept_token(self, token: str, user: User) -> GroupRead:
-        """Join the group of an invitation by its token, which also verifies the user's email address.
+        """Join the group of an invitation by its token. One for an email address also verifies it.
 
         Raises:
             InvitationBadToken: there is no open invitation with this token.
-            InvitationOtherAddress: the invitation was sent to another address; it stays open.
+            InvitationOtherAddress: the invitation was sent to another address or user; it stays open.
             UserNotFound: the user was deleted or deactivated meanwhile.
 
         """
@@ -76,13 +76,13 @@ class OwnInvitationManager:
         return await get_group(self.db, await accept_token(self.db, token, user), user)
 
     async def decline(self, invitation_id: int, user: User) -> None:
-        """Decline an invitation to the user's verified address.
+        """Decline an invitation to the user, by id or verified address.
 
         Raises:
             InvitationNotFound: the user has no such open invitation.
 
         """
-        if not await self._decline((col(Invitation.id) == invitation_id, *_sent_to(user)), user):
+        if not await self._decline((col(Invitation.id) == invitation_id, sent_to(user), IS_OPEN), user):
             raise errors.InvitationNotFound
 
     async def decline_token(self, token: str) -> None:
@@ -117,7 +117,7 @@ async def require_invitation(db: Session, token: str, email: str) -> None:
 
 
 async def accept_token(db: Session, token: str, user: User) -> int:
-    """Join the group of an invitation by its token, and mark the user's email address as verified.
+    """Join the group of an invitation by its token. If it is for an email address, mark the address as verified.
 
     The caller has locked the user, or has just stored them.
 
@@ -126,18 +126,24 @@ async def accept_token(db: Session, token: str, user: User) -> int:
 
     Raises:
         InvitationBadToken: there is no open invitation with this token.
-        InvitationOtherAddress: the invitation was sent to another address; it stays open.
+        InvitationOtherAddress: the invitation was sent to another address or user; it stays open.
 
     """
-    group_id = await _join(db, user, (*_has_token(token), _has_email(user.email)))
+    for_address, for_user = _has_email(user.email), col(Invitation.user_id) == user.id
+    group_id = await _join(db, user, (*_has_token(token), for_address))
+    if group_id is not None:
+        await UserAdapter(db).update(user, {"is_verified": True})
+        return group_id
+    # This token may have been mailed to a previous address of the user, so it verifies nothing.
+    group_id = await _join(db, user, (*_has_token(token), for_user))
     if group_id is None:
         raise await _find_refusal(db, token, user.email) or errors.InvitationBadToken
-    await UserAdapter(db).update(user, {"is_verified": True})
     return group_id
 
 
 async def _find_refusal(db: Session, token: str, email: str) -> errors.Refusal | None:
-    matches = (await db.exec(select(_has_email(email)).where(*_has_token(token)))).one_or_none()
+    statement = select(func.coalesce(_has_email(email), False)).where(*_has_token(token))
+    matches = (await db.exec(statement)).one_or_none()
     if matches is None:
         return errors.InvitationBadToken()
     return None if matches else errors.InvitationOtherAddress()
@@ -170,8 +176,9 @@ def _has_email(email: str) -> ColumnElement[bool]:
     return func.lower(Invitation.email) == folded(email)
 
 
-def _sent_to(user: User) -> Conditions:
-    return _has_email(user.email), IS_OPEN, literal(user.is_verified)
+def sent_to(user: User) -> ColumnElement[bool]:
+    """Return the SQL condition that an invitation is for a user, by id or by the user's verified email address."""
+    return or_(col(Invitation.user_id) == user.id, and_(_has_email(user.email), literal(user.is_verified)))
 
 
 def _read(invitation: Invitation, group_name: str, inviter_name: str | None) -> OwnInvitationRead:

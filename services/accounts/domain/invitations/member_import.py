@@ -1,25 +1,42 @@
-"""Import of members from a file: each row becomes a membership or an invitation, all of them in one transaction."""
+"""Import of members from a file, all rows in one transaction. Superusers add users; all others are invited.
+
+The transaction takes seconds. Until it adds members, which it does last, it locks the group only against being deleted,
+so other changes of the group do not wait for it. A dry run locks nothing.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import batched
-from typing import Any
+
+from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
+from accounts.domain import errors
 from accounts.domain.audit.log import Action, record, record_many
-from accounts.domain.groups.access import lock_group, lock_user
+from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access
 from accounts.domain.groups.permissions import Permission
+from accounts.domain.invitations.sending import require_verified_email
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
-from accounts.models import User
+from accounts.models import User, UserGroup
 from accounts.models.base import COLLATION
 from accounts.schemas.member_files import ImportRead
 
 BATCH_ROWS = 500
-SELECT_MEMBERS = CompiledStatement(f"""
-    SELECT number FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS given (email, number)
-    JOIN "user" ON lower("user".email) = lower(given.email COLLATE "{COLLATION}")
-    JOIN membership ON membership.user_id = "user".id AND membership.group_id = :group_id
+CountInvitations = Callable[[int], Awaitable[None]]
+# For each row whether there is an active user, a member, and an open invitation. A subquery, because PostgreSQL has no
+# statistics of the invitations that this transaction stores: it would begin a join with all of them.
+SELECT_KNOWN = CompiledStatement(f"""
+    SELECT coalesce("user".is_active, false), membership.user_id IS NOT NULL, EXISTS (
+        SELECT FROM invitation
+        WHERE invitation.group_id = :group_id AND lower(invitation.email) = lower(given.email COLLATE "{COLLATION}")
+            AND invitation.expires_at > now()
+    )
+    FROM unnest(CAST(:emails AS text[])) WITH ORDINALITY AS given (email, number)
+    LEFT JOIN "user" ON lower("user".email) = lower(given.email COLLATE "{COLLATION}")
+    LEFT JOIN membership ON membership.user_id = "user".id AND membership.group_id = :group_id
+    ORDER BY number
 """)  # noqa: S608  # only a constant is interpolated
 # The group is locked already, and users are locked before groups. So users who are being deactivated or deleted are
 # skipped, as if they did not exist, rather than waited for. The lock is the one that the foreign key takes.
@@ -28,10 +45,7 @@ INSERT_MEMBERS = CompiledStatement(f"""
         SELECT number, role, "user".id
         FROM unnest(CAST(:emails AS text[]), CAST(:roles AS text[])) WITH ORDINALITY AS given (email, role, number)
         JOIN "user" ON lower("user".email) = lower(given.email COLLATE "{COLLATION}")
-        WHERE is_active AND (CAST(:add_anyone AS boolean) OR EXISTS (
-            SELECT FROM membership AS actors JOIN membership AS others USING (group_id)
-            WHERE actors.user_id = CAST(:actor_id AS uuid) AND others.user_id = "user".id
-        ))
+        WHERE is_active
         FOR KEY SHARE OF "user" SKIP LOCKED
     ), added AS (
         INSERT INTO membership (group_id, user_id, role) SELECT CAST(:group_id AS bigint), id, role FROM known
@@ -43,26 +57,41 @@ INSERT_MEMBERS = CompiledStatement(f"""
 
 
 async def import_members(
-    db: Session, group_id: int, actor: User, rows: Iterable[InvitationRequest], key: str, *, dry_run: bool
+    db: Session,
+    group_id: int,
+    actor: User,
+    rows: Iterable[InvitationRequest],
+    key: str,
+    count_invitations: CountInvitations,
+    *,
+    dry_run: bool,
 ) -> ImportRead:
-    """Add the users whom the actor may add, and invite everyone else. Members and open invitations do not change.
+    """Invite everyone in a file, or add them if the actor may. Members and open invitations do not change.
 
     Args:
         key: derives the invitations' tokens.
-        dry_run: count only; every change is rolled back.
+        count_invitations: is called with their number before the transaction ends, and may refuse it.
+        dry_run: count only.
 
     Raises:
         UserNotFound: the actor was deleted or deactivated meanwhile.
         GroupNotFound: the group does not exist, or the actor may not see it.
-        GroupForbidden: the actor may not import.
+        GroupForbidden: the actor may not import, or no longer when all rows are stored.
+        VerifiedEmailRequired: the actor's email address is not verified.
 
     """
     member_import = _MemberImport(db, group_id, actor, key)
-    async with db.begin_nested() as savepoint:
-        await member_import.run(rows)
-        if dry_run:
-            await savepoint.rollback()
+    await member_import.run(rows, dry_run=dry_run)
+    await count_invitations(member_import.counts["invited"])
     return ImportRead(dry_run=dry_run, **member_import.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows that are neither members nor invited yet: to add, and to invite."""
+
+    add: list[InvitationRequest]
+    invite: list[InvitationRequest]
 
 
 class _MemberImport:
@@ -73,37 +102,80 @@ class _MemberImport:
         self.key = key
         self.counts: Counter[str] = Counter()
 
-    async def run(self, rows: Iterable[InvitationRequest]) -> None:
-        await lock_user(self.db, self.actor)
-        access = await lock_group(self.db, self.group_id, self.actor, Permission.IMPORT)
+    async def run(self, rows: Iterable[InvitationRequest], *, dry_run: bool) -> None:
+        if not dry_run:
+            await self._prevent_deletion()
+        access = await self._require_permission()
+        may_add = access.may(Permission.ADD_MEMBERS)
+        to_add: list[InvitationRequest] = []
         for batch in batched(rows, BATCH_ROWS, strict=False):
-            not_members = await self._skip_members(batch)
-            unknown = await self._add(not_members, add_anyone=access.may(Permission.ADD_ANYONE))
-            await self._invite(unknown)
+            new = await self._skip_known(batch, may_add=may_add)
+            to_add += new.add
+            await self._invite(new.invite, dry_run=dry_run)
+        if dry_run:
+            self.counts["added"] = len(to_add)
+            return
+        await self._add(to_add)
+        access = await self._require_permission()
+        if to_add:
+            access.require(Permission.ADD_MEMBERS)
         await record(self.db, Action.MEMBERS_IMPORTED, group_id=self.group_id, user_id=None, **self.counts)
 
-    async def _skip_members(self, rows: Sequence[InvitationRequest]) -> list[InvitationRequest]:
-        members = {number for (number,) in await self._execute(SELECT_MEMBERS, rows)}
-        self.counts["already_members"] += len(members)
-        return [row for number, row in enumerate(rows, 1) if number not in members]
+    async def _prevent_deletion(self) -> None:
+        """Lock the actor and the group as the foreign keys of the rows will."""
+        for column, row_id, missing in (
+            (col(User.id), self.actor.id, errors.UserNotFound),
+            (col(UserGroup.id), self.group_id, errors.GroupNotFound),
+        ):
+            statement = select(column).where(column == row_id).with_for_update(read=True, key_share=True)
+            if (await self.db.exec(statement)).one_or_none() is None:
+                raise missing
 
-    async def _add(self, rows: Sequence[InvitationRequest], *, add_anyone: bool) -> list[InvitationRequest]:
-        roles = [row.role.value for row in rows]
-        values = {"roles": roles, "add_anyone": add_anyone, "actor_id": self.actor.id}
-        user_ids = dict(await self._execute(INSERT_MEMBERS, rows, **values))
-        events = [(user_id, {"role": rows[number - 1].role}) for number, user_id in user_ids.items()]
-        await record_many(self.db, Action.MEMBERSHIP_CREATED, self.group_id, events)
-        self.counts["added"] += len(user_ids)
-        return [row for number, row in enumerate(rows, 1) if number not in user_ids]
+    async def _require_permission(self) -> GroupAccess:
+        """Check what the actor may do now: it may change until the last row is stored."""
+        statement = select(User).where(col(User.id) == self.actor.id, col(User.is_active))
+        actor = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+        if actor is None:
+            raise errors.UserNotFound
+        access = await get_access(self.db, self.group_id, actor, Permission.IMPORT)
+        require_verified_email(actor)
+        return access
 
-    async def _invite(self, rows: Sequence[InvitationRequest]) -> None:
+    async def _skip_known(self, rows: Sequence[InvitationRequest], *, may_add: bool) -> _Batch:
+        known = await SELECT_KNOWN.run(self.db, group_id=self.group_id, emails=[row.email for row in rows])
+        new = _Batch([], [])
+        for row, (is_active, is_member, is_invited) in zip(rows, known, strict=True):
+            if is_member:
+                self.counts["already_members"] += 1
+            elif is_active and may_add:
+                new.add.append(row)
+            elif is_invited:
+                self.counts["already_invited"] += 1
+            else:
+                new.invite.append(row)
+        return new
+
+    async def _invite(self, rows: Sequence[InvitationRequest], *, dry_run: bool = False) -> None:
+        if dry_run:
+            self.counts["invited"] += len(rows)
+            return
         stored = await store_invitations(self.db, self.key, self.group_id, self.actor.id, rows)
         events = [(None, {"role": invitation.role}) for invitation in stored]
         await record_many(self.db, Action.INVITATION_CREATED, self.group_id, events)
         self.counts["invited"] += len(stored)
         self.counts["already_invited"] += len(rows) - len(stored)
 
-    async def _execute(
-        self, statement: CompiledStatement, rows: Sequence[InvitationRequest], **values: Any
-    ) -> list[Any]:
-        return await statement.run(self.db, group_id=self.group_id, emails=[row.email for row in rows], **values)
+    async def _add(self, rows: Sequence[InvitationRequest]) -> None:
+        """Add users. The first one locks the group.
+
+        Rows that are not added, of users who became members meanwhile or are being deleted, are classified again.
+        """
+        for batch in batched(rows, BATCH_ROWS, strict=False):
+            values = {"emails": [row.email for row in batch], "roles": [row.role.value for row in batch]}
+            added = await INSERT_MEMBERS.run(self.db, group_id=self.group_id, **values)
+            events = [(user_id, {"role": batch[number - 1].role}) for number, user_id in added]
+            await record_many(self.db, Action.MEMBERSHIP_CREATED, self.group_id, events)
+            self.counts["added"] += len(added)
+            numbers = {number for number, _ in added}
+            rest = [row for number, row in enumerate(batch, 1) if number not in numbers]
+            await self._invite((await self._skip_known(rest, may_add=False)).invite)

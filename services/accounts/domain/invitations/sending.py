@@ -1,10 +1,14 @@
-"""A group's invitations, for the members who may invite: create, list, resend and revoke."""
+"""A group's invitations, for the members who may invite: create, list, resend and revoke.
 
+Sending requires a verified email address, so that invited people can tell who is behind an invitation.
+"""
+
+import uuid
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlmodel import col, delete, exists, func, select
 
 from accounts.db.session import Session
@@ -16,7 +20,7 @@ from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
-from accounts.models import Invitation, MailKind, Membership, User
+from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
@@ -40,20 +44,47 @@ class InvitationManager:
         Raises:
             AlreadyMember: a member has this address.
             InvitationExists: the address has an open invitation, or gets one concurrently.
+            VerifiedEmailRequired: the actor's email address is not verified.
             UserNotFound: the actor was deleted or deactivated meanwhile.
 
         """
-        await lock_user(self.db, actor)
-        access = await lock_group(self.db, group_id, actor, Permission.INVITE)
-        access.require_for_role(invitation.role)
-        if await self._is_member(group_id, invitation.email):
-            raise errors.AlreadyMember
         lifetime = timedelta(invitation.expires_in_days)
-        row = InvitationRequest(invitation.email, invitation.role, invitation.note, lifetime)
-        stored = await store_invitations(self.db, self.key, group_id, actor.id, [row])
+        request = InvitationRequest(invitation.email, invitation.role, invitation.note, lifetime)
+        await lock_user(self.db, actor)
+        return await self._create(group_id, request, actor, func.lower(User.email) == folded(invitation.email))
+
+    async def create_for_user(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> InvitationRead:
+        """Invite a user by id. The actor does not learn the user's email address, nor whether the user is active.
+
+        Raises:
+            UserNotFound: there is no such user; or the actor was deleted or deactivated meanwhile.
+            AlreadyMember: the user is a member.
+            InvitationExists: the user has an open invitation by id, or gets one concurrently.
+            VerifiedEmailRequired: the actor's email address is not verified.
+
+        """
+        await lock_user(self.db, actor)
+        # The lock is the one that the foreign key takes. It does not conflict with that of ``lock_user``.
+        statement = select(User.email).where(col(User.id) == user_id).with_for_update(read=True, key_share=True)
+        email = await self.db.scalar(statement)
+        if email is None:
+            raise errors.UserNotFound
+        return await self._create(
+            group_id, InvitationRequest(email, role, user_id=user_id), actor, col(User.id) == user_id
+        )
+
+    async def _create(
+        self, group_id: int, request: InvitationRequest, actor: User, invited: ColumnElement[bool]
+    ) -> InvitationRead:
+        access = await lock_group(self.db, group_id, actor, Permission.INVITE)
+        access.require_for_role(request.role)
+        require_verified_email(actor)
+        if await self._is_member(group_id, invited):
+            raise errors.AlreadyMember
+        stored = await store_invitations(self.db, self.key, group_id, actor.id, [request])
         if not stored:
             raise errors.InvitationExists
-        await record(self.db, Action.INVITATION_CREATED, group_id=group_id, role=invitation.role)
+        await record(self.db, Action.INVITATION_CREATED, group_id=group_id, role=request.role)
         return _read(stored[0], actor)
 
     async def list(self, group_id: int, viewer: User, query: PageQuery) -> Page[InvitationRead]:
@@ -67,27 +98,21 @@ class InvitationManager:
         page = await BY_ID.page(self.db, _select_open(group_id), query)
         return replace(page, rows=[_read(*row) for row in page.rows])
 
-    async def get_email(self, group_id: int, invitation_id: int, actor: User) -> str:
-        """Return the email address that an invitation would be resent to.
-
-        Raises:
-            InvitationNotFound: the group has no such open invitation.
-
-        """
-        access = await get_access(self.db, group_id, actor, Permission.INVITE)
-        invitation, _ = await self._lock(access, invitation_id)
-        return invitation.email
-
     async def resend(self, group_id: int, invitation_id: int, actor: User) -> InvitationRead:
         """Send a new token with the same lifetime. The previous token becomes invalid.
 
         Raises:
             InvitationNotFound: the group has no such open invitation.
+            VerifiedEmailRequired: the actor's email address is not verified.
 
         """
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
+        require_verified_email(actor)
         invitation, inviter = await self._lock(access, invitation_id)
-        mail = OutgoingMail(invitation.email, invitation_id=invitation.id)
+        email = invitation.email or await self.db.scalar(select(User.email).where(col(User.id) == invitation.user_id))
+        if email is None:  # the user was deleted concurrently
+            raise errors.InvitationNotFound
+        mail = OutgoingMail(email, invitation_id=invitation.id)
         # Only resending updates the row, so ``updated_at`` is when the previous token was created.
         values = {
             "token_hash": hash_token(derive_token(self.key, mail.id)),
@@ -122,13 +147,15 @@ class InvitationManager:
         access.require_for_role(invitation.role)
         return invitation, inviter
 
-    async def _is_member(self, group_id: int, email: str) -> bool:
-        conditions = (
-            col(Membership.group_id) == group_id,
-            col(Membership.user_id) == User.id,
-            func.lower(User.email) == folded(email),
-        )
+    async def _is_member(self, group_id: int, is_user: ColumnElement[bool]) -> bool:
+        conditions = (col(Membership.group_id) == group_id, col(Membership.user_id) == User.id, is_user)
         return bool(await self.db.scalar(select(exists().where(*conditions))))
+
+
+def require_verified_email(actor: User) -> None:
+    """Raise VerifiedEmailRequired unless the actor's email address is verified."""
+    if not actor.is_verified:
+        raise errors.VerifiedEmailRequired
 
 
 def _select_open(group_id: int) -> Any:

@@ -1,4 +1,7 @@
-"""Invitations to groups, as rows. An invitation is for an email address, with or without an account.
+"""Invitations to groups, as rows. An invitation is for an email address, with or without an account, or for a user.
+
+The row of an invitation for a user has no email address, so it cannot be shown to the inviter, and it conflicts with no
+invitation for an address. Otherwise an inviter could find out which address the user has.
 
 It stays valid until it expires, even if its inviter may no longer invite, and is deleted with its group. Expired
 invitations are ignored.
@@ -26,30 +29,40 @@ BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lam
 
 @dataclass(frozen=True, slots=True)
 class InvitationRequest:
-    """An invitation to store: ``lifetime`` is the time until it expires."""
+    """An invitation to store: ``lifetime`` is the time until it expires.
+
+    ``email`` receives the mail. It is stored unless the invitation is for the user ``user_id``.
+    """
 
     email: str
     role: Role = Role.MEMBER
     note: str = ""
     lifetime: timedelta = timedelta(days=7)
+    user_id: uuid.UUID | None = None
 
 
 DELETE_EXPIRED = CompiledStatement(f"""
+    WITH of_users AS (
+        DELETE FROM invitation
+        WHERE group_id = :group_id AND user_id = ANY(CAST(:user_ids AS uuid[])) AND expires_at <= now()
+    )
     DELETE FROM invitation USING unnest(CAST(:emails AS text[])) AS given (email)
     WHERE invitation.group_id = :group_id AND invitation.expires_at <= now()
         AND lower(invitation.email) = lower(given.email COLLATE "{COLLATION}")
 """)  # noqa: S608  # only a constant is interpolated
 INSERT = CompiledStatement("""
-    INSERT INTO invitation (group_id, inviter_id, email, role, note, token_hash, expires_at)
-    SELECT CAST(:group_id AS bigint), CAST(:inviter_id AS uuid), email, role, note, token_hash, now() + lifetime
+    INSERT INTO invitation (group_id, inviter_id, email, user_id, role, note, token_hash, expires_at)
+    SELECT CAST(:group_id AS bigint), CAST(:inviter_id AS uuid), email, user_id, role, note, token_hash,
+        now() + lifetime
     FROM unnest(
         CAST(:emails AS text[]),
+        CAST(:user_ids AS uuid[]),
         CAST(:roles AS text[]),
         CAST(:notes AS text[]),
         CAST(:hashes AS bytea[]),
         CAST(:lifetimes AS interval[])
-    ) AS given (email, role, note, token_hash, lifetime)
-    ON CONFLICT (group_id, lower(email)) DO NOTHING
+    ) AS given (email, user_id, role, note, token_hash, lifetime)
+    ON CONFLICT DO NOTHING
     RETURNING *
 """)
 
@@ -59,8 +72,8 @@ async def store_invitations(
 ) -> list[Invitation]:
     """Store invitations to a group and enqueue their mails, in three statements for any number of rows.
 
-    Rows whose email address has an open invitation to the group are skipped (ignoring letter case), and so is the
-    second row of an address. Expired invitations are replaced.
+    Rows whose email address or user has an open invitation to the group are skipped (ignoring letter case), and so is
+    the second row of an address. Expired invitations are replaced.
 
     The caller has locked the inviter (``lock_user``), then the group (``lock_group``), and has required the permission
     INVITE, and MANAGE_OWNERS for the role of owner. The caller also excludes members, and records the audit events.
@@ -72,20 +85,26 @@ async def store_invitations(
         The new invitations.
 
     """
-    mail_ids = {hash_token(derive_token(key, mail_id)): mail_id for mail_id in (uuid7() for _ in rows)}
-    emails = [row.email for row in rows]
-    await DELETE_EXPIRED.run(db, group_id=group_id, emails=emails)
+    mails = {hash_token(derive_token(key, mail_id)): (mail_id, row.email) for row in rows if (mail_id := uuid7())}
+    addressees = {
+        "emails": [None if row.user_id else row.email for row in rows],
+        "user_ids": [row.user_id for row in rows],
+    }
+    await DELETE_EXPIRED.run(db, group_id=group_id, **addressees)
     stored = await INSERT.run(
         db,
         group_id=group_id,
         inviter_id=inviter_id,
-        emails=emails,
+        **addressees,
         roles=[row.role.value for row in rows],
         notes=[row.note for row in rows],
-        hashes=list(mail_ids),
+        hashes=list(mails),
         lifetimes=[row.lifetime for row in rows],
     )
     invitations = [Invitation.model_validate(row._asdict()) for row in stored]
-    mails = [OutgoingMail(row.email, invitation_id=row.id, id=mail_ids[row.token_hash]) for row in invitations]
-    await outbox.enqueue(db, MailKind.INVITATION, mails)
+    await outbox.enqueue(db, MailKind.INVITATION, [_mail(row, *mails[row.token_hash]) for row in invitations])
     return invitations
+
+
+def _mail(invitation: Invitation, mail_id: uuid.UUID, email: str) -> OutgoingMail:
+    return OutgoingMail(email, invitation_id=invitation.id, id=mail_id)

@@ -15,7 +15,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, SenderLimitDep, limit_by_client
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
@@ -110,7 +110,15 @@ def _require_csv(request: Request) -> None:
     dependencies=[limit_by_client(Attempt.IMPORT)],
     openapi_extra={"requestBody": IMPORTED},
     responses=problems(
-        *GROUP_ERRORS, errors.UserNotFound, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, errors.ImportInvalid, *RATE_LIMITED
+        *GROUP_ERRORS,
+        errors.VerifiedEmailRequired,
+        errors.UserNotFound,
+        errors.ImportInProgress,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        errors.ImportInvalid,
+        errors.TooManyInvitations,
+        errors.Busy,
+        *RATE_LIMITED,
     ),
 )
 async def import_members(
@@ -118,24 +126,29 @@ async def import_members(
     request: Request,
     user: CurrentUser,
     db: DbDep,
+    check_sender: SenderLimitDep,
     *,
     dry_run: Annotated[bool, Query(description="Validate and count only; change and send nothing.")] = False,
 ) -> ImportRead:
-    """Add or invite people from a CSV file. Requires the admin role.
+    """Invite people from a CSV file. Requires the admin role and a verified email.
 
     The first line names the columns: `email`, and optionally `role` (`member` or `admin`) and `note` (for invitations).
-    The other columns of an export are ignored. Users who share a group with you become members; superusers add any
-    user. Everyone else is invited, with or without an account. Members keep their role.
+    The other columns of an export are ignored. Everyone is invited, with or without an account; superusers add active
+    users directly. Members keep their role.
 
     The import is all or nothing: a file with invalid lines is refused, and `errors` has the first 100 of them, with the
-    line number in `loc`. The limits are 50,000 rows and 5 MiB.
+    line number in `loc`. The limits are 50,000 rows and 5 MiB, and 1,000 invitations a day unless you are a superuser.
+    One import at a time is possible for a user and for a group.
     """
     await get_access(db, group_id, user, Permission.IMPORT)
     await db.release_connection()
     _require_csv(request)
     try:
-        rows = await parse_import(await request.body())
+        content = await request.body()
     except ClientDisconnect:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client is gone
-    key = request.state.settings.secret_keys[0]
-    return await member_import.import_members(db, group_id, user, rows, key, dry_run=dry_run)
+    key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
+    subjects = f"import by {user.id}", f"import into {group_id}"
+    async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
+        rows = await parse_import(content)
+        return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)

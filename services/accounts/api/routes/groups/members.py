@@ -6,16 +6,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
+from starlette.responses import JSONResponse
 
 from accounts.api.authentication import CurrentUser, Viewer
-from accounts.api.dependencies import MemberManagerDep
+from accounts.api.dependencies import InvitationManagerDep, MemberManagerDep
 from accounts.api.fast_routes import fast_get, fast_reader, parse_path, parse_query
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, json_page
+from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_list
 from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
+from accounts.schemas.invitations import InvitationRead
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
@@ -46,10 +49,22 @@ async def list_members(request: Request) -> Response:
 
 @router.put(
     "/users/{user_id:uuid}",
-    summary="Add a member or set their role",
+    summary="Invite or add a user, or set a member's role",
+    response_model=MemberRead,
     response_model_exclude_none=True,
-    responses=problems(*GROUP_ERRORS, errors.UserNotFound, *OWNER_ERRORS)
-    | {HTTPStatus.CREATED: {"model": MemberRead, "description": "The user became a member."}},
+    responses=problems(
+        *GROUP_ERRORS,
+        *OWNER_ERRORS,
+        errors.UserNotFound,
+        errors.VerifiedEmailRequired,
+        errors.AlreadyMember,
+        errors.InvitationExists,
+        *RATE_LIMITED,
+    )
+    | {
+        HTTPStatus.CREATED: {"model": MemberRead, "description": "A superuser added the user."},
+        HTTPStatus.ACCEPTED: {"model": InvitationRead, "description": "The user was invited."},
+    },
 )
 async def put_member(
     group_id: GroupId,
@@ -57,13 +72,23 @@ async def put_member(
     body: RoleInput,
     user: CurrentUser,
     members: MemberManagerDep,
+    invitations: InvitationManagerDep,
+    check_sender: SenderLimitDep,
+    check_limit: InvitationLimitDep,
     response: Response,
-) -> MemberRead:
-    """Add a member or set their role. Requires the admin role; granting or changing `owner` requires the owner role.
+) -> MemberRead | Response:
+    """Set the role of a member, or invite a user who is not a member. Requires the admin role.
 
-    You can add users who share a group with you, and must invite all others. Superusers can add any user.
+    Granting or changing `owner` requires the owner role. The invited user becomes a member by accepting; until then
+    you do not see their email. Inviting requires a verified email. Superusers add any active user directly.
     """
-    member, added = await members.put(group_id, user_id, body.role, user)
+    await check_sender(user)
+    outcome = await members.put(group_id, user_id, body.role, user)
+    if outcome is None:
+        await check_limit("")
+        invitation = await invitations.create_for_user(group_id, user_id, body.role, user)
+        return JSONResponse(invitation.model_dump(mode="json"), HTTPStatus.ACCEPTED)
+    member, added = outcome
     if added:
         response.status_code = HTTPStatus.CREATED
     return member
@@ -73,12 +98,18 @@ async def put_member(
     "/users/{user_id:uuid}",
     summary="Change a member's role",
     response_model_exclude_none=True,
-    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS),
+    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
 )
 async def update_member(
-    group_id: GroupId, user_id: uuid.UUID, body: RoleInput, user: CurrentUser, members: MemberManagerDep
+    group_id: GroupId,
+    user_id: uuid.UUID,
+    body: RoleInput,
+    user: CurrentUser,
+    members: MemberManagerDep,
+    check_sender: SenderLimitDep,
 ) -> MemberRead:
     """Change a member's role. Requires the admin role; granting or changing `owner` requires the owner role."""
+    await check_sender(user)
     return await members.change(group_id, user_id, body.role, user)
 
 
@@ -100,10 +131,15 @@ async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser
     "/transfer",
     summary="Transfer ownership",
     response_model_exclude_none=True,
-    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS),
+    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
 )
 async def transfer_group(
-    group_id: GroupId, body: TransferInput, user: CurrentUser, members: MemberManagerDep
+    group_id: GroupId,
+    body: TransferInput,
+    user: CurrentUser,
+    members: MemberManagerDep,
+    check_sender: SenderLimitDep,
 ) -> MemberRead:
     """Make a member an owner, and become an admin yourself. Requires the owner role."""
+    await check_sender(user)
     return await members.transfer(group_id, body.user_id, user)

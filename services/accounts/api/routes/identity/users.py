@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import REAUTHENTICATION, EmailChangeLimitDep, PasswordLimitDep
+from accounts.api.rate_limits import REAUTHENTICATION, EmailChangeLimitDep, PasswordLimitDep, SenderLimitDep
 from accounts.domain import errors
 from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
@@ -72,6 +72,7 @@ async def update_me(
     users: UserManagerDep,
     check_password_limit: PasswordLimitDep,
     check_email_limit: EmailChangeLimitDep,
+    check_sender: SenderLimitDep,
 ) -> User:
     """Update the fields in the body. A new email or password requires a recent sign-in or `current_password`.
 
@@ -80,6 +81,7 @@ async def update_me(
     """
     await check_password_limit(user, user_update.current_password)
     if user_update.email not in {None, user.email}:
+        await check_sender(user)
         await check_email_limit(user_update.email)
     return await users.update(user_update, user, current)
 

@@ -10,7 +10,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import InvitationManagerDep
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep
+from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
@@ -26,7 +26,12 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
     summary="Invite someone by email",
     status_code=HTTPStatus.CREATED,
     responses=problems(
-        *GROUP_ERRORS, errors.UserNotFound, errors.AlreadyMember, errors.InvitationExists, *RATE_LIMITED
+        *GROUP_ERRORS,
+        errors.VerifiedEmailRequired,
+        errors.UserNotFound,
+        errors.AlreadyMember,
+        errors.InvitationExists,
+        *RATE_LIMITED,
     ),
 )
 async def create_invitation(
@@ -35,11 +40,13 @@ async def create_invitation(
     user: CurrentUser,
     invitations: InvitationManagerDep,
     check_limit: InvitationLimitDep,
+    check_sender: SenderLimitDep,
 ) -> InvitationRead:
-    """Send an invitation to an email, with or without an account. Requires the admin role.
+    """Send an invitation to an email, with or without an account. Requires the admin role and a verified email.
 
     Inviting an owner requires the owner role. The token in the mail works once, until the invitation expires.
     """
+    await check_sender(user)
     await check_limit(body.email)
     return await invitations.create(group_id, body, user)
 
@@ -65,7 +72,7 @@ async def list_invitations(
 @router.post(
     "/{invitation_id}/resend",
     summary="Resend an invitation",
-    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound, *RATE_LIMITED),
+    responses=problems(*GROUP_ERRORS, errors.VerifiedEmailRequired, errors.InvitationNotFound, *RATE_LIMITED),
 )
 async def resend_invitation(
     group_id: GroupId,
@@ -73,9 +80,14 @@ async def resend_invitation(
     user: CurrentUser,
     invitations: InvitationManagerDep,
     check_limit: InvitationLimitDep,
+    check_sender: SenderLimitDep,
 ) -> InvitationRead:
-    """Send a new token with the same lifetime. Earlier tokens stop working. Requires the admin role."""
-    await check_limit(await invitations.get_email(group_id, invitation_id, user))
+    """Send a new token with the same lifetime. Earlier tokens stop working.
+
+    Requires the admin role and a verified email.
+    """
+    await check_sender(user)
+    await check_limit("")
     return await invitations.resend(group_id, invitation_id, user)
 
 
