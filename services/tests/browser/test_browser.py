@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Page, ViewportSize, async_playwright, 
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
+from accounts.settings import SignUp
 from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
 from accounts.worker.stopping import Stop
@@ -210,9 +211,26 @@ async def test_invited_person_registers_and_joins_the_group(person: Person, busy
     await person.fill(email=EMAIL, password=PASSWORD)
     await person.press("Create account")
 
-    await person.sees("Welcome")
+    await person.sees("Thank you")
     members = (await busy_world.client.get(f"/user-groups/{group.id}/users", headers=headers)).json()
     assert EMAIL in {each["email"] for each in members}
+
+
+async def test_person_signs_up_by_mail_and_chooses_a_password(person: Person, busy_world: World) -> None:
+    busy_world.change_settings(sign_up=SignUp.VERIFIED)
+    await person.go("/account/register")
+    await person.looks_right()
+    await person.fill(email=EMAIL)
+    await person.press("Create account")
+    await person.sees("Check your email")
+
+    await person.page.goto(await person.mail("sign_up"))
+    await person.looks_right()
+    await person.fill(password=PASSWORD)
+    await person.press("Create account")
+
+    await person.sees("Email address confirmed")
+    assert (await busy_world.login(EMAIL)).status_code == 200
 
 
 async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) -> None:

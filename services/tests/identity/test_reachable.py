@@ -58,7 +58,23 @@ async def registering(world: World) -> None:
     assert (await elsewhere.post("/auth/register", json={"email": LANCELOT})).status_code == 201
 
 
-STATES: tuple[Callable[[World], Awaitable[None]], ...] = (taken, unverified, deactivated, invited, registering)
+async def reserved(world: World) -> None:
+    """It was a user's until lately, and the change can be undone."""
+    user = await world.user("lancelot", is_verified=True)
+    headers = await world.sign_in(user)
+    elsewhere = world.client_at("198.51.100.1")  # whose limits the sender does not see
+    await elsewhere.patch("/users/me", headers=headers, json={"email": "elsewhere@camelot.example.com"})
+    assert (await elsewhere.post("/auth/confirm-email", json={"token": await world.token()})).status_code == 200
+
+
+STATES: tuple[Callable[[World], Awaitable[None]], ...] = (
+    taken,
+    unverified,
+    deactivated,
+    invited,
+    registering,
+    reserved,
+)
 
 
 def takes_email(operation: Operation) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import MailKind, Role, User, Visibility
+from accounts.settings import SignUp
 from accounts.worker.delivery import Delivery
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
@@ -41,6 +42,20 @@ def court(world: World, tmp_path: Path) -> Court:
 @pytest.fixture
 async def arthur(world: World) -> User:
     return await world.user("arthur", is_verified=True)
+
+
+async def test_sign_up_letter_has_a_link_to_choose_a_password_while_its_token_is_the_latest(
+    world: World, court: Court
+) -> None:
+    world.change_settings(sign_up=SignUp.VERIFIED)
+    for _ in range(2):
+        await world.client.post("/auth/register", json={"email": NEW})
+    token = await world.token()
+
+    text = await court.letter(MailKind.SIGN_UP)
+
+    assert f"/account/complete-registration?token={token}" in text.replace("=\n", "")
+    assert len(list(court.folder.iterdir())) == 1
 
 
 @pytest.mark.usefixtures("arthur")
