@@ -199,10 +199,20 @@ def fresh_settings(fresh_database: str) -> Settings:
 
 
 @pytest.fixture
-async def busy_world(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+def lock_timeout() -> str:
+    """How long statements of ``busy_world`` wait for a lock."""
+    return "60s"
+
+
+@pytest.fixture
+async def busy_world(
+    fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, lock_timeout: str
+) -> AsyncIterator[World]:
     """A world of real connections and real commits: for concurrent requests."""
     for module, name in ((engine_module, "POOL_SECONDS"), (timeout, "SECONDS")):
         monkeypatch.setattr(module, name, 60)  # how busy the machine is decides about no test
+    monkeypatch.setitem(engine_module.SERVER_SETTINGS, "lock_timeout", lock_timeout)
+    monkeypatch.setitem(engine_module.SERVER_SETTINGS, "statement_timeout", "60s")
     engine = create_engine(fresh_settings, "test")
     reader, connect = create_sessionmaker(autocommit_engine(engine)), partial(DriverConnection, engine)
     bulk_engine = create_engine(fresh_settings.model_copy(update={"database_pool_size": CONNECTIONS}), "bulk")

@@ -93,6 +93,7 @@ async def test_client_covers_the_life_of_a_user(anonymous: Caller, world: World)
     registered = await anonymous("auth.register", body=models.RegistrationCreate(EMAIL, PASSWORD, "Percival"))
     percival = await anonymous.sign_in(EMAIL)
     assert await percival("users.read_me") == registered
+    assert (await anonymous("auth.verify", body=models.TokenInput(await world.token()))).is_verified
 
     group = await percival("groups.create_group", body=models.GroupCreate("Round Table", "", models.Visibility.PUBLIC))
     assert [each.id for each in await anonymous("groups.list_groups", name="round")] == [group.id]
