@@ -14,7 +14,7 @@ from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.bulk import BulkWork
-from accounts.domain.client_network import network
+from accounts.domain.client_network import network, site
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
@@ -97,7 +97,7 @@ async def _admit_hash(request: Request) -> tuple[str, ...]:
     account = str(request.state.claims.user_id) if hasattr(request.state, "claims") else ""
     if not hasattr(request.state, "counted"):  # by the route's own rule
         await count_attempt(request, Attempt.PASSWORD, account=account)
-    return network(client_ip(request)), account
+    return site(client_ip(request)) or network(client_ip(request)), account
 
 
 def _manager(create: Callable[[Session, Request], object]) -> Dependency:

@@ -21,7 +21,6 @@ from accounts.schemas.fields import Username
 from accounts.schemas.identity.auth import LoginForm
 
 RATE_LIMITED = (errors.TooManyAttempts,)
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
 # Refusals of operations that require `current_password` or a recent sign-in.
 REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
@@ -57,23 +56,22 @@ def limit_by_client(attempt: Attempt) -> Dependency:
     return _depends(check)
 
 
-def limit_by_email(attempt: Attempt, field: str = "email") -> Dependency:
-    """Limit the attempts of a client, and those for the email in a ``field`` of the body.
+def limit_by_email(attempt: Attempt, field: str = "email", *, form: bool = False) -> Dependency:
+    """Limit the attempts of a client, and those for the email in a ``field`` of the body, which is JSON or a ``form``.
 
     Without a valid email there, only the client's attempts are counted.
     """
 
     async def check(request: Request, response: Response) -> None:
-        await _check(request, response, attempt, await _sent_email(request, field))
+        await _check(request, response, attempt, await _sent_email(request, field, form=form))
 
     return _depends(check)
 
 
-async def _sent_email(request: Request, field: str) -> str:
+async def _sent_email(request: Request, field: str, *, form: bool) -> str:
     """Return the valid email in the body, which FastAPI has read already, or an empty string."""
     try:
-        is_form = request.headers.get("content-type", "").startswith(FORMS)
-        body = await (request.form() if is_form else request.json())
+        body = await (request.form() if form else request.json())
         return USERNAME.validate_python(body[field])
     except (ValueError, TypeError, LookupError):
         return ""
@@ -81,12 +79,20 @@ async def _sent_email(request: Request, field: str) -> str:
 
 async def get_login(
     request: Request,
-    _: Annotated[None, limit_by_email(Attempt.LOGIN, "username")],
+    _: Annotated[None, limit_by_email(Attempt.LOGIN, "username", form=True)],
     form: Annotated[LoginForm, Form()],
     db: DbDep,
 ) -> AsyncIterator[LoginForm]:
-    """Limit sign-ins by client and email. A successful one resets the failed attempts, once it commits."""
-    yield form
+    """Limit sign-ins by client and email. A successful one resets the failed attempts, once it commits.
+
+    A sign-in that is refused as busy is no failed attempt: those who try again must not lock themselves out.
+    """
+    try:
+        yield form
+    except errors.Busy:
+        scale = request.state.settings.throttle_scale
+        await rules.refund_sign_in(request.state.connect, client_ip(request), form.username, scale=scale)
+        raise
     await rules.reset_failed_attempts(db, client_ip(request), form.username)
 
 

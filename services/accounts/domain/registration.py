@@ -3,7 +3,6 @@
 The response and the work are the same for a free and a taken email address; only the mail differs.
 """
 
-import uuid
 from datetime import UTC, datetime
 
 from uuid_utils.compat import uuid7
@@ -16,7 +15,8 @@ from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.answering import accept_token, require_invitation
 from accounts.domain.mail import outbox
 from accounts.models import MailKind, Purpose, User
-from accounts.schemas.identity.users import RegistrationCreate
+from accounts.schemas.identity.auth import RegistrationCompletion
+from accounts.schemas.identity.users import RegistrationCreate, UserCreate
 from accounts.settings import Settings, SignUp
 
 
@@ -50,7 +50,8 @@ class RegistrationManager:
             return await self._create(registration)
         if self.sign_up is SignUp.INVITED:
             raise errors.RegisterInvitationRequired
-        return _unsaved_user(registration, await pending_registrations.request(self.db, self.key, registration))
+        await pending_registrations.request(self.db, self.key, registration.email)
+        return _unsaved_user(registration)
 
     async def _create(self, registration: RegistrationCreate) -> User:
         columns = await self.passwords.new_user_columns(registration)
@@ -62,15 +63,15 @@ class RegistrationManager:
                 user = await UserAdapter(self.db).create(columns)
         except errors.RegisterUserAlreadyExists:
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, registration.email)
-            return _unsaved_user(registration, uuid7())
+            return _unsaved_user(registration)
         if registration.invitation:
             await accept_token(self.db, registration.invitation, user)
         else:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user
 
-    async def complete(self, token: str, password: str) -> User:
-        """Create the verified user of a registration, with the password that the owner of the mailbox chose.
+    async def complete(self, completion: RegistrationCompletion) -> User:
+        """Create the verified user of a registration, with what the owner of the mailbox chose.
 
         Raises:
             RegisterBadToken: the token is not usable for this.
@@ -79,23 +80,22 @@ class RegistrationManager:
             Busy: the queue of passwords to hash is full. The token stays usable.
 
         """
-        pending = await pending_registrations.find(self.db, token)
+        pending = await pending_registrations.find(self.db, completion.token)
         if pending is None:
             raise errors.RegisterBadToken
         await self.db.release_connection()
-        about = pending.email, pending.display_name
-        hashed = await self.passwords.hash_new(password, about, errors.RegisterInvalidPassword)
+        user_create = UserCreate(email=pending.email, **completion.model_dump(exclude={"token"}))
+        columns = await self.passwords.new_user_columns(user_create)
         if not await pending_registrations.consume(self.db, pending):
             raise errors.RegisterBadToken
-        columns = pending.model_dump(include={"id", "email", "display_name"})
-        return await UserAdapter(self.db).create(columns | {"hashed_password": hashed, "is_verified": True})
+        return await UserAdapter(self.db).create(columns | {"is_verified": True})
 
 
-def _unsaved_user(registration: RegistrationCreate, user_id: uuid.UUID) -> User:
+def _unsaved_user(registration: RegistrationCreate) -> User:
     """Return a user that looks like one who has just registered."""
     now = datetime.now(UTC)
     return User(
-        id=user_id,
+        id=uuid7(),
         email=registration.email,
         display_name=registration.display_name,
         is_active=True,

@@ -96,16 +96,14 @@ class OneTimeToken(Entity, table=True):
 
 
 class PendingRegistration(Entity, table=True):
-    """A registration that waits for the token in its mail. It becomes a user with this ``id``, or expires.
+    """A registration that waits for the token in its mail, or expires.
 
-    It has no password: the owner of the mailbox chooses one with the token.
+    It has neither a password nor a name: the owner of the mailbox chooses both with the token.
     """
 
     __tablename__ = "pending_registration"
     __table_args__: ClassVar[Any] = (Index("uq_pending_registration_email_lower", text("lower(email)"), unique=True),)
 
-    id: uuid.UUID = Field(primary_key=True)
+    token_hash: bytes = Field(primary_key=True)
     email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
-    display_name: str = Field(sa_type=String(DISPLAY_NAME_LENGTH, COLLATION))
-    token_hash: bytes = Field(unique=True)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))

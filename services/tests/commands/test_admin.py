@@ -31,8 +31,7 @@ INVITATION = (
     " SELECT id, 'arthur', '{0}', now() + interval '{0}' FROM new_group"
 )
 PENDING = (
-    "INSERT INTO pending_registration (id, email, display_name, token_hash, expires_at)"
-    " VALUES (gen_random_uuid(), '{0}', '', '{0}', now() + interval '{0}')"
+    "INSERT INTO pending_registration (email, token_hash, expires_at) VALUES ('{0}', '{0}', now() + interval '{0}')"
 )
 LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
 

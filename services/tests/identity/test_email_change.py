@@ -6,7 +6,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from accounts.models import MailKind
-from support.people import World
+from support.people import PASSWORD, World
 
 OLD, NEW = "arthur@camelot.example.com", "rex@camelot.example.com"
 
@@ -171,6 +171,21 @@ class TestUndo:
         assert (last.email, last.detail["undo"]) == (NEW, False)
         assert (await undo(world, last.token)).json()["detail"] == "UNDO_EMAIL_BAD_TOKEN"
         assert (await undo(world, undo_token)).json()["email"] == OLD
+
+    @pytest.mark.parametrize("thief_changes_the_password", [True, False])
+    async def test_no_password_is_valid_after_the_undo_until_it_is_reset(
+        self, world: World, undo_token: str, *, thief_changes_the_password: bool
+    ) -> None:
+        password = PASSWORD
+        if thief_changes_the_password:
+            password = "mordred-was-here-1"
+            await world.client.patch("/users/me", json={"password": password}, headers=await world.sign_in(NEW))
+        await undo(world, undo_token)
+
+        assert (await world.login(OLD, password)).status_code == 400
+        body = {"token": await token_of(world, MailKind.RESET), "password": "lancelot-and-elaine"}
+        assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
+        assert (await world.login(OLD, "lancelot-and-elaine")).status_code == 200
 
     async def test_undo_token_works_once(self, world: World, undo_token: str) -> None:
         assert [(await undo(world, undo_token)).status_code for _ in range(2)] == [200, 400]

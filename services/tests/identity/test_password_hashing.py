@@ -13,7 +13,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Busy
 from accounts.domain.identity import password_hashing
-from accounts.domain.identity.hashing_queue import threads_per_worker
+from accounts.domain.identity.hashing_queue import NICENESS, threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
 from support.people import PASSWORD, World
 
@@ -116,8 +116,10 @@ async def test_cancelled_request_frees_its_place_in_the_queue(hashing: PasswordH
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no priority by thread")
-@pytest.mark.parametrize(("platform", "niceness"), [("linux", 19), ("darwin", os.getpriority(os.PRIO_PROCESS, 0))])
-async def test_hashing_threads_have_the_lowest_priority(
+@pytest.mark.parametrize(
+    ("platform", "niceness"), [("linux", NICENESS), ("darwin", os.getpriority(os.PRIO_PROCESS, 0))]
+)
+async def test_hashing_threads_have_a_low_priority(
     hashing: PasswordHasher, monkeypatch: pytest.MonkeyPatch, platform: str, niceness: int
 ) -> None:
     monkeypatch.setattr(sys, "platform", platform)
@@ -125,7 +127,7 @@ async def test_hashing_threads_have_the_lowest_priority(
     in_thread = await hashing.queue.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
 
     assert in_thread == niceness
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < 19
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < NICENESS
 
 
 @pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 2, 4), (2, 2, 1), (2, 8, 1), (None, 1, 1)])

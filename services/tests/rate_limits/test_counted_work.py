@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
+from accounts.domain.client_network import site
 from accounts.domain.errors import Busy
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.hashing_queue import HashingQueue
 from accounts.domain.rate_limits import rules
 from accounts.domain.rate_limits.gcra import Limit
 from accounts.domain.rate_limits.rules import HOUR, RULES, Attempt, Rule
-from support.operations import Operation, name_of, operations
+from support.operations import Operation, name_of, operations, page_operations
 from support.people import PASSWORD, World
 
 NEW = "a-sword-in-a-stone"
@@ -22,6 +23,7 @@ ONCE = (Limit(1, HOUR),)
 UNLIMITED = (Limit(10**6, HOUR),)
 OPERATIONS = list(operations())
 ANONYMOUS = [each for each in OPERATIONS if not each.is_safe and not each.needs_user]
+PAGES = [each for each in page_operations() if not each.is_safe]
 WRITES = [each for each in OPERATIONS if not each.is_safe and each.needs_user]
 PASSWORDS = [each for each in OPERATIONS if any(field.get("format") == "password" for field in each.fields().values())]
 
@@ -51,6 +53,73 @@ async def test_invalid_request_of_a_stranger_is_counted(
     assert [answer.status_code for answer in answers] == [422, 429]
 
 
+MEDIA_TYPES = (
+    "Application/X-WWW-Form-Urlencoded",
+    "APPLICATION/JSON",
+    "text/plain",
+    "multipart/form-data",
+    "application/x-www-form-urlencoded; charset=\xff",
+    "",
+)
+
+
+@pytest.mark.parametrize("operation", [*ANONYMOUS, *PAGES], ids=name_of)
+async def test_no_media_type_causes_a_server_error(world: World, operation: Operation) -> None:
+    for media_type in MEDIA_TYPES:
+        for content in (b"username=a@example.com&email=a@example.com&password=x", b'{"email": "a@example.com"}'):
+            headers = [(b"Content-Type", media_type.encode("latin-1"))]
+
+            answer = await world.client.request(operation.method, operation.url, headers=headers, content=content)
+
+            assert answer.status_code < 500, (media_type, content, answer.text)
+
+
+async def test_media_type_is_compared_without_case(world: World) -> None:
+    arthur = await world.user("arthur")
+    headers = {"Content-Type": "Application/X-WWW-Form-Urlencoded"}
+    content = f"username={arthur.email}&password={PASSWORD}"
+
+    assert (await world.client.post("/auth/jwt/login", content=content, headers=headers)).status_code == 200
+
+
+async def test_sign_ins_that_are_refused_as_busy_lock_no_user_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arthur = await world.user("arthur")
+    world.change_settings(throttle_scale=1)
+    with monkeypatch.context() as full_queue:
+        full_queue.setattr(world.passwords.queue, "places", 0)
+        busy = [await world.login(arthur) for _ in range(20)]
+
+    assert {answer.status_code for answer in busy} == {503}
+    assert (await world.login(arthur)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "status"), [(("2001:db8:1:1::1", "2001:db8:1:2::1"), 503), (("192.0.2.1", "192.0.2.2"), 400)]
+)
+async def test_networks_of_one_site_share_their_places_in_the_hashing_queue(
+    busy_world: World, addresses: tuple[str, str], status: int
+) -> None:
+    form = {"username": "unknown@example.com", "password": PASSWORD}
+    busy_world.passwords.queue.share = 1
+    finish, started = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(started.set)
+        finish.wait()
+
+    flood = asyncio.create_task(busy_world.passwords.queue.run(work, (site(addresses[0]) or addresses[0], "")))
+    await started.wait()
+    sign_in = asyncio.create_task(busy_world.client_at(addresses[1]).post("/auth/jwt/login", data=form))
+    await asyncio.wait([sign_in], timeout=0.2)
+    finish.set()
+
+    assert (await sign_in).status_code == status
+    await flood
+
+
 @pytest.mark.parametrize("operation", WRITES, ids=name_of)
 async def test_every_write_of_a_user_is_counted(
     world: World, monkeypatch: pytest.MonkeyPatch, operation: Operation
@@ -63,6 +132,16 @@ async def test_every_write_of_a_user_is_counted(
     answer = await call(world, operation, headers, {})
 
     assert (answer.status_code, answer.json()["detail"]) == (429, "TOO_MANY_ATTEMPTS")
+
+
+async def test_exports_are_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = await world.sign_in(await world.user("arthur"))
+    limit_to_one(monkeypatch, Attempt.EXPORT)
+    world.change_settings(throttle_scale=1)
+
+    answers = [await world.client.get("/users/me/export", headers=headers) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
 
 
 async def test_writes_of_one_user_do_not_limit_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ async def undo_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDe
     return redirect("/done/email-undone")
 
 
-@router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD)])
+@router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD, form=True)])
 async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response:
     """Send a reset link if an account has the email address. The response is the same either way."""
     await resets.request(body.email)

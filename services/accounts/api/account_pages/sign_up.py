@@ -29,7 +29,7 @@ async def register_page(request: Request) -> Response:
     return render_page(request, "register")
 
 
-@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER)])
+@router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, form=True)])
 async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
     """Create an account. The response is the same if the email address is taken."""
     await registration.register(body)
@@ -47,7 +47,7 @@ async def complete_registration(
     form: Annotated[RegistrationCompletion, Form()], registration: RegistrationDep
 ) -> Response:
     """Create the account of a mailed token."""
-    await registration.complete(form.token, form.password)
+    await registration.complete(form)
     return redirect("/done/verified")
 
 

@@ -5,7 +5,9 @@ from fastapi import APIRouter, Request
 from accounts.api.authentication import CurrentUser
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array, json_object
 from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.domain import personal_data
+from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.pagination import PageQuery
 from accounts.schemas.personal_data import PersonalData
 
@@ -16,7 +18,8 @@ router = APIRouter(tags=["users"])
     "/users/me/export",
     summary="Export my data",
     response_model=PersonalData,
-    responses=CONTENT_DISPOSITION | problems(*AUTHENTICATED),
+    dependencies=[limit_by_client(Attempt.EXPORT)],
+    responses=CONTENT_DISPOSITION | problems(*AUTHENTICATED, *RATE_LIMITED),
 )
 async def export_me(request: Request, user: CurrentUser) -> Download:
     """Download everything that is stored about you as one JSON document.

@@ -8,6 +8,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.password_hashing import UNUSABLE
 from accounts.domain.identity.reserved_emails import email_is_reserved
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
@@ -60,7 +61,7 @@ class EmailChangeManager:
     async def undo(self, token: str) -> User:
         """Change the email address back to the one that a token was sent to, and end all sessions.
 
-        The attacker may know the password, so a reset token is sent as well.
+        The attacker may know the password, so no password is valid until the reset token is used that is sent as well.
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
@@ -70,14 +71,14 @@ class EmailChangeManager:
         user, email = await one_time_tokens.consume_token(self.db, token, Purpose.UNDO_EMAIL) or (None, "")
         if user is None:
             raise errors.UndoEmailBadToken
-        await self._set(user, email)
+        await self._set(user, email, hashed_password=UNUSABLE)
         mail = OutgoingMail(email, user.id, detail={"email_restored": True})
         await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.RESET, email)
         await outbox.enqueue(self.db, MailKind.RESET, [mail])
         return user
 
-    async def _set(self, user: User, email: str) -> None:
-        await UserAdapter(self.db).update(user, {"email": email, "is_verified": True})
+    async def _set(self, user: User, email: str, **more: str) -> None:
+        await UserAdapter(self.db).update(user, {"email": email, "is_verified": True, **more})
         await one_time_tokens.revoke_tokens(self.db, user)
         await self.sessions.revoke_all(user)
 

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from accounts.domain.errors import Busy
 from accounts.observability import metrics
 
-NICENESS = 19
+NICENESS = 10  # weighs a tenth of the event loops: less would starve sign-ins while these are busy
 WAITING_PER_THREAD = 50  # about two seconds of work
 SHARES = 2  # one client or user may have half of the places
 

@@ -25,6 +25,7 @@ MEMORY_KIB = 19 * 1024
 COSTS = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$|\$2[abxy]\$(\d\d)\$")
 HIGHEST_COSTS = (64 * 1024, 4, 4, 13)
 BCRYPT_BYTES = 72
+UNUSABLE = "!"  # stored in place of a hash, it verifies no password
 
 
 class VerifyOnlyBcrypt(BcryptHasher):

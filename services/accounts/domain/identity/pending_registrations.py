@@ -1,7 +1,7 @@
 """Registrations that wait for the owner of the mailbox.
 
 No user exists until the token in the mail is used. So nothing that the caller can reach differs between a free and a
-taken email address, and no password that someone else chose is ever valid.
+taken email address, and no password or name that someone else chose is ever stored.
 """
 
 import uuid
@@ -20,7 +20,6 @@ from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import MailKind, PendingRegistration, Purpose
 from accounts.models.base import COLLATION
-from accounts.schemas.identity.users import RegistrationCreate
 
 LIFETIME = timedelta(hours=24)
 # An address whose change can still be undone is taken, too: see ``reserved_emails``.
@@ -33,12 +32,11 @@ REQUEST = CompiledStatement(f"""
             AND NOT EXISTS (SELECT FROM owner)
         LIMIT 1
     ), pending AS (
-        INSERT INTO pending_registration (id, email, display_name, token_hash, expires_at)
-        SELECT CAST(:id AS uuid), :email, :display_name, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval)
+        INSERT INTO pending_registration (email, token_hash, expires_at)
+        SELECT :email, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval)
         WHERE NOT EXISTS (SELECT FROM owner) AND NOT EXISTS (SELECT FROM reserved)
         ON CONFLICT (lower(email)) DO UPDATE
-        SET id = excluded.id, email = excluded.email, display_name = excluded.display_name,
-            token_hash = excluded.token_hash, expires_at = excluded.expires_at
+        SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
         RETURNING email
     ), enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, language, detail)
@@ -55,29 +53,22 @@ REQUEST = CompiledStatement(f"""
 """)  # noqa: S608  # only constants are interpolated
 
 
-async def request(db: Session, key: str, registration: RegistrationCreate) -> uuid.UUID:
+async def request(db: Session, key: str, email: str) -> None:
     """Mail a token that completes a registration; if the email address is taken or reserved, notify its owner instead.
 
     One statement is run in all cases, and the commit does not wait for the disk. A newer registration of the same
     address replaces an earlier one.
-
-    Returns:
-        The id that the user will have.
-
     """
-    user_id, mail_id = uuid7(), uuid7()
+    mail_id = uuid7()
     await db.exec(ASYNCHRONOUS_COMMIT)
     await REQUEST.run(
         db,
-        id=user_id,
-        email=registration.email,
-        display_name=registration.display_name,
+        email=email,
         token_hash=hash_token(derive_token(key, mail_id)),
         lifetime=LIFETIME,
         mail_id=mail_id,
         language=request_language(db),
     )
-    return user_id
 
 
 async def activate(db: Session, keys: Sequence[str], mail_id: uuid.UUID) -> tuple[str, datetime] | None:

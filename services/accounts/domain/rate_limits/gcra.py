@@ -150,6 +150,20 @@ def _allowance(limit: Limit, backlog: timedelta) -> Allowance:
     return Allowance(limit, (limit.period - backlog) // limit.emission, math.ceil(backlog.total_seconds()))
 
 
+REFUND = CompiledStatement("""
+    WITH wanted AS (
+        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[])) AS given (key, emission)
+    ), locked AS (SELECT key FROM throttle WHERE key = ANY(:keys) ORDER BY key FOR UPDATE)
+    UPDATE throttle SET arrival_at = arrival_at - emission
+    FROM wanted JOIN locked USING (key) WHERE throttle.key = wanted.key
+""")
+
+
+async def refund(connection: asyncpg.Connection, limits: Mapping[str, Limit]) -> None:
+    """Return one attempt to each limit."""
+    await REFUND.fetch(connection, keys=list(limits), emissions=[limit.emission for limit in limits.values()])
+
+
 RESET_AND_REMEMBER = CompiledStatement("""
     WITH locked AS (SELECT key FROM throttle WHERE key = ANY(:keys) ORDER BY key FOR UPDATE),
     deleted AS (DELETE FROM throttle USING locked WHERE throttle.key = locked.key)

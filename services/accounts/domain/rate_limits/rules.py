@@ -51,6 +51,7 @@ class Attempt(StrEnum):
     INVITE = "invite"
     INVITATION = "invitation"
     IMPORT = "import"
+    EXPORT = "export"
     WRITE = "write"
     PASSWORD = "password"  # noqa: S105  # as above
     MAIL_OTHERS = "mail-others"
@@ -90,6 +91,7 @@ RULES = {
     Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY))),
     Attempt.INVITATION: _TOKEN,
     Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY))),
+    Attempt.EXPORT: Rule(network=(Limit(30, MINUTE), Limit(300, HOUR))),
     # Every request of a signed-in user that is not safe (RFC 9110, 9.2.1): each writes at least an audit event.
     Attempt.WRITE: Rule(
         network=(Limit(1500, MINUTE), Limit(15_000, HOUR)), account=(Limit(300, MINUTE), Limit(3000, HOUR))
@@ -162,6 +164,14 @@ async def count_received_mail(connect: ConnectDriver, email: str, *, by_others: 
     limits = _limits_by_key(f"recipient-{'others' if by_others else 'own'}", MAILS_PER_RECIPIENT[by_others], email)
     async with connect() as connection:
         await gcra.consume(connection, _scaled(limits, scale))
+
+
+async def refund_sign_in(connect: ConnectDriver, client_ip: str, email: str, *, scale: float = 1) -> None:
+    """Take a sign-in that was not evaluated back from the limit of its email and network. That of the network stays."""
+    limits = RULES[Attempt.LOGIN].email_and_network
+    pair = _limits_by_key(f"{Attempt.LOGIN}-pair", limits, email, network(client_ip))
+    async with connect() as connection:
+        await gcra.refund(connection, _scaled(pair, scale))
 
 
 async def reset_failed_attempts(db: Session, client_ip: str, email: str) -> None:

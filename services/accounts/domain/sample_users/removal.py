@@ -14,6 +14,7 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.password_hashing import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.last_owner import GROUPS_SHOWN
 from accounts.domain.mail import outbox
@@ -22,7 +23,6 @@ from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Membership, Role, User, UserGroup
 from accounts.settings import Settings
 
-NO_PASSWORD = "!"  # noqa: S105  # no password has this hash
 NO_TIMEOUTS = select(func.set_config("statement_timeout", "0", True), func.set_config("lock_timeout", "0", True))
 STAGE = (
     CompiledStatement("CREATE TEMP TABLE sample_user (id uuid PRIMARY KEY) ON COMMIT DROP"),
@@ -124,7 +124,7 @@ async def _appoint_owners(db: Session) -> int:
 async def _lock_out(db: Session, settings: Settings, hashes: list[str]) -> int:
     others = (await db.exec(select(User).where(col(User.hashed_password).in_(hashes)))).all()
     for user in others:
-        await UserAdapter(db).update(user, {"hashed_password": NO_PASSWORD})
+        await UserAdapter(db).update(user, {"hashed_password": UNUSABLE})
         await one_time_tokens.revoke_tokens(db, user)
         await SessionManager(db, settings).revoke_all(user)
         await outbox.enqueue_to_user(db, MailKind.PASSWORD_CHANGED, user)

@@ -24,13 +24,10 @@ OLD_KINDS = (
 def upgrade() -> None:
     op.create_table(
         "pending_registration",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("email", sa.String(length=254, collation="pg_c_utf8"), nullable=False),
-        sa.Column("display_name", sa.String(length=100, collation="pg_c_utf8"), nullable=False),
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("email", sa.String(length=254, collation="pg_c_utf8"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_pending_registration")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_pending_registration_token_hash")),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_pending_registration")),
     )
     op.create_index(
         "uq_pending_registration_email_lower", "pending_registration", [sa.literal_column("lower(email)")], unique=True

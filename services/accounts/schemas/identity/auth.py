@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from accounts.schemas.fields import Email, OpaqueToken, Password, Username
+from accounts.schemas.fields import DisplayName, Email, OpaqueToken, Password, Username
 
 Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
@@ -54,9 +54,10 @@ class TokenInput(BaseModel):
 
 
 class RegistrationCompletion(TokenInput):
-    """The token of a registration and the password of the new user."""
+    """The token of a registration, and the password and name of the new user."""
 
     password: Password
+    display_name: DisplayName = ""
 
 
 class PasswordResetInput(TokenInput):

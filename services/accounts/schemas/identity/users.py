@@ -44,8 +44,8 @@ class RegistrationCreate(UserCreate):
 
     password: Password = Field(
         default_factory=lambda: "",
-        description="Required with an invitation, and where `SIGN_UP` is `open`. Otherwise it is chosen with the token "
-        "that is mailed, and ignored here.",
+        description="Required with an invitation, and where `SIGN_UP` is `open`. Otherwise password and name are "
+        "chosen with the token that is mailed, and ignored here.",
     )
     # Excluded, since the dumped values are stored as the user.
     invitation: Annotated[

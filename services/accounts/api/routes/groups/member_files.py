@@ -56,10 +56,11 @@ IMPORTED = {
 @router.get(
     "/export",
     summary="Export a group's members",
+    dependencies=[limit_by_client(Attempt.EXPORT)],
     status_code=HTTPStatus.OK,  # FastAPI does not know it for a Download
     response_class=Download,
     # CSV is the default and comes first: generated clients read the first media type.
-    responses=problems(*GROUP_ERRORS)
+    responses=problems(*GROUP_ERRORS, *RATE_LIMITED)
     | {HTTPStatus.OK: CONTENT_DISPOSITION[200] | {"model": list[MemberExport], "content": {CSV: EXPORTED}}},
 )
 async def export_members(

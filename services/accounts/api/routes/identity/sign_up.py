@@ -62,7 +62,7 @@ async def register(body: RegistrationCreate, registration: RegistrationDep) -> U
 )
 async def complete_registration(body: RegistrationCompletion, registration: RegistrationDep) -> User:
     """Create the account of a mailed token, with a verified email. A refused password leaves the token valid."""
-    return await registration.complete(body.token, body.password)
+    return await registration.complete(body)
 
 
 @router.post(
