@@ -120,7 +120,8 @@ class TestSigningUp:
     async def test_registration_asks_for_a_password_once_the_mailed_link_is_opened(self, world: World) -> None:
         world.change_settings(sign_up=SignUp.VERIFIED)
         form = Page((await get(world, "/register")).text)
-        await post(world, "/register", email=ARTHUR)
+        sent = await post(world, "/register", email=ARTHUR)
+        done = await get(world, sent.headers["location"].removeprefix("/account"))
         token = await world.token()
 
         page = Page((await get(world, f"/complete-registration?token={token}")).text)
@@ -129,6 +130,7 @@ class TestSigningUp:
         dead = await post(world, "/complete-registration", token=token, password=NEW_PASSWORD)
 
         assert not form.find("input", name="password")
+        assert "a link to choose a password and create your account" in done.text
         assert page.one("input", name="password")
         assert "12 to 128 characters" in Page(refused.text).one(id="password-fault").text
         assert completed.headers["location"] == "/account/done/verified"
@@ -156,6 +158,22 @@ class TestSigningUp:
             assert bool(register.find("input", name="email")) is offered
         invitation = Page((await get(world, "/invitation?token=x")).text)
         assert bool(invitation.find("a", href="/account/register?invitation=x")) is with_invitation
+
+    @pytest.mark.parametrize(
+        ("sign_up", "text"),
+        [
+            (SignUp.INVITED, "New accounts need an invitation. If you have one, open the link in its email."),
+            (SignUp.CLOSED, "New accounts are created by the people who run this service."),
+        ],
+    )
+    async def test_page_without_a_form_says_how_accounts_are_created(
+        self, world: World, sign_up: SignUp, text: str
+    ) -> None:
+        world.change_settings(sign_up=sign_up)
+
+        page = Page((await get(world, "/register")).text)
+
+        assert page.find("p")[0].text.strip() == text
 
     async def test_refused_sign_up_says_why(self, world: World) -> None:
         world.change_settings(sign_up=SignUp.CLOSED)

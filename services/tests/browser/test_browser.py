@@ -252,6 +252,6 @@ async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) 
 async def test_pages_fit_a_320_pixel_wide_screen_in_every_language(person: Person, browser: Browser) -> None:
     for language in sorted(available_languages()):
         person.page = await browser.new_page(viewport={"width": 320, "height": 640}, locale=language)
-        for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/registered"):
+        for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/sign-up-sent"):
             await person.go(f"/account/{path}")
             await person.looks_right(language)

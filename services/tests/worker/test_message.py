@@ -22,7 +22,11 @@ ZERO_WIDTH = "\u200b"
 
 
 def letter(
-    kind: MailKind = MailKind.VERIFY, to: str = "arthur@example.com", language: str = "en", **values: Any
+    kind: MailKind = MailKind.VERIFY,
+    to: str = "arthur@example.com",
+    language: str = "en",
+    service: str = "Camelot",
+    **values: Any,
 ) -> EmailMessage:
     return compose_message(
         kind,
@@ -32,7 +36,7 @@ def letter(
         sender="Röund Table <accounts@example.com>",
         message_id=UUID("01a204c7-a95e-718d-819f-0e7cbb50ac07"),
         domain="accounts.example.com",
-        service="Camelot",
+        service=service,
     )
 
 
@@ -297,3 +301,11 @@ def test_domain_of_the_recipient_is_sent_as_a_labels(to: str, sent: str) -> None
 def test_invalid_recipient_raises_without_repeating_it(to: str) -> None:
     with pytest.raises(ValueError, match=r"^not a valid email address$"):
         letter(to=to)
+
+
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_texts_are_right_for_a_service_whose_name_begins_with_a_vowel(kind: MailKind) -> None:
+    text, html = parts(letter(kind, service="accounts"))
+
+    assert "a accounts" not in text
+    assert "a accounts" not in html

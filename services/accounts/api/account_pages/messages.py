@@ -56,6 +56,14 @@ _ACCOUNT = N_("Your account")
 _CHECK_EMAIL = N_("Check your email")
 _DEAD_LINK = N_("This link is no longer valid")
 RESULTS = {
+    "sign-up-sent": Result(
+        _CHECK_EMAIL,
+        N_(
+            "We sent you an email with a link to choose a password and create your account. Nothing there? Check your "
+            "spam folder."
+        ),
+        _BACK,
+    ),
     "registered": Result(
         _CHECK_EMAIL,
         N_("We sent you an email with a link to confirm your address. Nothing there? Check your spam folder."),

@@ -77,6 +77,7 @@ def render_page(
         .render(
             given=given,
             can_sign_up=settings.sign_up in FREE or (invited and settings.sign_up is SignUp.INVITED),
+            sign_up_closed=settings.sign_up is SignUp.CLOSED,
             chooses_password=invited or settings.sign_up is SignUp.OPEN,
             failure=failure,
             service=settings.service,

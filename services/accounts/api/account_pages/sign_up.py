@@ -12,6 +12,7 @@ from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import RegistrationCompletion, TokenInput
 from accounts.schemas.identity.users import RegistrationCreate
+from accounts.settings import SignUp
 
 router = APIRouter(prefix=PATH)
 RegistrationForm = Annotated[RegistrationCreate, Form()]
@@ -30,10 +31,13 @@ async def register_page(request: Request) -> Response:
 
 
 @router.post("/register", dependencies=[limit_by_email(Attempt.REGISTER, form=True)])
-async def register(body: RegistrationForm, registration: RegistrationDep) -> Response:
-    """Create an account. The response is the same if the email address is taken."""
+async def register(request: Request, body: RegistrationForm, registration: RegistrationDep) -> Response:
+    """Create an account, or send a link that does. The response is the same if the email address is taken."""
     await registration.register(body)
-    return redirect("/done/joined" if body.invitation else "/done/registered")
+    if body.invitation:
+        return redirect("/done/joined")
+    by_mail = request.state.settings.sign_up is SignUp.VERIFIED
+    return redirect("/done/sign-up-sent" if by_mail else "/done/registered")
 
 
 @router.api_route("/complete-registration", methods=READ)
