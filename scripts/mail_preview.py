@@ -102,4 +102,4 @@ def _page(letters: list[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    print(f"Every letter in every language: {write(Path(sys.argv[1]) if sys.argv[1:] else FOLDER)}")
+    print(f"Every mail in every language: {write(Path(sys.argv[1]) if sys.argv[1:] else FOLDER)}")

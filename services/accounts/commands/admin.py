@@ -47,12 +47,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         command.set_defaults(work=work)
     text = "count the mail that waits and the mail that is parked"
     commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
-    text = "delete expired sessions, tokens and rate limits, and audit events older than AUDIT_DAYS"
-    command = commands.add_parser("prune", help=text, description=text)
+    text = (
+        "delete expired sessions, tokens, sign-ups, invitations and rate limits, devices not seen for 180 days, mail "
+        "parked for 30 days, and audit events older than AUDIT_DAYS"
+    )
+    more = "; with --overdue also if suspiciously many expired long ago"
+    command = commands.add_parser("prune", help=text + more, description=text)
     text = "delete also the rows of a table where suspiciously many expired long ago: check the database's clock first"
     command.add_argument("--overdue", action="store_true", help=text)
     command.set_defaults(work=prune)
-    text = "delete the users of make seed who have its published password, and their groups"
+    text = "delete the users of make seed who have its published password, and the groups that have no other members"
     commands.add_parser("remove-sample-users", help=text, description=text).set_defaults(work=remove_samples)
     return parser.parse_args(argv)
 

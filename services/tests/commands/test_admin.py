@@ -200,6 +200,16 @@ def test_invalid_command_line_is_refused_with_usage(argv: tuple[str, ...], capsy
     assert "usage: python -m accounts.commands.admin" in capsys.readouterr().err
 
 
+def test_help_names_what_prune_deletes_and_its_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^0$"):
+        admin.parse(["--help"])
+
+    text = " ".join(capsys.readouterr().out.split())
+    for word in ("sessions", "tokens", "sign-ups", "invitations", "rate limits", "devices", "mail", "audit events"):
+        assert word in text.partition("prune ")[2]
+    assert "--overdue" in text
+
+
 async def test_mail_counts_waiting_and_parked_mail(
     busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
