@@ -10,6 +10,7 @@ ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
 endif
+REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 
 .PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
@@ -17,13 +18,14 @@ ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
 	scripts/$(ENGINE) up
-	@mkdir -p .local && echo $(ENGINE) >.local/engine
+	$(REMEMBER_ENGINE)
 
 down: ## Stop everything; data is kept
 	scripts/$(ENGINE) down
 
 seed: $(ENGINE_READY) ## Add sample data; USERS=100000 adds as many generated users
 	scripts/$(ENGINE) seed
+	$(REMEMBER_ENGINE)
 
 superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
 	scripts/$(ENGINE) superuser
@@ -52,6 +54,7 @@ backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that i
 
 restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
 	scripts/backup $(ENGINE) restore "$$FILE"
+	$(REMEMBER_ENGINE)
 
 clean: ## Stop everything and delete the data; YES=1 skips the question
 	scripts/$(ENGINE) clean
@@ -63,6 +66,7 @@ dev: environment $(VENV)/.synced ## Run the API on this machine and reload it wh
 
 migrate: $(ENGINE_READY) ## Migrate the database to the latest schema
 	scripts/$(ENGINE) migrate
+	$(REMEMBER_ENGINE)
 
 revision: $(VENV)/.synced ## Generate a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"

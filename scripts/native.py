@@ -18,11 +18,13 @@ from server import SERVICES, STATE, Server, ServerError
 PATIENCE = 120.0
 READY = """
 The API is ready at {url}, its documentation at {url}/docs
-  make seed                                             add sample data
-  {curl:52}  list the users of a group
-  make smoke                                            sign up, sign in and use the API once
+{first}  make smoke                                            sign up, sign in and use the API once
 {mails}  make logs                                             follow the logs
   make down                                             stop everything; data is kept"""
+SAMPLES = """  make seed                                             add sample data
+  {curl:52}  list the users of a group
+"""
+SUPERUSER = "  make superuser EMAIL=me@example.com                   create a superuser\n"
 MAILS = "  make mails                                            show mail, which is written to {folder}\n"
 
 
@@ -44,7 +46,10 @@ class Native:
                 self._start()
         folder = "" if self.environment.get("SMTP_HOST") else self.environment["MAIL_FOLDER"]
         mails = MAILS.format(folder=os.path.relpath(folder)) if folder else ""
-        print(READY.format(url=self.server.url, curl=f"curl -s {self.server.url}/user-groups/1/users", mails=mails))
+        first = SUPERUSER
+        if self.environment.get("ENVIRONMENT") == "development":
+            first = SAMPLES.format(curl=f"curl -s {self.server.url}/user-groups/1/users")
+        print(READY.format(url=self.server.url, first=first, mails=mails))
 
     def down(self) -> None:
         """Stop API and worker, then PostgreSQL."""
@@ -145,12 +150,21 @@ class Native:
         else:
             _say("Starting PostgreSQL, migrating the database, and starting the API and the worker")
         try:
-            self.migrate()
+            self._migrate_first()
             self.server.stop()
             self.server.start({"DATABASE_URL": self.cluster.url()})
         except BaseException:
             if not was_running:
                 self.cluster.stop()
+            raise
+
+    def _migrate_first(self) -> None:
+        """Migrate before the API stops, so that it keeps running if a setting is wrong or the migration fails."""
+        try:
+            self.migrate()
+        except SystemExit:
+            if self.server.running():
+                print("accounts: the running API was not changed", file=sys.stderr)
             raise
 
     def _run(self, module: str, *arguments: str, owner: bool = False, new_session: bool = False) -> None:
