@@ -107,7 +107,7 @@ class Native:
         folder = Path(self.environment.get("MAIL_FOLDER", ""))
         if self.environment.get("SMTP_HOST"):
             sys.exit("accounts: mail is sent to SMTP_HOST, not written to files")
-        print(*sorted(map(str, folder.glob("*.eml"))) or ["No mail yet"], sep="\n")
+        print(*sorted(map(os.path.relpath, folder.glob("*.eml"))) or ["No mail yet"], sep="\n")
 
     def logs(self) -> None:
         """Follow the logs of the API, the worker and PostgreSQL, until interrupted."""
