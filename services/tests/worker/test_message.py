@@ -148,7 +148,7 @@ def test_link_that_is_not_http_raises(url: str) -> None:
 def test_reset_after_an_undone_email_change_says_so() -> None:
     text = " ".join(parts(letter(MailKind.RESET, email_restored=True))[0].split())
 
-    assert "Your email address has been restored. Choose a new password now" in text
+    assert "Your email address has been restored. Your password no longer works" in text
     assert "Ignore this email" not in text
 
 
