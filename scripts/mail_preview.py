@@ -43,6 +43,7 @@ SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
         "at": AT,
         "device": FIREFOX,
         "address": "203.0.113.7",
+        "more": 2,
         "sessions_url": f"{SITE}/sessions",
         "reset_url": RESET,
     },

@@ -35,6 +35,9 @@ class MailKind(StrEnum):
 
 # Mail that one user causes another to get. All other kinds are about the recipient's own account, and are sent first.
 CAUSED_BY_OTHERS = frozenset([MailKind.INVITATION, MailKind.ROLE_CHANGED])
+# Mail with a token that proves the address, recovers the account or undoes a change. It is sent before all notices.
+URGENT = frozenset([MailKind.SIGN_UP, MailKind.VERIFY, MailKind.RESET, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED])
+URGENT_TURN, NOTICE_TURN = -1, 0
 
 
 class OutboxMail(Entity, table=True):
@@ -43,8 +46,9 @@ class OutboxMail(Entity, table=True):
     ``id`` is a UUIDv7 and becomes the Message-ID. ``next_at`` is when to send it, or to try again; ``parked_at`` when
     the worker gave up; ``error`` the latest failure.
 
-    Of the mail that is due, the one with the lowest ``turn`` is sent next. It is 0 for mail about the recipient's own
-    account. The mails that a user, ``sender_id``, causes others to get have ascending turns.
+    Of the mail that is due, the one with the lowest ``turn`` is sent next. It is -1 for mail with a token about the
+    recipient's own account, and 0 for notices about it. The mails that a user, ``sender_id``, causes others to get have
+    ascending turns.
     """
 
     __tablename__ = "outbox"

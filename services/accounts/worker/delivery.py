@@ -15,12 +15,12 @@ from accounts.domain.errors import TooManyAttempts
 from accounts.domain.mail import queue
 from accounts.domain.rate_limits.rules import count_received_mail
 from accounts.models import MailKind, OutboxMail
-from accounts.models.mail import CAUSED_BY_OTHERS
 from accounts.observability import metrics
 from accounts.settings import Settings
 from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable, TemporaryFailure
 from accounts.worker.message import compose_message
 from accounts.worker.message_context import message_context
+from accounts.worker.obsolete_mail import lacks_key
 from accounts.worker.smtp import TIMEOUT_SECONDS
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Transport
@@ -78,22 +78,33 @@ class Delivery:
         return True
 
     async def _send(self, mail: OutboxMail) -> None:
-        async with self._stop.limit(), transaction(self.sessionmaker) as db:
-            values = await message_context(db, mail, self.settings)
+        # Obsolete mail is not counted, and mail that waits for its recipient's limit does not start its token's
+        # lifetime. Mail that was tried before is counted already.
+        if not mail.error and await self._values(mail, keep=False) is not None:
+            await count_received_mail(self.connect, mail.email, mail.kind, scale=self.settings.throttle_scale)
+        values = await self._values(mail, keep=True)
         if values is None:
-            log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
-            metrics.mail(mail.kind, "pointless")
+            await self._report_obsolete(mail)
             return
-        message = self._compose(mail, values)
-        if not mail.error:  # mail that was tried before is counted already
-            await self._count(mail)
-        await self.transport.send(message)
+        await self.transport.send(self._compose(mail, values))
         log.info("mail %s (%s) sent", mail.id, mail.kind)
         metrics.mail(mail.kind, "sent")
 
-    async def _count(self, mail: OutboxMail) -> None:
-        by_others, scale = mail.kind in CAUSED_BY_OTHERS, self.settings.throttle_scale
-        await count_received_mail(self.connect, mail.email, by_others=by_others, scale=scale)
+    async def _report_obsolete(self, mail: OutboxMail) -> None:
+        metrics.mail(mail.kind, "pointless")
+        async with self._stop.limit(), transaction(self.sessionmaker) as db:
+            if await lacks_key(db, mail):
+                log.warning("mail %s (%s) is dropped: its token belongs to no key in SECRET_KEY", mail.id, mail.kind)
+            else:
+                log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
+
+    async def _values(self, mail: OutboxMail, *, keep: bool) -> dict[str, Any] | None:
+        """Load what the letter needs. Without ``keep`` its token's lifetime does not start."""
+        async with self._stop.limit(), transaction(self.sessionmaker) as db:
+            values = await message_context(db, mail, self.settings)
+            if not keep:
+                await db.rollback()
+        return values
 
     def _compose(self, mail: OutboxMail, values: dict[str, Any]) -> EmailMessage:
         try:

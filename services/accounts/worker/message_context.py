@@ -14,6 +14,7 @@ from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, Use
 from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
 from accounts.translations import get_language
+from accounts.worker.obsolete_mail import role_is_current
 
 # Kinds with a token: its purpose, and the page that the link opens.
 LINKS = {
@@ -28,9 +29,11 @@ INVITATION_PAGE, SIGN_UP_PAGE = "invitation", "complete-registration"
 async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     """Return the values for a letter by name, or None if it has become obsolete.
 
-    A letter is obsolete if its token was used, revoked or replaced by a newer one.
+    A letter is obsolete if its token was used, revoked or replaced by a newer one, or if it is about a role that the
+    user no longer has, or that a user gave who is inactive or deleted by now.
     """
-    detail = {"previous": False, "email_restored": False} | mail.detail  # what only some mails of a kind have
+    optional = {"previous": False, "email_restored": False, "more": 0}  # what only some mails of a kind have
+    detail = optional | mail.detail
     values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
     if mail.kind is MailKind.INVITATION:
         return await _invitation(db, mail, settings, values)
@@ -42,7 +45,9 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
         return values | (await _token_link(db, mail, settings) or {})
     if mail.kind is MailKind.NEW_SIGN_IN:
         gettext = get_language(best_language(mail.language)).gettext
-        return values | {"device": describe_user_agent(values["device"], gettext)}
+        values |= {"device": describe_user_agent(values["device"], gettext)}
+    if mail.kind is MailKind.ROLE_CHANGED and not await role_is_current(db, mail):
+        return None
     if mail.kind in LINKS:
         link = await _token_link(db, mail, settings)
         return values | link if link else None

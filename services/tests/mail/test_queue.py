@@ -8,7 +8,8 @@ from accounts.db.session import RequestContext, transaction
 from accounts.domain.mail import queue
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.models import MailKind, User
-from accounts.models.mail import CAUSED_BY_OTHERS
+from accounts.models.mail import CAUSED_BY_OTHERS, URGENT
+from accounts.settings_types import SignUp
 from support.people import World
 from support.schema import recorded_statements
 
@@ -79,6 +80,27 @@ async def test_mail_about_the_own_account_comes_first(world: World, senders: lis
     await post(world, None, "y", kind=kind)
 
     assert await send(world, 3) == "xya"
+
+
+@pytest.mark.parametrize("kind", sorted(URGENT))
+async def test_mail_with_a_token_comes_before_notices(world: World, kind: MailKind) -> None:
+    for notice in sorted(set(MailKind) - CAUSED_BY_OTHERS - URGENT):
+        await post(world, None, "n", kind=notice)
+    await post(world, None, "x", kind=kind)
+
+    assert await send(world, 2) == "xn"
+
+
+async def test_mail_with_a_token_comes_before_notices_whatever_enqueues_it(world: World, senders: list[User]) -> None:
+    """Some mails are enqueued by the statement that issues their token."""
+    await post(world, None, "n", kind=MailKind.NEW_SIGN_IN)
+    await world.client.post("/auth/forgot-password", json={"email": senders[0].email})
+    await world.client.post("/auth/request-verify-token", json={"email": senders[1].email})
+    world.change_settings(sign_up=SignUp.VERIFIED)
+    await world.client.post("/auth/register", json={"email": "enid@x.org"})
+    await world.client.post("/auth/register", json={"email": senders[2].email})  # a notice
+
+    assert await send(world, 5) == "agenm"
 
 
 async def test_mail_without_a_sender_has_turns_too(world: World) -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from sqlmodel import select
 import accounts.domain
 from accounts.db.session import transaction
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
-from accounts.models import MailKind, OutboxMail, Throttle
+from accounts.domain.rate_limits.rules import MAILS_OF_KIND, RULES, Attempt, count_received_mail
+from accounts.models import MailKind, OneTimeToken, OutboxMail, Throttle
 from accounts.models.mail import CAUSED_BY_OTHERS
 from accounts.settings_types import SignUp
 from accounts.worker.delivery import Delivery
@@ -25,7 +27,7 @@ from support.people import PASSWORD, World
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 FREE = "enid@x.org"
-DETAIL = {"group_name": "Round Table", "role": "admin", "was": "member"}
+DETAIL = {"group_name": "Round Table", "role": "admin", "was": "member", "device": "", "address": ""}
 ENQUEUE = re.compile(r"enqueue\w*|send_token|request_token|store_invitations")
 
 
@@ -194,7 +196,7 @@ ENQUEUING: dict[str, Cause | None] = {
     "invitations/sending.py:resend": resend,
     "invitations/member_import.py:_invite": import_rows,
     "invitations/store.py:store_invitations": invite,
-    "mail/outbox.py:enqueue_to_user": change_password,
+    "mail/outbox.py:enqueue_notice": change_password,
     "registration.py:_create": register_free,
     "sample_users/removal.py:_appoint_owners": None,
     "sample_users/removal.py:_lock_out": None,
@@ -225,7 +227,36 @@ async def test_mail_is_counted_by_what_caused_it_and_by_its_recipient(scene: Sce
     assert ACCOUNT in counted or kind not in CAUSED_BY_OTHERS
     await scene.deliver()
     assert await scene.queued() == []
-    assert ("recipient-others" if kind in CAUSED_BY_OTHERS else "recipient-own") in await scene.limits()
+    assert ("recipient-others" if kind in CAUSED_BY_OTHERS else f"recipient-{kind}") in await scene.limits()
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
+async def test_mail_is_not_held_up_by_other_mail_to_its_recipient(scene: Scene, cause: Cause) -> None:
+    """Only mail that users cause others to get shares a limit."""
+    await scene.clear()
+    await cause(scene)
+    [mail] = await scene.queued()
+    own = mail.kind not in CAUSED_BY_OTHERS
+    scene.limit(0.01)  # one of each an hour
+    for kind in set(MailKind) - CAUSED_BY_OTHERS - {mail.kind} | ({MailKind.INVITATION} if own else set()):
+        await count_received_mail(scene.world.connect, mail.email, kind, scale=0.01)
+
+    await scene.deliver()
+
+    assert await scene.queued() == []
+    assert [mail.kind in file.name for file in scene.folder.iterdir()] == [True]
+
+
+async def test_own_limit_of_each_kind_exceeds_what_requests_by_address_can_cause() -> None:
+    """So nobody can exhaust the limit of the mail that recovers an account."""
+    requests = {attempt: RULES[attempt].email for attempt in Attempt if RULES[attempt].email and attempt != "login"}
+    assert set(requests) == {
+        Attempt.REGISTER, Attempt.FORGOT_PASSWORD, Attempt.REQUEST_VERIFY, Attempt.CHANGE_EMAIL
+    }  # fmt: skip
+    for of_kind, *of_requests in zip(MAILS_OF_KIND, *requests.values(), strict=True):
+        assert {limit.seconds for limit in of_requests} == {of_kind.seconds}
+        # At most two kinds of request cause one kind of mail.
+        assert of_kind.attempts > sum(sorted(limit.attempts for limit in of_requests)[-2:])
 
 
 def test_every_kind_of_mail_and_every_function_that_enqueues_it_has_a_cause_above() -> None:
@@ -289,6 +320,44 @@ async def test_mail_by_others_does_not_hold_up_a_password_reset(scene: Scene) ->
     await scene.deliver()
 
     assert {mail.kind for mail in await scene.queued()} == {MailKind.ROLE_CHANGED}
+
+
+async def test_notices_do_not_hold_up_the_undo_of_an_email_change(scene: Scene) -> None:
+    """An attacker causes many of them with the password or a session, and then changes the address."""
+    scene.limit(1)
+    for kind in (MailKind.NEW_SIGN_IN, MailKind.PASSWORD_CHANGED, MailKind.ACCOUNT_EXISTS):
+        await post(scene, kind, 125, "arthur@camelot.example.com")
+    await change_email(scene)
+    await scene.client.post("/auth/confirm-email", json={"token": await scene.world.token()})
+
+    await scene.deliver()
+
+    [file] = scene.folder.glob(f"*-{MailKind.EMAIL_CHANGED}-arthur*")
+    assert "undo-email?token=" in file.read_text().replace("=\n", "")
+
+
+async def test_mail_that_waits_for_its_recipient_does_not_start_the_lifetime_of_its_token(scene: Scene) -> None:
+    scene.limit(0.01)  # one an hour
+    await count_received_mail(scene.world.connect, "arthur@camelot.example.com", MailKind.RESET, scale=0.01)
+    await forgot(scene)
+    await scene.world.sql("UPDATE one_time_token SET expires_at = '2020-01-01Z'")
+
+    await scene.deliver()
+
+    assert [mail.kind for mail in await scene.queued()] == [MailKind.RESET]
+    async with transaction(scene.world.sessionmaker) as db:
+        assert [at.year for at in await db.exec(select(OneTimeToken.expires_at))] == [2020]
+
+
+async def test_postponed_mails_do_not_all_become_due_together(scene: Scene) -> None:
+    scene.limit(1)
+    await post(scene, MailKind.ROLE_CHANGED, 30)
+
+    await scene.deliver()
+
+    due = sorted(mail.next_at for mail in await scene.queued())
+    assert due[-1] - due[0] > timedelta(minutes=5)  # one more may be sent after twelve
+    assert len({at.replace(microsecond=0) for at in due}) > 10
 
 
 async def test_mail_that_is_tried_again_is_counted_once(scene: Scene) -> None:

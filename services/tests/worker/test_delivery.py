@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from sqlmodel import select
 
 from accounts.db.session import transaction
 from accounts.domain.mail import queue
 from accounts.models import MailKind, OutboxMail
+from accounts.settings_types import SignUp
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.smtp import Smtp
@@ -182,6 +184,43 @@ async def test_mail_with_a_used_or_replaced_token_is_not_sent(
 
     assert {message["X-Accounts-Mail"] for message in mailbox.messages} == arrive
     assert len(mailbox.messages) == 1
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["restored with another key", "replaced"])
+async def test_log_says_if_a_token_belongs_to_no_key(
+    busy_world: World, mailbox: Mailbox, caplog: pytest.LogCaptureFixture, *, replaced: bool
+) -> None:
+    """A token that was replaced is none of the operator's business."""
+    caplog.set_level("INFO", "accounts.worker")
+    world = busy_world
+    await world.user("arthur")
+    admin = await world.sign_in(await world.user("merlin", superuser=True, is_verified=True))
+    await world.sql("DELETE FROM outbox")
+    group = await world.client.post("/user-groups", json={"name": "Round Table"}, headers=admin)
+    world.change_settings(sign_up=SignUp.VERIFIED)
+    for again in range(1 + replaced):
+        await forgot(world)
+        await world.client.post("/auth/register", json={"email": "kay@x.org"})
+        path = f"/user-groups/{group.json()['id']}/invitations"
+        if again:
+            [shown] = (await world.client.get(path, headers=admin)).json()
+            path = f"{path}/{shown['id']}/resend"
+        answer = await world.client.post(path, json=None if again else {"email": "enid@x.org"}, headers=admin)
+        assert answer.is_success, answer.text
+    if not replaced:
+        world.change_settings(secret_key=SecretStr("another-key-of-more-than-thirty-two-characters"))
+    async with serving(mailbox) as port:
+        transport = Smtp("127.0.0.1", port, security="none", seconds=5)
+        delivery = Delivery(world.sessionmaker, world.connect, transport, world.state["settings"], Stop())
+
+        while await delivery.deliver_next():
+            pass
+
+    assert len(mailbox.messages) == (3 if replaced else 0)
+    warnings = [each for each in caplog.records if "belongs to no key in SECRET_KEY" in each.getMessage()]
+    assert len(warnings) == (0 if replaced else 3)
+    assert [each.levelname for each in warnings] == ["WARNING"] * len(warnings)
+    assert await outbox(world) == []
 
 
 async def test_token_lifetime_starts_when_the_mail_is_composed(

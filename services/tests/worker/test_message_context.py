@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from accounts.db.session import transaction
+from accounts.domain.mail.outbox import enqueue_notice
 from accounts.models import MailKind, Role, User, Visibility
 from accounts.settings import SignUp
 from accounts.worker.delivery import Delivery
@@ -68,6 +70,33 @@ async def test_sign_in_from_an_unknown_device_is_reported_with_its_name(world: W
     letter = await court.letter(MailKind.NEW_SIGN_IN)
     assert "Safari on iPhone" in letter
     assert "http://localhost:8000/account/sessions" in letter
+
+
+@pytest.mark.usefixtures("arthur")
+async def test_sign_ins_while_a_notice_waits_are_counted_by_it(world: World, court: Court) -> None:
+    form = {"username": ARTHUR, "password": PASSWORD}
+    for number in range(5):
+        await world.client.post("/auth/jwt/login", data=form, headers={"User-Agent": "Firefox" + "x" * number})
+
+    assert len(await world.mails()) == 1
+    assert "More new sign-ins since: 3" in await court.letter(MailKind.NEW_SIGN_IN)
+    await world.client.post("/auth/jwt/login", data=form, headers={"User-Agent": "Safari"})
+    assert "More new sign-ins" not in await court.letter(MailKind.NEW_SIGN_IN)
+
+
+async def test_notice_that_is_being_sent_or_went_to_another_address_is_not_added_to(world: World, arthur: User) -> None:
+    async def report() -> list[int]:
+        async with transaction(world.sessionmaker) as db:
+            await enqueue_notice(db, MailKind.PASSWORD_CHANGED, await db.get_one(User, arthur.id))
+        return [mail.detail.get("more", 0) for mail in await world.mails()]
+
+    assert [await report(), await report()] == [[0], [1]]
+    await world.sql("UPDATE outbox SET attempts = 1")  # leased
+    assert await report() == [1, 0]
+    await world.sql(f"UPDATE \"user\" SET email = '{NEW}'")  # noqa: S608  # a constant
+    assert await report() == [1, 0, 0]
+    await world.sql("UPDATE outbox SET parked_at = now()")
+    assert await report() == [1, 0, 0, 0]
 
 
 async def test_password_change_links_to_the_reset_page(world: World, court: Court, arthur: User) -> None:
@@ -151,12 +180,70 @@ class TestGroups:
     ) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")
         await world.client.patch(f"{path}/users/{arthur.id}", json={"role": "owner"}, headers=headers)
-        await world.client.patch(
-            f"{path}/users/{arthur.id}", json={"role": "admin"}, headers=await world.sign_in(arthur)
-        )
 
         assert [mail.email for mail in await world.mails(MailKind.ROLE_CHANGED)] == [ARTHUR]
         assert "Round Table" in await court.letter(MailKind.ROLE_CHANGED)
+        await world.client.patch(
+            f"{path}/users/{arthur.id}", json={"role": "admin"}, headers=await world.sign_in(arthur)
+        )
+        assert await world.mails(MailKind.ROLE_CHANGED) == []
+
+    @pytest.mark.parametrize("change", ["leave", "delete_group", "change_back", "delete_sender", "deactivate_sender"])
+    async def test_role_change_is_not_reported_once_it_does_not_hold_or_its_sender_is_gone(
+        self, world: World, court: Court, arthur: User, path: str, change: str
+    ) -> None:
+        guinevere = await world.sign_in("guinevere@camelot.example.com")
+        await world.client.patch(f"{path}/users/{arthur.id}", json={"role": "owner"}, headers=guinevere)
+        [mail] = await world.mails(MailKind.ROLE_CHANGED)
+        requests: dict[str, tuple[str, str, Any]] = {
+            "leave": ("DELETE", f"{path}/users/{arthur.id}", None),
+            "delete_group": ("DELETE", path, None),
+            "change_back": ("PATCH", f"{path}/users/{arthur.id}", {"role": "member"}),
+            "delete_sender": ("DELETE", "/users/me", None),
+        }
+        if change in requests:
+            method, url, body = requests[change]
+            answer = await world.client.request(method, url, json=body, headers=guinevere)
+            assert answer.is_success, answer.text
+        else:
+            await world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'guinevere%'")
+
+        assert await court.delivery.deliver_next()
+
+        assert list(court.folder.glob(f"*-{MailKind.ROLE_CHANGED}-*")) == []
+        assert await world.mails(MailKind.ROLE_CHANGED) == []
+        assert mail.email == ARTHUR
+
+    @pytest.mark.parametrize("detail", ["detail - 'group_id' - 'by_user'", """detail || '{"by_user": false}'"""])
+    async def test_role_change_by_a_command_or_enqueued_by_a_release_without_group_ids_is_sent(
+        self, world: World, court: Court, arthur: User, path: str, detail: str
+    ) -> None:
+        headers = await world.sign_in("guinevere@camelot.example.com")
+        await world.client.patch(f"{path}/users/{arthur.id}", json={"role": "admin"}, headers=headers)
+        await world.sql(f"UPDATE outbox SET sender_id = NULL, detail = {detail}")  # noqa: S608  # constants
+
+        assert "Round Table" in await court.letter(MailKind.ROLE_CHANGED)
+
+    async def test_changes_of_a_role_that_wait_are_one_letter_for_each_group(
+        self, world: World, court: Court, arthur: User, path: str
+    ) -> None:
+        other = await world.group("Grail", members={arthur: Role.MEMBER, await world.user("bors"): Role.OWNER})
+        headers = await world.sign_in("guinevere@camelot.example.com")
+        for role in ["admin", "member"] * 6 + ["owner"]:
+            await world.client.patch(f"{path}/users/{arthur.id}", json={"role": role}, headers=headers)
+        await world.client.patch(
+            f"/user-groups/{other.id}/users/{arthur.id}",
+            json={"role": "admin"},
+            headers=await world.sign_in("bors@camelot.example.com"),
+        )
+
+        mails = await world.mails(MailKind.ROLE_CHANGED)
+        assert [(each.detail["was"], each.detail["role"]) for each in mails] == [
+            ("member", "owner"),
+            ("member", "admin"),
+        ]
+        await court.letter(MailKind.ROLE_CHANGED)
+        assert len(list(court.folder.glob(f"*-{MailKind.ROLE_CHANGED}-*"))) == 2
 
     async def test_invitation_names_its_inviter_and_note(self, world: World, court: Court, path: str) -> None:
         headers = await world.sign_in("guinevere@camelot.example.com")

@@ -131,8 +131,8 @@ class MemberManager:
         group = access.group
         await record(self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=group.id, role=role, was=previous)
         if user.id != self.db.actor_id:
-            detail = {"group_name": group.name, "role": role, "was": previous}
-            await outbox.enqueue_to_user(self.db, MailKind.ROLE_CHANGED, user, **detail)
+            detail = {"group_id": group.id, "group_name": group.name, "role": role, "was": previous, "by_user": True}
+            await outbox.enqueue_notice(self.db, MailKind.ROLE_CHANGED, user, **detail)
 
 
 def _unless_last_owner(membership: Membership) -> list[ColumnElement[bool]]:

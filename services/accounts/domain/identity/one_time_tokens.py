@@ -16,6 +16,7 @@ from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_toke
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.base import COLLATION
+from accounts.models.mail import URGENT_TURN
 
 LIFETIME = {
     Purpose.VERIFY: timedelta(hours=24),
@@ -37,8 +38,8 @@ ISSUE = CompiledStatement(f"""
         ON CONFLICT (user_id, purpose) DO UPDATE
         SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
     ), posted AS (
-        INSERT INTO outbox (id, kind, email, user_id, language)
-        SELECT CAST(:mail_id AS uuid), :purpose, email, id, :language FROM needs
+        INSERT INTO outbox (id, kind, email, user_id, turn, language)
+        SELECT CAST(:mail_id AS uuid), :purpose, email, id, {URGENT_TURN}, :language FROM needs
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated

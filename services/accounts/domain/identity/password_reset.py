@@ -44,5 +44,5 @@ class PasswordResetManager:
         user = await UserAdapter(self.db).update(user, {"hashed_password": hashed})
         await one_time_tokens.revoke_tokens(self.db, user)
         await self.sessions.revoke_all(user)
-        await outbox.enqueue_to_user(self.db, MailKind.PASSWORD_CHANGED, user)
+        await outbox.enqueue_notice(self.db, MailKind.PASSWORD_CHANGED, user)
         return user

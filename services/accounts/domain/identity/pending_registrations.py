@@ -20,6 +20,7 @@ from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import MailKind, PendingRegistration, Purpose
 from accounts.models.base import COLLATION
+from accounts.models.mail import NOTICE_TURN, URGENT_TURN
 
 LIFETIME = timedelta(hours=24)
 # An address whose change can still be undone is taken, too: see ``reserved_emails``.
@@ -39,14 +40,14 @@ REQUEST = CompiledStatement(f"""
         SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
         RETURNING email
     ), enqueued AS (
-        INSERT INTO outbox (id, kind, email, user_id, language, detail)
-        SELECT CAST(:mail_id AS uuid), '{MailKind.SIGN_UP}', email, CAST(NULL AS uuid), :language, jsonb_build_object()
-        FROM pending
+        INSERT INTO outbox (id, kind, email, user_id, turn, language, detail)
+        SELECT CAST(:mail_id AS uuid), '{MailKind.SIGN_UP}', email, CAST(NULL AS uuid), {URGENT_TURN}, :language,
+            jsonb_build_object() FROM pending
         UNION ALL
-        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, :language,
+        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, {NOTICE_TURN}, :language,
             jsonb_build_object('previous', false) FROM owner WHERE is_active
         UNION ALL
-        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, NULL, :language,
+        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, NULL, {NOTICE_TURN}, :language,
             jsonb_build_object('previous', true) FROM reserved
     )
     SELECT pg_notify('{CHANNEL}', '')

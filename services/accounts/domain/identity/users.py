@@ -144,10 +144,10 @@ class UserManager:
 
     async def _notify(self, user: User, columns: dict[str, Any], previous_email: str, *, was_superuser: bool) -> None:
         if "hashed_password" in columns:
-            await outbox.enqueue_to_user(self.db, MailKind.PASSWORD_CHANGED, user)
+            await outbox.enqueue_notice(self.db, MailKind.PASSWORD_CHANGED, user)
         if user.is_superuser is not was_superuser:
             detail = {"is_superuser": user.is_superuser}
-            await outbox.enqueue_to_user(self.db, MailKind.SUPERUSER_CHANGED, user, **detail)
+            await outbox.enqueue_notice(self.db, MailKind.SUPERUSER_CHANGED, user, **detail)
         if user.email != previous_email:
             await self.email_changes.notify_previous(user, previous_email)
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)

@@ -16,7 +16,7 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, User
 from accounts.models.base import COLLATION
-from accounts.models.mail import CAUSED_BY_OTHERS
+from accounts.models.mail import CAUSED_BY_OTHERS, NOTICE_TURN, URGENT, URGENT_TURN
 
 CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
 
@@ -44,7 +44,7 @@ ENQUEUE = CompiledStatement(f"""
     ), enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, invitation_id, sender_id, turn, language, detail)
         SELECT id, :kind, email, user_id, invitation_id, CAST(:sender_id AS uuid),
-            CASE WHEN CAST(:caused_by_others AS boolean) THEN latest.turn + number ELSE 0 END, :language, detail
+            CASE WHEN CAST(:caused_by_others AS boolean) THEN latest.turn + number ELSE :turn END, :language, detail
         FROM latest, unnest(
             CAST(:ids AS uuid[]),
             CAST(:emails AS text[]),
@@ -55,6 +55,20 @@ ENQUEUE = CompiledStatement(f"""
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only a constant is interpolated
+# What a notice says about the first event that it stands for. All else is about the newest one.
+OF_FIRST_EVENT = frozenset(["device", "address", "was"])
+# The id and the turn stay: a notice whose events do not end is sent no later. A worker that leases the row meanwhile
+# counts an attempt, so the condition is no longer true for it. The email address may have changed since.
+ADD_TO_WAITING = CompiledStatement("""
+    UPDATE outbox SET sender_id = CAST(:sender_id AS uuid), detail = detail || CAST(:detail AS jsonb)
+        || jsonb_build_object('more', coalesce(CAST(detail ->> 'more' AS integer), 0) + 1)
+    WHERE id = (
+        SELECT id FROM outbox WHERE user_id = :user_id AND kind = :kind AND email = :email
+            AND coalesce(detail ->> 'group_id', '') = :group_id AND attempts = 0 AND parked_at IS NULL
+        ORDER BY id LIMIT 1
+    ) AND attempts = 0
+    RETURNING id
+""")
 ENQUEUE_TO_OWNER = CompiledStatement(f"""
     WITH owner AS (
         SELECT id, email, false AS previous FROM "user"
@@ -81,7 +95,8 @@ async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) ->
     values = {
         "kind": kind,
         "caused_by_others": caused_by_others,
-        "sender_id": db.actor_id if caused_by_others else None,
+        "turn": URGENT_TURN if kind in URGENT else NOTICE_TURN,
+        "sender_id": _sender(db, kind),
         "language": request_language(db),
         "ids": [mail.id for mail in mails],
         "emails": [mail.email for mail in mails],
@@ -92,9 +107,16 @@ async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) ->
     await ENQUEUE.run(db, **values)
 
 
-async def enqueue_to_user(db: Session, kind: MailKind, user: User, **detail: Any) -> None:
-    """Enqueue a mail to a user."""
-    await enqueue(db, kind, [OutgoingMail(user.email, user.id, detail=detail)])
+async def enqueue_notice(db: Session, kind: MailKind, user: User, **detail: Any) -> None:
+    """Enqueue a notice to a user, or add it to one that waits.
+
+    A waiting notice that was not tried yet is about the first event of its kind, and in its group, and counts the
+    others: ``more``. So a user with many events gets few mails, and none of the events is lost.
+    """
+    newest = {name: value for name, value in detail.items() if name not in OF_FIRST_EVENT}
+    values = {"kind": kind, "user_id": user.id, "email": user.email, "group_id": str(detail.get("group_id", ""))}
+    if not await ADD_TO_WAITING.run(db, **values, sender_id=_sender(db, kind), detail=json.dumps(newest)):
+        await enqueue(db, kind, [OutgoingMail(user.email, user.id, detail=detail)])
 
 
 async def enqueue_to_email_owner(db: Session, kind: MailKind, email: str) -> None:
@@ -104,6 +126,10 @@ async def enqueue_to_email_owner(db: Session, kind: MailKind, email: str) -> Non
     """
     values = {"id": uuid7(), "kind": kind, "language": request_language(db), "email": email}
     await ENQUEUE_TO_OWNER.run(db, **values)
+
+
+def _sender(db: Session, kind: MailKind) -> uuid.UUID | None:
+    return db.actor_id if kind in CAUSED_BY_OTHERS else None
 
 
 def request_language(db: Session) -> str:

@@ -33,7 +33,8 @@ class Backlog:
 async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
     """Lease the due mail whose turn it is, and count the attempt. Return None if none is due.
 
-    Mail about the recipient's own account comes first; among the rest, senders take turns.
+    Mail about the recipient's own account comes first, that with a token before notices; among the rest, senders take
+    turns.
     """
     due = (
         select(OutboxMail.id)
@@ -73,8 +74,11 @@ async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
 
 
 async def postpone(db: Session, mail: OutboxMail, delay: timedelta) -> None:
-    """Send a mail later that was not tried, because its recipient has received many."""
-    values = {"next_at": func.now() + delay, "attempts": mail.attempts - 1}
+    """Send a mail later that was not tried, because its recipient has received many.
+
+    The delay is spread up to its double: not all mails to the recipient become due when one more may be sent.
+    """
+    values = {"next_at": func.now() + delay * (1 + func.random()), "attempts": mail.attempts - 1}
     await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
 
 

@@ -30,6 +30,7 @@ from accounts.domain.client_network import network, site
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.rate_limits import gcra
 from accounts.domain.rate_limits.gcra import Allowance, Limit
+from accounts.models.mail import CAUSED_BY_OTHERS, MailKind
 from accounts.observability import metrics
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
@@ -71,8 +72,9 @@ class Rule:
 
 
 MAILS_PER_ACCOUNT = Limit(1000, DAY)
-# Mail that other users cause takes at most part of what an address receives, so that it cannot hold up password resets.
-MAILS_PER_RECIPIENT = {False: (Limit(20, HOUR), Limit(100, DAY)), True: (Limit(5, HOUR), Limit(30, DAY))}
+# Mail that other users cause shares MAILS_OF_OTHERS. Each kind of mail about the own account has MAILS_OF_KIND for
+# itself, which exceeds what requests by address can cause: no mail holds up a reset, or the undo of a change of email.
+MAILS_OF_OTHERS, MAILS_OF_KIND = (Limit(5, HOUR), Limit(30, DAY)), (Limit(20, HOUR), Limit(100, DAY))
 _MAIL = Rule(network=(Limit(20, HOUR), Limit(100, DAY)), email=(Limit(5, HOUR), Limit(30, DAY)))
 _TOKEN = Rule(network=(Limit(20, MINUTE), Limit(100, HOUR)))
 RULES = {
@@ -150,20 +152,20 @@ async def check_rate_limit(
         raise
 
 
-async def count_received_mail(connect: ConnectDriver, email: str, *, by_others: bool, scale: float = 1) -> None:
+async def count_received_mail(connect: ConnectDriver, email: str, kind: MailKind, *, scale: float = 1) -> None:
     """Count a mail by its recipient. The worker calls it for every mail, whatever caused it.
 
     Args:
-        by_others: whether another user caused the mail.
+        kind: exhausts only its own limits, or those that it shares with other mail that users cause others to get.
         scale: multiplies the number of mails.
 
     Raises:
         TooManyAttempts: the address receives the mail later. It is not counted.
 
     """
-    limits = _limits_by_key(f"recipient-{'others' if by_others else 'own'}", MAILS_PER_RECIPIENT[by_others], email)
+    name, limits = ("others", MAILS_OF_OTHERS) if kind in CAUSED_BY_OTHERS else (kind, MAILS_OF_KIND)
     async with connect() as connection:
-        await gcra.consume(connection, _scaled(limits, scale))
+        await gcra.consume(connection, _scaled(_limits_by_key(f"recipient-{name}", limits, email), scale))
 
 
 async def refund_sign_in(connect: ConnectDriver, client_ip: str, email: str, *, scale: float = 1) -> None:

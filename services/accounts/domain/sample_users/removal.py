@@ -114,7 +114,8 @@ async def _appoint_owners(db: Session) -> int:
         membership.role = Role.OWNER
         await db.flush()
         await record(db, Action.MEMBERSHIP_CHANGED, user_id=user_id, group_id=group_id, **detail)
-        await outbox.enqueue_to_user(db, MailKind.ROLE_CHANGED, user, group_name=group.name, **detail)
+        of_group = {"group_id": group_id, "group_name": group.name, "by_user": False}
+        await outbox.enqueue_notice(db, MailKind.ROLE_CHANGED, user, **of_group, **detail)
     if ownerless := [group_id for (group_id,) in await OWNERLESS.run(db, limit=GROUPS_SHOWN)]:
         groups = select(UserGroup).where(col(UserGroup.id).in_(ownerless)).order_by(UserGroup.name)
         raise errors.LastOwner((await db.exec(groups)).all())
@@ -127,5 +128,5 @@ async def _lock_out(db: Session, settings: Settings, hashes: list[str]) -> int:
         await UserAdapter(db).update(user, {"hashed_password": UNUSABLE})
         await one_time_tokens.revoke_tokens(db, user)
         await SessionManager(db, settings).revoke_all(user)
-        await outbox.enqueue_to_user(db, MailKind.PASSWORD_CHANGED, user)
+        await outbox.enqueue_notice(db, MailKind.PASSWORD_CHANGED, user)
     return len(others)

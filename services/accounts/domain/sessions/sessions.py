@@ -85,7 +85,7 @@ class SessionManager:
         await record(self.db, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
         if new_device:
             device = {"device": context.user_agent, "address": context.client_ip}
-            await outbox.enqueue_to_user(self.db, MailKind.NEW_SIGN_IN, user, **device)
+            await outbox.enqueue_notice(self.db, MailKind.NEW_SIGN_IN, user, **device)
         return token
 
     async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
