@@ -84,8 +84,8 @@ RESULTS = {
     "email-undone": Result(
         N_("Your previous email address has been restored"),
         N_(
-            "Your password no longer works, because the person who changed your address may know it. We sent you a link "
-            "to choose a new one."
+            "Your password no longer works, because the person who changed your address may know it. We sent you a "
+            "link to choose a new one."
         ),
         _BACK,
     ),
