@@ -79,9 +79,10 @@ async def get_group(db: Session, group_id: int, viewer: User | None) -> GroupRea
 async def lock_group(db: Session, group_id: int, viewer: User, permission: Permission = Permission.SEE) -> GroupAccess:
     """Lock a group and its memberships against changes by others until the transaction ends.
 
-    To avoid deadlocks, lock users first (``lock_user``), then groups, each in ascending order of their ids.
+    The viewer is locked before the group, as the foreign keys of invitations and mails will: see ``lock_membership``.
 
     Raises:
+        UserNotFound: the viewer has been deleted or deactivated.
         GroupNotFound: there is no such group, or the viewer may not see it.
         GroupForbidden: the viewer lacks ``permission``.
 
@@ -93,7 +94,12 @@ async def lock_group(db: Session, group_id: int, viewer: User, permission: Permi
 async def lock_membership(
     db: Session, group_id: int, user_id: uuid.UUID, viewer: User, permission: Permission = Permission.SEE
 ) -> tuple[GroupAccess, Membership | None]:
-    """Lock a group as ``lock_group`` does, and return with it a user's membership, or None if the user has none."""
+    """Lock a group as ``lock_group`` does, and return with it a user's membership, or None if the user has none.
+
+    To avoid deadlocks, users are locked before groups. The viewer is the last of the users: this lock conflicts only
+    with the one for deactivation and deletion, which is taken after those of all superusers.
+    """
+    viewer = await _lock(db, viewer, read=True)
     statement = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
     group = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
     # A second statement, because the first one's snapshot is older than the lock.
@@ -113,7 +119,13 @@ async def lock_user(db: Session, user: User) -> User:
         UserNotFound: the user has been deleted or deactivated.
 
     """
-    statement = select(User).where(col(User.id) == user.id, col(User.is_active)).with_for_update(key_share=True)
+    return await _lock(db, user)
+
+
+async def _lock(db: Session, user: User, *, read: bool = False) -> User:
+    """Lock an active user: with ``read`` only against being deactivated or deleted."""
+    active = select(User).where(col(User.id) == user.id, col(User.is_active))
+    statement = active.with_for_update(read=read, key_share=True)
     locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
     if locked is None:
         raise errors.UserNotFound

@@ -20,7 +20,8 @@ from accounts.schemas.groups import MemberRead
 class MemberManager:
     """Operations on members. Methods run in the caller's transaction.
 
-    Every method raises GroupNotFound or GroupForbidden if the actor lacks the permission.
+    Every method raises GroupNotFound or GroupForbidden if the actor lacks the permission, and UserNotFound if the actor
+    was deleted or deactivated meanwhile.
     """
 
     def __init__(self, db: Session) -> None:

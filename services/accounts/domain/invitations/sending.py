@@ -14,7 +14,7 @@ from sqlmodel import col, delete, exists, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access, lock_group, lock_user
+from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access, lock_group
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
@@ -30,7 +30,8 @@ from accounts.schemas.pagination import Page, PageQuery
 class InvitationManager:
     """Operations on a group's invitations. Methods run in the caller's transaction.
 
-    Every method raises GroupNotFound or GroupForbidden if the permissions do not allow it.
+    Every method raises GroupNotFound or GroupForbidden if the permissions do not allow it. Those that change something
+    raise UserNotFound if the actor was deleted or deactivated meanwhile.
     """
 
     def __init__(self, db: Session, key: str) -> None:
@@ -45,26 +46,23 @@ class InvitationManager:
             AlreadyMember: a member has this address.
             InvitationExists: the address has an open invitation, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
-            UserNotFound: the actor was deleted or deactivated meanwhile.
 
         """
         lifetime = timedelta(invitation.expires_in_days)
         request = InvitationRequest(invitation.email, invitation.role, invitation.note, lifetime)
-        await lock_user(self.db, actor)
         return await self._create(group_id, request, actor, func.lower(User.email) == folded(invitation.email))
 
     async def create_for_user(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> InvitationRead:
         """Invite a user by id. The actor does not learn the user's email address, nor whether the user is active.
 
         Raises:
-            UserNotFound: there is no such user; or the actor was deleted or deactivated meanwhile.
+            UserNotFound: there is no such user.
             AlreadyMember: the user is a member.
             InvitationExists: the user has an open invitation by id, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
 
         """
-        await lock_user(self.db, actor)
-        # The lock is the one that the foreign key takes. It does not conflict with that of ``lock_user``.
+        # The lock is the one that the foreign key takes.
         statement = select(User.email).where(col(User.id) == user_id).with_for_update(read=True, key_share=True)
         email = await self.db.scalar(statement)
         if email is None:

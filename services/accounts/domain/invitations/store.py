@@ -75,8 +75,8 @@ async def store_invitations(
     Rows whose email address or user has an open invitation to the group are skipped (ignoring letter case), and so is
     the second row of an address. Expired invitations are replaced.
 
-    The caller has locked the inviter (``lock_user``), then the group (``lock_group``), and has required the permission
-    INVITE, and MANAGE_OWNERS for the role of owner. The caller also excludes members, and records the audit events.
+    The caller has locked the inviter and the group (``lock_group``), and has required the permission INVITE, and
+    MANAGE_OWNERS for the role of owner. The caller also excludes members, and records the audit events.
 
     Args:
         key: derives the tokens.

@@ -17,6 +17,7 @@ router = APIRouter(tags=["groups"])
 
 GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
+GROUP_CHANGE_ERRORS = (*GROUP_ERRORS, errors.UserNotFound)
 
 
 @router.get("/user-groups", summary="List groups", responses=LINK_HEADER | problems(errors.BadCursor))
@@ -73,7 +74,9 @@ async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep)
 
 
 @router.patch(
-    "/user-groups/{group_id}", summary="Update a group", responses=problems(*GROUP_ERRORS, errors.GroupNameTaken)
+    "/user-groups/{group_id}",
+    summary="Update a group",
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.GroupNameTaken),
 )
 async def update_group(
     group_id: GroupId, group_update: GroupUpdate, user: CurrentUser, groups: GroupManagerDep
@@ -86,7 +89,7 @@ async def update_group(
     "/user-groups/{group_id}",
     summary="Delete a group",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*GROUP_ERRORS),
+    responses=problems(*GROUP_CHANGE_ERRORS),
 )
 async def delete_group(group_id: GroupId, user: CurrentUser, groups: GroupManagerDep) -> None:
     """Delete a group with its memberships and invitations. Requires the owner role."""

@@ -14,7 +14,7 @@ from accounts.api.fast_routes import fast_get, fast_reader, parse_path, parse_qu
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
-from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
+from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_list
 from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
@@ -53,9 +53,8 @@ async def list_members(request: Request) -> Response:
     response_model=MemberRead,
     response_model_exclude_none=True,
     responses=problems(
-        *GROUP_ERRORS,
+        *GROUP_CHANGE_ERRORS,
         *OWNER_ERRORS,
-        errors.UserNotFound,
         errors.VerifiedEmailRequired,
         errors.AlreadyMember,
         errors.InvitationExists,
@@ -98,7 +97,7 @@ async def put_member(
     "/users/{user_id:uuid}",
     summary="Change a member's role",
     response_model_exclude_none=True,
-    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
 )
 async def update_member(
     group_id: GroupId,
@@ -117,7 +116,7 @@ async def update_member(
     "/users/{user_id:uuid}",
     summary="Remove a member or leave",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, errors.LastOwner),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.MemberNotFound, errors.LastOwner),
 )
 async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep) -> None:
     """Remove a member, or leave the group with your own id.
@@ -131,7 +130,7 @@ async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser
     "/transfer",
     summary="Transfer ownership",
     response_model_exclude_none=True,
-    responses=problems(*GROUP_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.MemberNotFound, *OWNER_ERRORS, *RATE_LIMITED),
 )
 async def transfer_group(
     group_id: GroupId,

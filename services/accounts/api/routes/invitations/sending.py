@@ -11,7 +11,7 @@ from accounts.api.dependencies import InvitationManagerDep
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
-from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
+from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
 from accounts.schemas.pagination import PageQuery
@@ -26,9 +26,8 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
     summary="Invite someone by email",
     status_code=HTTPStatus.CREATED,
     responses=problems(
-        *GROUP_ERRORS,
+        *GROUP_CHANGE_ERRORS,
         errors.VerifiedEmailRequired,
-        errors.UserNotFound,
         errors.AlreadyMember,
         errors.InvitationExists,
         *RATE_LIMITED,
@@ -72,7 +71,7 @@ async def list_invitations(
 @router.post(
     "/{invitation_id}/resend",
     summary="Resend an invitation",
-    responses=problems(*GROUP_ERRORS, errors.VerifiedEmailRequired, errors.InvitationNotFound, *RATE_LIMITED),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.VerifiedEmailRequired, errors.InvitationNotFound, *RATE_LIMITED),
 )
 async def resend_invitation(
     group_id: GroupId,
@@ -95,7 +94,7 @@ async def resend_invitation(
     "/{invitation_id}",
     summary="Revoke an invitation",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*GROUP_ERRORS, errors.InvitationNotFound),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.InvitationNotFound),
 )
 async def revoke_invitation(
     group_id: GroupId, invitation_id: InvitationId, user: CurrentUser, invitations: InvitationManagerDep
