@@ -11,6 +11,7 @@ from fastapi import Depends, Form, Request, Response
 from fastapi.params import Depends as Dependency
 from pydantic import TypeAdapter
 
+from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, client_ip, count_attempt
 from accounts.api.problems import rate_limit_headers
 from accounts.domain import errors
@@ -30,9 +31,9 @@ CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
 
 
-async def _check(request: Request, response: Response, attempt: Attempt, email: str = "") -> None:
+async def _check(request: Request, response: Response, attempt: Attempt, email: str = "", account: str = "") -> None:
     request.state.counted = True
-    allowance = await count_attempt(request, attempt, email)
+    allowance = await count_attempt(request, attempt, email, account)
     limit = allowance.limit
     response.headers.update(
         rate_limit_headers(
@@ -52,6 +53,16 @@ def limit_by_client(attempt: Attempt) -> Dependency:
 
     async def check(request: Request, response: Response) -> None:
         await _check(request, response, attempt)
+
+    return _depends(check)
+
+
+def limit_by_account(attempt: Attempt) -> Dependency:
+    """Limit the attempts of a client and of the signed-in user."""
+
+    async def check(request: Request, response: Response, user: CurrentUser, db: DbDep) -> None:
+        await db.release_connection()
+        await _check(request, response, attempt, account=str(user.id))
 
     return _depends(check)
 
@@ -129,15 +140,21 @@ async def get_password_limit(request: Request, response: Response, db: DbDep) ->
     return check
 
 
+def mails_allowed(request: Request, user: User) -> int | None:
+    """Return how many mails a user may cause others to get in a day, or None for superusers: any number."""
+    limit = rules.MAILS_PER_ACCOUNT.scaled(request.state.settings.throttle_scale)
+    return None if user.is_superuser else limit.attempts
+
+
 async def get_sender_limit(request: Request, db: DbDep) -> CheckSenderLimit:
     """Return a function that counts mails that a user causes others to get. Those of superusers are not counted."""
 
     async def check(user: User, mails: int = 1, *, count: bool = True) -> None:
-        limit = rules.MAILS_PER_ACCOUNT.scaled(request.state.settings.throttle_scale)
-        if user.is_superuser or mails == 0:
+        allowed = mails_allowed(request, user)
+        if allowed is None or mails == 0:
             return
-        if mails > limit.attempts:
-            raise errors.TooManyInvitations(mails, limit.attempts)
+        if mails > allowed:
+            raise errors.TooManyInvitations(allowed)
         if count:
             await db.release_connection()
             await count_attempt(request, Attempt.MAIL_OTHERS, account=str(user.id), cost=mails)

@@ -232,8 +232,8 @@ class TooManyInvitations(Refusal):
 
     code = "TOO_MANY_INVITATIONS"
 
-    def __init__(self, rows: int, limit: int) -> None:
-        super().__init__(f"The file invites {rows} people. The limit is {limit}.")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The file invites more than {limit} people.")
 
 
 class ImportInProgress(Refusal):

@@ -139,7 +139,7 @@ class TestChange:
 
     @pytest.mark.parametrize(("name", "role"), [("bors", Role.ADMIN), ("merlin", Role.MEMBER)])
     async def test_role_change_takes_eight_statements(self, table: Table, name: str, role: Role) -> None:
-        """Lock the user, the actor, the group; both memberships; the change; the audit log; a mail that waits; the mail."""
+        """Lock user, actor and group; both memberships; the change; the audit log; a mail that waits; the mail."""
         arthur, user = table.people["arthur"], table.people[name]
         await table.patch("merlin", "owner")
         await table.world.sql("DELETE FROM outbox")

@@ -4,11 +4,12 @@ import asyncio
 import csv
 from codecs import BOM_UTF8
 from io import BytesIO
+from time import perf_counter
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from accounts.domain.errors import ImportInvalid
+from accounts.domain.errors import ImportInvalid, TooManyInvitations
 from accounts.domain.invitations.store import InvitationRequest
 from accounts.schemas.member_files import COLUMNS, ImportRow, RowError
 
@@ -16,24 +17,34 @@ ROWS_MAX = 50_000
 RECORDS_MAX = 10 * ROWS_MAX  # blank lines included
 RECORD_BYTES = 8 * 1024  # more than the longest valid row takes, however it is quoted
 FAULTY_ROWS_MAX = 100
-PAUSE_RECORDS = 20  # about 2 ms of work
+PAUSE_SECONDS = 0.002
 NAME_LENGTH = 50
 QUOTING = 'Separate cells by commas, and quote cells that contain commas or quotes, as in "a ""b"", c"'
 TOO_LONG = f"The row has more than {RECORD_BYTES} bytes. A closing quote may be missing"
 MESSAGES = {"string_pattern_mismatch": "Input should have no control characters"}
 
 
-async def parse_import(content: bytes) -> list[InvitationRequest]:
+async def parse_import(
+    content: bytes, invitations_max: int | None = None, known_max: int = 0
+) -> list[InvitationRequest]:
     """Parse a CSV file (RFC 4180, in UTF-8) whose first line names the columns. Other requests are served meanwhile.
+
+    Args:
+        invitations_max: how many of the rows may be invitations, if that is limited.
+        known_max: how many of the rows may be none, because they are members or invited already.
 
     Raises:
         ImportInvalid: with the faults of the first ``FAULTY_ROWS_MAX`` faulty rows, by line number.
+        TooManyInvitations: the file has more valid rows than the sum of both. The rest of it is not read.
 
     """
-    file = _ImportFile(content)
+    file, paused_at = _ImportFile(content), perf_counter()
     while file.read_record():
-        if file.records % PAUSE_RECORDS == 0:
+        if invitations_max is not None and len(file.rows) > invitations_max + known_max:
+            raise TooManyInvitations(invitations_max)
+        if perf_counter() - paused_at >= PAUSE_SECONDS:
             await asyncio.sleep(0)
+            paused_at = perf_counter()
     return file.require_valid()
 
 
@@ -55,7 +66,7 @@ class _ImportFile:
         self.records = 0
         self._columns: list[str] = []
         self._line_by_email: dict[str, int] = {}
-        self._rows: list[InvitationRequest] = []
+        self.rows: list[InvitationRequest] = []
         self._faults: dict[int, list[RowError]] = {}
 
     def _decode(self, line: bytes) -> str:
@@ -86,11 +97,11 @@ class _ImportFile:
             ImportInvalid: a row is faulty, or there is none.
 
         """
-        if not (self._rows or self._faults):
+        if not (self.rows or self._faults):
             self._faults[1] = [RowError(1, None, "empty", "A line of column names and at least one row are required")]
         if self._faults:
             raise ImportInvalid([fault for faults in self._faults.values() for fault in faults])
-        return self._rows
+        return self.rows
 
     def _add(self, line: int, cells: list[str]) -> None:
         _require_utf8(cells)
@@ -106,7 +117,7 @@ class _ImportFile:
             raise _too_many(ROWS_MAX)
         if (first := self._line_by_email.setdefault(row.email.lower(), line)) != line:
             raise _Fault(("email", "duplicate", f"Line {first} has the same email address"))
-        self._rows.append(InvitationRequest(row.email, row.role, row.note))
+        self.rows.append(InvitationRequest(row.email, row.role, row.note))
 
     def _refuse(self, line: int, fault: _Fault) -> None:
         self._faults[line] = [RowError(line, *details) for details in fault.faults]

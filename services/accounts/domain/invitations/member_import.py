@@ -1,11 +1,12 @@
 """Import of members from a file, all rows in one transaction. Superusers add users; all others are invited.
 
-The transaction takes seconds. Until it adds members, which it does last, it locks the group only against being deleted,
-so other changes of the group do not wait for it. A dry run locks nothing.
+Reading comes first: the rows are classified and the invitations counted before the first one is stored, so that a file
+with too many costs little. The transaction takes seconds. Until it adds members, which it does last, it locks the group
+only against being deleted, so other changes of the group do not wait for it. A dry run locks nothing.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from itertools import batched
 
@@ -38,6 +39,10 @@ SELECT_KNOWN = CompiledStatement(f"""
     LEFT JOIN membership ON membership.user_id = "user".id AND membership.group_id = :group_id
     ORDER BY number
 """)  # noqa: S608  # only a constant is interpolated
+COUNT_KNOWN = CompiledStatement("""
+    SELECT (SELECT count(*) FROM invitation WHERE group_id = :group_id)
+        + coalesce((SELECT member_count FROM user_group WHERE id = :group_id), 0)
+""")
 # The group is locked already, and users are locked before groups. So users who are being deactivated or deleted are
 # skipped, as if they did not exist, rather than waited for. The lock is the one that the foreign key takes.
 INSERT_MEMBERS = CompiledStatement(f"""
@@ -70,7 +75,7 @@ async def import_members(
 
     Args:
         key: derives the invitations' tokens.
-        count_invitations: is called with their number before the transaction ends, and may refuse it.
+        count_invitations: is called with their number before anything is stored, and may refuse it.
         dry_run: count only.
 
     Raises:
@@ -81,13 +86,18 @@ async def import_members(
 
     """
     member_import = _MemberImport(db, group_id, actor, key)
-    await member_import.run(rows, dry_run=dry_run)
-    await count_invitations(member_import.counts["invited"])
+    await member_import.run(rows, count_invitations, dry_run=dry_run)
     return ImportRead(dry_run=dry_run, **member_import.counts)
 
 
+async def count_known(db: Session, group_id: int) -> int:
+    """Return the most rows of a file that can be members or invited already."""
+    [(known,)] = await COUNT_KNOWN.run(db, group_id=group_id)
+    return int(known)
+
+
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _NewRows:
     """Rows that are neither members nor invited yet: to add, and to invite."""
 
     add: list[InvitationRequest]
@@ -102,22 +112,18 @@ class _MemberImport:
         self.key = key
         self.counts: Counter[str] = Counter()
 
-    async def run(self, rows: Iterable[InvitationRequest], *, dry_run: bool) -> None:
-        if not dry_run:
-            await self._prevent_deletion()
+    async def run(self, rows: Iterable[InvitationRequest], count: CountInvitations, *, dry_run: bool) -> None:
         access = await self._require_permission()
-        may_add = access.may(Permission.ADD_MEMBERS)
-        to_add: list[InvitationRequest] = []
-        for batch in batched(rows, BATCH_ROWS, strict=False):
-            new = await self._skip_known(batch, may_add=may_add)
-            to_add += new.add
-            await self._invite(new.invite, dry_run=dry_run)
+        new = await self._skip_known(rows, may_add=access.may(Permission.ADD_MEMBERS))
+        await count(len(new.invite))
         if dry_run:
-            self.counts["added"] = len(to_add)
+            self.counts.update(added=len(new.add), invited=len(new.invite))
             return
-        await self._add(to_add)
+        await self._prevent_deletion()
+        await self._invite(new.invite)
+        await self._add(new.add)
         access = await self._require_permission()
-        if to_add:
+        if new.add:
             access.require(Permission.ADD_MEMBERS)
         await record(self.db, Action.MEMBERS_IMPORTED, group_id=self.group_id, user_id=None, **self.counts)
 
@@ -141,31 +147,30 @@ class _MemberImport:
         require_verified_email(actor)
         return access
 
-    async def _skip_known(self, rows: Sequence[InvitationRequest], *, may_add: bool) -> _Batch:
-        known = await SELECT_KNOWN.run(self.db, group_id=self.group_id, emails=[row.email for row in rows])
-        new = _Batch([], [])
-        for row, (is_active, is_member, is_invited) in zip(rows, known, strict=True):
-            if is_member:
-                self.counts["already_members"] += 1
-            elif is_active and may_add:
-                new.add.append(row)
-            elif is_invited:
-                self.counts["already_invited"] += 1
-            else:
-                new.invite.append(row)
+    async def _skip_known(self, rows: Iterable[InvitationRequest], *, may_add: bool) -> _NewRows:
+        new = _NewRows([], [])
+        for batch in batched(rows, BATCH_ROWS, strict=False):
+            known = await SELECT_KNOWN.run(self.db, group_id=self.group_id, emails=[row.email for row in batch])
+            for row, (is_active, is_member, is_invited) in zip(batch, known, strict=True):
+                if is_member:
+                    self.counts["already_members"] += 1
+                elif is_active and may_add:
+                    new.add.append(row)
+                elif is_invited:
+                    self.counts["already_invited"] += 1
+                else:
+                    new.invite.append(row)
         return new
 
-    async def _invite(self, rows: Sequence[InvitationRequest], *, dry_run: bool = False) -> None:
-        if dry_run:
-            self.counts["invited"] += len(rows)
-            return
-        stored = await store_invitations(self.db, self.key, self.group_id, self.actor.id, rows)
-        events = [(None, {"role": invitation.role}) for invitation in stored]
-        await record_many(self.db, Action.INVITATION_CREATED, self.group_id, events)
-        self.counts["invited"] += len(stored)
-        self.counts["already_invited"] += len(rows) - len(stored)
+    async def _invite(self, rows: Iterable[InvitationRequest]) -> None:
+        for batch in batched(rows, BATCH_ROWS, strict=False):
+            stored = await store_invitations(self.db, self.key, self.group_id, self.actor.id, batch)
+            events = [(None, {"role": invitation.role}) for invitation in stored]
+            await record_many(self.db, Action.INVITATION_CREATED, self.group_id, events)
+            self.counts["invited"] += len(stored)
+            self.counts["already_invited"] += len(batch) - len(stored)
 
-    async def _add(self, rows: Sequence[InvitationRequest]) -> None:
+    async def _add(self, rows: Iterable[InvitationRequest]) -> None:
         """Add users. The first one locks the group.
 
         Rows that are not added, of users who became members meanwhile or are being deleted, are classified again.

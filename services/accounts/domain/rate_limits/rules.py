@@ -92,7 +92,7 @@ RULES = {
     Attempt.CHANGE_EMAIL: _MAIL,
     Attempt.INVITE: Rule(network=(Limit(200, HOUR), Limit(1000, DAY))),
     Attempt.INVITATION: _TOKEN,
-    Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY))),
+    Attempt.IMPORT: Rule(network=(Limit(30, HOUR), Limit(100, DAY)), account=(Limit(30, HOUR), Limit(100, DAY))),
     Attempt.EXPORT: Rule(network=(Limit(30, MINUTE), Limit(300, HOUR))),
     # Every request of a signed-in user that is not safe (RFC 9110, 9.2.1): each writes at least an audit event.
     Attempt.WRITE: Rule(

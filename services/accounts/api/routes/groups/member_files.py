@@ -15,7 +15,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import RATE_LIMITED, SenderLimitDep, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, SenderLimitDep, limit_by_account, limit_by_client, mails_allowed
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
@@ -108,7 +108,7 @@ def _require_csv(request: Request) -> None:
 @router.post(
     "/import",
     summary="Import members",
-    dependencies=[limit_by_client(Attempt.IMPORT)],
+    dependencies=[limit_by_account(Attempt.IMPORT)],
     openapi_extra={"requestBody": IMPORTED},
     responses=problems(
         *GROUP_ERRORS,
@@ -151,5 +151,6 @@ async def import_members(
     key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
     subjects = f"import by {user.id}", f"import into {group_id}"
     async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
-        rows = await parse_import(content)
+        known = await member_import.count_known(bulk_db, group_id)
+        rows = await parse_import(content, mails_allowed(request, user), known)
         return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)
