@@ -1,6 +1,6 @@
 """A group's invitations, for the members who may invite: create, list, resend and revoke.
 
-Sending requires a verified email address, so that invited people can tell who is behind an invitation.
+Sending requires a verified email address, so that the sender of an invitation is known.
 """
 
 import uuid

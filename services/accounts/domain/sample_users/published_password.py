@@ -1,7 +1,7 @@
 """The published password of sample and volume data, and the accounts that still have it.
 
 They are found without reading all users: superusers, who could do the most harm, whatever their email address; sample
-users by email address; volume users by id, since ids begin with a time, and theirs is before this project existed.
+users by email address; volume users by id: ids begin with a time, and these have one from before this project existed.
 """
 
 import uuid

@@ -62,7 +62,7 @@ class SuperuserCreate(UserCreate):
 
 
 class ManagedUserCreate(UserCreate):
-    """A new user whom a superuser creates.
+    """A new user that a superuser creates.
 
     Requires the superuser's `current_password`, unless the sign-in is recent.
     """
