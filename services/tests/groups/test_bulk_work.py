@@ -134,6 +134,24 @@ async def test_actor_or_group_that_is_deleted_before_the_import_begins(
                 await member_import.import_members(db, table.id, arthur, [], "key", _count, dry_run=dry_run)
 
 
+@pytest.mark.parametrize(
+    ("deletion", "expected"),
+    [
+        ("DELETE FROM \"user\" WHERE email LIKE 'arthur%'", errors.UserNotFound),
+        ("DELETE FROM user_group", errors.GroupNotFound),
+    ],
+)
+async def test_actor_or_group_that_is_deleted_while_the_file_is_read(
+    world: World, table: UserGroup, arthur: User, deletion: str, expected: type[errors.Refusal]
+) -> None:
+    async def delete_meanwhile(_: int) -> None:
+        await world.sql(deletion)
+
+    async with transaction(world.sessionmaker, RequestContext(actor_id=arthur.id)) as db:
+        with pytest.raises(expected):
+            await member_import.import_members(db, table.id, arthur, [], "key", delete_meanwhile, dry_run=False)
+
+
 async def _count(_: int) -> None:
     """Count nothing."""
 
