@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from http.client import HTTPConnection, HTTPException
+from itertools import count
 from threading import Event, Thread
 from urllib.parse import urlencode, urlsplit
 
@@ -22,10 +23,12 @@ PATIENCE = 30.0
 SLOW = 1.0  # seconds after which a request is counted as slow
 AFTER = 3.0  # seconds of load after the command has ended
 PAUSE = 0.1  # seconds between a client's requests: the proxy limits new connections by client
+ROUNDS_PER_WRITE = 20  # two seconds: the API limits the writes of a user to 300 a minute
+READ, WRITE = ("GET", "/users/me", ""), ("PATCH", "/users/me", '{"display_name": "Load"}')
 
 
 class Load:
-    """Clients that read and write by turns, and the responses that they got."""
+    """Clients that read, and write now and then, and the responses that they got."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -61,8 +64,10 @@ class Load:
     def _client(self, number: int) -> None:
         """Send requests: half of the clients keep their connection, half open one for each request."""
         connection = HTTPConnection(*self._address, timeout=PATIENCE)
-        while not self._ended.is_set():
-            for method, path, body in (("GET", "/users/me", ""), ("PATCH", "/users/me", '{"display_name": "Load"}')):
+        for turn in count():
+            if self._ended.is_set():
+                break
+            for method, path, body in (READ,) if turn % ROUNDS_PER_WRITE else (READ, WRITE):
                 started = time.perf_counter()
                 self.outcomes[f"{method} {self._outcome(connection, method, path, body)}"] += 1
                 self.times.append(time.perf_counter() - started)
@@ -96,7 +101,7 @@ def main() -> int:
     started = time.monotonic()
     status = load.during(command)
     seconds, times = time.monotonic() - started, sorted(load.times)
-    failed = {outcome: count for outcome, count in load.outcomes.items() if not outcome.endswith(" 200")}
+    failed = {outcome: number for outcome, number in load.outcomes.items() if not outcome.endswith(" 200")}
     print(f"{len(times)} requests in {seconds:.0f} s, {sum(failed.values())} failed {failed or ''}".rstrip())
     median, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     slow = sum(seconds > SLOW for seconds in times)
