@@ -205,12 +205,16 @@ async def test_hashes_of_a_signed_in_user_are_limited(world: World, monkeypatch:
     assert [answer.status_code for answer in answers] == [200, 429]
 
 
-async def test_clients_take_turns_in_the_hashing_queue() -> None:
+@pytest.mark.parametrize("flood", [("flood", ""), ("another client {}", "one user")])
+async def test_callers_take_turns_in_the_hashing_queue(flood: tuple[str, str]) -> None:
+    client, user = flood
     queue, go_on = HashingQueue(1), threading.Event()
     done: list[str] = []
-    first = asyncio.create_task(queue.run(go_on.wait, ("flood", "")))
+    first = asyncio.create_task(queue.run(go_on.wait, (client.format(0), user)))
     await asyncio.sleep(0)
-    waiting = [asyncio.create_task(queue.run(partial(done.append, f"flood {n}"), ("flood", ""))) for n in range(4)]
+    waiting = [
+        asyncio.create_task(queue.run(partial(done.append, f"flood {n}"), (client.format(n), user))) for n in range(4)
+    ]
     waiting += [asyncio.create_task(queue.run(partial(done.append, "other"), ("other", "")))]
     await asyncio.sleep(0)
     waiting[2].cancel()

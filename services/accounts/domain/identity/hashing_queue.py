@@ -1,8 +1,8 @@
 """The queue of passwords to hash, in front of a few low-priority threads.
 
-Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. Clients take
-turns, and one client or user has only a share of the places. So a client that floods the queue delays others by one
-hash at most.
+Many concurrent sign-ins slow down no other request: they wait, and are refused while the queue is full. Users take
+turns, and clients that are not signed in; each has only a share of the places. So one that floods the queue delays
+another by one hash at most.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class HashingQueue:
         self._used = 0
         self._used_by: Counter[str] = Counter()
         self._idle = threads
-        self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # by client, the next one first
+        self._turns: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()  # by caller, the next one first
 
     async def run[Result](self, work: Callable[[], Result], callers: tuple[str, ...] = ("",)) -> Result:
         """Run ``work`` on a thread, and count it for each of ``callers``: the client, and the user if signed in.
@@ -46,7 +46,7 @@ class HashingQueue:
         self._count(callers, 1)
         try:
             with metrics.HASHES_PENDING.track_inprogress():
-                await self._turn(callers[0])
+                await self._turn(callers[-1] or callers[0])  # a user has one turn from all clients together
                 try:
                     return await asyncio.get_running_loop().run_in_executor(self._threads, _timed, work)
                 finally:
@@ -54,13 +54,13 @@ class HashingQueue:
         finally:
             self._count(callers, -1)
 
-    async def _turn(self, client: str) -> None:
-        """Wait until a thread is free and it is the client's turn."""
+    async def _turn(self, caller: str) -> None:
+        """Wait until a thread is free and it is the caller's turn."""
         if self._idle:
             self._idle -= 1
             return
         turn = asyncio.get_running_loop().create_future()
-        self._turns.setdefault(client, deque()).append(turn)
+        self._turns.setdefault(caller, deque()).append(turn)
         try:
             await turn
         except asyncio.CancelledError:
@@ -69,12 +69,12 @@ class HashingQueue:
             raise
 
     def _pass_on(self) -> None:
-        """Give the thread to the next client, which then is the last one."""
+        """Give the thread to the next caller, which then is the last one."""
         while self._turns:
-            client, waiting = self._turns.popitem(last=False)
+            caller, waiting = self._turns.popitem(last=False)
             turn = waiting.popleft()
             if waiting:
-                self._turns[client] = waiting
+                self._turns[caller] = waiting
             if not turn.cancelled():
                 turn.set_result(None)
                 return
