@@ -79,7 +79,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         OutboxMail: Expiry(
             col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL, col(OutboxMail.parked_at) + PARKED_MAIL_TTL
         ),
-        Throttle: Expiry(unused_limit, harmless="the limits of a few minutes or hours begin anew"),
+        Throttle: Expiry(unused_limit, harmless="the limits of a few minutes or hours begin again"),
         AuditEvent: Expiry(col(AuditEvent.at) < now - audit_age, col(AuditEvent.at) + audit_age),
     }
 

@@ -21,7 +21,7 @@ TURN_TIMEOUT = "60s"  # how long to wait for another migration process
 LOCK_TIMEOUT = "2s"  # how long a statement may wait for a table lock; other clients queue behind it
 STATEMENT_TIMEOUT = "10min"  # how long a statement may hold its locks
 UNUSABLE = ("3D000", DATABASE_CLOSED)  # the database is missing, or invalid since an interrupted DROP DATABASE
-REPAIR = "; restore a backup (make restore FILE=…), or delete all data and start anew (make clean)"
+REPAIR = "; restore a backup (make restore FILE=…), or delete all data and start from nothing (make clean)"
 
 
 def render_item(kind: str, item: Any, autogenerate: AutogenContext) -> str | Literal[False]:

@@ -1,4 +1,4 @@
-"""Inviting a user whom one knows by id: nothing shows the user's email address before the user has agreed."""
+"""Inviting a user by id: nothing shows the user's email address before the user has agreed."""
 
 import asyncio
 from typing import Any
@@ -85,7 +85,7 @@ async def test_inviter_cannot_tell_an_inactive_user(world: World, table: Table, 
 
 
 async def test_token_is_for_the_user_and_verifies_no_email(world: World, table: Table, gawain: User) -> None:
-    """The user may have changed the address, and somebody else may have it now."""
+    """The user may have changed the address, and another user may have it now."""
     await put(table, gawain)
     token = await world.token()
     await world.sql("UPDATE \"user\" SET email = 'new@x.org', is_verified = false WHERE email LIKE 'gawain%'")

@@ -23,7 +23,7 @@ async def post(world: World, sender: User | None, *names: str, kind: MailKind = 
 
 
 async def send(world: World, number: int) -> str:
-    """Send some mails, and return to whom: each has a name of one letter."""
+    """Send some mails, and return their recipients, who have names of one letter."""
     names = ""
     for _ in range(number):
         async with transaction(world.sessionmaker) as db:

@@ -248,7 +248,7 @@ async def test_mail_is_not_held_up_by_other_mail_to_its_recipient(scene: Scene, 
 
 
 async def test_own_limit_of_each_kind_exceeds_what_requests_by_address_can_cause() -> None:
-    """So nobody can exhaust the limit of the mail that recovers an account."""
+    """So the limit of the mail that recovers an account cannot be exhausted by others."""
     requests = {attempt: RULES[attempt].email for attempt in Attempt if RULES[attempt].email and attempt != "login"}
     assert set(requests) == {
         Attempt.REGISTER, Attempt.FORGOT_PASSWORD, Attempt.REQUEST_VERIFY, Attempt.CHANGE_EMAIL

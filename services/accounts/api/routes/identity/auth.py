@@ -1,4 +1,7 @@
-"""Sign-up, sign-in and sign-out with tokens; email verification and password reset."""
+"""Sign-up, sign-in and sign-out with tokens; email verification and password reset.
+
+The first line describes the tag ``auth``, which this module shares with ``sign_up`` and ``recovery``.
+"""
 
 import uuid
 from http import HTTPStatus
