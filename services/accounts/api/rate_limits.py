@@ -20,12 +20,13 @@ from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.auth import LoginForm
+from accounts.schemas.identity.users import OptionalConfirmation
 
 RATE_LIMITED = (errors.TooManyAttempts,)
 USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
 # Refusals of operations that require `current_password` or a recent sign-in.
 REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, errors.Busy, *RATE_LIMITED)
-CheckLimit = Callable[[str], Awaitable[None]]
+CheckLimit = Callable[..., Awaitable[None]]
 CheckSenderLimit = Callable[..., Awaitable[None]]
 CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
@@ -117,10 +118,10 @@ async def get_reset_attempts(request: Request, db: DbDep) -> ResetAttempts:
 
 
 def _mail_limit(attempt: Attempt) -> Dependency:
-    """Limit the mail that a client can cause, and that an email receives."""
+    """Limit the mail that a client can cause, and that an email receives if its rule counts that."""
 
     async def get_check(request: Request, response: Response, db: DbDep) -> CheckLimit:
-        async def check(email: str) -> None:
+        async def check(email: str = "") -> None:
             await db.release_connection()
             await _check(request, response, attempt, email)
 
@@ -169,3 +170,15 @@ VerificationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.REQUEST_VERIFY)
 SenderLimitDep = Annotated[CheckSenderLimit, _depends(get_sender_limit)]
 PasswordLimitDep = Annotated[CheckPasswordLimit, _depends(get_password_limit)]
 ResetAttemptsDep = Annotated[ResetAttempts, _depends(get_reset_attempts)]
+
+
+async def get_confirmed_password(
+    user: CurrentUser, check: PasswordLimitDep, confirmation: OptionalConfirmation = None
+) -> str | None:
+    """Return the current password in the body, if there is one. It is counted as a sign-in attempt."""
+    password = confirmation.current_password if confirmation else None
+    await check(user, password)
+    return password
+
+
+ConfirmedPassword = Annotated[str | None, _depends(get_confirmed_password)]

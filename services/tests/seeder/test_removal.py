@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 from sqlmodel import col, select
 
 from accounts.commands import admin, run
@@ -24,7 +23,7 @@ from support.gunicorn import gunicorn
 from support.people import PASSWORD as OTHER_PASSWORD
 from support.people import World
 from support.processes import environment, free_port, python
-from support.schema import recorded_statements
+from support.schema import plan_without_scans
 
 BATCH = Batch(users=30, seed=1)
 CHANGE = "UPDATE \"user\" SET {} WHERE email = '{}'"
@@ -173,14 +172,7 @@ async def test_promoted_user_with_the_published_password_is_found(world: World) 
 
 
 async def test_users_are_found_by_indexes(world: World) -> None:
-    async with transaction(world.sessionmaker) as db:
-        connection = await db.connection()
-        for method in ("seqscan", "bitmapscan"):
-            await connection.execute(text(f"SET LOCAL enable_{method} = off"))
-        async with recorded_statements(db) as statements:
-            await db.exec(CANDIDATES)
-        ((statement, values),) = statements
-        plan = str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())
+    plan = await plan_without_scans(world.sessionmaker, lambda db: db.exec(CANDIDATES))
 
     assert all(index in plan for index in ("ix_user_superuser", "uq_user_email_lower", "pk_user"))
     assert "Seq Scan" not in plan

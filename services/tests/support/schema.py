@@ -1,13 +1,13 @@
 """Inspects the schema, adds revisions, and records statements."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session, Sessionmaker, transaction
@@ -57,3 +57,20 @@ def same_connection(sessionmaker: Sessionmaker) -> ConnectDriver:
             yield (await (await db.connection()).get_raw_connection()).driver_connection
 
     return connect
+
+
+async def plan_without_scans(
+    sessionmaker: Sessionmaker, run: Callable[[Session], Awaitable[object]], *methods: str
+) -> str:
+    """Return the plan of the statement that ``run`` executes, without sequential scans and ``methods``.
+
+    With few rows a scan is cheaper, so it is disabled.
+    """
+    async with transaction(sessionmaker) as db:
+        connection = await db.connection()
+        for method in ("seqscan", "bitmapscan", *methods):
+            await connection.execute(text(f"SET LOCAL enable_{method} = off"))
+        async with recorded_statements(db) as statements:
+            await run(db)
+        ((statement, values),) = statements
+        return str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())

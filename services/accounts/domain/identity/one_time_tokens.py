@@ -3,16 +3,15 @@
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, update
+from sqlalchemy import ColumnElement, delete, func, or_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
-from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.base import COLLATION
@@ -101,16 +100,9 @@ async def store_token(
 async def activate_token(
     db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose
 ) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
-
-    Returns None if the token was used, superseded or revoked.
-    """
-    tokens = candidate_tokens(keys, mail_id)
-    conditions = (col(OneTimeToken.token_hash).in_(tokens), col(OneTimeToken.purpose) == purpose)
-    statement: Any = update(OneTimeToken).where(*conditions).values(expires_at=func.now() + LIFETIME[purpose])
-    rows = await db.exec(statement.returning(col(OneTimeToken.token_hash), col(OneTimeToken.expires_at)))
-    row = rows.one_or_none()
-    return (tokens[row[0]], row[1]) if row else None
+    """Start the lifetime of a mail's token; see ``start_lifetime``."""
+    is_for = col(OneTimeToken.purpose) == purpose
+    return await start_lifetime(db, OneTimeToken, keys, mail_id, LIFETIME[purpose], is_for)
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:

@@ -7,35 +7,26 @@ taken email address, and no password or name that someone else chose is ever sto
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
-from accounts.domain.identity.mailed_tokens import candidate_tokens, derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
 from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
-from accounts.domain.mail.outbox import CHANNEL, request_language
-from accounts.models import MailKind, PendingRegistration, Purpose
-from accounts.models.base import COLLATION
+from accounts.domain.mail.outbox import CHANNEL, EMAIL_HOLDERS, request_language
+from accounts.models import MailKind, PendingRegistration
 from accounts.models.mail import NOTICE_TURN, URGENT_TURN
 
 LIFETIME = timedelta(hours=24)
 # An address whose change can still be undone is taken, too: see ``reserved_emails``.
 REQUEST = CompiledStatement(f"""
-    WITH given AS (SELECT lower(CAST(:email AS text) COLLATE "{COLLATION}") AS email),
-    owner AS (SELECT id, "user".email, is_active FROM "user", given WHERE lower("user".email) = given.email),
-    reserved AS (
-        SELECT one_time_token.email FROM one_time_token, given
-        WHERE lower(one_time_token.email) = given.email AND purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now()
-            AND NOT EXISTS (SELECT FROM owner)
-        LIMIT 1
-    ), pending AS (
+    WITH {EMAIL_HOLDERS}, pending AS (
         INSERT INTO pending_registration (email, token_hash, expires_at)
         SELECT :email, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval)
-        WHERE NOT EXISTS (SELECT FROM owner) AND NOT EXISTS (SELECT FROM reserved)
+        WHERE NOT EXISTS (SELECT FROM holder)
         ON CONFLICT (lower(email)) DO UPDATE
         SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
         RETURNING email
@@ -45,10 +36,8 @@ REQUEST = CompiledStatement(f"""
             jsonb_build_object() FROM pending
         UNION ALL
         SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, id, {NOTICE_TURN}, :language,
-            jsonb_build_object('previous', false) FROM owner WHERE is_active
-        UNION ALL
-        SELECT CAST(:mail_id AS uuid), '{MailKind.ACCOUNT_EXISTS}', email, NULL, {NOTICE_TURN}, :language,
-            jsonb_build_object('previous', true) FROM reserved
+            jsonb_build_object('previous', previous)
+        FROM (SELECT * FROM holder ORDER BY previous LIMIT 1) AS first WHERE is_active
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated
@@ -73,16 +62,8 @@ async def request(db: Session, key: str, email: str) -> None:
 
 
 async def activate(db: Session, keys: Sequence[str], mail_id: uuid.UUID) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
-
-    Returns None if the token was used or replaced.
-    """
-    tokens = candidate_tokens(keys, mail_id)
-    statement: Any = update(PendingRegistration).where(col(PendingRegistration.token_hash).in_(tokens))
-    statement = statement.values(expires_at=func.now() + LIFETIME)
-    rows = await db.exec(statement.returning(col(PendingRegistration.token_hash), col(PendingRegistration.expires_at)))
-    row = rows.one_or_none()
-    return (tokens[row[0]], row[1]) if row else None
+    """Start the lifetime of a mail's token; see ``start_lifetime``."""
+    return await start_lifetime(db, PendingRegistration, keys, mail_id, LIFETIME)
 
 
 async def find(db: Session, token: str) -> PendingRegistration | None:

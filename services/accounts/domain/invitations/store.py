@@ -9,11 +9,10 @@ invitations are ignored.
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlmodel import col
-from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
@@ -85,7 +84,7 @@ async def store_invitations(
         The new invitations.
 
     """
-    mails = {hash_token(derive_token(key, mail_id)): (mail_id, row.email) for row in rows if (mail_id := uuid7())}
+    mails = {hash_token(derive_token(key, mail.id)): mail for mail in (OutgoingMail(row.email) for row in rows)}
     addressees = {
         "emails": [None if row.user_id else row.email for row in rows],
         "user_ids": [row.user_id for row in rows],
@@ -102,9 +101,6 @@ async def store_invitations(
         lifetimes=[row.lifetime for row in rows],
     )
     invitations = [Invitation.model_validate(row._asdict()) for row in stored]
-    await outbox.enqueue(db, MailKind.INVITATION, [_mail(row, *mails[row.token_hash]) for row in invitations])
+    stored_mails = [replace(mails[row.token_hash], invitation_id=row.id) for row in invitations]
+    await outbox.enqueue(db, MailKind.INVITATION, stored_mails)
     return invitations
-
-
-def _mail(invitation: Invitation, mail_id: uuid.UUID, email: str) -> OutgoingMail:
-    return OutgoingMail(email, invitation_id=invitation.id, id=mail_id)

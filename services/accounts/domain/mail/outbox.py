@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.mail.languages import negotiate_language
-from accounts.models import MailKind, User
+from accounts.models import MailKind, Purpose, User
 from accounts.models.base import COLLATION
 from accounts.models.mail import CAUSED_BY_OTHERS, NOTICE_TURN, URGENT, URGENT_TURN
 
@@ -69,18 +69,23 @@ ADD_TO_WAITING = CompiledStatement("""
     ) AND attempts = 0
     RETURNING id
 """)
-ENQUEUE_TO_OWNER = CompiledStatement(f"""
-    WITH owner AS (
-        SELECT id, email, false AS previous FROM "user"
-        WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}") AND is_active
-        UNION ALL
-        SELECT NULL, email, true FROM one_time_token
+# A common table expression for statements with the parameter ``email``: the user who has that address, and the
+# reservations of it as a previous address, whose change can still be undone. The latter name no user.
+EMAIL_HOLDERS = f"""
+    holder AS (
+        SELECT id, email, is_active, false AS previous FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
-            AND purpose = 'undo_email' AND expires_at > now()
-        ORDER BY previous LIMIT 1
-    ), enqueued AS (
+        UNION ALL
+        SELECT NULL, email, true, true FROM one_time_token
+        WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
+            AND purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now()
+    )
+"""  # noqa: S608  # only constants are interpolated
+ENQUEUE_TO_OWNER = CompiledStatement(f"""
+    WITH {EMAIL_HOLDERS}, enqueued AS (
         INSERT INTO outbox (id, kind, email, user_id, language, detail)
-        SELECT CAST(:id AS uuid), :kind, email, id, :language, jsonb_build_object('previous', previous) FROM owner
+        SELECT CAST(:id AS uuid), :kind, email, id, :language, jsonb_build_object('previous', previous)
+        FROM holder WHERE is_active ORDER BY previous LIMIT 1
     )
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated

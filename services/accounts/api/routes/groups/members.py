@@ -84,7 +84,7 @@ async def put_member(
     await check_sender(user)
     outcome = await members.put(group_id, user_id, body.role, user)
     if outcome is None:
-        await check_limit("")
+        await check_limit()
         invitation = await invitations.create_for_user(group_id, user_id, body.role, user)
         return JSONResponse(invitation.model_dump(mode="json"), HTTPStatus.ACCEPTED)
     member, added = outcome

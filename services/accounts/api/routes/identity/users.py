@@ -10,11 +10,17 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
-from accounts.api.rate_limits import REAUTHENTICATION, EmailChangeLimitDep, PasswordLimitDep, SenderLimitDep
+from accounts.api.rate_limits import (
+    REAUTHENTICATION,
+    ConfirmedPassword,
+    EmailChangeLimitDep,
+    PasswordLimitDep,
+    SenderLimitDep,
+)
 from accounts.domain import errors
 from accounts.domain.sessions.caller import read_current_user
 from accounts.models import User
-from accounts.schemas.identity.users import OptionalConfirmation, SuperuserUpdate, UserRead, UserUpdate
+from accounts.schemas.identity.users import SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
 reads = APIRouter(tags=["users"])
@@ -96,8 +102,7 @@ async def delete_me(
     user: CurrentUser,
     current: CurrentSession,
     users: UserManagerDep,
-    check_password_limit: PasswordLimitDep,
-    confirmation: OptionalConfirmation = None,
+    current_password: ConfirmedPassword,
 ) -> None:
     """Delete your account for good. Requires a recent sign-in or `current_password`.
 
@@ -105,9 +110,7 @@ async def delete_me(
     addresses, but without name or email. Groups stay, and so do invitations that you sent. While a change of your email
     can still be undone, the account cannot be deleted.
     """
-    password = confirmation.current_password if confirmation else None
-    await check_password_limit(user, password)
-    await users.delete(user, current, password)
+    await users.delete(user, current, current_password)
 
 
 @router.get(
@@ -157,17 +160,10 @@ async def update_user(
     responses=problems(*SUPERUSER, *DELETION),
 )
 async def delete_user(
-    user_id: uuid.UUID,
-    user: CurrentUser,
-    current: CurrentSession,
-    users: UserManagerDep,
-    check_password_limit: PasswordLimitDep,
-    confirmation: OptionalConfirmation = None,
+    user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep, current_password: ConfirmedPassword
 ) -> None:
     """Delete any user, like `DELETE /users/me`. Requires a superuser, and `current_password` or a recent sign-in.
 
     Another user's account can be deleted although a change of its email can still be undone.
     """
-    password = confirmation.current_password if confirmation else None
-    await check_password_limit(user, password)
-    await users.delete(await users.get(user_id), current, password)
+    await users.delete(await users.get(user_id), current, current_password)

@@ -11,10 +11,10 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.openapi import SUPERUSER, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
-from accounts.api.rate_limits import REAUTHENTICATION, PasswordLimitDep
+from accounts.api.rate_limits import REAUTHENTICATION, ConfirmedPassword, PasswordLimitDep
 from accounts.domain import errors
 from accounts.models import User
-from accounts.schemas.identity.users import ManagedUserCreate, OptionalConfirmation, UserQuery, UserRead
+from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
 
 router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depends(current_superuser)])
 
@@ -66,14 +66,7 @@ async def create_user(
     responses=problems(*SUPERUSER, errors.UserNotFound, *REAUTHENTICATION),
 )
 async def end_sessions(
-    user_id: uuid.UUID,
-    user: CurrentUser,
-    current: CurrentSession,
-    users: UserManagerDep,
-    check_password_limit: PasswordLimitDep,
-    confirmation: OptionalConfirmation = None,
+    user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep, current_password: ConfirmedPassword
 ) -> None:
     """End all sessions of a user. Requires a superuser, and `current_password` or a recent sign-in."""
-    password = confirmation.current_password if confirmation else None
-    await check_password_limit(user, password)
-    await users.revoke_sessions(await users.get(user_id), current, password)
+    await users.revoke_sessions(await users.get(user_id), current, current_password)

@@ -46,7 +46,7 @@ async def create_invitation(
     Inviting an owner requires the owner role. The token in the mail works once, until the invitation expires.
     """
     await check_sender(user)
-    await check_limit(body.email)
+    await check_limit()
     return await invitations.create(group_id, body, user)
 
 
@@ -86,7 +86,7 @@ async def resend_invitation(
     Requires the admin role and a verified email.
     """
     await check_sender(user)
-    await check_limit("")
+    await check_limit()
     return await invitations.resend(group_id, invitation_id, user)
 
 
