@@ -103,13 +103,15 @@ class Cluster:
         fresh = self.home / "data.new"  # renamed when complete, so that an interrupted initdb leaves nothing behind
         shutil.rmtree(fresh, ignore_errors=True)
         sync = ["--no-sync"] if self._settings.get("fsync") == "off" else []
-        run("initdb", "-D", str(fresh), *sync, *INITDB)
-        run("postgres", "--single", "-D", str(fresh), "postgres", given=f"CREATE DATABASE {NAME}\n")
+        prefix = unprivileged(self.home)
+        run("initdb", "-D", str(fresh), *sync, *INITDB, prefix=prefix)
+        create = f"CREATE DATABASE {NAME}\n"
+        run("postgres", "--single", "-D", str(fresh), "postgres", given=create, prefix=prefix)
         fresh.rename(self.data)
 
     def _check(self) -> None:
-        if (uid := self.data.stat().st_uid) != owner():
-            raise PostgresError(f"{self.data} belongs to user {uid}, but PostgreSQL would run as user {owner()}")
+        if (uid := self.data.stat().st_uid) != (expected := owner(self.home)):
+            raise PostgresError(f"{self.data} belongs to user {uid}, but PostgreSQL would run as user {expected}")
         found = (self.data / "PG_VERSION").read_text().strip()
         own = re.findall(r"\d+", run("postgres", "--version"))[0]
         if found != own:
@@ -123,7 +125,7 @@ class Cluster:
         for stale in (self.data / "postmaster.pid", *self.sockets.glob(".s.PGSQL.*")):
             stale.unlink(missing_ok=True)
         options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
-        command = [*unprivileged(), program("postgres"), "-D", str(self.data), *options]
+        command = [*unprivileged(self.home), program("postgres"), "-D", str(self.data), *options]
         self._daemon.start(command, cwd=self.home, environment=server_environment())
         try:
             self._wait()
