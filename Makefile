@@ -3,6 +3,9 @@
 # Without bytecode caches every command would take seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 VENV := .local/venv
+# What a command needs that runs the service natively, and one that develops it.
+RUN := writable $(VENV)/.run
+DEV := writable $(VENV)/.dev
 
 # Only these run on an engine, so only they look for one.
 ENGINE_GOALS := up down seed migrate superuser admin mails logs psql backup restore clean
@@ -11,9 +14,9 @@ override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
 endif
 REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
-ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(VENV)/.synced)
+ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
-.PHONY: help $(ENGINE_GOALS) environment revision rename dev rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -61,56 +64,56 @@ clean: ## Stop everything and delete the data; YES=1 skips the question
 	@rm -f .local/engine
 
 ##@ Develop
-dev: environment $(VENV)/.synced ## Run the API on this machine and reload it when the code changes
+dev: environment $(DEV) ## Run the API on this machine and reload it when the code changes
 	scripts/native dev
 
 migrate: $(ENGINE_READY) ## Migrate the database to the latest schema
 	scripts/$(ENGINE) migrate
 	$(REMEMBER_ENGINE)
 
-revision: $(VENV)/.synced ## Generate a migration from the models: m="badges"
+revision: $(DEV) ## Generate a migration from the models: m="badges"
 	$(VENV)/bin/python scripts/revision.py "$$m"
 
 rename: ## Rename a copy of this project: NAME=guests
 	python3 scripts/rename.py $(NAME)
 
-test: $(VENV)/.synced ## Run the fast tests; ARGS="-k groups" selects some
+test: $(DEV) ## Run the fast tests; ARGS="-k groups" selects some
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 # Coverage only makes sense for the whole suite.
-test-all: $(VENV)/.synced ## Run all tests and require that they cover every statement and branch
+test-all: $(DEV) ## Run all tests and require that they cover every statement and branch
 	cd services && ../$(VENV)/bin/python -m pytest -n 2 --cov=accounts --cov-config=pyproject.toml $(ARGS)
 
-mail: $(VENV)/.synced ## Render every mail in every language, to look at
+mail: $(DEV) ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
 
-messages: $(VENV)/.synced ## Update the translators' catalogues from code and templates; NEW=fr adds a language
+messages: $(DEV) ## Update the translators' catalogues from code and templates; NEW=fr adds a language
 	cd services && ../$(VENV)/bin/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file --no-wrap -o ../.local/accounts.pot .
 	cd services && ../$(VENV)/bin/pybabel -q $(if $(NEW),init -l $(NEW),update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date) --no-wrap -D accounts -i ../.local/accounts.pot -d accounts/translations
 
-bench: $(VENV)/.synced ## Run the benchmarks; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
+bench: $(DEV) ## Run the benchmarks; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:..:../scripts:tests ../$(VENV)/bin/python -m benchmarks $(ARGS)
 
-faults: $(VENV)/.synced ## Break a database of its own and show what clients see; ARGS="swallowed slow"
+faults: $(DEV) ## Break a database of its own and show what clients see; ARGS="swallowed slow"
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults $(ARGS)
 
-soak: $(VENV)/.synced ## Serve load for ten minutes, or MINUTES=…, and check that nothing leaks or fails
+soak: $(DEV) ## Serve load for ten minutes, or MINUTES=…, and check that nothing leaks or fails
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.soak $(or $(MINUTES),10)
 
-hostile: $(VENV)/.synced ## Attack the API for three minutes, or MINUTES=…, and check that others are still served
+hostile: $(DEV) ## Attack the API for three minutes, or MINUTES=…, and check that others are still served
 	cd services && PYTHONPATH=.:../scripts:tests ../$(VENV)/bin/python -m faults.hostile $(or $(MINUTES),3)
 
-check: $(VENV)/.synced ## Check format, lint, types, imports, migrations and containers
+check: $(DEV) ## Check format, lint, types, imports, migrations and containers
 	scripts/check
 
-fmt: $(VENV)/.synced ## Format the code and apply automatic fixes
+fmt: $(DEV) ## Format the code and apply automatic fixes
 	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts ../benchmarks ../deploy
 	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts ../benchmarks ../deploy
 
-audit: $(VENV)/.synced ## Look for known vulnerabilities in the locked dependencies
+audit: $(DEV) ## Look for known vulnerabilities in the locked dependencies
 	cd services && ../$(VENV)/bin/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off
 
-sbom: $(VENV)/.synced ## Write a bill of materials (CycloneDX) to .local/sbom.json
+sbom: $(DEV) ## Write a bill of materials (CycloneDX) to .local/sbom.json
 	cd services && ../$(VENV)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible -o ../.local/sbom.json requirements.lock
 
 lock: ## Resolve and lock the dependencies; ARGS=--upgrade for newer versions
@@ -122,7 +125,12 @@ help: ## Show this list
 environment:
 	@python3 scripts/environment.py
 
-# A removed interpreter makes the environment stale, as a changed lock does.
-$(VENV)/.synced: services/requirements-dev.lock $(VENV)/bin/python
+writable:
+	@test -w services -a '(' ! -e .local -o -w .local ')' || { echo "make: $$(id -un) may not write into $(CURDIR)" >&2; exit 1; }
+
+# What runs the service, and what develops it. A removed interpreter makes both stale, as a changed lock does.
+$(VENV)/.run: services/requirements.lock services/requirements-native.lock $(VENV)/bin/python
 	scripts/bootstrap
+$(VENV)/.dev: services/requirements-dev.lock $(VENV)/bin/python
+	scripts/bootstrap dev
 $(VENV)/bin/python:

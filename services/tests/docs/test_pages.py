@@ -111,7 +111,7 @@ def test_commands_of_make_exist(page: Path) -> None:
 
 
 def test_messages_of_troubleshooting_exist() -> None:
-    sources = [*ROOT.glob("scripts/*"), *PACKAGE.rglob("*.py")]
+    sources = [ROOT / "Makefile", *ROOT.glob("scripts/*"), *PACKAGE.rglob("*.py")]
     code = "\n".join(path.read_text() for path in sources if path.is_file())
     messages = [
         cell for row in table("docs/operations.md", "What you see") for cell in re.findall(r"`([^`]+)`", row[0])
