@@ -120,14 +120,14 @@ class Native:
     def psql(self) -> None:
         """Replace this process with psql; further arguments are passed to it."""
         self.cluster.start()
-        os.execve(program("psql"), ["psql", self.cluster.url(), *sys.argv[2:]], without_libpq(os.environ))  # noqa: S606  # no shell on purpose
+        _become("psql", self.cluster.url(), *sys.argv[2:])
 
     def tool(self) -> None:
         """Replace this process with a PostgreSQL program, connected as the owner of the database."""
         self.cluster.start()
         where = {"PGHOST": str(self.cluster.sockets), "PGPORT": PORT, "PGUSER": NAME}
         name, *arguments = sys.argv[2:]
-        os.execve(program(name), [name, *arguments], without_libpq(os.environ) | where)  # noqa: S606  # no shell on purpose
+        _become(name, *arguments, **where)
 
     def clean(self) -> None:
         """Stop everything and delete the data, after a question; YES=1 skips it."""
@@ -173,6 +173,12 @@ class Native:
         done = subprocess.run(command, cwd=SERVICES, env=environment, check=False, start_new_session=new_session)
         if done.returncode:
             sys.exit(done.returncode)  # it printed the reason
+
+
+def _become(name: str, *arguments: str, **variables: str) -> None:
+    """Replace this process with a PostgreSQL program, which finds its own files by the path in its arguments."""
+    path = program(name)
+    os.execve(path, [path, *arguments], without_libpq(os.environ) | variables)  # noqa: S606  # no shell on purpose
 
 
 def _say(message: str) -> None:

@@ -1,5 +1,6 @@
-"""What ``make up`` says on the native engine."""
+"""What ``make up`` says on the native engine, and PostgreSQL's programs on a machine that has none."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,3 +40,21 @@ def test_up_in_production_advises_a_superuser_and_no_sample_data(up: Up) -> None
 
     assert "make superuser" in printed
     assert "make seed" not in printed
+
+
+@pytest.mark.slow
+def test_postgresql_programs_run_on_a_machine_that_has_none(tmp_path: Path) -> None:
+    project, programs = Project(tmp_path / "copy"), tmp_path / "programs"
+    programs.mkdir()
+    for name in ("sh", "dirname", "unshare", "setpriv", "sleep", "rm"):
+        if path := shutil.which(name):
+            (programs / name).symlink_to(path)
+    project.run("python3", "scripts/environment.py", folder=".")
+    try:
+        listed = project.run("scripts/native", "psql", "--list", "--tuples-only", folder=".", PATH=str(programs))
+        assert " accounts " in listed
+        assert "PostgreSQL database dump" in project.run(
+            "scripts/native", "tool", "pg_dump", folder=".", PATH=str(programs)
+        )
+    finally:
+        project.run("scripts/native", "clean", folder=".", YES="1")
