@@ -1,6 +1,7 @@
 """Settings from environment variables, validated. No other module reads the environment."""
 
 import re
+from dataclasses import replace
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,8 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
-from sqlalchemy.engine import URL, make_url
 
+from accounts.database_url import DatabaseUrl
 from accounts.settings_types import (
     Count,
     Environment,
@@ -97,13 +98,11 @@ class Settings(BaseSettings):
         return self.environment is Environment.DEVELOPMENT
 
     @property
-    def database(self) -> URL:
-        """``database_url`` for asyncpg, with ``postgres_password`` unless the URL has a password."""
-        url = make_url(self.database_url.get_secret_value()).set(drivername="postgresql+asyncpg")
-        if mode := url.query.get("sslmode"):  # libpq's name, which providers use, for asyncpg's ``ssl``
-            url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    def database(self) -> DatabaseUrl:
+        """``database_url``, with ``postgres_password`` unless the URL has a password."""
+        url = DatabaseUrl.parse(self.database_url.get_secret_value())
         if url.password is None and self.postgres_password is not None:
-            url = url.set(password=self.postgres_password.get_secret_value())
+            url = replace(url, password=self.postgres_password.get_secret_value())
         return url
 
     @property

@@ -9,8 +9,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import NoDecode
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+from accounts.database_url import DatabaseUrl
 
 PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
 
@@ -50,13 +50,8 @@ def _require_mailbox(value: str) -> str:
     return value
 
 
-def _require_postgresql(value: SecretStr) -> SecretStr:
-    try:
-        backend = make_url(value.get_secret_value()).get_backend_name()
-    except (ArgumentError, ValueError):
-        backend = ""
-    if backend not in {"postgresql", "postgres"}:
-        raise ValueError("must have the form postgresql://user@host:port/name")
+def _require_database_url(value: SecretStr) -> SecretStr:
+    DatabaseUrl.parse(value.get_secret_value())
     return value
 
 
@@ -81,7 +76,7 @@ Hosts = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z
 Origins = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")], ...], *SEPARATED]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED]
 Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
-PostgresUrl = Annotated[SecretStr, AfterValidator(_require_postgresql)]
+PostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url)]
 PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]
 SmtpSecurity = Literal["none", "starttls", "tls"]
 LogLevel = Literal["debug", "info", "warning", "error"]

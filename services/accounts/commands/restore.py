@@ -10,13 +10,15 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from sqlalchemy import NullPool, text
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from accounts.commands.restored_copy import check_and_migrate
 from accounts.commands.run import fail, one_line_errors
+from accounts.database_url import DatabaseUrl
+from accounts.db.connect import engine_to
 from accounts.settings import get_settings
 
 NAME = "restore"
@@ -48,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 class Databases:
     """The database, the copy that the backup is restored into, and the replaced database until it is dropped."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: DatabaseUrl) -> None:
         self.url = url
         self.current = url.database or ""
         self.restored = f"{self.current}_restored"
@@ -57,12 +59,8 @@ class Databases:
     @asynccontextmanager
     async def connect(self, name: str, isolation_level: str = "AUTOCOMMIT") -> AsyncIterator[AsyncConnection]:
         """Connect to a database of the server."""
-        engine = create_async_engine(
-            self.url.set(database=name),
-            poolclass=NullPool,
-            isolation_level=isolation_level,
-            connect_args={"server_settings": {"application_name": "accounts-restore"}},
-        )
+        url = replace(self.url, database=name)
+        engine = engine_to(url, "restore", poolclass=NullPool, isolation_level=isolation_level)
         async with engine.connect() as connection:
             yield connection
 
@@ -103,7 +101,7 @@ async def finish(databases: Databases) -> None:
     """
     async with databases.exclusive() as server:
         async with databases.connect(databases.restored) as copy:
-            await check_and_migrate(copy, databases.url.set(database=databases.restored))
+            await check_and_migrate(copy, replace(databases.url, database=databases.restored))
             await copy.execute(text("ANALYZE"))  # or queries would be slow until PostgreSQL does it
             users = await copy.scalar(text('SELECT count(*) FROM "user"'))
         await _drop(server, databases.replaced)

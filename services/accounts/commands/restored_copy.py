@@ -6,17 +6,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from accounts.commands.run import fail
+from accounts.database_url import DatabaseUrl
 from accounts.models import Base
 from accounts.readiness import MIGRATIONS, schema_revisions
 
 COLUMNS = text("SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
 
 
-async def check_and_migrate(copy: AsyncConnection, url: URL) -> None:
+async def check_and_migrate(copy: AsyncConnection, url: DatabaseUrl) -> None:
     """Migrate the database of ``url``, which ``copy`` is connected to, if it is a backup of this service.
 
     Raises:
@@ -37,7 +37,7 @@ async def check_and_migrate(copy: AsyncConnection, url: URL) -> None:
         _refuse(f"not a backup of this service, because it does not have {missing[0]}")
 
 
-def _migrate(url: URL) -> None:
+def _migrate(url: DatabaseUrl) -> None:
     config = Config(attributes={"url": url})
     config.set_main_option("script_location", str(MIGRATIONS))
     command.upgrade(config, "head")

@@ -9,15 +9,15 @@ import asyncpg
 from sqlalchemy import ExceptionContext, event
 from sqlalchemy.exc import InvalidatePoolError, MissingGreenlet
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
+from accounts.db.connect import engine_to
 from accounts.db.errors import DESYNCHRONISED, READ_ONLY, sqlstate
 from accounts.observability import metrics
 from accounts.settings import Settings
 
-CONNECT_SECONDS = 5
 POOL_SECONDS = 3
 # Timeouts nest: first the server cancels the statement, then the client drops the connection, then the request ends.
 COMMAND_SECONDS = 7
@@ -56,8 +56,11 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
         command_seconds: how long a statement may take before the connection is considered dead; None for no limit.
 
     """
-    engine = create_async_engine(
+    engine = engine_to(
         settings.database,
+        name,
+        SERVER_SETTINGS,
+        command_seconds,
         poolclass=Pool,
         pool_size=settings.database_pool_size,
         max_overflow=0,
@@ -65,11 +68,6 @@ def create_engine(settings: Settings, name: str, command_seconds: float | None =
         pool_use_lifo=True,  # after an outage a dead connection is found soon, and invalidates the others
         skip_autocommit_rollback=True,
         hide_parameters=True,  # of errors in the log: they are password hashes and email addresses
-        connect_args={
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": command_seconds,
-            "server_settings": SERVER_SETTINGS | {"application_name": f"accounts-{name}"},
-        },
     )
     event.listen(engine.sync_engine, "checkout", _reject_closed_connection)
     event.listen(engine.sync_engine, "handle_error", _mark_disconnect)

@@ -8,9 +8,9 @@ from alembic.autogenerate.api import AutogenContext
 from asyncpg import PostgresError
 from sqlalchemy import Connection, NullPool, TypeDecorator, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from accounts.commands.run import fail, reason
+from accounts.db.connect import engine_to
 from accounts.db.errors import DATABASE_CLOSED, sqlstate
 from accounts.migrations import roles
 from accounts.models import Base
@@ -62,11 +62,8 @@ def write() -> None:
 
 
 async def main() -> None:
-    engine = create_async_engine(
-        context.config.attributes.get("url") or get_settings().database,
-        poolclass=NullPool,
-        connect_args={"server_settings": {"application_name": "accounts-migrate"}},
-    )
+    url = context.config.attributes.get("url") or get_settings().database
+    engine = engine_to(url, "migrate", poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(migrate)

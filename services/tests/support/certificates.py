@@ -17,11 +17,17 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """TLS contexts: of servers on this machine and elsewhere, and of a client that trusts this authority only."""
+    """TLS contexts: of servers on this machine and elsewhere, and of a client that trusts this authority only.
+
+    ``certificate`` and ``revoked``, an empty list, are in PEM; ``key`` is that of the authority.
+    """
 
     client: ssl.SSLContext
     server: ssl.SSLContext
     elsewhere: ssl.SSLContext
+    key: EllipticCurvePrivateKey
+    certificate: bytes
+    revoked: bytes
 
 
 @cache
@@ -30,10 +36,13 @@ def authority() -> Authority:
     certificate = (
         _certificate(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.KeyUsage(*[position == 5 for position in range(9)]), critical=True)  # keyCertSign
+        .add_extension(x509.KeyUsage(*[position in {5, 6} for position in range(9)]), critical=True)  # to sign both
         .sign(key, SHA256())
     )
-    client = ssl.create_default_context(cadata=certificate.public_bytes(Encoding.PEM).decode())
+    pem = certificate.public_bytes(Encoding.PEM)
+    client = ssl.create_default_context(cadata=pem.decode())
+    now = datetime.now(UTC)
+    revoked = x509.CertificateRevocationListBuilder(name, now - timedelta(hours=1), now + timedelta(hours=1))
 
     def server(*names: x509.GeneralName) -> ssl.SSLContext:
         own = generate_private_key(SECP256R1())
@@ -46,7 +55,8 @@ def authority() -> Authority:
         return _server_context(own, issued)
 
     here = server(x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1")))
-    return Authority(client, here, server(x509.DNSName("mail.elsewhere.example")))
+    elsewhere = server(x509.DNSName("mail.elsewhere.example"))
+    return Authority(client, here, elsewhere, key, pem, revoked.sign(key, SHA256()).public_bytes(Encoding.PEM))
 
 
 def _named(name: str) -> x509.Name:

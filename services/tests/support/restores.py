@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 
 from accounts.commands import restore
+from accounts.database_url import DatabaseUrl
 from accounts.settings import get_settings
 from conftest import execute, temporary_database, url_of
 from support.people import SCHEMA_OWNER
@@ -55,7 +56,7 @@ class Restore:
 
     def alembic(self, database: str) -> Config:
         """Return the configuration of migrations of a database."""
-        url = url_of(database, SCHEMA_OWNER).replace("postgresql:", "postgresql+asyncpg:")
+        url = DatabaseUrl.parse(url_of(database, SCHEMA_OWNER))
         return Config(toml_file="pyproject.toml", attributes={"url": url})
 
     def mark(self, groups: set[str], database: str = "") -> None:

@@ -45,6 +45,7 @@ class Posts:
     """Enqueues mail with real commits, and counts what is left in the queue."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         settings = get_settings().model_copy(update={"database_url": SecretStr(url)})
         self.engine = create_engine(settings, "test")
         self.sessionmaker = create_sessionmaker(self.engine)
@@ -69,7 +70,7 @@ class Posts:
 
     async def due(self) -> None:
         """Expire all leases."""
-        connection: Any = await asyncpg.connect(self.engine.url.set(drivername="postgresql").render_as_string(False))
+        connection: Any = await asyncpg.connect(self.url)
         await connection.execute("UPDATE outbox SET next_at = now()")
         await connection.close()
 
