@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from accounts.db.errors import DATABASE_ERRORS, DISK_FULL, READ_ONLY, sqlstate
+from accounts.db.errors import DATABASE_ERRORS, DISK_FULL, READ_ONLY, STANDBY, sqlstate
 from accounts.db.session import Sessionmaker
 from accounts.domain.errors import NotReady
 
@@ -23,7 +23,11 @@ WRITES = (
     "DELETE FROM throttle WHERE false",
     "SELECT count(*) FROM generate_series(1, 3000)",
 )
-NOT_WRITABLE = {DISK_FULL: "The disk of the database is full.", READ_ONLY: "The database is read-only."}
+NOT_WRITABLE = {
+    DISK_FULL: "The disk of the database is full.",
+    READ_ONLY: "The database is read-only.",
+    STANDBY: "The database is read-only.",
+}
 
 
 async def check_readiness(sessionmaker: Sessionmaker) -> None:

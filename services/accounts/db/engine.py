@@ -14,7 +14,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from accounts.db.connect import engine_to
-from accounts.db.errors import DESYNCHRONISED, READ_ONLY, sqlstate
+from accounts.db.errors import DESYNCHRONISED, READ_ONLY, STANDBY, sqlstate
 from accounts.observability import metrics
 from accounts.settings import Settings
 
@@ -83,7 +83,7 @@ def _reject_closed_connection(connection: Any, *_: object) -> None:
 
 def _is_connection_useless(error: BaseException | None) -> bool:
     """Return whether the server did not respond, closed the connection, or is read-only since a failover."""
-    return error is not None and (isinstance(error, DESYNCHRONISED) or sqlstate(error) == READ_ONLY)
+    return error is not None and (isinstance(error, DESYNCHRONISED) or sqlstate(error) in {READ_ONLY, STANDBY})
 
 
 def _mark_disconnect(context: ExceptionContext) -> None:

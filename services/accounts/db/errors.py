@@ -12,10 +12,11 @@ DATABASE_ERRORS = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceErro
 DESYNCHRONISED = (TimeoutError, asyncpg.InternalClientError)
 
 READ_ONLY, DISK_FULL = "25006", "53100"
+STANDBY = "0A000"  # a standby refuses to read an unlogged table, such as that of the rate limits
 DATABASE_CLOSED = "55000"  # the database accepts no connections, or is invalid
 # Classes and codes (PostgreSQL, appendix A) that mean "not now": connection, credentials, no such database, resources,
-# operator intervention, closed, read-only, serialization failure, deadlock, lock not available.
-NOT_NOW = ("08", "28", "3D", "53", "57", DATABASE_CLOSED, READ_ONLY, "40001", "40P01", "55P03")
+# operator intervention, closed, read-only, standby, serialization failure, deadlock, lock not available.
+NOT_NOW = ("08", "28", "3D", "53", "57", DATABASE_CLOSED, READ_ONLY, STANDBY, "40001", "40P01", "55P03")
 
 
 def violated(error: IntegrityError) -> str | None:

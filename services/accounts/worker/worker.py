@@ -23,6 +23,7 @@ log = logging.getLogger("accounts.worker")
 DELIVERIES = 4  # at the same time
 CONNECTIONS = DELIVERIES + 1  # one listens
 POLL_SECONDS = 10.0  # for retries, and in case a notification is lost
+HEARTBEAT_SECONDS = 10.0  # a connection that only listens does not notice that the network or the server is gone
 CLEANUP_SECONDS = 3600.0
 FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 
@@ -81,8 +82,12 @@ class Worker:
             async with DriverConnection(self.engine) as connection:
                 connection.add_termination_listener(lambda _: lost.set())
                 await connection.add_listener(CHANNEL, self._wake)
-                await self._wait(lost)
-                connection.terminate()  # a connection that listens must not return to the pool
+                self._wake()  # for mail that was enqueued while no connection listened
+                try:
+                    while not await self._wait(lost, HEARTBEAT_SECONDS):
+                        await connection.execute("SELECT 1")
+                finally:
+                    connection.terminate()  # a connection that listens must not return to the pool
 
     def _wake(self, *_: object) -> None:
         self._notified.set()
@@ -98,9 +103,10 @@ class Worker:
             log.info("expired data deleted: %s", counts or "none")
         await self._wait(self._stop, CLEANUP_SECONDS)
 
-    async def _wait(self, event: asyncio.Event | Stop, seconds: float | None = None) -> None:
-        """Wait for an event or for ``stop``, at most for ``seconds``."""
+    async def _wait(self, event: asyncio.Event | Stop, seconds: float) -> bool:
+        """Wait for an event or for ``stop``, at most for ``seconds``. Return whether one of them came."""
         waits = [asyncio.create_task(awaited.wait()) for awaited in (event, self._stop)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
+        return bool(done)

@@ -295,6 +295,30 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
 
 
 @pytest.mark.slow
+async def test_connection_that_listens_is_replaced_when_its_server_is_gone(
+    fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {"POLL_SECONDS": 3600, "HEARTBEAT_SECONDS": 0.2, "COMMAND_SECONDS": 1}  # polling would hide the fault
+    for name, value in seconds.items():
+        monkeypatch.setattr(worker_module, name, value)
+    async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
+        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
+        worker = Worker(settings, Folder(tmp_path))
+        running = asyncio.create_task(worker.run())
+        await posts.post(1)
+        await posts.all_sent()
+
+        proxy.swallow()  # what is connected now stays silent, as if the host had lost its power
+        proxy.heal()
+        await posts.post(1)
+        await posts.all_sent()
+        worker.stop()
+        await asyncio.wait_for(running, PATIENCE)
+
+    assert len(names(tmp_path)) == 2
+
+
+@pytest.mark.slow
 async def test_stop_ends_a_clean_up_whose_database_does_not_answer(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
