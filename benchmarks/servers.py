@@ -49,6 +49,7 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
     """Return a production environment, with rate limits that no load reaches."""
     settings = {
         "ENVIRONMENT": "production",
+        "PUBLIC_URL": "http://localhost:8000",
         "DATABASE_URL": database_url,
         "POSTGRES_PASSWORD": "",
         "SECRET_KEY": secret,

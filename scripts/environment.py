@@ -42,7 +42,7 @@ def address(environment: dict[str, str]) -> tuple[str, int]:
     port = environment.get("API_PORT", "8000")
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004  # the range of ports
         raise ValueError(f"API_PORT must be a port number from 1 to 65535, not {port!r}")
-    host = environment.get("API_HOST", "127.0.0.1")
+    host = environment.get("API_HOST", "127.0.0.1").strip("[]")
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)  # noqa: S104  # compared, not bound
 
 

@@ -43,7 +43,7 @@ class Server:
     @property
     def host(self) -> str:
         """The host that gunicorn binds to; 0.0.0.0 means all of this machine's addresses."""
-        return self._environment.get("API_HOST", "127.0.0.1")
+        return self._environment.get("API_HOST", "127.0.0.1").strip("[]")
 
     @property
     def port(self) -> int:

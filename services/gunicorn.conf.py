@@ -17,6 +17,7 @@ from uvicorn_worker import UvicornWorker
 from accounts.api.http_protocol import Protocol
 from accounts.observability import logs, metrics_files
 from accounts.settings import SettingsError, get_settings
+from accounts.settings_addresses import bracketed, trusted_peers
 
 settings = get_settings()
 
@@ -30,19 +31,14 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker has no type
         "lifespan": "on",
         "server_header": False,
         # uvicorn's default trusts X-Forwarded-For from every process of this machine.
-        "forwarded_allow_ips": [str(network) for network in settings.trusted_proxies],
+        "forwarded_allow_ips": trusted_peers(settings.trusted_proxies),
         "timeout_graceful_shutdown": 15,
         "access_log": False,
     }
 
 
-def address(host: str, port: int) -> str:
-    """Return what gunicorn binds to."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 wsgi_app = "accounts.api.app:create_app()"
-bind = [address(settings.api_host, settings.api_port)]
+bind = [f"{bracketed(settings.api_host)}:{settings.api_port}"]
 # Workers are forked from a master that has imported everything, and share that memory. Nothing is connected before.
 preload_app = True
 worker_class = Worker
@@ -68,7 +64,7 @@ if settings.metrics_port == settings.api_port:
     raise SettingsError("accounts: METRICS_PORT is the same as API_PORT")
 if settings.metrics_port:
     wsgi_app = "accounts.api.metrics_endpoint:create_app()"
-    bind.append(address(settings.metrics_host, settings.metrics_port))
+    bind.append(f"{bracketed(settings.metrics_host)}:{settings.metrics_port}")
     if metrics_files.DIRECTORY not in os.environ:  # a reload (SIGHUP) runs this file again, and keeps the files
         metrics_files.use_files(Path(worker_tmp_dir or tempfile.gettempdir()))
 

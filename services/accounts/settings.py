@@ -5,7 +5,7 @@ from dataclasses import replace
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -13,15 +13,24 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from accounts.database_url import DatabaseUrl
+from accounts.settings_addresses import (
+    Host,
+    Hosts,
+    Networks,
+    OptionalHost,
+    OptionalPort,
+    OptionalUrl,
+    Origin,
+    Origins,
+    Port,
+    bracketed,
+    local_url,
+)
 from accounts.settings_types import (
     Count,
     Environment,
-    Hosts,
     LogLevel,
     Mailbox,
-    Networks,
-    Origins,
-    Port,
     Positive,
     PostgresUrl,
     PrivateKeys,
@@ -39,6 +48,10 @@ DAY = 24 * 60 * 60
 AROUND_HOST = re.compile(r"^https?://|:\d+$")  # the scheme and port of a URL without path
 
 
+def _local_url(given: dict[str, Any]) -> str:
+    return local_url(given["api_host"], given["api_port"])
+
+
 class SettingsError(SystemExit):
     """A setting is missing or invalid. Ends the process with a message of one line and status 1."""
 
@@ -54,20 +67,20 @@ class Settings(BaseSettings):
     environment: Environment = Environment.PRODUCTION
     log_level: LogLevel = "info"
 
-    api_host: str = "127.0.0.1"
+    api_host: Host = "127.0.0.1"
     api_port: Port = 8000
     web_concurrency: Count = 2
-    metrics_host: str = "127.0.0.1"
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    otel_exporter_otlp_endpoint: Annotated[str, Field(pattern=r"^(https?://[^?#\s]+)?$")] = ""
+    metrics_host: Host = "127.0.0.1"
+    metrics_port: OptionalPort = 0
+    otel_exporter_otlp_endpoint: OptionalUrl = ""
 
     database_url: PostgresUrl
     postgres_password: SecretStr | None = None
     postgres_api_password: SecretStr | None = None
     database_pool_size: Count = 10
 
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#]+$")] = "http://localhost:8000"
-    pages_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
+    public_url: Annotated[Origin, Field(default_factory=_local_url)]
+    pages_url: OptionalUrl = ""
     allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
     cors_origins: Origins = ()
     trusted_proxies: Networks = ()
@@ -86,7 +99,7 @@ class Settings(BaseSettings):
 
     mail_from: Mailbox = "accounts <accounts@localhost>"
     mail_folder: Path | None = None
-    smtp_host: str = ""
+    smtp_host: OptionalHost = ""
     smtp_port: Port = 587
     smtp_security: SmtpSecurity = "starttls"
     smtp_username: str = ""
@@ -107,13 +120,13 @@ class Settings(BaseSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The accepted names in the Host header, without ports; IPv6 addresses in brackets."""
+        """The accepted names in the Host header, without ports; IPv6 addresses in brackets; ``*.`` before a domain."""
         return _hosts(self.allowed_hosts, self.api_host, self.public_url)
 
     @property
     def account_url(self) -> str:
         """The URL of the account pages, which mails link to."""
-        return self.pages_url.rstrip("/") or f"{self.public_url}/account"
+        return self.pages_url or f"{self.public_url}/account"
 
     @property
     def service(self) -> str:
@@ -152,12 +165,14 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name} still has the placeholder value of .env.example")
         if min(map(len, self.secret_keys)) < SECRET_LENGTH:
             raise ValueError(f"SECRET_KEY is shorter than {SECRET_LENGTH} characters")
+        if "public_url" not in self.model_fields_set:
+            raise ValueError("PUBLIC_URL is not set; in production it is the https:// URL at which users reach the API")
         return self
 
 
 @cache  # called for each request
 def _hosts(allowed: tuple[str, ...], api_host: str, public_url: str) -> frozenset[str]:
-    return frozenset((*allowed, api_host, AROUND_HOST.sub("", public_url).lower()))
+    return frozenset((*allowed, bracketed(api_host), AROUND_HOST.sub("", public_url)))
 
 
 @cache
@@ -175,7 +190,10 @@ def get_settings() -> Settings:
         name, reason = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is not UTF-8")
         raise SettingsError(f"accounts: {name}: the file in {secrets} cannot be read: {reason}") from None
     except ValidationError as error:
-        problems = [_problem(fault) for fault in error.errors(include_url=False)]
+        faults = error.errors(include_url=False)
+        problems = [
+            _problem(fault) for fault in faults if fault["type"] != "default_factory_not_called"
+        ]  # a consequence
         raise SettingsError("accounts: " + "; ".join(problems)) from None
 
 

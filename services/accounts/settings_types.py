@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import AfterValidator, BeforeValidator, Field, IPvAnyNetwork, SecretStr
-from pydantic_settings import NoDecode
+from pydantic import AfterValidator, Field, SecretStr
 
 from accounts.database_url import DatabaseUrl
 
@@ -34,10 +33,6 @@ class SignUp(StrEnum):
 def pem_keys(text: str) -> list[bytes]:
     """Return the PEM private keys in ``text``."""
     return [key.encode() for key in PEM.findall(text)]
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _require_mailbox(value: str) -> str:
@@ -67,14 +62,8 @@ def _require_private_keys(value: SecretStr) -> SecretStr:
     return value
 
 
-SEPARATED = (NoDecode, BeforeValidator(_split))  # by commas
-
 Positive = Annotated[int, Field(ge=1)]
-Port = Annotated[int, Field(ge=1, le=65535)]
 Count = Annotated[int, Field(ge=1, le=1000)]
-Hosts = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|\[[0-9a-f:.]+\]|[a-z0-9._-]+)$")], ...], *SEPARATED]
-Origins = Annotated[tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/?#]+)$")], ...], *SEPARATED]
-Networks = Annotated[tuple[IPvAnyNetwork, ...], *SEPARATED]
 Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url)]
 PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]

@@ -18,6 +18,7 @@ VALID = {
     "DATABASE_URL": "postgresql://accounts@db:5432/accounts",
     "POSTGRES_PASSWORD": "p@ss:w/rd",
     "SECRET_KEY": "0123456789abcdef0123456789abcdef",
+    "PUBLIC_URL": "https://accounts.example.com",
 }
 
 
@@ -64,7 +65,7 @@ def test_database_url_is_completed_with_the_password() -> None:
         ),
         ("DATABASE_URL", "sqlite:///x", f"DATABASE_URL: {FORM}"),
         ("DATABASE_URL", "postgresql://a@b/c?sslmode=bogus", f"DATABASE_URL: sslmode must be one of: {SSL_MODES}"),
-        ("API_PORT", "70000", "API_PORT: Input should be less than or equal to 65535"),
+        ("API_PORT", "70000", "API_PORT: must be a port number from 1 to 65535"),
         (
             "MAIL_FROM",
             "a@example.com, b@example.com",
@@ -186,6 +187,13 @@ def test_compose_passes_every_variable_to_the_containers() -> None:
 
     set_by_image = {"API_HOST", "API_PORT", "METRICS_HOST"}
     assert passed_on >= {name.upper() for name in Settings.model_fields} - set_by_image
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "deploy/compose.proxy.yaml"])
+def test_public_url_of_containers_has_the_published_port(file: str) -> None:
+    (given,) = re.findall(r"PUBLIC_URL: (.+)", (ROOT / file).read_text())
+
+    assert given == "${PUBLIC_URL:-http://localhost:${API_PORT:-8000}}"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.bulk import BulkWork
-from accounts.domain.client_network import network, site
+from accounts.domain.client_network import canonical, network, site
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
@@ -47,8 +47,8 @@ class State(TypedDict):
 
 
 def client_ip(request: Request) -> str:
-    """Return the client's IP address, or an empty string if the server listens on a socket file."""
-    return request.client.host if request.client else ""
+    """Return the client's IP address in its one form, or an empty string if the server listens on a socket file."""
+    return canonical(request.client.host) if request.client else ""
 
 
 async def count_attempt(

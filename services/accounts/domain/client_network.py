@@ -6,6 +6,12 @@ CUSTOMER_PREFIX, SITE_PREFIX = 64, 48  # RFC 6177: a customer has at least a /64
 UNKNOWN = ""  # one client, so that invented addresses share its limits
 
 
+def canonical(client: str) -> str:
+    """Return an IP address in its one form: an IPv4 address also if a socket for both protocols shows it as IPv6."""
+    address = _parse(client)
+    return client if address is None else str(address)
+
+
 def network(client: str) -> str:
     """Return the /64 network of an IPv6 address, or the IPv4 address itself; empty if it is no address."""
     address = _parse(client)

@@ -69,6 +69,15 @@ def test_forwarded_client_ip_is_ignored_unless_the_proxy_is_trusted(
     monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.0/8")
     with gunicorn(fresh_database, workers=1, METRICS_PORT="0") as server:
         assert [guess(server.api, number) for number in range(7)] == [400] * 7
+    with gunicorn(fresh_database, workers=1, METRICS_PORT="0", API_HOST="::") as server:  # the peer is ::ffff:127.0.0.1
+        assert [guess(server.api, number) for number in range(7, 14)] == [400] * 7
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_server_listens_at_an_ipv6_address(fresh_database: str, host: str) -> None:
+    with gunicorn(fresh_database, workers=1, API_HOST=host, METRICS_HOST="[::]") as server:
+        assert server.api.get("/user-groups").json() == []
+        assert server.samples()
 
 
 @pytest.mark.slow(seconds=30)

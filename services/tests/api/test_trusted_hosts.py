@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.settings import get_settings
 from support.people import World
 
 
@@ -34,3 +35,25 @@ async def test_asterisk_allows_any_host(world: World) -> None:
     world.change_settings(allowed_hosts=("*",))
 
     assert (await world.client.get("/user-groups", headers={"Host": "any.example"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("example.com", 200),
+        ("a.b.example.com:8000", 200),
+        ("badexample.com", 400),
+        ("example.com.evil.example", 400),
+        (".example.com", 400),
+        ("a.other.example", 200),
+        ("other.example", 400),
+        (f"{'a.' * 2000}example.com", 400),
+    ],
+)
+async def test_domain_is_allowed_with_all_below_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, host: str, status: int
+) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", ".Example.com,*.other.example")
+    world.change_settings(allowed_hosts=get_settings.__wrapped__().allowed_hosts)
+
+    assert (await world.client.get("/user-groups", headers={"Host": host})).status_code == status

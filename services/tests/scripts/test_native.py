@@ -9,7 +9,7 @@ import pytest
 from support.processes import free_port
 from support.project import Project
 
-PRODUCTION = {"ENVIRONMENT": "production", "SMTP_HOST": "127.0.0.1"}
+PRODUCTION = {"ENVIRONMENT": "production", "SMTP_HOST": "127.0.0.1", "PUBLIC_URL": "https://accounts.example.com"}
 Up = Callable[..., str]
 
 

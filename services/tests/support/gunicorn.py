@@ -74,9 +74,10 @@ def gunicorn(database_url: str, workers: int = WORKERS, **settings: str) -> Iter
     """Serve a database until the block ends. Without ``METRICS_PORT`` in ``settings`` there is a port for metrics."""
     ports = {name: str(free_port()) for name in ("API_PORT", "METRICS_PORT")} | settings
     variables = environment(database_url, WEB_CONCURRENCY=str(workers), **ports)
+    host = "[::1]" if "::1" in settings.get("API_HOST", "") else "127.0.0.1"
     with (
         subprocess.Popen([sys.executable, "-m", "gunicorn"], env=variables) as master,
-        Client(base_url=f"http://127.0.0.1:{variables['API_PORT']}") as api,
+        Client(base_url=f"http://{host}:{variables['API_PORT']}") as api,
         Client(base_url=f"http://127.0.0.1:{variables['METRICS_PORT']}") as metrics,
     ):
         server = Gunicorn(master, api, metrics)

@@ -23,7 +23,8 @@ def free_port() -> int:
 
 def environment(database_url: str, **more: str) -> dict[str, str]:
     """Return the variables of a process in production, with the suite's secret and rate limits that no test reaches."""
-    return os.environ | {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "DATABASE_URL": database_url} | more
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "PUBLIC_URL": "http://localhost:8000"}
+    return os.environ | production | {"DATABASE_URL": database_url} | more
 
 
 def python(*arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from accounts.api.problems import Problem
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:]*)(:\d+)?")  # RFC 9110, 7.2
+NAME_LENGTH = 253  # RFC 1035, 2.3.4
 PROBES = "/health/"
 NOT_ALLOWED = Problem.from_status(
     HTTPStatus.BAD_REQUEST,
@@ -32,7 +33,15 @@ class TrustedHosts:
         if scope["type"] == "http" and not scope["path"].startswith(PROBES):
             host = HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
             allowed = scope["state"]["settings"].hosts
-            if "*" not in allowed and (host is None or host["name"] not in allowed):
+            if "*" not in allowed and (host is None or not _is_allowed(host["name"], allowed)):
                 await NOT_ALLOWED.json_response()(scope, receive, send)
                 return
         await self.app(scope, receive, send)
+
+
+def _is_allowed(name: str, allowed: frozenset[str]) -> bool:
+    """Return whether a name is allowed, or a domain above it with ``*.``."""
+    if name in allowed or len(name) > NAME_LENGTH:
+        return name in allowed
+    above = (name[dot:] for dot, character in enumerate(name) if character == "." and dot)
+    return any(f"*{domain}" in allowed for domain in above)
