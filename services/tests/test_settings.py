@@ -10,6 +10,7 @@ import pytest
 from accounts import settings
 from accounts.database_url import FORM
 from accounts.settings import Settings, SettingsError, get_settings
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 SSL_MODES = "disable, allow, prefer, require, verify-ca, verify-full"
@@ -204,6 +205,32 @@ def test_process_with_missing_settings_ends_with_one_line() -> None:
         )
         assert result.returncode != 0
         assert result.stderr.strip() == "accounts: DATABASE_URL is not set; SECRET_KEY is not set"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["alembic", "upgrade", "head"],
+        ["gunicorn"],
+        ["accounts.worker"],
+        ["accounts.seeder"],
+        ["accounts.commands.superuser", "merlin@example.com"],
+        ["accounts.commands.admin", "mail"],
+        ["accounts.commands.restore", "prepare"],
+    ],
+    ids=" ".join,
+)
+def test_every_process_refuses_a_database_url_in_one_line(command: list[str]) -> None:
+    given = VALID | {"PATH": "/usr/bin", "DATABASE_URL": "postgresql://accounts@db/accounts?sslmode=bogus"}
+    result = subprocess.run(
+        [sys.executable, "-m", *command], env=given, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+    assert (result.returncode, result.stderr.strip()) == (
+        1,
+        f"accounts: DATABASE_URL: sslmode must be one of: {SSL_MODES}",
+    )
 
 
 def test_sender_name_may_be_unicode_and_smtp_password_may_be_a_file(
