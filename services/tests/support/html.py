@@ -1,10 +1,22 @@
-"""Reads HTML as a browser does, for tests of pages."""
+"""Reads HTML as a browser does, for tests of pages. Each page that a test reads is validated."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import override
 
+import turbohtml
+from turbohtml import conformance
+
 VOID = frozenset(["br", "img", "input", "link", "meta"])
+# A parser takes any name for an attribute, also two names that were glued together.
+ATTRIBUTES = re.compile(
+    r"aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
+    r"|d|datetime|for|height|href|id|inputmode|lang|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck"
+    r"|tabindex|type|value|viewbox|width"
+)
+REFERENCES = ("for", "aria-describedby", "aria-labelledby")
 
 
 @dataclass
@@ -14,11 +26,12 @@ class Element:
     tag: str
     attributes: dict[str, str]
     text: str = ""
+    form: "Element | None" = None
 
 
 @dataclass
 class Page(HTMLParser):
-    """All elements of a page, in document order."""
+    """All elements of a valid page, in document order."""
 
     html: str
     elements: list[Element] = field(default_factory=list)
@@ -28,6 +41,37 @@ class Page(HTMLParser):
         self._open: list[Element] = []
         self.feed(self.html)
         self.close()
+        self.validate()
+
+    def validate(self) -> None:
+        """Require what the HTML standard does, and that labels, hints and messages belong to their fields."""
+        assert not self._open, f"<{self._open[-1].tag}> is not closed"
+        report = conformance.check(turbohtml.parse(self.html, strict=True))
+        assert report.messages == ()
+        for element in self.elements:
+            unknown = [name for name in element.attributes if not ATTRIBUTES.fullmatch(name)]
+            assert not unknown, f"<{element.tag}> has {unknown}"
+        ids = Counter(each.attributes["id"] for each in self.elements if "id" in each.attributes)
+        referenced = {
+            id_ for each in self.elements for name in REFERENCES for id_ in each.attributes.get(name, "").split()
+        }
+        assert referenced <= ids.keys()
+        for fault in self.find(class_="fault"):
+            assert fault.text
+            assert fault.attributes["id"] in referenced
+        for each in self.fields():
+            self._validate_field(each)
+
+    def _validate_field(self, element: Element) -> None:
+        attributes = element.attributes
+        assert len(self.find("label", for_=attributes["id"])) == 1
+        described = attributes.get("aria-describedby", "").split()
+        faults = [each.attributes["id"] for each in self.find(class_="fault")]
+        assert ("aria-invalid" in attributes) is any(name in faults for name in described)
+
+    def fields(self) -> list[Element]:
+        """Return the fields that a person fills in or reads."""
+        return [each for each in self.find("input") if each.attributes.get("type") != "hidden"]
 
     def find(self, tag: str = "", **attributes: str) -> list[Element]:
         """Return the elements with a tag and with these attributes; in names, ``_`` stands for ``-``."""
@@ -43,10 +87,17 @@ class Page(HTMLParser):
 
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = Element(tag, {name: value or "" for name, value in attrs})
+        form = next((each for each in self._open if each.tag == "form"), None)
+        element = Element(tag, {name: value or "" for name, value in attrs}, form=form)
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)
+
+    @override
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
 
     @override
     def handle_endtag(self, tag: str) -> None:
