@@ -14,7 +14,7 @@ from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.answering import accept_token, require_invitation
 from accounts.domain.mail import outbox
-from accounts.models import MailKind, Purpose, User
+from accounts.models import MailKind, PendingRegistration, Purpose, User
 from accounts.schemas.identity.auth import RegistrationCompletion
 from accounts.schemas.identity.users import RegistrationCreate, UserCreate
 from accounts.settings import Settings, SignUp
@@ -70,6 +70,18 @@ class RegistrationManager:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user
 
+    async def find_pending(self, token: str) -> PendingRegistration:
+        """Return the registration that a token completes. The token stays usable.
+
+        Raises:
+            RegisterBadToken: the token is not usable for this.
+
+        """
+        pending = await pending_registrations.find(self.db, token)
+        if pending is None:
+            raise errors.RegisterBadToken
+        return pending
+
     async def complete(self, completion: RegistrationCompletion) -> User:
         """Create the verified user of a registration, with what the owner of the mailbox chose.
 
@@ -80,9 +92,7 @@ class RegistrationManager:
             Busy: the queue of passwords to hash is full. The token stays usable.
 
         """
-        pending = await pending_registrations.find(self.db, completion.token)
-        if pending is None:
-            raise errors.RegisterBadToken
+        pending = await self.find_pending(completion.token)
         await self.db.release_connection()
         user_create = UserCreate(email=pending.email, **completion.model_dump(exclude={"token"}))
         columns = await self.passwords.new_user_columns(user_create)

@@ -1,7 +1,6 @@
 """Account pages over HTTP: GET changes nothing, POST does what the API does, and errors are shown as text."""
 
 import re
-from typing import Any
 
 import pytest
 from httpx2 import Response
@@ -9,32 +8,13 @@ from httpx2 import Response
 from accounts.api.account_pages.render import FORMS
 from accounts.models import MailKind, Role, Visibility
 from accounts.settings import SignUp
+from support.account_pages import ARTHUR, alert, enter, get, post
 from support.html import Page
 from support.people import PASSWORD, World
 
-ARTHUR = "arthur@camelot.example.com"
 NEW = "rex@camelot.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
 LINKED = ["verify", "confirm-email", "undo-email", "reset-password", "invitation"]
-
-
-async def get(world: World, path: str, cookie: str = "") -> Response:
-    return await world.client.get(f"/account{path}", headers={"Cookie": cookie} if cookie else {})
-
-
-async def post(world: World, path: str, cookie: str = "", **form: Any) -> Response:
-    return await world.client.post(f"/account{path}", data=form, headers={"Cookie": cookie} if cookie else {})
-
-
-async def enter(world: World, email: str = ARTHUR, password: str = PASSWORD) -> str:
-    answer = await post(world, "/sign-in", username=email, password=password)
-    assert answer.status_code == 303, answer.text
-    cookie: str = answer.headers["set-cookie"].partition(";")[0]
-    return cookie
-
-
-def alert(answer: Response) -> str:
-    return " ".join(each.text.strip() for each in Page(answer.text).find(role="alert"))
 
 
 class TestSigningIn:
@@ -201,6 +181,12 @@ class TestSigningUp:
         email = page.one("input", name="email").attributes
         assert (email["aria-invalid"], email["aria-describedby"]) == ("true", "email-fault")
 
+    async def test_email_with_letters_outside_of_ascii_signs_up_and_in(self, world: World) -> None:
+        signed_up = await post(world, "/register", email="jürg@example.com", password=NEW_PASSWORD)
+
+        assert signed_up.headers["location"] == "/account/done/registered"
+        assert await enter(world, "jürg@example.com", NEW_PASSWORD)
+
     async def test_required_fields_and_hints_are_marked_as_such(self, world: World) -> None:
         page = Page((await get(world, "/register")).text)
 
@@ -221,7 +207,7 @@ class TestLinks:
 
         for method in ("GET", "HEAD"):
             answer = await world.client.request(method, f"/account/{page}?token={token}")
-            assert answer.status_code == 200
+            assert answer.status_code == (400 if page == "reset-password" else 200)  # it is a token of another kind
 
         assert (await post(world, "/verify", token=token)).headers["location"] == "/account/done/verified"
 
@@ -304,9 +290,43 @@ class TestInvitations:
         answer = await post(world, "/invitation", token=token, answer="decline")
 
         assert answer.headers["location"] == "/account/done/declined"
+        assert (await post(world, "/invitation", token=token, answer="decline")).status_code == 400
+
+    @pytest.mark.parametrize(
+        ("sign_up", "pages"),
+        [
+            (SignUp.OPEN, ["sign-in", "register"]),
+            (SignUp.VERIFIED, ["sign-in", "register"]),
+            (SignUp.INVITED, ["sign-in"]),
+        ],
+    )
+    async def test_registering_with_a_stale_invitation_leads_on(
+        self, world: World, token: str, sign_up: SignUp, pages: list[str]
+    ) -> None:
+        world.change_settings(sign_up=sign_up)
+        await post(world, "/invitation", token=token, answer="decline")
+
         stale = await post(world, "/register", email=ARTHUR, password=PASSWORD, invitation=token)
-        assert (stale.status_code, Page(stale.text).find("form")) == (400, [])
-        assert Page(stale.text).one("h1").text == "This invitation is no longer valid"
+
+        page = Page(stale.text)
+        assert (stale.status_code, page.find("form")) == (400, [])
+        assert page.one("h1").text == "This invitation is no longer valid"
+        assert "Ask for a new one, or continue without it." in page.one(role="status").text
+        links = [each.attributes["href"] for each in page.find("a") if "button" in each.attributes.get("class", "")]
+        assert links == [f"/account/{each}" for each in pages]
+        for link in links:
+            assert token not in (await get(world, link.removeprefix("/account"))).text
+
+    @pytest.mark.parametrize(("sign_up", "offered"), [(SignUp.OPEN, True), (SignUp.INVITED, False)])
+    async def test_sign_up_with_an_invitation_to_another_email_offers_one_without_it(
+        self, world: World, token: str, sign_up: SignUp, *, offered: bool
+    ) -> None:
+        world.change_settings(sign_up=sign_up)
+
+        refused = await post(world, "/register", email=NEW, password=PASSWORD, invitation=token)
+
+        assert (refused.status_code, "a different email address" in alert(refused)) == (403, True)
+        assert bool(Page(refused.text).find("a", href="/account/register")) is offered
 
     async def test_accepting_while_signed_out_leads_to_the_sign_in_page(self, world: World, token: str) -> None:
         answer = await post(world, "/invitation", token=token, answer="accept")
@@ -424,7 +444,8 @@ class TestLanguages:
     ],
 )
 async def test_malformed_form_is_a_page_that_says_so(world: World, form: str, media_type: str, body: bytes) -> None:
-    headers = [(b"Content-Type", media_type.encode("latin-1"))]
+    await world.user("arthur")
+    headers = [(b"Content-Type", media_type.encode("latin-1")), (b"Cookie", (await enter(world)).encode())]
     response = await world.client.post(f"/account/{form}", content=body, headers=headers)
 
     assert 400 <= response.status_code < 500

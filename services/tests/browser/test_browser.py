@@ -29,8 +29,9 @@ from support.waiting import PATIENCE
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP accounts.lan 127.0.0.1",
 ]  # fmt: skip
+LAN = "accounts.lan"  # leads to this machine, but browsers do not know that
 EMAIL = "elaine@astolat.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
 LABELS = {"email": "Email address", "name": "Name", "password": "Password", "new_password": "New password"}
@@ -231,6 +232,35 @@ async def test_person_signs_up_by_mail_and_chooses_a_password(person: Person, bu
 
     await person.sees("Email address confirmed")
     assert (await busy_world.login(EMAIL)).status_code == 200
+
+
+async def test_sign_in_over_plain_http_says_why_it_fails(person: Person, busy_world: World) -> None:
+    await busy_world.user("arthur")
+    await person.go("/account/sign-in")
+    await expect(person.page.locator(".notice")).to_have_count(0)
+    person.url = person.url.replace("localhost", LAN)
+    busy_world.change_settings(allowed_hosts=(LAN,))
+
+    await person.go("/account/sign-in")
+    person.console.clear()  # Chromium notes that a header counts over TLS only
+    await person.looks_right()
+    await person.fill(email="arthur@camelot.example.com", password=PASSWORD)
+    await person.press("Sign in")
+
+    await person.page.wait_for_url("**/account/sign-in")
+    await expect(person.page.locator(".notice")).to_contain_text("loaded without encryption (http://)")
+
+
+async def test_browser_accepts_an_email_with_letters_outside_of_ascii(person: Person) -> None:
+    await person.go("/account/register")
+    await person.fill(email="jürg@example.com", password=PASSWORD)
+    await person.press("Create account")
+    await person.sees("Check your email")
+
+    await person.go("/account/sign-in")
+    await person.fill(email="jürg@example.com", password=PASSWORD)
+    await person.press("Sign in")
+    await person.sees("Your account")
 
 
 async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from fastapi import FastAPI
 
-from accounts.api.account_pages import links, sign_in, sign_up
+from accounts.api.account_pages.router import MODULES
 from accounts.api.app import create_app
 
 
 def _pages() -> dict[str, Any]:
     app = FastAPI()
-    for module in (links, sign_in, sign_up):
+    for module in MODULES:
         app.include_router(module.router)
     with warnings.catch_warnings(action="ignore"):  # GET and HEAD of a page have the same id
         return app.openapi()

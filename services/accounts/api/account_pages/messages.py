@@ -14,6 +14,8 @@ MESSAGES = {
     "LOGIN_BAD_CREDENTIALS": N_("That email address and password don't match."),
     "REGISTER_INVALID_PASSWORD": CHECK_FIELDS,
     "RESET_PASSWORD_INVALID_PASSWORD": CHECK_FIELDS,
+    "UPDATE_USER_INVALID_PASSWORD": CHECK_FIELDS,
+    "BAD_CURRENT_PASSWORD": CHECK_FIELDS,
     "REQUEST_INVALID": CHECK_FIELDS,
     "REGISTER_CLOSED": N_("New accounts are created by the people who run this service."),
     "REGISTER_INVITATION_REQUIRED": N_("New accounts need an invitation."),
@@ -38,16 +40,18 @@ FIELD_MESSAGES = {
     "string_pattern_mismatch": N_("This contains characters that aren't allowed."),
 }
 INVALID_FIELD = N_("This isn't valid.")
+WRONG_PASSWORD = N_("This isn't your current password.")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The text of a page after an action, and the page that its button opens."""
+    """The text of a page after an action, and the page that its button opens. A second one may lead to the sign-up."""
 
     title: str
     message: str
     button: str
     page: str = "/sign-in"
+    offers_sign_up: bool = False
 
 
 _SIGN_IN = N_("Sign in")
@@ -99,6 +103,9 @@ RESULTS = {
         N_("You've been signed out on all devices. Sign in with your new password."),
         _SIGN_IN,
     ),
+    "password-changed": Result(
+        N_("Your password has been changed"), N_("You've been signed out on all other devices."), _ACCOUNT, ""
+    ),
     "accepted": Result(N_("Welcome"), N_("You've joined the group."), _ACCOUNT, ""),
     "declined": Result(N_("Invitation declined"), N_("We won't notify anyone."), _SIGN_IN),
     "signed-out": Result(N_("Signed out"), N_("You're signed out on this device."), N_("Sign in again")),
@@ -135,7 +142,8 @@ DEAD_LINKS = {
     "INVITATION_BAD_TOKEN": Result(
         N_("This invitation is no longer valid"),
         N_("It may have expired, been answered or withdrawn. Ask for a new one, or continue without it."),
-        N_("Continue"),
+        _SIGN_IN,
+        offers_sign_up=True,
     ),
 }
 _TITLES = {
@@ -162,6 +170,8 @@ def error_message(language: Language, problem: Problem, wait: str | None = None)
 
 def field_messages(language: Language, problem: Problem, password_min_length: int) -> dict[str, str]:
     """Describe what is wrong with each field of a form."""
+    if problem.detail == "BAD_CURRENT_PASSWORD":
+        return {"current_password": language.gettext(WRONG_PASSWORD)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
     return {

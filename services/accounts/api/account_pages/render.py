@@ -32,6 +32,7 @@ FORMS = {
     "undo-email",
     "forgot-password",
     "reset-password",
+    "change-password",
     "invitation",
 }
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE"}  # the body was not read to its end, or is no form
@@ -43,6 +44,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     # With no-referrer, forms would send no Origin, which the cross-site guard needs. Paths and tokens are not sent.
     "Referrer-Policy": "strict-origin",
+    "X-Robots-Tag": "noindex",
 }
 SECRET = "password"  # noqa: S105  # in the names of fields that are never shown again
 
@@ -63,21 +65,43 @@ def request_language(request: Request) -> Language:
     return language
 
 
+def drops_cookies(request: Request) -> bool:
+    """Return whether the browser will not keep the cookie, which is Secure, because the page came over plain HTTP.
+
+    Browsers send Sec-Fetch-Site over TLS and to localhost, also where a proxy ends TLS and does not say so.
+    """
+    headers, settings = request.headers, request.state.settings
+    over_tls = request.url.scheme == "https" or settings.public_url == f"https://{headers.get('host')}"
+    return not over_tls and "sec-fetch-site" not in headers
+
+
 def render_page(
-    request: Request, name: str, status: int = HTTPStatus.OK, *, failure: Failure | None = None, **values: Any
+    request: Request,
+    name: str,
+    status: int = HTTPStatus.OK,
+    *,
+    failure: Failure | None = None,
+    username: str = "",
+    **values: Any,
 ) -> HTMLResponse:
-    """Render a template with ``values`` and with what the request sent, except for passwords."""
+    """Render a template with ``values`` and with what the request sent, except for passwords.
+
+    ``username`` is the email address of the account that the page is about, if it is known.
+    """
     empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
     settings, language = request.state.settings, request_language(request)
-    given = empty | dict(request.query_params) | getattr(request.state, "form", {})
+    known = {"username": username} if username else {}
+    given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
         _environment(language)
         .get_template(f"{name}.html")
         .render(
             given=given,
+            can_sign_up_alone=settings.sign_up in FREE,
             can_sign_up=settings.sign_up in FREE or (invited and settings.sign_up is SignUp.INVITED),
             sign_up_closed=settings.sign_up is SignUp.CLOSED,
+            drops_cookies=drops_cookies(request),
             chooses_password=invited or settings.sign_up is SignUp.OPEN,
             failure=failure,
             service=settings.service,
@@ -94,8 +118,16 @@ def render_page(
 def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
     """Render the result of an action, with a button that leads on."""
     gettext = request_language(request).gettext
-    title, message, button = gettext(result.title), gettext(result.message), gettext(result.button)
-    return render_page(request, "result", status, title=title, message=message, button=button, page=result.page)
+    return render_page(
+        request,
+        "result",
+        status,
+        title=gettext(result.title),
+        message=gettext(result.message),
+        button=gettext(result.button),
+        page=result.page,
+        offers_sign_up=result.offers_sign_up,
+    )
 
 
 @cache

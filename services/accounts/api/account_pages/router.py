@@ -1,20 +1,34 @@
-"""All account pages under one path, and their style sheet."""
+"""All account pages under one path, their style sheet, and the well-known URL that leads to one of them."""
 
+from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
+from starlette.responses import RedirectResponse
 
-from accounts.api.account_pages import links, sign_in, sign_up
-from accounts.api.account_pages.render import PATH, require_pages_enabled
+from accounts.api.account_pages import links, passwords, sign_in, sign_up
+from accounts.api.account_pages.render import PATH, READ, require_pages_enabled
 
 STYLE = Path(__file__).parent / "static" / "site.css"
-router = APIRouter(dependencies=[Depends(require_pages_enabled)], include_in_schema=False)
-for module in (sign_in, sign_up, links):
-    router.include_router(module.router)
+MODULES = (sign_in, sign_up, passwords, links)
+router = APIRouter(include_in_schema=False)
+pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
+for module in MODULES:
+    pages.include_router(module.router)
 
 
-@router.get(f"{PATH}/static/site.css")
+@pages.get(f"{PATH}/static/site.css")
 async def style() -> FileResponse:
     """Serve the style sheet of all pages."""
     return FileResponse(STYLE, headers={"Cache-Control": "max-age=3600"})
+
+
+@router.api_route("/.well-known/change-password", methods=READ)
+async def change_password(request: Request) -> RedirectResponse:
+    """Redirect password managers to the page that changes a password (W3C, A Well-Known URL for Changing Passwords)."""
+    site = request.state.settings.pages_url.rstrip("/") or PATH
+    return RedirectResponse(f"{site}/change-password", HTTPStatus.SEE_OTHER)
+
+
+router.include_router(pages)

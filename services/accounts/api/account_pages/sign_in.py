@@ -34,7 +34,9 @@ async def account(request: Request, user: CurrentUser) -> Response:
 @router.api_route("/sign-in", methods=READ)
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
     """Show the sign-in form. Signed-in users see it only with an invitation, which may be for another account."""
-    return redirect("") if viewer and "invitation" not in request.query_params else render_page(request, "sign-in")
+    if viewer and "invitation" not in request.query_params:
+        return redirect("")
+    return render_page(request, "sign-in")
 
 
 @router.post("/sign-in")

@@ -41,9 +41,10 @@ async def register(request: Request, body: RegistrationForm, registration: Regis
 
 
 @router.api_route("/complete-registration", methods=READ)
-async def complete_registration_page(request: Request) -> Response:
-    """Show the form that chooses a password."""
-    return render_page(request, "complete-registration")
+async def complete_registration_page(request: Request, registration: RegistrationDep, token: str = "") -> Response:
+    """Show the form that chooses a password, with the new user's email address for password managers."""
+    username = (await registration.find_pending(token)).email if token else ""
+    return render_page(request, "complete-registration", username=username)
 
 
 @router.post("/complete-registration", dependencies=[limit_by_client(Attempt.VERIFY)])

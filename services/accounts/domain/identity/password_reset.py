@@ -24,6 +24,18 @@ class PasswordResetManager:
         """Send a token, if an active user has this email address."""
         await one_time_tokens.request_token(self.db, self.key, email, Purpose.RESET)
 
+    async def find_user(self, token: str) -> User:
+        """Return the user whose password a token can reset. The token stays usable.
+
+        Raises:
+            ResetPasswordBadToken: the token is not usable for this.
+
+        """
+        user, _ = await one_time_tokens.find_token(self.db, token, Purpose.RESET) or (None, None)
+        if user is None:
+            raise errors.ResetPasswordBadToken
+        return user
+
     async def reset(self, token: str, password: str) -> User:
         """Set a new password, end all sessions and revoke all other tokens.
 
@@ -33,9 +45,7 @@ class PasswordResetManager:
             Busy: the queue of passwords to hash is full. The token stays usable.
 
         """
-        user, _ = await one_time_tokens.find_token(self.db, token, Purpose.RESET) or (None, None)
-        if user is None:
-            raise errors.ResetPasswordBadToken
+        user = await self.find_user(token)
         await self.db.release_connection()
         about = (user.email, user.display_name)
         hashed = await self.passwords.hash_new(password, about, errors.ResetPasswordInvalidPassword)

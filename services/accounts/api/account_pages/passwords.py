@@ -1,0 +1,79 @@
+"""Pages to change a password, and to reset a forgotten one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.authentication import CurrentSession, CurrentUser
+from accounts.api.dependencies import PasswordResetDep, UserManagerDep
+from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.fields import Password
+from accounts.schemas.identity.auth import EmailInput, PasswordResetInput
+from accounts.schemas.identity.users import UserUpdate
+
+router = APIRouter(prefix=PATH)
+EmailForm = Annotated[EmailInput, Form()]
+
+
+class PasswordChangeForm(BaseModel):
+    """The current password and the new one."""
+
+    current_password: Password
+    password: Password
+
+
+@router.api_route("/forgot-password", methods=READ)
+async def forgot_password_page(request: Request) -> Response:
+    """Show the form that requests a reset link."""
+    return render_page(request, "forgot-password")
+
+
+@router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD, form=True)])
+async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response:
+    """Send a reset link if an account has the email address. The response is the same either way."""
+    await resets.request(body.email)
+    return redirect("/done/sent")
+
+
+@router.api_route("/reset-password", methods=READ)
+async def reset_password_page(request: Request, resets: PasswordResetDep, token: str = "") -> Response:
+    """Show the form that sets a new password, with the user's email address for password managers.
+
+    It reveals nothing: who holds the token can set the password, and the link was sent to this address.
+    """
+    username = (await resets.find_user(token)).email if token else ""
+    return render_page(request, "reset-password", username=username)
+
+
+@router.post("/reset-password", dependencies=[limit_by_client(Attempt.RESET_PASSWORD)])
+async def reset_password(
+    form: Annotated[PasswordResetInput, Form()], resets: PasswordResetDep, reset_attempts: ResetAttemptsDep
+) -> Response:
+    """Set a new password."""
+    user = await resets.reset(form.token, form.password)
+    await reset_attempts(user.email)
+    return redirect("/done/reset")
+
+
+@router.api_route("/change-password", methods=READ)
+async def change_password_page(request: Request, user: CurrentUser) -> Response:
+    """Show the form that changes the password."""
+    return render_page(request, "change-password", username=user.email)
+
+
+@router.post("/change-password")
+async def change_password(
+    form: Annotated[PasswordChangeForm, Form()],
+    user: CurrentUser,
+    current: CurrentSession,
+    users: UserManagerDep,
+    check_password_limit: PasswordLimitDep,
+) -> Response:
+    """Change the password, and end all other sessions."""
+    await check_password_limit(user, form.current_password)
+    await users.update(UserUpdate(**form.model_dump()), user, current)
+    return redirect("/done/password-changed")

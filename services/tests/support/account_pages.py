@@ -1,0 +1,29 @@
+"""The account pages, as a browser without scripts requests them."""
+
+from typing import Any
+
+from httpx2 import Response
+
+from support.html import Page
+from support.people import PASSWORD, World
+
+ARTHUR = "arthur@camelot.example.com"
+
+
+async def get(world: World, path: str, cookie: str = "") -> Response:
+    return await world.client.get(f"/account{path}", headers={"Cookie": cookie} if cookie else {})
+
+
+async def post(world: World, path: str, cookie: str = "", **form: Any) -> Response:
+    return await world.client.post(f"/account{path}", data=form, headers={"Cookie": cookie} if cookie else {})
+
+
+async def enter(world: World, email: str = ARTHUR, password: str = PASSWORD) -> str:
+    answer = await post(world, "/sign-in", username=email, password=password)
+    assert answer.status_code == 303, answer.text
+    cookie: str = answer.headers["set-cookie"].partition(";")[0]
+    return cookie
+
+
+def alert(answer: Response) -> str:
+    return " ".join(each.text.strip() for each in Page(answer.text).find(role="alert"))
