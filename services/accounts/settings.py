@@ -29,6 +29,8 @@ from accounts.settings_addresses import (
 from accounts.settings_types import (
     Count,
     Environment,
+    Factor,
+    LimitGroup,
     LogLevel,
     Mailbox,
     Positive,
@@ -39,7 +41,7 @@ from accounts.settings_types import (
     pem_keys,
 )
 
-__all__ = ["Environment", "Settings", "SettingsError", "SignUp", "SmtpSecurity", "get_settings"]
+__all__ = ["Environment", "LimitGroup", "Settings", "SettingsError", "SignUp", "SmtpSecurity", "get_settings"]
 
 PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
@@ -94,7 +96,12 @@ class Settings(BaseSettings):
     sessions_per_user: Positive = 20
     recent_seconds: Positive = 600
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
-    throttle_scale: Annotated[float, Field(gt=0, le=1_000_000)] = 1
+    throttle_scale: Factor = 1
+    throttle_scale_sign_in: Factor = 1
+    throttle_scale_guesses: Factor = 1
+    throttle_scale_sign_up: Factor = 1
+    throttle_scale_mail: Factor = 1
+    throttle_scale_requests: Factor = 1
     audit_days: Positive = 365
 
     mail_from: Mailbox = "accounts <accounts@localhost>"
@@ -132,6 +139,11 @@ class Settings(BaseSettings):
     def service(self) -> str:
         """The name of this service in mails: the name in ``mail_from``, or else its domain."""
         return parseaddr(self.mail_from)[0] or self.mail_domain
+
+    def limit_scale(self, group: LimitGroup) -> float:
+        """Return the factor for the rate limits of a group."""
+        own: float = getattr(self, f"throttle_scale_{group}")
+        return self.throttle_scale * own
 
     @property
     def mail_domain(self) -> str:

@@ -30,6 +30,16 @@ class SignUp(StrEnum):
     CLOSED = "closed"  # superusers only, for others
 
 
+class LimitGroup(StrEnum):
+    """The groups of rate limits, each with a factor of its own."""
+
+    SIGN_IN = "sign_in"
+    GUESSES = "guesses"
+    SIGN_UP = "sign_up"
+    MAIL = "mail"
+    REQUESTS = "requests"
+
+
 def pem_keys(text: str) -> list[bytes]:
     """Return the PEM private keys in ``text``."""
     return [key.encode() for key in PEM.findall(text)]
@@ -64,6 +74,7 @@ def _require_private_keys(value: SecretStr) -> SecretStr:
 
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=1000)]
+Factor = Annotated[float, Field(gt=0, le=1_000_000)]
 Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url)]
 PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]

@@ -25,8 +25,9 @@ from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
 from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
-from accounts.domain.rate_limits.rules import Attempt, check_rate_limit
+from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.registration import RegistrationManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
@@ -55,7 +56,7 @@ async def count_attempt(
     request: Request, attempt: Attempt, email: str = "", account: str = "", cost: int = 1
 ) -> Allowance:
     """Count an attempt of the request's client; see ``check_rate_limit``."""
-    scale = request.state.settings.throttle_scale
+    scale = request.state.settings.limit_scale
     return await check_rate_limit(
         request.state.connect, attempt, client_ip(request), email, account=account, cost=cost, scale=scale
     )

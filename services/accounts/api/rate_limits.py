@@ -15,12 +15,13 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, client_ip, count_attempt
 from accounts.api.problems import rate_limit_headers
 from accounts.domain import errors
-from accounts.domain.rate_limits import rules
-from accounts.domain.rate_limits.rules import Attempt
+from accounts.domain.rate_limits import counting
+from accounts.domain.rate_limits.rules import MAILS_PER_ACCOUNT, Attempt
 from accounts.models import User
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.auth import LoginForm
 from accounts.schemas.identity.users import OptionalConfirmation
+from accounts.settings import LimitGroup
 
 RATE_LIMITED = (errors.TooManyAttempts,)
 USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
@@ -102,17 +103,17 @@ async def get_login(
     try:
         yield form
     except errors.Busy:
-        scale = request.state.settings.throttle_scale
-        await rules.refund_sign_in(request.state.connect, client_ip(request), form.username, scale=scale)
+        scale = request.state.settings.limit_scale
+        await counting.refund_sign_in(request.state.connect, client_ip(request), form.username, scale=scale)
         raise
-    await rules.reset_failed_attempts(db, client_ip(request), form.username)
+    await counting.reset_failed_attempts(db, client_ip(request), form.username)
 
 
 async def get_reset_attempts(request: Request, db: DbDep) -> ResetAttempts:
     """Return a function that resets the failed sign-ins for an email that was proven by other means."""
 
     async def reset(email: str) -> None:
-        await rules.reset_failed_attempts(db, client_ip(request), email)
+        await counting.reset_failed_attempts(db, client_ip(request), email)
 
     return reset
 
@@ -143,7 +144,7 @@ async def get_password_limit(request: Request, response: Response, db: DbDep) ->
 
 def mails_allowed(request: Request, user: User) -> int | None:
     """Return how many mails a user may cause others to get in a day, or None for superusers: any number."""
-    limit = rules.MAILS_PER_ACCOUNT.scaled(request.state.settings.throttle_scale)
+    limit = MAILS_PER_ACCOUNT.scaled(request.state.settings.limit_scale(LimitGroup.MAIL))
     return None if user.is_superuser else limit.attempts
 
 

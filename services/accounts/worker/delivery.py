@@ -13,7 +13,7 @@ from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import Session, Sessionmaker, transaction
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.mail import queue
-from accounts.domain.rate_limits.rules import count_received_mail
+from accounts.domain.rate_limits.counting import count_received_mail
 from accounts.models import MailKind, OutboxMail
 from accounts.observability import metrics
 from accounts.settings import Settings
@@ -81,7 +81,7 @@ class Delivery:
         # Obsolete mail is not counted, and mail that waits for its recipient's limit does not start its token's
         # lifetime. Mail that was tried before is counted already.
         if not mail.error and await self._values(mail, keep=False) is not None:
-            await count_received_mail(self.connect, mail.email, mail.kind, scale=self.settings.throttle_scale)
+            await count_received_mail(self.connect, mail.email, mail.kind, scale=self.settings.limit_scale)
         values = await self._values(mail, keep=True)
         if values is None:
             await self._report_obsolete(mail)

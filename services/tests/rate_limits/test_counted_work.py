@@ -12,7 +12,7 @@ from accounts.domain.client_network import site
 from accounts.domain.errors import Busy
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.hashing_queue import HashingQueue
-from accounts.domain.rate_limits import rules
+from accounts.domain.rate_limits import counting
 from accounts.domain.rate_limits.gcra import Limit
 from accounts.domain.rate_limits.rules import HOUR, RULES, Attempt, Rule
 from support.operations import Operation, name_of, operations, page_operations
@@ -30,10 +30,9 @@ PASSWORDS = [each for each in OPERATIONS if any(field.get("format") == "password
 
 def limit_to_one(monkeypatch: pytest.MonkeyPatch, *attempts: Attempt) -> None:
     for attempt in Attempt:
-        limits = ONCE if attempt in attempts else UNLIMITED
-        monkeypatch.setitem(
-            RULES, attempt, Rule(network=UNLIMITED if RULES[attempt].account else limits, account=limits)
-        )
+        limits, rule = ONCE if attempt in attempts else UNLIMITED, RULES[attempt]
+        network = UNLIMITED if rule.account else limits
+        monkeypatch.setitem(RULES, attempt, Rule(rule.group, network=network, account=limits))
 
 
 async def call(world: World, operation: Operation, headers: dict[str, str], body: dict[str, Any]) -> Response:
@@ -178,7 +177,7 @@ async def test_every_request_that_hashes_a_password_is_counted(
         hashed.append(set(counted) - {Attempt.WRITE})
         return await original(queue, work, callers)
 
-    check, original = rules.check_rate_limit, HashingQueue.run
+    check, original = counting.check_rate_limit, HashingQueue.run
     monkeypatch.setattr("accounts.api.dependencies.check_rate_limit", noting)
     monkeypatch.setattr(HashingQueue, "run", run)
     body = {"email": "new@example.com", "username": arthur.email, "password": NEW, "token": "unknown"}

@@ -14,7 +14,8 @@ from sqlmodel import select
 import accounts.domain
 from accounts.db.session import transaction
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
-from accounts.domain.rate_limits.rules import MAILS_OF_KIND, RULES, Attempt, count_received_mail
+from accounts.domain.rate_limits.counting import count_received_mail
+from accounts.domain.rate_limits.rules import MAILS_OF_KIND, RULES, Attempt
 from accounts.models import MailKind, OneTimeToken, OutboxMail, Throttle
 from accounts.models.mail import CAUSED_BY_OTHERS
 from accounts.settings_types import SignUp
@@ -239,7 +240,7 @@ async def test_mail_is_not_held_up_by_other_mail_to_its_recipient(scene: Scene, 
     own = mail.kind not in CAUSED_BY_OTHERS
     scene.limit(0.01)  # one of each an hour
     for kind in set(MailKind) - CAUSED_BY_OTHERS - {mail.kind} | ({MailKind.INVITATION} if own else set()):
-        await count_received_mail(scene.world.connect, mail.email, kind, scale=0.01)
+        await count_received_mail(scene.world.connect, mail.email, kind, scale=lambda _: 0.01)
 
     await scene.deliver()
 
@@ -338,7 +339,7 @@ async def test_notices_do_not_hold_up_the_undo_of_an_email_change(scene: Scene) 
 
 async def test_mail_that_waits_for_its_recipient_does_not_start_the_lifetime_of_its_token(scene: Scene) -> None:
     scene.limit(0.01)  # one an hour
-    await count_received_mail(scene.world.connect, "arthur@camelot.example.com", MailKind.RESET, scale=0.01)
+    await count_received_mail(scene.world.connect, "arthur@camelot.example.com", MailKind.RESET, scale=lambda _: 0.01)
     await forgot(scene)
     await scene.world.sql("UPDATE one_time_token SET expires_at = '2020-01-01Z'")
 

@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from accounts.db.session import transaction
 from accounts.domain.errors import TooManyAttempts
-from accounts.domain.rate_limits import rules
+from accounts.domain.rate_limits import counting
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import Throttle
 from support.people import World
@@ -20,7 +20,7 @@ MINUTES = 60
 async def wait(world: World, attempt: Attempt, client_ip: str, email: str = "") -> int:
     """The seconds that an attempt has to wait; 0 if it is allowed."""
     try:
-        await rules.check_rate_limit(world.connect, attempt, client_ip, email)
+        await counting.check_rate_limit(world.connect, attempt, client_ip, email)
     except TooManyAttempts as refusal:
         return refusal.seconds
     return 0
@@ -73,16 +73,18 @@ async def test_letter_case_is_folded_as_postgresql_does(world: World) -> None:
     async with world.sessionmaker() as db:
         letters = (await (await db.connection()).execute(text(statement))).all()
 
-    differing = [(letter, lower) for letter, lower in letters if rules._lowercase(letter) != rules._lowercase(lower)]
+    differing = [
+        (letter, lower) for letter, lower in letters if counting._lowercase(letter) != counting._lowercase(lower)
+    ]
     assert len(letters) > 100_000
     assert [each for each in differing if category(each[0]) != "Cn"] == []  # PostgreSQL may know newer letters
 
 
 async def test_stored_keys_contain_no_email_ip_or_user(world: World) -> None:
     for attempt in Attempt:
-        await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR, account="king-1")
+        await counting.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR, account="king-1")
     async with transaction(world.sessionmaker) as db:
-        await rules.reset_failed_attempts(db, "192.0.2.1", ARTHUR)
+        await counting.reset_failed_attempts(db, "192.0.2.1", ARTHUR)
         keys = (await db.exec(select(Throttle.key))).all()
 
     assert len(keys) > len(Attempt)
@@ -92,9 +94,9 @@ async def test_stored_keys_contain_no_email_ip_or_user(world: World) -> None:
 @pytest.mark.parametrize("attempt", [Attempt.FORGOT_PASSWORD, Attempt.REGISTER, Attempt.INVITE, Attempt.LOGIN])
 async def test_allowance_does_not_tell_what_others_did_with_an_email(world: World, attempt: Attempt) -> None:
     for number in range(3):
-        await rules.check_rate_limit(world.connect, attempt, f"198.51.100.{number}", ARTHUR)
+        await counting.check_rate_limit(world.connect, attempt, f"198.51.100.{number}", ARTHUR)
 
-    attempted = await rules.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
-    fresh = await rules.check_rate_limit(world.connect, attempt, "192.0.2.2", "fresh@camelot.example.com")
+    attempted = await counting.check_rate_limit(world.connect, attempt, "192.0.2.1", ARTHUR)
+    fresh = await counting.check_rate_limit(world.connect, attempt, "192.0.2.2", "fresh@camelot.example.com")
 
     assert (attempted.limit, attempted.remaining) == (fresh.limit, fresh.remaining)
