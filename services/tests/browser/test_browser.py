@@ -34,7 +34,13 @@ ARGUMENTS = [
 LAN = "accounts.lan"  # leads to this machine, but browsers do not know that
 EMAIL = "elaine@astolat.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
-LABELS = {"email": "Email address", "name": "Name", "password": "Password", "new_password": "New password"}
+LABELS = {
+    "email": "Email address",
+    "name": "Name",
+    "password": "Password",
+    "current_password": "Current password",
+    "new_password": "New password",
+}
 WIDTHS = {"desktop": 1280, "phone": 390}
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium: apt install chromium"
@@ -197,6 +203,26 @@ async def test_user_resets_a_forgotten_password(person: Person, busy_world: Worl
     await person.fill(email="arthur@camelot.example.com", password=NEW_PASSWORD)
     await person.press("Sign in")
     await person.sees("Your account")
+
+
+async def test_user_changes_the_password(person: Person, busy_world: World) -> None:
+    await busy_world.user("arthur")
+    await person.go("/account/sign-in")
+    await person.fill(email="arthur@camelot.example.com", password=PASSWORD)
+    await person.press("Sign in")
+    await person.page.get_by_role("link", name="Change your password").click()
+    await person.looks_right()
+    await person.fill(current_password="not-the-password", new_password=NEW_PASSWORD)
+    await person.press("Set new password")
+    await expect(person.page.locator("#current_password-fault")).to_be_visible()
+    person.console.clear()  # Chromium notes the 400
+    await person.looks_right()
+
+    await person.fill(current_password=PASSWORD, new_password=NEW_PASSWORD)
+    await person.press("Set new password")
+    await person.sees("Your password has been changed")
+
+    assert (await busy_world.login("arthur@camelot.example.com", NEW_PASSWORD)).status_code == 200
 
 
 async def test_invited_person_registers_and_joins_the_group(person: Person, busy_world: World) -> None:
