@@ -12,6 +12,7 @@ from email_validator import EmailNotValidError, validate_email
 from accounts.domain.mail.languages import best_language
 from accounts.models.mail import MailKind
 from accounts.translations import get_language
+from accounts.worker.headers import POLICY
 from accounts.worker.rendering import render_letter
 
 KIND_HEADER = "X-Accounts-Mail"
@@ -44,7 +45,7 @@ def compose_message(
     """
     chosen = get_language(best_language(language))
     subject, text, html = render_letter(kind, {**values, "service": service}, chosen)
-    message = EmailMessage()
+    message = EmailMessage(POLICY)
     message["From"] = sender
     message["To"] = recipient(to)
     message["Subject"] = subject
