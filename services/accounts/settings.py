@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
 
     sign_up: SignUp = SignUp.VERIFIED
+    email_special_use_domains: bool = False
     secret_key: SecretStr
     signing_key: PrivateKeys = SecretStr("")
     access_token_seconds: Positive = 900

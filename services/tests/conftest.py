@@ -27,6 +27,7 @@ from accounts.db.session import Session, Sessionmaker, create_sessionmaker
 from accounts.domain.bulk import CONNECTIONS, BulkWork
 from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
+from accounts.schemas import fields
 from accounts.settings import Settings, get_settings
 from postgres import throwaway
 from support import tiers
@@ -196,6 +197,13 @@ def owned_database(fresh_database: str) -> str:
 @pytest.fixture
 def fresh_settings(fresh_database: str) -> Settings:
     return get_settings().model_copy(update={"database_url": SecretStr(fresh_database)})
+
+
+@pytest.fixture
+def special_use_domains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accept emails with special-use domains."""
+    allowing = get_settings().model_copy(update={"email_special_use_domains": True})
+    monkeypatch.setattr(fields, "get_settings", lambda: allowing)
 
 
 @pytest.fixture

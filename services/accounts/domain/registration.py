@@ -94,7 +94,8 @@ class RegistrationManager:
         """
         pending = await self.find_pending(completion.token)
         await self.db.release_connection()
-        user_create = UserCreate(email=pending.email, **completion.model_dump(exclude={"token"}))
+        # Validated already, and the settings of that may have changed since.
+        user_create = UserCreate.model_construct(email=pending.email, **completion.model_dump(exclude={"token"}))
         columns = await self.passwords.new_user_columns(user_create)
         if not await pending_registrations.consume(self.db, pending):
             raise errors.RegisterBadToken

@@ -1,23 +1,23 @@
 """Types of text fields, so that every field normalises and validates text in the same way."""
 
 import unicodedata
-from functools import lru_cache
 from typing import Annotated
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from accounts.models.groups import DESCRIPTION_LENGTH, GROUP_NAME_LENGTH
 from accounts.models.identity import DISPLAY_NAME_LENGTH, EMAIL_LENGTH
 from accounts.models.invitations import NOTE_LENGTH
+from accounts.schemas.email_addresses import parse_email
+from accounts.schemas.invisible_text import VISIBLE, strip_invisible
+from accounts.settings import get_settings
 
 PASSWORD_MAX_LENGTH = 128  # at least 64 by NIST SP 800-63B-4; hashing unbounded input would allow denial of service
 
 MAX_RAW_LENGTH = 4 * max(DESCRIPTION_LENGTH, NOTE_LENGTH)  # of text that is normalised, before it is
 MAX_COMBINING_MARKS = 30
-ASCII_DOMAIN = "a.org"  # shorter than any international domain
-EMAIL_BYTES = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 
 # No control characters: PostgreSQL refuses NUL, and others forge lines in logs and mail headers.
 _LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
@@ -30,7 +30,8 @@ def _to_nfc(value: object) -> object:
 
 
 def _to_nfkc(value: object) -> object:
-    return unicodedata.normalize("NFKC", _bounded(value)).strip() if isinstance(value, str) else value
+    """Normalise an email, which people often paste with invisible characters around it."""
+    return strip_invisible(unicodedata.normalize("NFKC", _bounded(value))) if isinstance(value, str) else value
 
 
 def _bounded(text: str) -> str:
@@ -55,32 +56,10 @@ def _email(value: str) -> str:
     Unicode, as people read it and SMTPUTF8 (RFC 6531) sends it; its A-label can be derived.
     """
     try:
-        return _normalized_email(value)
+        parsed = parse_email(value, special_use=get_settings().email_special_use_domains)
     except EmailNotValidError:
         raise PydanticCustomError("email", "Input should be an email address") from None
-
-
-def _normalized_email(value: str) -> str:
-    """Validate an email. One with an international domain is validated in two parts, the domain once for many emails.
-
-    A domain of many labels takes milliseconds, and a file may have the same one in thousands of rows.
-    """
-    local, _, domain = value.rpartition("@")
-    if domain.isascii() and "xn--" not in domain.lower():
-        return validate_email(value, check_deliverability=False).normalized
-    ascii_domain, unicode_domain = _international_domain(domain)
-    local_part = validate_email(f"{local}@{ASCII_DOMAIN}", check_deliverability=False).local_part
-    email = f"{local_part}@{unicode_domain}"
-    if max(len(form.encode()) for form in (value, email, f"{local_part}@{ascii_domain}")) > EMAIL_BYTES:
-        raise EmailNotValidError
-    return email
-
-
-@lru_cache(maxsize=256)
-def _international_domain(domain: str) -> tuple[str, str]:
-    """Validate a domain, and return it in ASCII and in Unicode."""
-    parsed = validate_email(f"a@{domain}", check_deliverability=False)
-    return parsed.ascii_domain, parsed.domain
+    return f"{parsed.local_part}@{parsed.domain}"
 
 
 def _username(value: str) -> str:
@@ -110,19 +89,28 @@ Username = Annotated[
     NFKC,
 ]
 DisplayName = Annotated[
-    _SingleLine, StringConstraints(max_length=DISPLAY_NAME_LENGTH), NFC, Field(examples=["Arthur Pendragon"])
+    _SingleLine, StringConstraints(max_length=DISPLAY_NAME_LENGTH), VISIBLE, NFC, Field(examples=["Arthur Pendragon"])
 ]
 # The beginning of an email or a name, in searches.
-Prefix = Annotated[_SingleLine, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH)]
+Prefix = Annotated[_SingleLine, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH), VISIBLE]
 GroupName = Annotated[
-    _SingleLine, StringConstraints(min_length=1, max_length=GROUP_NAME_LENGTH), NFC, Field(examples=["Round Table"])
+    _SingleLine,
+    StringConstraints(min_length=1, max_length=GROUP_NAME_LENGTH),
+    VISIBLE,
+    NFC,
+    Field(examples=["Round Table"]),
 ]
 Description = Annotated[
-    _MultiLine, StringConstraints(max_length=DESCRIPTION_LENGTH), NFC, Field(examples=["Knights of the Round Table"])
+    _MultiLine,
+    StringConstraints(max_length=DESCRIPTION_LENGTH),
+    VISIBLE,
+    NFC,
+    Field(examples=["Knights of the Round Table"]),
 ]
 Note = Annotated[
     _MultiLine,
     StringConstraints(max_length=NOTE_LENGTH),
+    VISIBLE,
     NFC,
     Field(description="A message to the invited person.", examples=["There is a seat left."]),
 ]

@@ -7,10 +7,11 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError
 
 from accounts.domain.mail.languages import best_language
 from accounts.models.mail import MailKind
+from accounts.schemas.email_addresses import parse_email
 from accounts.translations import get_language
 from accounts.worker.headers import POLICY
 from accounts.worker.rendering import render_letter
@@ -64,12 +65,14 @@ def compose_message(
 def recipient(email: str) -> Address:
     """Parse an email address, its domain as A-labels (RFC 5890): only local parts can need SMTPUTF8 (RFC 6531).
 
+    Special-use domains are valid here: whether one may be stored is decided before.
+
     Raises:
         ValueError: it is not a valid email address; the message does not repeat it.
 
     """
     try:
-        parsed = validate_email(email, check_deliverability=False)
+        parsed = parse_email(email, special_use=True)
     except EmailNotValidError:
         raise ValueError("not a valid email address") from None
     return Address(username=parsed.local_part, domain=parsed.ascii_domain)

@@ -1,13 +1,12 @@
 """Text that is made to take long: no field and no header costs more than linear time, or ends in a server error."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from accounts.observability.logs import SENSITIVE
-from support.operations import Operation, name_of, operations, page_operations, resolve
+from support.operations import name_of, text_fields
 from support.people import PASSWORD, World
 
 SECONDS = 1.0  # of processor time; what is quadratic takes several
@@ -31,22 +30,6 @@ HOSTILE = (
     "@" * 30_000,
     "\xff" * 100,
 )
-
-
-def is_text(schema: dict[str, Any]) -> bool:
-    schemas = [resolve(each) for each in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ()))]
-    return any(each.get("type") == "string" for each in schemas)
-
-
-def text_fields() -> Iterator[tuple[Operation, str, str]]:
-    """Yield (operation, where, name) for every text that a client can send."""
-    for operation in (*operations(), *page_operations()):
-        for parameter in operation.description.get("parameters", ()):
-            if parameter["in"] in {"query", "header"} and is_text(parameter["schema"]):
-                yield operation, parameter["in"], parameter["name"]
-        for name, field in operation.fields().items():
-            if is_text(field):
-                yield operation, "data" if operation.is_form else "json", name
 
 
 FIELDS = list(text_fields())

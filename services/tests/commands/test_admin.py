@@ -62,7 +62,7 @@ async def test_deactivate_ends_sessions_and_refuses_sign_in(
     arthur = await busy_world.user("arthur")
     headers = await busy_world.sign_in(arthur)
 
-    await main("deactivate", f" {arthur.email.upper()}")
+    await main("deactivate", f"\u200b {arthur.email.upper()}\u200e")
 
     assert capsys.readouterr().out == f"Deactivated {arthur.email} and ended all sessions.\n"
     assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401

@@ -49,7 +49,7 @@ async def test_password_is_read_from_standard_input(
 ) -> None:
     pipe(monkeypatch, f"{PASSWORD}{ending}".encode())
 
-    await main(EMAIL, "--name", "Merlin")
+    await main(f"\ufeff{EMAIL}\u00a0", "--name", "Merlin")
 
     (user,) = await users(busy_world)
     assert (user.email, user.display_name) == (EMAIL, "Merlin")

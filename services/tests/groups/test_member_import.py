@@ -27,7 +27,7 @@ async def test_import_by_a_superuser_adds_users_and_invites_the_others(
     content = (
         "\ufeffEMAIL, role ,note\r\n"
         f"BORS@{DOMAIN},Admin,\r\n"
-        f"galahad@{DOMAIN},,\r\n\r\n,,\r\n"
+        f"\u200bgalahad@{DOMAIN}\u200e\u00a0,,\r\n\r\n,,\r\n"
         f'mordred@{DOMAIN},member,"Come, ""now"",\n or never"\r\n'
         "new@example.com,admin,\r\n"
         f"arthur@{DOMAIN},member,"

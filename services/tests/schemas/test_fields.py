@@ -19,6 +19,7 @@ SPELLINGS = [
     "zoë@XN--MNCHEN-3YA.EXAMPLE.com",
     STORED.translate(FULL_WIDTH),
     "Zoë@münchen\u3002example\uff61com",
+    f"\ufeff\u200b\u202a {STORED}\u200e\u00a0\u202c",  # pasted
 ]
 INVALID_EMAILS = [
     "Zoë",

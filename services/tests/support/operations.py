@@ -83,6 +83,22 @@ def page_operations() -> Iterator[Operation]:
     yield from operations(PAGES)
 
 
+def _is_text(schema: dict[str, Any]) -> bool:
+    schemas = [resolve(each) for each in (schema, *schema.get("anyOf", ()), *schema.get("allOf", ()))]
+    return any(each.get("type") == "string" for each in schemas)
+
+
+def text_fields() -> Iterator[tuple[Operation, str, str]]:
+    """Yield (operation, where, name) for every text that a client can send."""
+    for operation in (*operations(), *page_operations()):
+        for parameter in operation.description.get("parameters", ()):
+            if parameter["in"] in {"query", "header"} and _is_text(parameter["schema"]):
+                yield operation, parameter["in"], parameter["name"]
+        for name, field in operation.fields().items():
+            if _is_text(field):
+                yield operation, "data" if operation.is_form else "json", name
+
+
 def name_of(operation: Operation) -> str:
     """Return the name of a test's case."""
     return f"{operation.method} {operation.path}"

@@ -11,12 +11,14 @@ from sqlmodel import select
 from accounts.db.session import transaction
 from accounts.domain.mail import queue
 from accounts.models import MailKind, OutboxMail
+from accounts.schemas import fields
+from accounts.settings import get_settings
 from accounts.settings_types import SignUp
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
 from accounts.worker.smtp import Smtp
 from accounts.worker.stopping import Stop
-from support.people import World
+from support.people import PASSWORD, World
 from support.smtp import Mailbox, serving
 
 ARTHUR = "arthur@camelot.example.com"
@@ -72,6 +74,45 @@ async def test_delivered_mail_has_a_usable_token_and_leaves_the_queue(
     assert await outbox(world) == []
     body = {"token": token(mailbox), "password": NEW_PASSWORD}
     assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["a@b.local", "a@host.test", "user@localhost", "a@bücher.invalid"])
+@pytest.mark.usefixtures("special_use_domains")
+async def test_user_with_a_special_use_domain_signs_up_and_resets_the_password_by_mail(
+    world: World, delivery: Delivery, mailbox: Mailbox, email: str
+) -> None:
+    world.change_settings(sign_up=SignUp.VERIFIED)
+    await world.client.post("/auth/register", json={"email": email})
+    assert await delivery.deliver_next()
+    await world.client.post("/auth/complete-registration", json={"token": token(mailbox), "password": PASSWORD})
+    headers = await world.sign_in(email)
+    assert (await world.client.get("/users/me", headers=headers)).json()["email"] == email
+
+    await world.client.post("/auth/forgot-password", json={"email": email.upper()})
+    assert await delivery.deliver_next()
+    body = {"token": token(mailbox), "password": NEW_PASSWORD}
+
+    assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
+    assert (await world.login(email, NEW_PASSWORD)).status_code == 200
+    domain = email.partition("@")[2].encode("idna").decode()
+    assert {str(each["To"]) for each in mailbox.messages} == {f"{email.partition('@')[0]}@{domain}"}
+
+
+async def test_account_stays_usable_without_the_setting_that_let_it_be_created(
+    world: World, delivery: Delivery, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``EMAIL_SPECIAL_USE_DOMAINS`` decides which emails may be stored, not which stored ones are used."""
+    world.change_settings(sign_up=SignUp.VERIFIED)
+    with monkeypatch.context() as before:
+        allowing = get_settings().model_copy(update={"email_special_use_domains": True})
+        before.setattr(fields, "get_settings", lambda: allowing)
+        await world.client.post("/auth/register", json={"email": "a@b.local"})
+
+    assert await delivery.deliver_next()
+    body = {"token": token(mailbox), "password": PASSWORD}
+
+    assert (await world.client.post("/auth/complete-registration", json=body)).status_code == 201
+    assert (await world.login("a@b.local")).status_code == 200
 
 
 async def test_mail_is_in_the_language_of_the_request(world: World, delivery: Delivery, mailbox: Mailbox) -> None:

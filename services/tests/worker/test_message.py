@@ -297,7 +297,9 @@ def test_domain_of_the_recipient_is_sent_as_a_labels(to: str, sent: str) -> None
     assert f"\r\nTo: {sent}\r\n".encode() in message.as_bytes(policy=how)
 
 
-@pytest.mark.parametrize("to", ["", "x", "a@b", "a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com"])
+@pytest.mark.parametrize(
+    "to", ["", "x", "a@b.1", "a@example.com\r\nBcc: b@example.com", "a@example.com, b@example.com"]
+)
 def test_invalid_recipient_raises_without_repeating_it(to: str) -> None:
     with pytest.raises(ValueError, match=r"^not a valid email address$"):
         letter(to=to)

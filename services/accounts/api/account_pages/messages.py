@@ -32,12 +32,16 @@ MESSAGES = {
     "SERVICE_UNAVAILABLE": UNAVAILABLE,
     "NOT_READY": UNAVAILABLE,
 }
+_EMPTY = N_("Please fill in this field.")
+_CHARACTERS = N_("This contains characters that aren't allowed.")
 FIELD_MESSAGES = {
-    "missing": N_("Please fill in this field."),
-    "string_too_short": N_("Please fill in this field."),
+    "missing": _EMPTY,
+    "string_too_short": _EMPTY,
+    "invisible": _EMPTY,
     "string_too_long": N_("This is too long."),
     "email": N_("Enter an email address like name@example.com."),
-    "string_pattern_mismatch": N_("This contains characters that aren't allowed."),
+    "string_pattern_mismatch": _CHARACTERS,
+    "hidden_characters": _CHARACTERS,
 }
 INVALID_FIELD = N_("This isn't valid.")
 WRONG_PASSWORD = N_("This isn't your current password.")
