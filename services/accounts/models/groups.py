@@ -85,11 +85,12 @@ class UserGroup(Timestamps, Entity, table=True):
     )
 
 
-# Names that differ only in letter case could be confused. Only public names are unique: refusing the name of a private
-# group would reveal that it exists.
+# Names that look the same could be confused. ``public_name_key``, a function of the database, is the name without what
+# cannot be seen and without letter case. Only public names are unique: refusing the name of a private group would
+# reveal that it exists.
 NAME_INDEX = Index(
     "uq_user_group_public_name_lower",
-    func.lower(UserGroup.name),
+    func.public_name_key(UserGroup.name),
     unique=True,
     postgresql_where=text("visibility = 'public'"),
 )

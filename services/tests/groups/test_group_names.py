@@ -1,4 +1,7 @@
-"""Names of public groups are unique, ignoring case. Names of private groups are not: a conflict would reveal one."""
+"""Names of public groups are unique, ignoring letter case and what cannot be seen.
+
+Names of private groups are not: a conflict would reveal one.
+"""
 
 import asyncio
 from typing import Any
@@ -31,14 +34,39 @@ async def update(client: AsyncClient, headers: dict[str, str], group_id: int, **
     return answer.status_code, answer.json().get("detail")
 
 
-@pytest.mark.parametrize("name", ["Straße", "STRA\N{LATIN CAPITAL LETTER SHARP S}E", " straße "])
-async def test_public_name_is_taken_in_any_letter_case(
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Straße 7",
+        "STRA\N{LATIN CAPITAL LETTER SHARP S}E 7",
+        "STRASSE 7",
+        " straße 7 ",
+        "straße 7\u200b",
+        "\u3164straße\u00ad 7",
+        "str\u200da\ufe0fße 7",
+        "straße 7\U000e0100",
+        "straße\u2800\u00a0 7",
+        "\uff33traße \uff17",
+    ],
+    ids=ascii,
+)
+async def test_public_name_is_taken_by_all_that_look_like_it(
     client: AsyncClient, world: World, arthur: dict[str, str], name: str
 ) -> None:
-    await create(client, arthur, "straße", "public")
+    await create(client, arthur, "straße 7", "public")
     mordred = await world.sign_in(await world.user("mordred"))
 
     assert await create(client, mordred, name, "public") == TAKEN
+
+
+@pytest.mark.parametrize("name", ["Chess Club", "Chess \u2764", "Chess\u200d\u2764\ufe0f", "\u0441hess", "Chess."])
+async def test_public_name_that_looks_different_is_free(client: AsyncClient, arthur: dict[str, str], name: str) -> None:
+    await create(client, arthur, "Chess", "public")
+    await create(client, arthur, "ChessClub", "public")
+
+    status, _ = await create(client, arthur, name, "public")
+
+    assert status == 201
 
 
 async def test_group_cannot_be_renamed_or_published_under_a_taken_name(

@@ -2,6 +2,7 @@
 
 import re
 
+import asyncpg
 import pytest
 import regex
 from pydantic import TypeAdapter, ValidationError
@@ -57,6 +58,16 @@ def fault(adapter: TypeAdapter[str], text: str) -> str:
 
 def test_table_has_the_default_ignorable_characters_of_unicode() -> None:
     assert set(regex.findall(r"\p{Default_Ignorable_Code_Point}", CHARACTERS)) == IGNORED
+
+
+async def test_database_ignores_the_same_characters_in_public_names(owned_database: str) -> None:
+    connection = await asyncpg.connect(owned_database)
+    tried = IGNORED | {chr(ord(character) + step) for character in IGNORED for step in (-1, 1)}
+    names = [f"a{character}b" for character in tried]
+    keys = await connection.fetch("SELECT public_name_key(name) FROM unnest($1::text[]) AS name", names)
+    await connection.close()
+
+    assert {name[1] for name, (key,) in zip(names, keys, strict=True) if key == "ab"} == IGNORED
 
 
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED)
