@@ -2,34 +2,35 @@
 
 import asyncio
 import csv
-from codecs import BOM_UTF8
-from io import BytesIO
+from collections.abc import Iterator
+from itertools import chain
 from time import perf_counter
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from accounts.domain.errors import ImportInvalid, TooManyInvitations
+from accounts.domain.invitations.import_rows import NOT_UNICODE, Fault, is_blank, parse_columns, parse_row
+from accounts.domain.invitations.import_text import delimiter_of, open_text, stated_delimiter
 from accounts.domain.invitations.store import InvitationRequest
-from accounts.schemas.member_files import COLUMNS, ImportRow, RowError
+from accounts.schemas.member_files import ImportRow, RowError
 
 ROWS_MAX = 50_000
 RECORDS_MAX = 10 * ROWS_MAX  # blank lines included
-RECORD_BYTES = 8 * 1024  # more than the longest valid row takes, however it is quoted
+RECORD_LENGTH = 8 * 1024  # more than the longest valid row takes, however it is quoted
 FAULTY_ROWS_MAX = 100
 PAUSE_SECONDS = 0.002
-NAME_LENGTH = 50
-QUOTING = 'Separate cells by commas, and quote cells that contain commas or quotes, as in "a ""b"", c"'
-TOO_LONG = f"The row has more than {RECORD_BYTES} bytes. A closing quote may be missing"
-MESSAGES = {"string_pattern_mismatch": "Input should have no control characters"}
+QUOTING = 'Cells that contain the delimiter or quotes have to be quoted, as in "a ""b"", c"'
+TOO_LONG = f"The row has more than {RECORD_LENGTH} characters. A closing quote may be missing"
 
 
 async def parse_import(
-    content: bytes, invitations_max: int | None = None, known_max: int = 0
+    content: bytes, charset: str = "utf-8", invitations_max: int | None = None, known_max: int = 0
 ) -> list[InvitationRequest]:
-    """Parse a CSV file (RFC 4180, in UTF-8) whose first line names the columns. Other requests are served meanwhile.
+    """Parse a CSV file (RFC 4180) whose first line names the columns. Other requests are served meanwhile.
+
+    Commas, semicolons or tabs separate cells. Blank rows, blank columns without a name, and missing cells at the end of
+    a row are accepted.
 
     Args:
+        charset: a key of ``import_text.CHARSETS``; a byte order mark takes precedence.
         invitations_max: how many of the rows may be invitations, if that is limited.
         known_max: how many of the rows may be none, because they are members or invited already.
 
@@ -38,7 +39,7 @@ async def parse_import(
         TooManyInvitations: the file has more valid rows than the sum of both. The rest of it is not read.
 
     """
-    file, paused_at = _ImportFile(content), perf_counter()
+    file, paused_at = _ImportFile(content, charset), perf_counter()
     while file.read_record():
         if invitations_max is not None and len(file.rows) > invitations_max + known_max:
             raise TooManyInvitations(invitations_max)
@@ -48,47 +49,54 @@ async def parse_import(
     return file.require_valid()
 
 
-class _Fault(Exception):  # noqa: N818  # of the file, not of the program
-    """Faults of one record: column or None, type and message of each. Reading stops after a ``fatal`` one."""
-
-    def __init__(self, *faults: tuple[str | None, str, str], fatal: bool = False) -> None:
-        super().__init__()
-        self.faults = faults
-        self.fatal = fatal
-
-
 class _ImportFile:
-    def __init__(self, content: bytes) -> None:
-        self._content = BytesIO(content.removeprefix(BOM_UTF8).replace(b"\r\n", b"\n"))
-        self._record_start = 0
-        # ``map`` and ``csv.reader`` go on with the next line after an exception.
-        self._reader = csv.reader(map(self._decode, self._content), strict=True)
+    def __init__(self, content: bytes, charset: str) -> None:
+        self._text = open_text(content, charset)
+        self._lines = iter(self._read_line, "")
+        self._line = 0
+        self._record_length = 0
+        self._reader: Iterator[list[str]] | None = None  # until a line decides the delimiter
         self.records = 0
-        self._columns: list[str] = []
+        self._columns: dict[int, str] = {}
         self._line_by_email: dict[str, int] = {}
         self.rows: list[InvitationRequest] = []
         self._faults: dict[int, list[RowError]] = {}
 
-    def _decode(self, line: bytes) -> str:
-        if self._content.tell() - self._record_start > RECORD_BYTES:
-            raise _Fault((None, "too_long", TOO_LONG), fatal=True)
-        # Invalid bytes are escaped here and refused by ``_require_utf8``, so that the record is read to its end.
-        return line.decode(errors="surrogateescape")
+    def _read_line(self) -> str:
+        line = self._text.readline(RECORD_LENGTH + 1)
+        self._line += 1
+        self._record_length += len(line)
+        if self._record_length > RECORD_LENGTH:
+            raise Fault((None, "too_long", TOO_LONG), fatal=True)
+        return line
 
     def read_record(self) -> bool:
         """Read and validate the next record; return False at the end of the file."""
-        line = self._reader.line_num + 1
-        self._record_start = self._content.tell()
+        line = self._line + 1
+        self._record_length = 0
         self.records += 1
         try:
-            self._add(line, next(self._reader))
+            self._add(line, self._next_record())
         except StopIteration:
             return False
         except csv.Error:
-            self._refuse(line, _Fault((None, "csv", QUOTING)))
-        except _Fault as fault:
+            self._refuse(line, Fault((None, "csv", QUOTING)))
+        except UnicodeDecodeError:
+            self._refuse(line, Fault((None, "unicode", NOT_UNICODE), fatal=True))
+        except Fault as fault:
             self._refuse(line, fault)
         return True
+
+    def _next_record(self) -> list[str]:
+        if self._reader is not None:
+            return next(self._reader)
+        line = next(self._lines)
+        if stated := stated_delimiter(line):
+            self._reader = csv.reader(self._lines, delimiter=stated, strict=True)
+        elif delimiter := delimiter_of(line):
+            self._reader = csv.reader(chain([line], self._lines), delimiter=delimiter, strict=True)
+            return next(self._reader)
+        return []
 
     def require_valid(self) -> list[InvitationRequest]:
         """Return the rows.
@@ -104,70 +112,26 @@ class _ImportFile:
         return self.rows
 
     def _add(self, line: int, cells: list[str]) -> None:
-        _require_utf8(cells)
-        if not self._columns:
-            self._columns = _parse_columns(cells)
-        elif any(cells):
-            self._add_row(line, _parse_row(self._columns, cells))
-        elif self.records > RECORDS_MAX:
-            raise _too_many(RECORDS_MAX)
+        if is_blank(cells):
+            if self.records > RECORDS_MAX:
+                raise _too_many(RECORDS_MAX)
+        elif not self._columns:
+            self._columns = parse_columns(cells)
+        else:
+            self._add_row(line, parse_row(self._columns, cells))
 
     def _add_row(self, line: int, row: ImportRow) -> None:
         if len(self._line_by_email) == ROWS_MAX:
             raise _too_many(ROWS_MAX)
         if (first := self._line_by_email.setdefault(row.email.lower(), line)) != line:
-            raise _Fault(("email", "duplicate", f"Line {first} has the same email address"))
+            raise Fault(("email", "duplicate", f"Line {first} has the same email address"))
         self.rows.append(InvitationRequest(row.email, row.role, row.note))
 
-    def _refuse(self, line: int, fault: _Fault) -> None:
+    def _refuse(self, line: int, fault: Fault) -> None:
         self._faults[line] = [RowError(line, *details) for details in fault.faults]
         if fault.fatal or not self._columns or len(self._faults) == FAULTY_ROWS_MAX:
             self.require_valid()
 
 
-def _require_utf8(cells: list[str]) -> None:
-    try:
-        "".join(cells).encode()
-    except UnicodeEncodeError:
-        raise _Fault((None, "unicode", "Input should be UTF-8")) from None
-
-
-def _too_many(rows: int) -> _Fault:
-    return _Fault((None, "too_many_rows", f"A file has at most {rows} rows"), fatal=True)
-
-
-def _parse_columns(cells: list[str]) -> list[str]:
-    names = [name.strip().lower() for name in cells]
-    if "email" not in names:
-        # The cells are not repeated: without a line of names, they are personal data.
-        raise _Fault(
-            ("email", "missing", "The first line must name the columns, separated by commas, including 'email'")
-        )
-    known = ", ".join(COLUMNS)
-    faults = [(_printable(name), "unknown_column", f"The columns are {known}") for name in names if name not in COLUMNS]
-    faults += [(name, "duplicate", "Two columns have this name") for name in COLUMNS if names.count(name) > 1]
-    if faults:
-        raise _Fault(*faults)
-    return names
-
-
-def _printable(name: str) -> str:
-    return "".join(filter(str.isprintable, name))[:NAME_LENGTH]
-
-
-def _parse_row(columns: list[str], cells: list[str]) -> ImportRow:
-    if len(cells) > len(columns):
-        raise _Fault((None, "too_many_columns", f"The row has more cells than the {len(columns)} columns"))
-    if len(cells) < len(columns):
-        raise _Fault((columns[len(cells)], "missing", "The row ends before this column"))
-    values = {name: cell for name, cell in zip(columns, cells, strict=True) if cell or name == "email"}
-    try:
-        return ImportRow.model_validate(values)
-    except ValidationError as error:
-        details = error.errors(include_input=False, include_url=False)
-        raise _Fault(*map(_describe, details)) from None
-
-
-def _describe(error: ErrorDetails) -> tuple[str, str, str]:
-    kind = error["type"]
-    return str(error["loc"][0]), kind, MESSAGES.get(kind, error["msg"])
+def _too_many(rows: int) -> Fault:
+    return Fault((None, "too_many_rows", f"A file has at most {rows} rows"), fatal=True)

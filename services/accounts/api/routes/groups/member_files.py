@@ -1,11 +1,10 @@
 """Export members as CSV or JSON, and import them from CSV."""
 
-import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterable, Sequence
 from functools import partial
 from http import HTTPStatus
-from io import StringIO
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -23,6 +22,7 @@ from accounts.domain.groups.access import get_access
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations import member_import
 from accounts.domain.invitations.import_file import parse_import
+from accounts.domain.invitations.import_text import CHARSETS
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.csv_injection import escape_formula
 from accounts.schemas.member_files import ExportFormat, ImportRead, MemberExport
@@ -36,6 +36,7 @@ MEDIA_TYPES = {
     ExportFormat.CSV: f"{CSV}; charset=utf-8; header=present",
     ExportFormat.JSON: "application/json",
 }  # RFC 4180
+TO_QUOTE = re.compile(r'[",;\t\r\n]')
 FILE = {"type": "string", "format": "binary"}
 EXPORTED = {
     "schema": FILE,
@@ -71,38 +72,48 @@ async def export_members(
     format: Annotated[
         ExportFormat, Query(description="`csv` has a header line and CR LF line ends; `json` is an array.")
     ] = ExportFormat.CSV,
+    *,
+    bom: Annotated[
+        bool, Query(description="Begin CSV with a byte order mark, by which Excel recognises UTF-8.")
+    ] = False,
 ) -> Download:
     """Download all members, sorted by id. Requires the admin role.
 
-    In CSV, an apostrophe is put before names and emails that spreadsheets would read as formulas: those that begin with
-    `=`, `+`, `-`, `@`, a full-width form of these, a tab or a line end. Imports remove it. JSON is not changed.
+    In CSV, an apostrophe is put before what spreadsheets would read as a formula: `=`, `+`, `-`, `@`, a full-width form
+    of these, a tab or a line end, at the beginning of a cell, or after a semicolon, tab, line end or quote in it.
+    Imports remove it. JSON is not changed.
 
     The connection is closed early if the file cannot be completed.
     """
     await get_access(db, group_id, user, Permission.EXPORT)
     rows = every_page(request.state.sessionmaker, partial(member_export.export_page, group_id=group_id), PageQuery())
-    pieces = csv_table(rows) if format is ExportFormat.CSV else json_array(rows)
+    pieces = csv_table(rows, bom=bom) if format is ExportFormat.CSV else json_array(rows)
     return Download(pieces, MEDIA_TYPES[format], f"group-{group_id}-members.{format}")
 
 
-async def csv_table(batches: AsyncIterator[Sequence[MemberExport]]) -> AsyncIterator[bytes]:
+async def csv_table(batches: AsyncIterator[Sequence[MemberExport]], *, bom: bool) -> AsyncIterator[bytes]:
     """Write CSV (RFC 4180) with a header line, one chunk for each page of rows."""
-    yield _csv([MemberExport.model_fields])
+    yield (BOM_UTF8 if bom else b"") + _csv([MemberExport.model_fields])
     async for rows in batches:
         yield _csv(map(escape_formula, row.model_dump(mode="json").values()) for row in rows)
 
 
 def _csv(rows: Iterable[Iterable[str]]) -> bytes:
-    text = StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+    return "".join(f"{','.join(map(_quote, cells))}\r\n" for cells in rows).encode()
 
 
-def _require_csv(request: Request) -> None:
+def _quote(cell: str) -> str:
+    """Quote a cell that contains any delimiter: programs may split at several, unlike Python's ``csv.writer``."""
+    return '"{}"'.format(cell.replace('"', '""')) if TO_QUOTE.search(cell) else cell
+
+
+def _require_csv(request: Request) -> str:
+    """Return the charset of the body."""
     media_type, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     charset = re.search(r'(?:^|;)\s*charset="?([^";\s]*)', parameters)
-    if media_type.strip() != CSV or (charset and charset[1] not in {"utf-8", "utf8", "us-ascii"}):
+    if media_type.strip() != CSV or (charset and charset[1] not in CHARSETS):
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": CSV})  # RFC 9110, 15.5.16
+    return charset[1] if charset else "utf-8"
 
 
 @router.post(
@@ -134,8 +145,10 @@ async def import_members(
     """Invite people from a CSV file. Requires the admin role and a verified email.
 
     The first line names the columns: `email`, and optionally `role` (`member` or `admin`) and `note` (for invitations).
-    The other columns of an export are ignored. Everyone is invited, with or without an account; superusers add active
-    users directly. Members keep their role.
+    The other columns of an export are ignored. Commas, semicolons or tabs separate cells. The file is in UTF-8, in
+    UTF-16 with a byte order mark, or in `charset=windows-1252` if its media type says so.
+
+    Everyone is invited, with or without an account; superusers add active users directly. Members keep their role.
 
     The import is all or nothing: a file with invalid lines is refused, and `errors` has the first 100 of them, with the
     line number in `loc`. The limits are 50,000 rows and 5 MiB, and 1,000 invitations a day unless you are a superuser.
@@ -143,7 +156,7 @@ async def import_members(
     """
     await get_access(db, group_id, user, Permission.IMPORT)
     await db.release_connection()
-    _require_csv(request)
+    charset = _require_csv(request)
     try:
         content = await request.body()
     except ClientDisconnect:
@@ -152,5 +165,5 @@ async def import_members(
     subjects = f"import by {user.id}", f"import into {group_id}"
     async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
         known = await member_import.count_known(bulk_db, group_id)
-        rows = await parse_import(content, mails_allowed(request, user), known)
+        rows = await parse_import(content, charset, mails_allowed(request, user), known)
         return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)
