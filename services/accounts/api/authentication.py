@@ -8,7 +8,7 @@ from typing import Annotated, override
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import OAuth2PasswordRequestForm
-from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin
+from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin, exceptions
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
 from fastapi_users.password import PasswordHelper
 from pydantic import BaseModel
@@ -30,6 +30,17 @@ from accounts.schemas.identity.users import ManagedUserCreate, SuperuserUpdate, 
 # Browsers insist on Secure, Path=/ and no Domain for this prefix (RFC 6265bis, 4.1.3.2).
 COOKIE = "__Host-accounts"
 COOKIE_SECONDS = 400 * 24 * 60 * 60  # the longest that browsers allow: the session's own limits end it earlier
+# What the methods of FastAPI Users' manager raise that are not overridden below.
+FASTAPI_USERS_ERRORS: dict[type[Exception], type[errors.Refusal]] = {
+    exceptions.InvalidID: errors.UserNotFound,
+    exceptions.UserNotExists: errors.UserNotFound,
+    exceptions.UserAlreadyExists: errors.RegisterUserAlreadyExists,
+    exceptions.UserInactive: errors.UserInactive,
+    exceptions.UserAlreadyVerified: errors.VerifyUserAlreadyVerified,
+    exceptions.InvalidVerifyToken: errors.VerifyUserBadToken,
+    exceptions.InvalidResetPasswordToken: errors.ResetPasswordBadToken,
+    exceptions.InvalidPasswordException: errors.UpdateUserInvalidPassword,
+}
 
 
 class FastAPIUsersManager(UUIDIDMixin, BaseUserManager[User, uuid.UUID]):

@@ -4,17 +4,20 @@ import logging
 import re
 from collections.abc import Callable
 from http import HTTPStatus
+from traceback import format_tb
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from accounts.api.account_pages.render import is_page, problem_page
+from accounts.api.authentication import FASTAPI_USERS_ERRORS
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem
 from accounts.api.problems import INVALID, Problem, rate_limit_headers
-from accounts.db.errors import DATABASE_ERRORS, is_unavailable
+from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable
 from accounts.domain import errors
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -56,6 +59,12 @@ async def render_problem(request: Request, problem: Problem) -> Response:
 def handle_refusal(_: Request, error: errors.Refusal) -> Problem:
     """Return a refusal of the domain."""
     return Problem.from_refusal(error)
+
+
+def handle_fastapi_users_error(_: Request, error: Exception) -> Problem:
+    """Return what FastAPI Users' manager raises as the refusal of the domain that says the same."""
+    refusal = FASTAPI_USERS_ERRORS[type(error)]
+    return Problem.from_refusal(refusal(getattr(error, "reason", None)))
 
 
 def handle_rate_limit(_: Request, error: errors.TooManyAttempts) -> Problem:
@@ -110,11 +119,15 @@ def _allowed_methods(request: Request) -> list[str]:
     ]
 
 
-def handle_validation_error(_: Request, error: RequestValidationError) -> Problem:
-    """Return the invalid fields, never their values."""
+def handle_validation_error(_: Request, error: RequestValidationError | ValidationError) -> Problem:
+    """Return the invalid fields, never their values. Routes raise ValidationError when they validate an entity."""
+    place: tuple[str, ...] = ()
+    if isinstance(error, ValidationError):
+        log.error("invalid %s in a route: %s", error.title, [fault["loc"] for fault in error.errors()])
+        place = ("body",)
     fields = [
         {
-            "loc": fault["loc"],
+            "loc": [*place, *fault["loc"]],
             "type": fault["type"],
             "msg": fault["msg"] if fault["type"] in SAFE_ERROR_TYPES else "Invalid input",
         }
@@ -124,7 +137,16 @@ def handle_validation_error(_: Request, error: RequestValidationError) -> Proble
 
 
 def handle_database_error(_: Request, error: Exception) -> Problem:
-    """Return 503 for a database outage. An error in a statement is a bug: it is raised again and becomes a 500."""
+    """Return 503 for a database outage, and a refusal for a change that the database refuses.
+
+    The latter is logged as an error, because a schema or a manager should have refused it. An error in a statement is a
+    bug: it is raised again and becomes a 500.
+    """
+    for matches, refusal in errors.UNFORESEEN.items():
+        if matches(error):
+            frames = "".join(format_tb(error.__traceback__))
+            log.error("unforeseen %s: %s\n%s", refusal.code, describe(error), frames)
+            return Problem.from_refusal(refusal())
     if not is_unavailable(error):
         raise error
     wrapped = getattr(error, "orig", None)
@@ -145,8 +167,10 @@ HANDLERS: dict[type[Exception], Handler] = {
     errors.ImportInProgress: handle_import_in_progress,
     errors.ImportInvalid: handle_invalid_import,
     errors.Refusal: handle_refusal,
+    **dict.fromkeys(FASTAPI_USERS_ERRORS, handle_fastapi_users_error),
     HTTPException: handle_http_exception,
     RequestValidationError: handle_validation_error,
+    ValidationError: handle_validation_error,
     **dict.fromkeys(DATABASE_ERRORS, handle_database_error),
     Exception: handle_unexpected_error,
 }

@@ -78,7 +78,8 @@ def tags_of(*modules: ModuleType) -> list[dict[str, Any]]:
     """Describe the tags in the order of ``modules``, each by the docstring of the first module that has it."""
     descriptions: dict[str, str] = {}
     for module in modules:
-        descriptions.setdefault(module.router.tags[0], summary(module))
+        for tag in module.router.tags[:1]:
+            descriptions.setdefault(tag, summary(module))
     return [{"name": name, "description": description} for name, description in descriptions.items()]
 
 
@@ -109,19 +110,22 @@ def _add_problem_models(schemas: dict[str, Any]) -> None:
 
 def _add_common_responses(operation: dict[str, Any], *, writes: bool) -> None:
     common: list[type[Refusal] | HTTPStatus] = []
-    if JSON in operation["responses"].get("422", _empty_response())["content"]:  # FastAPI's own description
+    if JSON in operation["responses"].get("422", {}).get("content", {}):  # FastAPI's own description
         del operation["responses"]["422"]
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
     if writes and "security" in operation and "429" not in operation["responses"]:
         common.append(errors.TooManyAttempts)
-    if "health" not in operation["tags"]:
+    if "health" not in operation.get("tags", ()):
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
     for status, addition in problems(*common).items():
-        response = operation["responses"].setdefault(str(int(status)), _empty_response())
+        response = _empty_response() | operation["responses"].get(str(int(status)), {})
         response["description"] += addition["description"]
-        response["content"][PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
+        # A route may describe a status in FastAPI's way, without problem details.
+        content = _empty_response()["content"] | response["content"]
+        content[PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
+        operation["responses"][str(int(status))] = response | {"content": content}
     operation["responses"] = dict(sorted(operation["responses"].items()))
 
 

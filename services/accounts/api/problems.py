@@ -26,6 +26,7 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.ResetPasswordBadToken: HTTPStatus.BAD_REQUEST,
     errors.ResetPasswordInvalidPassword: HTTPStatus.BAD_REQUEST,
     errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
+    errors.VerifyUserAlreadyVerified: HTTPStatus.BAD_REQUEST,
     errors.ConfirmEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.UndoEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
@@ -56,6 +57,9 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.InvalidValue: HTTPStatus.UNPROCESSABLE_CONTENT,
+    errors.NotFound: HTTPStatus.NOT_FOUND,
 }
 HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},  # RFC 9110, 11.6.1
@@ -120,7 +124,7 @@ class Problem(BaseModel):
 
 def summary(documented: object) -> str:
     """Return the first line of a docstring, which describes a refusal or a tag to people."""
-    return (documented.__doc__ or "").splitlines()[0]
+    return (documented.__doc__ or "").partition("\n")[0]
 
 
 def rate_limit_headers(attempts: int, period: int, *, remaining: int, seconds: int) -> dict[str, str]:

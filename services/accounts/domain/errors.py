@@ -1,9 +1,10 @@
 """Refusals of the domain, each named for its rule. They know no HTTP: ``api.problems`` maps them to statuses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from accounts.db.errors import is_conflict, is_invalid_value, is_missing_row
 from accounts.db.session import CommittedRefusal
 from accounts.models import UserGroup
 from accounts.schemas.member_files import RowError
@@ -86,6 +87,12 @@ class VerifyUserBadToken(Refusal):
     """The token is unknown, used, superseded or expired, or was sent to another email."""
 
     code = "VERIFY_USER_BAD_TOKEN"
+
+
+class VerifyUserAlreadyVerified(Refusal):
+    """The user is verified already."""
+
+    code = "VERIFY_USER_ALREADY_VERIFIED"
 
 
 class ConfirmEmailBadToken(Refusal):
@@ -297,3 +304,29 @@ class CrossSite(Refusal):
     """The request comes from a page of another site."""
 
     code = "CROSS_SITE"
+
+
+class Conflict(Refusal):
+    """Other rows stand against the change, or the row was changed or deleted meanwhile."""
+
+    code = "CONFLICT"
+
+
+class InvalidValue(Refusal):
+    """A value does not fit: it is too long, out of range, not one of those allowed, or cannot be stored."""
+
+    code = "INVALID_VALUE"
+
+
+class NotFound(Refusal):
+    """The row does not exist."""
+
+    code = "NOT_FOUND"
+
+
+# Refusals for errors of the database that no manager foresees. Raise a refusal of your own where you can: it says more.
+UNFORESEEN: dict[Callable[[BaseException], bool], type[Refusal]] = {
+    is_conflict: Conflict,
+    is_invalid_value: InvalidValue,
+    is_missing_row: NotFound,
+}
