@@ -107,9 +107,21 @@ async def test_jwks_route_publishes_public_keys(world: World) -> None:
     assert (await world.client.get("/.well-known/jwks.json")).json() == {"keys": []}
 
     world.state["keys"] = ring(OLD, pem("EdDSA"))
-    (key,) = (await world.client.get("/.well-known/jwks.json")).json()["keys"]
+    response = await world.client.get("/.well-known/jwks.json")
 
+    (key,) = response.json()["keys"]
     assert (key["kty"], key["crv"], key["use"]) == ("OKP", "Ed25519", "sig")
+    assert response.headers.get_list("Cache-Control") == ["public, max-age=300"]
+
+
+def test_next_key_is_published_before_it_signs() -> None:
+    current, upcoming = pem("EdDSA"), pem("EdDSA")
+    before, after = ring(OLD, current + upcoming), ring(OLD, upcoming + current)
+
+    kid = jwt.get_unverified_header(after.sign(USER, SESSION))["kid"]
+
+    assert kid in {key["kid"] for key in before.jwks()["keys"]}
+    assert jwt.get_unverified_header(before.sign(USER, SESSION))["kid"] != kid
 
 
 @pytest.mark.parametrize(("ahead", "valid"), [(0, True), (5, True), (25, True), (60, False)])

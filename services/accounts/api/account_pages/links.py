@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import RESULTS
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page, render_result
+from accounts.api.account_pages.render import PATH, redirect, render_page, render_result
 from accounts.api.dependencies import EmailChangeDep, VerificationDep
 from accounts.api.rate_limits import limit_by_client
 from accounts.domain.rate_limits.rules import Attempt
@@ -15,15 +15,15 @@ from accounts.schemas.identity.auth import TokenInput
 router = APIRouter(prefix=PATH)
 
 
-@router.api_route("/verify", methods=READ)
-@router.api_route("/confirm-email", methods=READ)
-@router.api_route("/undo-email", methods=READ)
+@router.get("/verify")
+@router.get("/confirm-email")
+@router.get("/undo-email")
 async def form_page(request: Request) -> Response:
     """Show the form named by the path."""
     return render_page(request, request.scope["path"].rpartition("/")[2])
 
 
-@router.api_route("/done/{name}", methods=READ)
+@router.get("/done/{name}")
 async def done_page(request: Request, name: str) -> Response:
     """Show the result of an action.
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import PasswordResetDep, UserManagerDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email
@@ -26,7 +26,7 @@ class PasswordChangeForm(BaseModel):
     password: Password
 
 
-@router.api_route("/forgot-password", methods=READ)
+@router.get("/forgot-password")
 async def forgot_password_page(request: Request) -> Response:
     """Show the form that requests a reset link."""
     return render_page(request, "forgot-password")
@@ -39,7 +39,7 @@ async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response
     return redirect("/done/sent")
 
 
-@router.api_route("/reset-password", methods=READ)
+@router.get("/reset-password")
 async def reset_password_page(request: Request, resets: PasswordResetDep, token: str = "") -> Response:
     """Show the form that sets a new password, with the user's email address for password managers.
 
@@ -59,7 +59,7 @@ async def reset_password(
     return redirect("/done/reset")
 
 
-@router.api_route("/change-password", methods=READ)
+@router.get("/change-password")
 async def change_password_page(request: Request, user: CurrentUser) -> Response:
     """Show the form that changes the password."""
     return render_page(request, "change-password", username=user.email)

@@ -8,7 +8,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import links, passwords, sign_in, sign_up
-from accounts.api.account_pages.render import PATH, READ, require_pages_enabled
+from accounts.api.account_pages.render import PATH, require_pages_enabled
 
 STYLE = Path(__file__).parent / "static" / "site.css"
 MODULES = (sign_in, sign_up, passwords, links)
@@ -24,7 +24,7 @@ async def style() -> FileResponse:
     return FileResponse(STYLE, headers={"Cache-Control": "max-age=3600"})
 
 
-@router.api_route("/.well-known/change-password", methods=READ)
+@router.get("/.well-known/change-password")
 async def change_password(request: Request) -> RedirectResponse:
     """Redirect password managers to the page that changes a password (W3C, A Well-Known URL for Changing Passwords)."""
     site = request.state.settings.pages_url.rstrip("/") or PATH

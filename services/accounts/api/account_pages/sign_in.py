@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page, request_language
+from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
@@ -25,13 +25,13 @@ class EndForm(BaseModel):
     others: bool = False
 
 
-@router.api_route("", methods=READ)
+@router.get("")
 async def account(request: Request, user: CurrentUser) -> Response:
     """Show the account."""
     return render_page(request, "account", user=user)
 
 
-@router.api_route("/sign-in", methods=READ)
+@router.get("/sign-in")
 async def sign_in_page(request: Request, viewer: Viewer) -> Response:
     """Show the sign-in form. Signed-in users see it only with an invitation, which may be for another account."""
     if viewer and "invitation" not in request.query_params:
@@ -57,7 +57,7 @@ async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
     return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
 
 
-@router.api_route("/sessions", methods=READ)
+@router.get("/sessions")
 async def sessions_page(
     request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
 ) -> Response:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, READ, redirect, render_page
+from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import Viewer
 from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
@@ -24,7 +24,7 @@ class AnswerForm(TokenInput):
     answer: Literal["accept", "decline"]
 
 
-@router.api_route("/register", methods=READ)
+@router.get("/register")
 async def register_page(request: Request) -> Response:
     """Show the registration form."""
     return render_page(request, "register")
@@ -40,7 +40,7 @@ async def register(request: Request, body: RegistrationForm, registration: Regis
     return redirect("/done/sign-up-sent" if by_mail else "/done/registered")
 
 
-@router.api_route("/complete-registration", methods=READ)
+@router.get("/complete-registration")
 async def complete_registration_page(request: Request, registration: RegistrationDep, token: str = "") -> Response:
     """Show the form that chooses a password, with the new user's email address for password managers."""
     username = (await registration.find_pending(token)).email if token else ""
@@ -56,7 +56,7 @@ async def complete_registration(
     return redirect("/done/verified")
 
 
-@router.api_route("/invitation", methods=READ)
+@router.get("/invitation")
 async def invitation_page(request: Request, viewer: Viewer) -> Response:
     """Show an invitation: to accept or decline it, or to sign in first."""
     return render_page(request, "invitation", user=viewer)

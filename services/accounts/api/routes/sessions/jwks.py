@@ -1,9 +1,10 @@
 """Public keys, with which other services verify access tokens."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 router = APIRouter(prefix="/.well-known", tags=["keys"])
+MAX_AGE = 300  # seconds
 
 
 class PublicKey(BaseModel):
@@ -29,9 +30,10 @@ class KeySet(BaseModel):
 
 
 @router.get("/jwks.json", summary="Get the public keys")
-async def jwks(request: Request) -> KeySet:
+async def jwks(request: Request, response: Response) -> KeySet:
     """Return the JSON Web Key Set that verifies access tokens. It is empty while `SECRET_KEY` signs them.
 
     A service that verifies tokens itself accepts them until they expire: only this API knows of ended sessions.
     """
+    response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
     return KeySet(**request.state.keys.jwks())
