@@ -20,6 +20,7 @@ from accounts.api.exception_handlers import METHODS, add_exception_handlers
 from accounts.api.middleware.access_log import AccessLog
 from accounts.api.middleware.body_limit import BodyLimit
 from accounts.api.middleware.csrf import CrossSiteGuard
+from accounts.api.middleware.head import HeadAsGet
 from accounts.api.middleware.security_headers import SecurityHeaders
 from accounts.api.middleware.timeout import RequestTimeout
 from accounts.api.middleware.trusted_hosts import TrustedHosts
@@ -79,14 +80,14 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 
 class Api(FastAPI):
-    """FastAPI inside of the access log and the security headers.
+    """FastAPI inside of the access log, HEAD and the security headers.
 
-    These two also see the responses to unexpected errors, unlike middlewares that are added with ``add_middleware``.
+    These also see the responses to unexpected errors, unlike middlewares that are added with ``add_middleware``.
     """
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
-        return AccessLog(SecurityHeaders(super().build_middleware_stack(), docs.PATH))
+        return AccessLog(HeadAsGet(SecurityHeaders(super().build_middleware_stack(), docs.PATH)))
 
 
 def create_app() -> FastAPI:

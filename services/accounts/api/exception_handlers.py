@@ -104,7 +104,7 @@ def handle_http_exception(request: Request, error: HTTPException) -> Problem:
     code = detail if isinstance(detail, str) and CODE.fullmatch(detail) else None
     headers = dict(error.headers or {})
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_allowed_methods(request))
+        headers["Allow"] = ", ".join(_allowed_methods(request)).replace("GET", "GET, HEAD")
     reason = None if code or detail == status.phrase else detail
     return Problem.from_status(status, code, reason=reason, headers=headers)
 

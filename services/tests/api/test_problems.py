@@ -147,7 +147,7 @@ async def test_unknown_path_or_method_is_a_problem(client: AsyncClient) -> None:
 async def test_wrong_method_is_answered_with_all_allowed_methods(client: AsyncClient) -> None:
     response = await client.post("/users/01999999-9999-7999-8999-999999999999")
 
-    assert (response.status_code, response.headers["Allow"]) == (405, "GET, PATCH, DELETE")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD, PATCH, DELETE")
 
 
 async def test_unexpected_error_is_answered_without_details(

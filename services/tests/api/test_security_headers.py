@@ -111,4 +111,4 @@ class TestDocs:
     async def test_files_are_read_only(self, client: AsyncClient) -> None:
         response = await client.post("/docs/start.js")
 
-        assert (response.status_code, response.headers["Allow"]) == (405, "GET")
+        assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")

@@ -21,7 +21,6 @@ from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
 
 PATH = "/account"
-READ = ["GET", "HEAD"]  # link scanners send HEAD
 # Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",
