@@ -20,6 +20,7 @@ from accounts.api.exception_handlers import METHODS, add_exception_handlers
 from accounts.api.middleware.access_log import AccessLog
 from accounts.api.middleware.body_limit import BodyLimit
 from accounts.api.middleware.csrf import CrossSiteGuard
+from accounts.api.middleware.form_encoding import Utf8Forms
 from accounts.api.middleware.head import HeadAsGet
 from accounts.api.middleware.security_headers import SecurityHeaders
 from accounts.api.middleware.timeout import RequestTimeout
@@ -130,6 +131,7 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
     origins can read their refusals. The timeout is innermost: it renders errors like the routes that it cancels.
     """
     app.add_middleware(RequestTimeout, unlimited=member_files.LARGE_BODIES)
+    app.add_middleware(Utf8Forms)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGE_BODIES)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{ACCOUNT_PAGES}/"))
     if settings.cors_origins:
