@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, override
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +26,7 @@ from accounts.api.middleware.security_headers import SecurityHeaders
 from accounts.api.middleware.timeout import RequestTimeout
 from accounts.api.middleware.trusted_hosts import TrustedHosts
 from accounts.api.openapi import DESCRIPTION, openapi_document, tags_of
+from accounts.api.request_body import check_body
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, users, users_admin
@@ -102,6 +103,7 @@ def create_app() -> FastAPI:
         openapi_tags=tags_of(*ROUTE_MODULES),
         telemetry=tracing.telemetry if tracing else NO_TELEMETRY,
         lifespan=lifespan,
+        dependencies=[Depends(check_body)],
         docs_url=None,  # add_docs serves it
         redoc_url=None,
         redirect_slashes=False,  # a redirect would repeat the client's Host header

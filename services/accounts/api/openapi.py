@@ -115,6 +115,8 @@ def _add_common_responses(operation: dict[str, Any], *, writes: bool) -> None:
         common.append(HTTPStatus.UNPROCESSABLE_CONTENT)
     if "requestBody" in operation:
         common += [HTTPStatus.BAD_REQUEST, HTTPStatus.CONTENT_TOO_LARGE]
+        if "415" not in operation["responses"]:
+            common.append(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     if writes and "security" in operation and "429" not in operation["responses"]:
         common.append(errors.TooManyAttempts)
     if "health" not in operation.get("tags", ()):

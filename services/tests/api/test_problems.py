@@ -95,11 +95,6 @@ async def test_forms_are_validated_like_json(client: AsyncClient, form: dict[str
     assert MARK not in response.text
 
 
-async def test_json_is_not_accepted_as_form_nor_form_as_json(client: AsyncClient) -> None:
-    assert (await client.post("/auth/jwt/login", json={"username": "a", "password": "b"})).status_code == 422
-    assert (await client.post("/auth/register", data={"email": "a", "password": "b"})).status_code == 422
-
-
 @pytest.mark.parametrize("path", [f"/users/{MARK}", f"/user-groups/{MARK}", f"/{MARK}"])
 async def test_problems_never_repeat_paths(client: AsyncClient, world: World, path: str) -> None:
     headers = await world.sign_in(await world.user("morgana", superuser=True))

@@ -34,7 +34,8 @@ FORMS = {
     "change-password",
     "invitation",
 }
-UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE"}  # the body was not read to its end, or is no form
+# The body was not read to its end, or is no form.
+UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {

@@ -1,0 +1,42 @@
+"""Checks of every request body that FastAPI validates: its media type, and that it is not ``null``.
+
+FastAPI reads a form of another type as an empty one, JSON of another type as bytes, and ``null`` as no body.
+"""
+
+import re
+from http import HTTPStatus
+
+from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
+
+from accounts.api.middleware.form_encoding import FORMS
+from accounts.api.oauth_errors import JSON
+
+MEDIA_TYPE = {True: re.compile("|".join(FORMS)), False: re.compile(r"application/(.+\+)?json")}  # by: is it a form?
+NULL = {"type": "model_attributes_type", "loc": ("body",), "msg": "Input should be an object"}
+
+
+async def check_body(request: Request) -> None:
+    """Refuse a body that the route does not take. No body at all is left to the validation.
+
+    Raises:
+        HTTPException: 415, the media type is another one.
+        RequestValidationError: the body is ``null``.
+
+    """
+    field = request.scope["route"].body_field
+    if field is None or not _has_body(request):
+        return
+    is_form = isinstance(field.field_info, Form)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not MEDIA_TYPE[is_form].fullmatch(media_type):
+        expected = FORMS[0] if is_form else JSON
+        headers = {"Accept": expected}  # RFC 9110, 15.5.16
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send Content-Type: {expected}.", headers)
+    if not is_form and (await request.body()).strip() == b"null":
+        raise RequestValidationError([NULL])
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
