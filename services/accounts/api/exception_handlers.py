@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
@@ -21,6 +22,8 @@ from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable
 from accounts.domain import errors
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# RFC 6750, 3.1. A request without a token gets the challenge alone.
+REFUSED = 'Bearer error="invalid_token", error_description="The access token is invalid, expired or revoked"'
 CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")  # as FastAPI Users' routers raise them, for example LOGIN_USER_NOT_VERIFIED
 log = logging.getLogger("accounts")
 
@@ -33,6 +36,7 @@ SAFE_ERROR_TYPES = frozenset(
         "string_too_long",
         "string_unicode",
         "email",
+        "repeated",
         "int_type",
         "int_parsing",
         "bool_type",
@@ -103,10 +107,17 @@ def handle_http_exception(request: Request, error: HTTPException) -> Problem:
     status, detail = HTTPStatus(error.status_code), error.detail
     code = detail if isinstance(detail, str) and CODE.fullmatch(detail) else None
     headers = dict(error.headers or {})
+    if status is HTTPStatus.UNAUTHORIZED and _sent_token(request):
+        headers["WWW-Authenticate"] = REFUSED
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_allowed_methods(request)).replace("GET", "GET, HEAD")
     reason = None if code or detail == status.phrase else detail
     return Problem.from_status(status, code, reason=reason, headers=headers)
+
+
+def _sent_token(request: Request) -> bool:
+    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+    return scheme.lower() == "bearer" and bool(token)
 
 
 def _allowed_methods(request: Request) -> list[str]:

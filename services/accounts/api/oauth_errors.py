@@ -1,14 +1,17 @@
 """Errors of the token endpoints, for OAuth 2.0 clients too (RFC 6749, 5.2): ``error`` is next to ``detail``.
 
-They are sent as ``application/json``, as the RFC requires. Malformed requests keep FastAPI's status 422.
+They are sent as ``application/json``, as the RFC requires, and malformed requests are 400 rather than 422.
 """
 
 import re
 from http import HTTPStatus
 
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
 from accounts.api.problems import STATUS, Problem, summary
+from accounts.schemas.identity.auth import LoginForm, RefreshForm
 
 JSON = "application/json"
 TOKEN_ENDPOINTS = frozenset(["/auth/jwt/login", "/auth/jwt/refresh"])
@@ -18,6 +21,7 @@ ERROR_BY_STATUS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "temporarily_unavailable",
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
+PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields
 SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
 
@@ -34,7 +38,23 @@ class TokenProblem(Problem):
 def token_problem(problem: Problem) -> TokenProblem:
     """Extend a problem by OAuth 2.0's members."""
     description = NOT_ALLOWED.sub("", _describe(problem))
+    if problem.status == HTTPStatus.UNPROCESSABLE_CONTENT:
+        problem = Problem.from_status(HTTPStatus.BAD_REQUEST, **problem.model_dump(exclude={"title", "status"}))
     return TokenProblem(**dict(problem), error=_error_code(problem), error_description=description)
+
+
+async def refuse_repeated_parameters(request: Request) -> None:
+    """Refuse parameters that are sent more than once (RFC 6749, 3.2). FastAPI would take the last one.
+
+    Raises:
+        RequestValidationError: names them.
+
+    """
+    form = await request.form()
+    repeated = [name for name in PARAMETERS if len(form.getlist(name)) > 1]
+    if repeated:
+        message = "Parameter is sent more than once"
+        raise RequestValidationError([{"type": "repeated", "loc": ("body", name), "msg": message} for name in repeated])
 
 
 def _error_code(problem: Problem) -> str:

@@ -138,8 +138,12 @@ def _mark_auth_optional(operation: dict[str, Any]) -> None:
 
 
 def _describe_oauth_errors(operation: dict[str, Any]) -> None:
-    """Turn the problems of a token endpoint into OAuth 2.0 errors."""
-    for response in operation["responses"].values():
+    """Turn the problems of a token endpoint into OAuth 2.0 errors. What is 422 elsewhere is 400 there."""
+    responses = operation["responses"]
+    invalid = responses.pop("422")
+    responses["400"]["description"] += invalid["description"]
+    responses["400"]["content"][PROBLEM_JSON]["examples"] |= invalid["content"][PROBLEM_JSON]["examples"]
+    for response in responses.values():
         if content := response["content"].pop(PROBLEM_JSON, None):
             for example in content["examples"].values():
                 example["value"] = token_problem(Problem(**example["value"])).model_dump(exclude_none=True)

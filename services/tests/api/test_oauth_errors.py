@@ -74,15 +74,19 @@ async def test_reused_refresh_token_is_an_invalid_grant(client: AsyncClient, wor
         (LOGIN, {"username": EMAIL, "password": "x" * 129}, "invalid_request", "password"),
         (REFRESH, {}, "invalid_request", "refresh_token"),
         (LOGIN, {"grant_type": "client_credentials"}, "unsupported_grant_type", "username, password, grant_type"),
+        (LOGIN, {"grant_type": "nonsense", "username": EMAIL, "password": "x"}, "unsupported_grant_type", "grant_type"),
         (REFRESH, {"grant_type": "password", "refresh_token": "x"}, "unsupported_grant_type", "grant_type"),
+        (LOGIN, {"username": [EMAIL, EMAIL], "password": ["x"]}, "invalid_request", "username"),
+        (LOGIN, {"scope": ["a", "b"], "username": EMAIL, "password": "x"}, "invalid_request", "scope"),
+        (REFRESH, {"refresh_token": ["x", "x"]}, "invalid_request", "refresh_token"),
     ],
 )
 async def test_malformed_request_names_each_invalid_parameter_once(
-    client: AsyncClient, path: str, form: dict[str, str], error: str, named: str
+    client: AsyncClient, path: str, form: dict[str, Any], error: str, named: str
 ) -> None:
     response = await client.post(path, data=form)
 
-    assert_error(response, 422, "REQUEST_INVALID", error)
+    assert_error(response, 400, "REQUEST_INVALID", error)
     assert response.json()["error_description"] == f"Missing or invalid: {named}"
     assert [each["loc"][-1] for each in response.json()["errors"]] == named.split(", ")
 

@@ -7,6 +7,7 @@ import pytest
 from httpx2 import AsyncClient
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from accounts.api.exception_handlers import REFUSED
 from accounts.db.session import Sessionmaker
 from accounts.models import MailKind, Purpose
 from accounts.settings import get_settings
@@ -193,7 +194,8 @@ class TestAccessToken:
         response = await client.get("/users/me", headers={b"Authorization": header.encode("latin-1")})
 
         assert response.status_code == 401
-        assert response.headers["WWW-Authenticate"] == "Bearer"
+        sent = header.lower().startswith("bearer ") and header.strip() != "Bearer"
+        assert response.headers["WWW-Authenticate"] == (REFUSED if sent else "Bearer")
         assert response.headers["Content-Type"] == "application/problem+json"
 
     @pytest.mark.parametrize(

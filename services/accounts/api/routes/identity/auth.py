@@ -7,10 +7,11 @@ import uuid
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
 from accounts.api.dependencies import SessionManagerDep, SignInDep
+from accounts.api.oauth_errors import refuse_repeated_parameters
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep, limit_by_client
 from accounts.domain import errors
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
 @router.post(
     "/jwt/login",
     summary="Sign in",
+    dependencies=[Depends(refuse_repeated_parameters)],
     responses=problems(errors.LoginBadCredentials, errors.Busy, *RATE_LIMITED),
 )
 async def login(
@@ -41,7 +43,7 @@ async def login(
 @router.post(
     "/jwt/refresh",
     summary="Refresh the tokens",
-    dependencies=[limit_by_client(Attempt.REFRESH)],
+    dependencies=[limit_by_client(Attempt.REFRESH), Depends(refuse_repeated_parameters)],
     responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *RATE_LIMITED),
 )
 async def refresh(
