@@ -36,6 +36,7 @@ SAFE_ERROR_TYPES = frozenset(
         "string_too_long",
         "string_unicode",
         "email",
+        "date_time",
         "repeated",
         "int_type",
         "int_parsing",

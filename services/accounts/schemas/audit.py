@@ -1,13 +1,24 @@
 """Schemas of audit events."""
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from accounts.models.audit import ACTION_LENGTH
 from accounts.schemas.pagination import PageQuery
+
+DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")  # RFC 3339, 5.6
+
+
+def _not_a_number(value: object) -> object:
+    """Refuse Unix time, which Pydantic would take."""
+    if isinstance(value, str) and not DATE_AND_TIME.fullmatch(value):
+        raise PydanticCustomError("date_time", "Input should be a date and time such as 2026-01-31T00:00:00Z")
+    return value
 
 
 def _in_utc(instant: datetime) -> datetime:
@@ -17,7 +28,10 @@ def _in_utc(instant: datetime) -> datetime:
         raise ValueError("Out of range") from None
 
 
-Instant = Annotated[Annotated[AwareDatetime, AfterValidator(_in_utc)] | None, Field(examples=["2026-01-31T00:00:00Z"])]
+Instant = Annotated[
+    Annotated[AwareDatetime, BeforeValidator(_not_a_number), AfterValidator(_in_utc)] | None,
+    Field(examples=["2026-01-31T00:00:00Z"]),
+]
 
 
 class AuditQuery(PageQuery):

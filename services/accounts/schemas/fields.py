@@ -79,7 +79,7 @@ Email = Annotated[
     StringConstraints(max_length=EMAIL_LENGTH),
     AfterValidator(_email),
     NFKC,
-    Field(json_schema_extra={"format": "email"}, examples=["king.arthur@camelot.example.com"]),
+    Field(json_schema_extra={"format": "idn-email"}, examples=["king.arthur@camelot.example.com"]),
 ]
 # What users enter to sign in. Text that is no email is refused like an unknown one.
 Username = Annotated[

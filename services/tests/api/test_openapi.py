@@ -128,3 +128,10 @@ def test_authorize_signs_in_with_a_password() -> None:
 
     assert schemes["apiKey"]["name"] == "__Host-accounts"
     assert schemes["oauth2"]["flows"]["password"]["tokenUrl"] == "auth/jwt/login"
+
+
+def test_every_email_is_an_international_one() -> None:
+    formats = [part["format"] for part in parts(DOCUMENT) if "email" in str(part.get("format"))]
+
+    assert len(formats) > 4
+    assert set(formats) == {"idn-email"}

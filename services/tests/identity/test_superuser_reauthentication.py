@@ -18,7 +18,7 @@ SAFE_METHODS = {"get", "head"}
 OLD = "UPDATE user_session SET authenticated_at = now() - interval '1 day'"
 REQUIRED = (403, "REAUTHENTICATION_REQUIRED")
 # By format, else by type: for each field a value that differs from the stored one.
-VALUES = {"email": "rex@camelot.example.com", "password": "a-sword-in-a-stone", "boolean": True, "string": "Rex"}
+VALUES = {"idn-email": "rex@camelot.example.com", "password": "a-sword-in-a-stone", "boolean": True, "string": "Rex"}
 NEVER_SENSITIVE = {"display_name"}
 
 

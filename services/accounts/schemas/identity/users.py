@@ -22,7 +22,7 @@ class UserRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
-    email: str = Field(json_schema_extra={"format": "email"}, examples=["king.arthur@camelot.example.com"])
+    email: str = Field(json_schema_extra={"format": "idn-email"}, examples=["king.arthur@camelot.example.com"])
     display_name: str = Field(examples=["Arthur Pendragon"])
     is_active: bool
     is_superuser: bool
