@@ -12,19 +12,22 @@ import sys
 from difflib import get_close_matches
 from pathlib import Path
 
+from env_file import assignments, parse, quote
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
 FILE = ROOT / ".env"
 PLACEHOLDER = "change-me"
-LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*", re.ASCII)
 
 
 def read(path: Path) -> dict[str, str]:
-    """Return the variables in ``path``, without quotes and comments; none if the file is missing."""
-    if not path.exists():
-        return {}
-    lines = (LINE.fullmatch(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return {line[1]: _value(line[2]) for line in lines if line}
+    """Return the variables in ``path``; none if the file is missing.
+
+    Raises:
+        EnvFileError: a line cannot be read.
+
+    """
+    return parse(_text(path), os.environ) if path.exists() else {}
 
 
 def effective() -> dict[str, str]:
@@ -39,10 +42,10 @@ def address(environment: dict[str, str]) -> tuple[str, int]:
         ValueError: API_PORT is not a port number.
 
     """
-    port = environment.get("API_PORT", "8000")
+    port = environment.get("API_PORT") or "8000"
     if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):  # noqa: PLR2004  # the range of ports
         raise ValueError(f"API_PORT must be a port number from 1 to 65535, not {port!r}")
-    host = environment.get("API_HOST", "127.0.0.1").strip("[]")
+    host = (environment.get("API_HOST") or "127.0.0.1").strip("[]")
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)  # noqa: S104  # compared, not bound
 
 
@@ -67,14 +70,12 @@ def rotate() -> None:
         ValueError: SECRET_KEY is missing.
 
     """
-    old = read(FILE).get("SECRET_KEY", "").split(",")[0].strip()
+    text = _text(FILE) if FILE.exists() else ""
+    found = [each for each in assignments(text, os.environ) if each.name == "SECRET_KEY"]
+    old = found[-1].value.split(",")[0].strip() if found else ""
     if not old:
         raise ValueError("SECRET_KEY is missing; make up creates one")
-    text = re.sub(
-        r"(?m)^(\s*(?:export\s+)?SECRET_KEY\s*=).*$",
-        lambda found: f"{found[1]}{_secret()},{old}",
-        FILE.read_text("utf-8"),
-    )
+    text = text[: found[-1].start] + quote(f"{_secret()},{old}") + text[found[-1].end :]
     fresh = FILE.with_name(".env.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -83,7 +84,12 @@ def rotate() -> None:
 
 
 def check() -> None:
-    """Add missing secrets to ``.env``, and warn about unknown variables."""
+    """Add missing secrets to ``.env``, and warn about unknown variables.
+
+    Raises:
+        EnvFileError: a line cannot be read.
+
+    """
     known, given = read(EXAMPLE), read(FILE)
     for name in [name for name, value in known.items() if value == PLACEHOLDER and name not in given]:
         with FILE.open("a", encoding="utf-8") as file:
@@ -92,14 +98,11 @@ def check() -> None:
     for name in [name for name in given if name not in known and not name.startswith("COMPOSE_")]:
         close = get_close_matches(name, known, n=1)
         _say(f"{name} is not a variable of .env.example" + (f"; did you mean {close[0]}?" if close else ""))
-    for number, line in enumerate(FILE.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#") and not LINE.fullmatch(line):
-            _say(f"line {number} is not NAME=value")
 
 
-def _value(text: str) -> str:
-    quoted = re.match(r"""(['"])(.*?)\1\s*(?:#.*)?$""", text)
-    return quoted[2] if quoted else re.sub(r"(^|\s+)#.*", "", text)
+def _text(path: Path) -> str:
+    """Return the text of a file with its line ends, which Path.read_text would change in values of several lines."""
+    return path.read_bytes().decode("utf-8-sig")
 
 
 def _secret() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from subprocess import SubprocessError
 
 from daemon import locked
+from env_file import EnvFileError
 from environment import effective
 from postgres import NAME, Cluster, PostgresError
 from postgres_host import PORT, program, without_libpq
@@ -194,6 +195,8 @@ def main() -> None:
         getattr(Native(), sys.argv[1])()
     except BlockingIOError:
         sys.exit("accounts: another command is running; try again when it has finished")
+    except EnvFileError as error:
+        sys.exit(f".env: {error}")
     except (PostgresError, ServerError, OSError, SubprocessError) as error:
         sys.exit(f"accounts: {error}")
     except KeyboardInterrupt:

@@ -30,6 +30,17 @@ def test_rotation_keeps_the_previous_key_and_everything_else(file: Path) -> None
     assert [each.name for each in file.parent.iterdir()] == [".env"]
 
 
+@pytest.mark.parametrize("old", ["fi$$rst", '"fi$$rst, older"', "'fi$rst,\nolder' # kept", '"fi\\$rst"'])
+def test_rotation_keeps_a_key_in_quotes(file: Path, old: str) -> None:
+    file.write_text(f"API_PORT=8001\nexport SECRET_KEY = {old}\n# kept\nAUDIT_DAYS=1\n")
+
+    environment.rotate()
+
+    assert environment.read(file)["SECRET_KEY"].split(",")[1:] == ["fi$rst"]
+    assert (environment.read(file)["API_PORT"], environment.read(file)["AUDIT_DAYS"]) == ("8001", "1")
+    assert "\n# kept\n" in file.read_text()
+
+
 def test_rotation_fails_without_a_key_and_creates_no_file(file: Path) -> None:
     with pytest.raises(ValueError, match="SECRET_KEY is missing"):
         environment.rotate()
