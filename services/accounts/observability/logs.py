@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from enum import Enum
 from functools import partial
 from typing import Any, override
 
@@ -39,6 +40,7 @@ def config(settings: Settings) -> dict[str, Any]:
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ExtraAdder(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _plain,
         ],
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -81,6 +83,12 @@ def _with_request_id(_: Any, __: str, event: EventDict) -> EventDict:
         event["request_id"] = request_id
     event.update(context())
     return event
+
+
+def _plain(_: Any, __: str, event: EventDict) -> EventDict:
+    """Remove uvicorn's second text, which has escape codes, and replace enumerations such as HTTPStatus by values."""
+    event.pop("color_message", None)
+    return {name: value.value if isinstance(value, Enum) else value for name, value in event.items()}
 
 
 def _line(render: Any, logger: Any, name: str, event: dict[str, Any]) -> str:

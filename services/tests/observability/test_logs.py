@@ -3,11 +3,14 @@
 import io
 import json
 import logging
+import re
+from http import HTTPStatus
 from logging.config import dictConfig
 from typing import Any
 
 import pytest
 
+from accounts.models import MailKind
 from accounts.observability import logs
 from accounts.settings import Environment, get_settings
 
@@ -55,6 +58,16 @@ def test_logs_are_readable_text_in_development() -> None:
 
     assert "hello" in line
     assert "status=200" in line
+
+
+def test_values_are_plain_and_without_escape_codes(environment: Environment) -> None:
+    extra = {"status": HTTPStatus.UNAUTHORIZED, "kind": MailKind.VERIFY, "color_message": "\x1b[36mStarted\x1b[0m"}
+    line = logged(environment, "Started", extra=extra)
+
+    assert re.search(r"status\W+401\b", line)
+    assert "<" not in line
+    assert "\x1b" not in line
+    assert "\\u001b" not in line
 
 
 def test_logs_contain_no_email_and_no_token(environment: Environment) -> None:
