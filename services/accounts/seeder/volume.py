@@ -48,9 +48,11 @@ async def create(db: Session, batch: Batch) -> bool:
     await copy(db, "user_group", GROUP_COLUMNS, batch.group_rows(group_ids), len(group_ids))
     await CREATE_STAGED.run(db)
     await copy(db, "staged", MEMBERSHIP_COLUMNS, batch.membership_rows(group_ids), 2 * batch.users)
-    for lowest, highest in portions(group_ids):
+    _say("membership: inserting the rows, group by group")
+    for lowest, highest in tqdm([*portions(group_ids)], desc="membership", leave=False, disable=not _on_terminal()):
         await INSERT_STAGED.run(db, lowest=lowest, highest=highest)
     await DROP_STAGED.run(db)
+    _say("updating the database's statistics")
     await ANALYZE.run(db)
     return True
 
@@ -65,14 +67,20 @@ def portions(group_ids: Sequence[int]) -> Iterator[tuple[int, int]]:
 async def copy(db: Session, table: str, columns: tuple[str, ...], rows: Iterator[Any], expected: int) -> None:
     """Copy rows in the session's transaction, which must have begun. ``expected`` is their approximate number."""
     connection: Any = (await (await db.connection()).get_raw_connection()).driver_connection
-    copied, last, terminal = 0, ROWS_PER_COPY, sys.stderr.isatty()
-    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, disable=not terminal) as bar:
+    copied, last, hidden = 0, ROWS_PER_COPY, not _on_terminal()
+    with tqdm(total=expected, desc=f"{table:10}", unit="row", unit_scale=True, leave=False, disable=hidden) as bar:
         while last == ROWS_PER_COPY:
             portion = islice(rows, ROWS_PER_COPY)
             status = await connection.copy_records_to_table(table, records=portion, columns=columns)
             last = int(status.removeprefix("COPY "))
             copied += last
             bar.update(last)
-        bar.total = copied
-    if not terminal:
-        print(f"{table}: {copied:,} rows", file=sys.stderr)
+    _say(f"{table}: {copied:,} rows")
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr)

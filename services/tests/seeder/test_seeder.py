@@ -290,14 +290,28 @@ def test_batches_have_no_rows_in_common() -> None:
     assert not one & three
 
 
+STEPS = [
+    f"user: {BATCH.users} rows",
+    f"user_group: {BATCH.groups + 1} rows",
+    "staged: 180 rows",
+    "membership: inserting the rows, group by group",
+    "updating the database's statistics",
+]
+
+
 async def test_progress_bar_is_shown_on_a_terminal(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     await seeder.seed(world.sessionmaker, BATCH)
     output = capsys.readouterr().err
-    assert "100%" in output
-    assert "100 rows" not in output
+    assert "%|" in output
+    assert [line.rpartition("\r")[2] for line in output.split("\n")[:-1]] == STEPS
+
+
+async def test_each_step_is_a_line_without_a_terminal(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    await seeder.seed(world.sessionmaker, BATCH)
+    assert capsys.readouterr().err.splitlines() == STEPS
 
 
 async def test_conflicting_row_rolls_everything_back(busy_world: World, main: Main) -> None:
