@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 
 from accounts import readiness
 from accounts.commands.run import reason
@@ -31,8 +32,9 @@ FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 class Worker:
     """Runs until ``stop`` is called, then finishes deliveries in progress."""
 
-    def __init__(self, settings: Settings, transport: Transport) -> None:
+    def __init__(self, settings: Settings, transport: Transport, heartbeat: Path | None = None) -> None:
         self.settings = settings
+        self.heartbeat = heartbeat  # the file to touch each time that the queue was read
         sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
         self.engine = with_connection_metrics(create_engine(sized, "worker", COMMAND_SECONDS))
         self.cleanup_engine = create_engine(settings, "worker")  # no timeout: one statement may delete years of data
@@ -72,8 +74,18 @@ class Worker:
 
     async def _deliver(self) -> None:
         self._notified.clear()  # before the query, so that mail enqueued during it is not missed
-        if not await self.delivery.deliver_next():
+        try:
+            found = await self.delivery.deliver_next()
+        except ServerUnavailable:
+            self._beat()  # the worker is well, and the mail server is not
+            raise
+        self._beat()
+        if not found:
             await self._wait(self._notified, POLL_SECONDS)
+
+    def _beat(self) -> None:
+        if self.heartbeat:
+            self.heartbeat.touch()
 
     async def _listen(self) -> None:
         lost = asyncio.Event()

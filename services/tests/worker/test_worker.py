@@ -384,7 +384,10 @@ async def test_log_says_why_the_database_is_not_ready(
     await asyncio.wait_for(running, PATIENCE)
 
 
-def test_missing_smtp_host_is_reported_in_one_line() -> None:
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_missing_smtp_host_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["worker", *options])
+
     with pytest.raises(SystemExit, match=r"^accounts: SMTP_HOST is not set, so mail cannot be sent$"):
         runpy.run_path(process_of_worker.__file__, run_name="__main__")
 
