@@ -52,7 +52,7 @@ psql: $(ENGINE_READY) ## Open psql on the database, or run SQL from standard inp
 	scripts/$(ENGINE) psql
 
 backup: $(ENGINE_READY) ## Save the database in .local/backups and verify that it can be restored
-	scripts/$(ENGINE) migrate
+	scripts/$(ENGINE) prepare
 	scripts/backup $(ENGINE) create
 
 restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backups/…; YES=1 skips the question
@@ -61,7 +61,7 @@ restore: $(ENGINE_READY) ## Replace the database by a backup: FILE=.local/backup
 
 clean: ## Stop everything and delete the data; YES=1 skips the question
 	scripts/$(ENGINE) clean
-	@rm -f .local/engine
+	@rm -f .local/engine .local/overrides
 
 ##@ Develop
 dev: environment $(DEV) ## Run the API on this machine and reload it when the code changes

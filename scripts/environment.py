@@ -1,14 +1,20 @@
-"""Creates, checks and reads ``.env``. ``rotate`` renews SECRET_KEY; ``url`` prints the API's URL.
+"""Creates, checks and reads ``.env``. ``rotate`` renews SECRET_KEY.
+
+A variable that ``make up`` was given counts for later commands as well: ``remember`` stores those that differ from
+``.env``, and ``overrides`` prints them for a shell.
 
 Needs only Python 3.9, since people who use Docker have no other on their machine.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
+import shlex
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,22 +23,43 @@ from env_file import assignments, parse, quote
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
 FILE = ROOT / ".env"
+OVERRIDES = ROOT / ".local" / "overrides"
 PLACEHOLDER = "change-me"
+# Created with the file: an earlier installation goes on as the project "accounts", with its data.
+PROJECT = """
+# Docker Compose's project: containers, volumes and image of this copy, apart from those of another one on this machine.
+COMPOSE_PROJECT_NAME=accounts-{}
+"""
 
 
-def read(path: Path) -> dict[str, str]:
-    """Return the variables in ``path``; none if the file is missing.
+def read(path: Path, variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables in ``path``, which may refer to ``variables``; none if the file is missing.
 
     Raises:
         EnvFileError: a line cannot be read.
 
     """
-    return parse(_text(path), os.environ) if path.exists() else {}
+    return parse(_text(path), variables) if path.exists() else {}
 
 
-def effective() -> dict[str, str]:
-    """Return the variables of ``.env``, overridden by those of this process."""
-    return {**read(FILE), **os.environ}
+def effective(overrides: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables of ``.env``, overridden by those of the last ``make up``, and by those of this process.
+
+    Args:
+        overrides: instead of those of the last ``make up``.
+
+    """
+    given = {**(read(OVERRIDES) if overrides is None else overrides), **os.environ}
+    return {**read(FILE, given), **given}
+
+
+def remember() -> None:
+    """Store the variables of this process that differ from ``.env``, for later commands."""
+    file, known = read(FILE), {*read(EXAMPLE), "TAG"}
+    given = {name: value for name, value in os.environ.items() if name in known or name.startswith("COMPOSE_")}
+    differing = {name: value for name, value in given.items() if value != file.get(name)}
+    OVERRIDES.parent.mkdir(exist_ok=True)
+    _write(OVERRIDES, "".join(f"{name}={quote(value)}\n" for name, value in differing.items()))
 
 
 def address(environment: dict[str, str]) -> tuple[str, int]:
@@ -58,6 +85,7 @@ def url(environment: dict[str, str]) -> str:
 def create() -> None:
     """Create ``.env``, readable by its owner only, with a random value for each placeholder."""
     text = re.sub(rf"(?m)=\s*{PLACEHOLDER}\s*$", lambda _: f"={_secret()}", EXAMPLE.read_text(encoding="utf-8"))
+    text += PROJECT.format(hashlib.sha256(str(ROOT).encode()).hexdigest()[:6])
     with os.fdopen(os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     _say("created from .env.example with random secrets")
@@ -76,10 +104,7 @@ def rotate() -> None:
     if not old:
         raise ValueError("SECRET_KEY is missing; make up creates one")
     text = text[: found[-1].start] + quote(f"{_secret()},{old}") + text[found[-1].end :]
-    fresh = FILE.with_name(".env.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(FILE)  # atomic: an interruption loses no key
+    _write(FILE, text)
     _say("SECRET_KEY is rotated; make up applies it. Users stay signed in")
 
 
@@ -105,6 +130,14 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8-sig")
 
 
+def _write(path: Path, text: str) -> None:
+    """Replace a file, readable by its owner only, at once: an interruption loses no key."""
+    fresh = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
 def _secret() -> str:
     return secrets.token_hex(32)
 
@@ -117,8 +150,11 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["rotate"]:
             rotate()
-        elif sys.argv[1:] == ["url"]:
-            print(url(effective()))
+        elif sys.argv[1:] == ["remember"]:
+            remember()
+        elif sys.argv[1:] == ["overrides"]:
+            for name, value in read(OVERRIDES).items():
+                print(f"export {name}={shlex.quote(os.environ.get(name, value))}")
         else:
             check() if FILE.exists() else create()
     except (OSError, ValueError) as error:

@@ -1,7 +1,6 @@
 """The native engine: runs the commands of ``make`` as processes of this machine, with an embedded PostgreSQL."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -11,46 +10,36 @@ from subprocess import SubprocessError
 
 from daemon import locked
 from env_file import EnvFileError
-from environment import effective
+from environment import effective, remember
 from postgres import NAME, Cluster, PostgresError
 from postgres_host import PORT, program, without_libpq
-from server import SERVICES, STATE, Server, ServerError
+from ready import ready
+from server import SERVICES, STATE, Server, ServerError, unchanged_since
 
 PATIENCE = 120.0
-READY = """
-The API is ready at {url}, its documentation at {url}/docs
-{first}  make smoke                                            sign up, sign in and use the API once
-{mails}  make logs                                             follow the logs
-  make down                                             stop everything; data is kept"""
-SAMPLES = """  make seed                                             add sample data
-  {curl:52}  list the users of a group
-"""
-SUPERUSER = "  make superuser EMAIL=me@example.com                   create a superuser\n"
-MAILS = "  make mails                                            show mail, which is written to {folder}\n"
+STARTS = {"up", "dev"}  # they start the API with the variables of their own command line; other commands follow them
 
 
 class Native:
     """The commands, one method each."""
 
-    def __init__(self) -> None:
+    def __init__(self, verb: str) -> None:
         STATE.mkdir(exist_ok=True)
         self.cluster = Cluster(STATE / "postgres")
-        self.environment = {**without_libpq(effective()), "DATABASE_URL": self.cluster.url(role="accounts_api")}
+        variables = effective({}) if verb in STARTS else effective()
+        self.environment = {**without_libpq(variables), "DATABASE_URL": self.cluster.url(role="accounts_api")}
         if not (self.environment.get("SMTP_HOST") or self.environment.get("MAIL_FOLDER")):
             self.environment["MAIL_FOLDER"] = str(STATE / "mail")
         self.server = Server(self.environment)
+        self.development = self.environment.get("ENVIRONMENT") == "development"
 
     def up(self) -> None:
         """Start everything, and wait until the API is ready. A running API restarts if its code or settings changed."""
         with locked(STATE / "lock", PATIENCE):
             if not (self.cluster.ready() and self.server.current()) or self.server.readiness():
                 self._start()
-        folder = "" if self.environment.get("SMTP_HOST") else self.environment["MAIL_FOLDER"]
-        mails = MAILS.format(folder=os.path.relpath(folder)) if folder else ""
-        first = SUPERUSER
-        if self.environment.get("ENVIRONMENT") == "development":
-            first = SAMPLES.format(curl=f"curl -s {self.server.url}/user-groups/1/users")
-        print(READY.format(url=self.server.url, first=first, mails=mails))
+        remember()
+        print(ready(self.server.url, self.environment))
 
     def down(self) -> None:
         """Stop API and worker, then PostgreSQL."""
@@ -60,14 +49,32 @@ class Native:
 
     def migrate(self) -> None:
         """Migrate the database to the latest schema."""
-        self.cluster.start()
+        if not self.cluster.ready():
+            _say("Starting PostgreSQL")
+            self.cluster.start()
+        _say("Migrating the database")
+        migrated = self.cluster.home / "migrated"
+        fresh = migrated.with_suffix(".new")
+        fresh.write_text(self._migrated_with())  # now: a file that changes during the migration is newer
         # In a new session, so that Ctrl-C does not reach Alembic, which would print a traceback.
         self._run("alembic", "upgrade", "head", owner=True, new_session=True)
+        fresh.replace(migrated)
+
+    def prepare(self) -> None:
+        """Migrate the database, unless code, settings and server are those of the last migration."""
+        migrated = self.cluster.home / "migrated"
+        if not (
+            self.cluster.ready()
+            and migrated.exists()
+            and migrated.read_text() == self._migrated_with()
+            and unchanged_since(migrated)
+        ):
+            self.migrate()
 
     def seed(self) -> None:
         """Add sample data; USERS sets how many users."""
         users = self.environment.get("USERS")
-        self.migrate()
+        self.prepare()
         self._run("accounts.seeder", *(["--users", users] if users else []), owner=True)
 
     def superuser(self) -> None:
@@ -75,13 +82,14 @@ class Native:
         email = self.environment.get("EMAIL")
         if not email:
             sys.exit("accounts: EMAIL is missing. Example: make superuser EMAIL=me@example.com")
-        self.migrate()
+        self.prepare()
         self._run("accounts.commands.superuser", email)
 
     def admin(self) -> None:
-        """Run an administration command, which ARGS contains."""
-        arguments = shlex.split(self.environment.get("ARGS", ""))
-        self.migrate()
+        """Run an administration command, which ARGS contains: words without blanks, in which a quote is a character."""
+        arguments = self.environment.get("ARGS", "").split()
+        if arguments:
+            self.prepare()
         self._run("accounts.commands.admin", *(arguments or ["--help"]), owner=True)
 
     def restore(self) -> None:
@@ -96,6 +104,7 @@ class Native:
             self.server.stop_api()
         self.server.require_port()
         self.migrate()
+        remember()
         self.server.start_worker({"DATABASE_URL": self.cluster.url()})
         application = ["accounts.api.dev:create_app", "--factory", "--reload", "--reload-dir", "accounts"]
         where = ["--host", self.server.host, "--port", str(self.server.port)]
@@ -148,11 +157,10 @@ class Native:
         was_running = self.cluster.ready()
         if self.server.running():
             _say("Restarting the API: its settings or code changed, or it or PostgreSQL is not responding")
-        else:
-            _say("Starting PostgreSQL, migrating the database, and starting the API and the worker")
         try:
             self._migrate_first()
             self.server.stop()
+            _say("Starting the API and the worker")
             self.server.start({"DATABASE_URL": self.cluster.url()})
         except BaseException:
             if not was_running:
@@ -162,11 +170,17 @@ class Native:
     def _migrate_first(self) -> None:
         """Migrate before the API stops, so that it keeps running if a setting is wrong or the migration fails."""
         try:
+            if not self.development:  # the worker needs a mail server then
+                self._run("accounts.worker", "--check", owner=True)
             self.migrate()
         except SystemExit:
             if self.server.running():
                 print("accounts: the running API was not changed", file=sys.stderr)
             raise
+
+    def _migrated_with(self) -> str:
+        """Describe what a migration depends on besides the code: the settings, and PostgreSQL since its start."""
+        return f"{(self.cluster.home / 'pid').stat().st_mtime_ns} {self.server.fingerprint()}"
 
     def _run(self, module: str, *arguments: str, owner: bool = False, new_session: bool = False) -> None:
         command = [sys.executable, "-m", module, *arguments]
@@ -192,7 +206,7 @@ def main() -> None:
     if not set(sys.argv[1:2]) & set(verbs):
         sys.exit(f"accounts: usage: scripts/native {'|'.join(verbs)}")
     try:
-        getattr(Native(), sys.argv[1])()
+        getattr(Native(sys.argv[1]), sys.argv[1])()
     except BlockingIOError:
         sys.exit("accounts: another command is running; try again when it has finished")
     except EnvFileError as error:

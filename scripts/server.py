@@ -9,6 +9,7 @@ from errno import EADDRINUSE
 from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from daemon import Daemon, tail
 from environment import EXAMPLE, ROOT, address, read, url
@@ -31,6 +32,7 @@ class Server:
         self._daemon = Daemon(STATE / "api.pid", self.log)
         self._worker = Daemon(STATE / "worker.pid", self.worker_log)
         self._settings = STATE / "api.settings"
+        self._heartbeat = STATE / "worker.heartbeat"
         self._environment = environment
 
     @cached_property
@@ -43,7 +45,7 @@ class Server:
     @property
     def host(self) -> str:
         """The host that gunicorn binds to; 0.0.0.0 means all of this machine's addresses."""
-        return self._environment.get("API_HOST", "127.0.0.1").strip("[]")
+        return (self._environment.get("API_HOST") or "127.0.0.1").strip("[]")
 
     @property
     def port(self) -> int:
@@ -61,11 +63,9 @@ class Server:
 
     def current(self) -> bool:
         """Return whether API and worker run with the current settings and code."""
-        if not (self._daemon.whole() and self._worker.whole()) or self._recorded() != self._fingerprint():
+        if not (self._daemon.whole() and self._worker.whole()) or self._recorded() != self.fingerprint():
             return False
-        started = self._settings.stat().st_mtime
-        sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.*")]
-        return all(path.stat().st_mtime < started for path in sources if path.suffix != ".pyc")
+        return unchanged_since(self._settings)
 
     def readiness(self) -> str:
         """Return why the API is not ready; empty if it is."""
@@ -108,12 +108,12 @@ class Server:
             owner: variables for the worker, which connects as the owner of the schema.
 
         Raises:
-            ServerError: one ended, or the API was not ready within a minute. Both are stopped.
+            ServerError: one ended, or was not ready within a minute. Both are stopped.
 
         """
         self._daemon.start([sys.executable, "-m", "gunicorn"], cwd=SERVICES, environment=self._environment)
         self.start_worker(owner)
-        self._settings.write_text(self._fingerprint())
+        self._settings.write_text(self.fingerprint())
         try:
             self._wait()
         except BaseException:
@@ -123,7 +123,8 @@ class Server:
     def start_worker(self, owner: dict[str, str]) -> None:
         """Start the worker, which sends mail, unless it is running."""
         if not self._worker.running():
-            work = [sys.executable, "-m", "accounts.worker"]
+            self._heartbeat.unlink(missing_ok=True)
+            work = [sys.executable, "-m", "accounts.worker", "--heartbeat", str(self._heartbeat)]
             self._worker.start(work, cwd=SERVICES, environment=self._environment | owner | self._next_port())
 
     def _next_port(self) -> dict[str, str]:
@@ -141,17 +142,19 @@ class Server:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + READY_PATIENCE
-        while reason := self.readiness():
+        while reason := self.readiness() or self._worker_readiness():
             for name, daemon in (("API", self._daemon), ("worker", self._worker)):
                 if daemon.ended():
                     raise ServerError(
                         f"the {name} ended while starting. Last lines of {daemon.log}:\n{tail(daemon.log)}"
                     )
             if time.monotonic() > deadline:
-                raise ServerError(
-                    f"the API did not become ready: {reason}. Last lines of {self.log}:\n{tail(self.log)}"
-                )
+                log = self.log if self.readiness() else self.worker_log
+                raise ServerError(f"not ready after a minute: {reason}. Last lines of {log}:\n{tail(log)}")
             time.sleep(0.1)
+
+    def _worker_readiness(self) -> str:
+        return "" if self._heartbeat.exists() else "the worker has not read the queue of mail"
 
     def _recorded(self) -> str:
         return self._settings.read_text() if self._settings.exists() else ""
@@ -159,9 +162,17 @@ class Server:
     def _bound(self) -> str:
         return f"{self.host}:{self.port} "
 
-    def _fingerprint(self) -> str:
+    def fingerprint(self) -> str:
+        """Return the address, and a hash of the settings."""
         settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL"]}
         return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+
+
+def unchanged_since(stamp: Path) -> bool:
+    """Return whether the code is older than a file, by its time of change (ctime), which cannot be set back."""
+    moment = stamp.stat().st_mtime_ns
+    sources = [*SERVICES.glob("*.py"), *SERVICES.glob("*.lock"), *(SERVICES / "accounts").rglob("*.*")]
+    return all(path.stat().st_ctime_ns < moment for path in sources if path.suffix != ".pyc")
 
 
 def _reason(status: int, body: bytes) -> str:
