@@ -30,7 +30,7 @@ class InvitationRead(BaseModel):
     """An open invitation of a group, to an email or to a user."""
 
     id: int = Field(examples=[1])
-    email: Annotated[str, Field(json_schema_extra={"format": "email"})] | None = Field(
+    email: Annotated[str, Field(json_schema_extra={"format": "idn-email"})] | None = Field(
         description="Null if a user was invited by id: members see each other's emails, inviters do not.",
         examples=["king.arthur@camelot.example.com"],
     )

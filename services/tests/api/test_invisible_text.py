@@ -8,8 +8,9 @@ import pytest
 from support.operations import Operation, page_operations, text_fields
 from support.people import PASSWORD, World
 
-# What nobody else sees: it is hashed, compared or ignored.
+# Text that no one else sees: it is hashed, compared or ignored.
 UNSEEN = {"password", "current_password", "username", "scope", "client_id", "client_secret", "grant_type"}
+UNSEEN |= {"token", "refresh_token"}
 HIDING, INVISIBLE = "a\u202eb", "\u3164"
 PASTED = "\ufeff\u200b\u2060\u202a Arthur@Camelot.example.com\u200e\u00a0\u202c"
 SPECIAL_USE = "user@localhost"

@@ -170,15 +170,18 @@ async def test_concurrent_attempts_of_several_are_exact(busy_world: World) -> No
     assert sum(await asyncio.gather(*(consume() for _ in range(8)))) == 3
 
 
-async def test_attempts_write_no_index_and_leave_nothing_for_vacuum(busy_world: World) -> None:
-    written = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'throttle'"
+async def test_attempts_write_no_index_while_their_page_has_room(busy_world: World) -> None:
+    # A long transaction in any database of the cluster keeps old rows, and so pages fill up.
+    written = "SELECT n_tup_upd, n_tup_hot_upd, n_tup_newpage_upd FROM pg_stat_user_tables WHERE relname = 'throttle'"
     async with busy_world.connect() as connection:
         for number in range(300):
             await gcra.consume(connection, {f"key{number % 100}": Limit(1000, 60)})
         await connection.execute("SELECT pg_stat_force_next_flush()")
-        updates, hot = await connection.fetchrow(written)
+        updates, hot, without_room = await connection.fetchrow(written)
 
-    assert (updates, hot) == (200, 200)
+    assert updates == 200
+    assert hot + without_room == updates
+    assert hot >= 100
 
 
 async def test_pages_of_limits_have_room_for_updates(world: World) -> None:
