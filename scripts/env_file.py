@@ -10,8 +10,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-BETWEEN = re.compile(r"(?:\s|#[^\n]*)*")  # blank lines and comments
-NAME = re.compile(r"(?:export[ \t]+)?([A-Z_]\w*)[ \t]*=[ \t]*", re.ASCII | re.IGNORECASE)
+# Compose trims these before a value, and after it all of Unicode's, of which \x1c to \x1f are none, unlike in Python.
+BEFORE_VALUE = r"[ \t\v\f\r\x85\xa0]*"
+TRAILING = re.compile(r"[^\S\x1c-\x1f]+\Z")
+BETWEEN = re.compile(r"(?:[^\S\x1c-\x1f]|#[^\n]*)*")  # blank lines and comments
+NAME = re.compile(r"(?:export[ \t]+)?([A-Z_]\w*)[ \t]*=" + BEFORE_VALUE, re.ASCII | re.IGNORECASE)
 SINGLE = re.compile(r"'((?:\\.|[^'\\])*)'", re.DOTALL)
 DOUBLE = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
 PLAIN = re.compile(r"[^\n]*")
@@ -79,7 +82,7 @@ def _value(text: str, start: int, variables: Mapping[str, str]) -> tuple[str, in
     """Return the value whose text begins at ``start``, and where the text ends."""
     if text[start : start + 1] not in {"'", '"'}:
         end = _end(PLAIN, text, start)
-        return _substitute(text[start:end].partition(" #")[0].rstrip(), variables), end
+        return _substitute(TRAILING.sub("", text[start:end].partition(" #")[0]), variables), end
     pattern = SINGLE if text[start] == "'" else DOUBLE
     quoted = pattern.match(text, start)
     if quoted is None:

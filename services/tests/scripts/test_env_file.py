@@ -172,3 +172,9 @@ def test_docker_compose_reads_the_same_values(tmp_path: Path) -> None:
         )
         found = json.loads(printed.stdout)["services"]["a"]["environment"]["A"].replace("$$", "$")
         assert found == value, text
+
+
+def test_blanks_that_editors_paste_are_trimmed_as_compose_does() -> None:
+    text = "A=\xa0x\u3000\nB=\x0by\x1c\nC=\u2028z\n"
+
+    assert parse(text, {}) == {"A": "x", "B": "y\x1c", "C": "\u2028z"}
