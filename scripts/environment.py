@@ -1,7 +1,7 @@
 """Creates, checks and reads ``.env``. ``rotate`` renews SECRET_KEY.
 
 A variable that ``make up`` was given counts for later commands as well: ``remember`` stores those that differ from
-``.env``, and ``overrides`` prints them for a shell.
+``.env``, and ``overrides`` prints them for a shell. ``get NAME`` prints the value of a variable.
 
 Needs only Python 3.9, since people who use Docker have no other on their machine.
 """
@@ -152,6 +152,8 @@ if __name__ == "__main__":
             rotate()
         elif sys.argv[1:] == ["remember"]:
             remember()
+        elif sys.argv[1:2] == ["get"]:
+            print(effective({}).get(sys.argv[2], ""))
         elif sys.argv[1:] == ["overrides"]:
             for name, value in read(OVERRIDES).items():
                 print(f"export {name}={shlex.quote(os.environ.get(name, value))}")
