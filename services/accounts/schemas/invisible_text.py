@@ -26,7 +26,8 @@ _HIDDEN = re.compile(
 )
 # The flags of Scotland, England and others: a black flag, and the region in tags (UTS #51, ED-14a).
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
-_AROUND = re.compile(f"^[\\s{IGNORABLE}]+|[\\s{IGNORABLE}]+$")
+# The look-behind keeps it linear: a run that does not reach the end is tried once, and not from each character.
+_AROUND = re.compile(f"(?<![\\s{IGNORABLE}])[\\s{IGNORABLE}]++$|^[\\s{IGNORABLE}]+")
 
 
 def strip_invisible(text: str) -> str:

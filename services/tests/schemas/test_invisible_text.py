@@ -1,6 +1,7 @@
 """Which texts hide something or cannot be seen."""
 
 import re
+import time
 
 import asyncpg
 import pytest
@@ -102,3 +103,10 @@ def test_email_loses_what_was_pasted_around_it(character: str) -> None:
 
 def test_characters_inside_of_a_text_stay() -> None:
     assert strip_invisible("\ufeffa\u200db\u200b") == "a\u200db"
+
+
+@pytest.mark.parametrize("blank", [" ", "\u200b"], ids=ascii)
+def test_stripping_takes_linear_time(blank: str) -> None:
+    started = time.process_time()
+    assert strip_invisible(f"a{blank * 20_000}a").startswith(f"a{blank}")
+    assert time.process_time() - started < 0.3  # seconds; what is quadratic takes more
