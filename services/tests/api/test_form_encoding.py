@@ -113,7 +113,7 @@ async def test_form_may_be_split_within_a_character(world: World) -> None:
     ("charset", "status"),
     [
         ("UTF-8", 400),
-        ("us-ascii", 400),
+        ("us-ascii", 415),  # Starlette reads other bytes as Latin-1
         ("punycode", 415),
         ("\xff", 415),
         ('"utf-8";', 400),

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from accounts.api.middleware.csrf import SAFE_METHODS
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
-UTF_8 = re.compile(r'charset="?(utf-?8|us-ascii)"?\s*(?=;|$)')
+UTF_8 = re.compile(r'charset="?utf-?8"?\s*(?=;|$)')
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
