@@ -1,9 +1,13 @@
 """The shape of the import graph, beyond the contracts in ``pyproject.toml``."""
 
+import subprocess
+import sys
 from functools import cache
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import grimp
+import pytest
 
 LONGEST_CHAIN = 5
 
@@ -30,3 +34,15 @@ def test_longest_import_chain_of_the_domain_has_at_most_five_modules() -> None:
 
     longest = max(chains.values(), key=len)
     assert len(longest) <= LONGEST_CHAIN, longest
+
+
+@pytest.mark.slow
+def test_modules_can_be_imported_without_settings() -> None:
+    modules = [name for name in sorted(graph().modules) if not name.endswith((".env", ".__main__"))]
+    program = f"import importlib\nfor name in {modules}: importlib.import_module(name)"
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parent.parent, env={}, capture_output=True, check=False
+    )
+
+    assert result.stderr.decode() == ""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, func
 from sqlmodel import col, select
@@ -18,11 +19,13 @@ from accounts.schemas.identity.users import SuperuserCreate
 SUPERUSER = "arthur@example.com"
 
 
-def _person(email: str, name: str, *, is_verified: bool = True) -> SuperuserCreate:
-    superuser = email == SUPERUSER
-    return SuperuserCreate(
-        email=email, password=PASSWORD, display_name=name, is_superuser=superuser, is_verified=is_verified
-    )
+class Person(NamedTuple):
+    """A sample user."""
+
+    email: str
+    display_name: str
+    is_superuser: bool = False
+    is_verified: bool = True
 
 
 def _group(name: str, description: str) -> GroupCreate:
@@ -30,12 +33,12 @@ def _group(name: str, description: str) -> GroupCreate:
 
 
 PEOPLE = (
-    _person(SUPERUSER, "Arthur Pendragon"),
-    _person("guinevere@example.com", "Guinevere"),
-    _person("merlin@example.com", "Merlin"),
-    _person("lancelot@example.com", "Lancelot du Lac"),
-    _person("galahad@example.com", "Galahad"),
-    _person("mordred@example.com", "Mordred", is_verified=False),
+    Person(SUPERUSER, "Arthur Pendragon", is_superuser=True),
+    Person("guinevere@example.com", "Guinevere"),
+    Person("merlin@example.com", "Merlin"),
+    Person("lancelot@example.com", "Lancelot du Lac"),
+    Person("galahad@example.com", "Galahad"),
+    Person("mordred@example.com", "Mordred", is_verified=False),
 )
 GROUPS = (
     _group("Admin", "Manage users and groups"),
@@ -82,10 +85,10 @@ async def create(users: UserManager) -> Sample:
     return sample
 
 
-async def _user(users: UserManager, person: SuperuserCreate, sample: Sample) -> User:
+async def _user(users: UserManager, person: Person, sample: Sample) -> User:
     existing = await users.adapter.get_by_email(person.email)
     sample.created["users"] += existing is None
-    return existing or await users.create(person)
+    return existing or await users.create(SuperuserCreate(password=PASSWORD, **person._asdict()))
 
 
 async def _user_group(
