@@ -1,4 +1,4 @@
-"""Pages that set a password: password managers learn whose it is, and nobody else does."""
+"""Pages that set a password name the account for password managers, and disclose it to no one else."""
 
 import pytest
 

@@ -171,17 +171,17 @@ def test_refusal_names_the_parameter(folder: Path, query: str, message: str) -> 
     ],
 )
 def test_url_is_read_as_libpq_reads_it(url: str) -> None:
-    theirs = libpq.parse(url)
-    if theirs is None or not re.fullmatch(r"[\d,]*", theirs.get("port", "")):
+    by_libpq = libpq.parse(url)
+    if by_libpq is None or not re.fullmatch(r"[\d,]*", by_libpq.get("port", "")):
         with pytest.raises(ValueError, match=r"^must have the form postgresql://user@host:port/name; in user"):
             DatabaseUrl.parse(url)
         return
 
     ours = DatabaseUrl.parse(url)
 
-    assert (ours.user, ours.password, ours.database) == tuple(theirs.get(n) for n in ("user", "password", "dbname"))
-    assert ",".join(host or "" for host, _ in ours.hosts) == theirs.get("host", "")
-    ports = theirs.get("port", "").split(",")
+    assert (ours.user, ours.password, ours.database) == tuple(by_libpq.get(n) for n in ("user", "password", "dbname"))
+    assert ",".join(host or "" for host, _ in ours.hosts) == by_libpq.get("host", "")
+    ports = by_libpq.get("port", "").split(",")
     assert [str(port or "") for _, port in ours.hosts] == (ports * len(ours.hosts))[: len(ours.hosts)]
 
 

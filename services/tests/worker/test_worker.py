@@ -268,19 +268,34 @@ async def test_outages_of_mail_server_and_database_lose_no_mail() -> None:
     assert ids.total() - len(sent) <= 4
 
 
+@asynccontextmanager
+async def running_behind_a_proxy(
+    settings: Settings, database: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **seconds: float
+) -> AsyncIterator[tuple[Posts, Proxy]]:
+    """Run a worker whose database can fall silent, until it has stopped. It has sent one mail at the start."""
+    for name, value in seconds.items():
+        monkeypatch.setattr(worker_module, name, value)
+    async with posting(database) as posts, Proxy(database) as proxy:
+        worker = Worker(
+            settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))}), Folder(folder)
+        )
+        running = asyncio.create_task(worker.run())
+        await posts.post(1)
+        await posts.all_sent()
+        yield posts, proxy
+        worker.stop()
+        await asyncio.wait_for(running, PATIENCE)
+
+
 @pytest.mark.slow
 async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 2}.items():
-        monkeypatch.setattr(worker_module, name, seconds)
-    async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
-        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
-        worker = Worker(settings, Folder(tmp_path))
-        running = asyncio.create_task(worker.run())
-        await posts.post(1)
-        await posts.all_sent()
-
+    seconds = {"POLL_SECONDS": 0.2, "COMMAND_SECONDS": 2.0}
+    async with running_behind_a_proxy(fresh_settings, owned_database, tmp_path, monkeypatch, **seconds) as (
+        posts,
+        proxy,
+    ):
         proxy.swallow()
         await posts.post(1)
         await asyncio.sleep(2.5)
@@ -288,8 +303,6 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
         await posts.all_sent()
 
         proxy.swallow()
-        worker.stop()
-        await asyncio.wait_for(running, PATIENCE)
 
     assert len(names(tmp_path)) == 2
 
@@ -298,22 +311,16 @@ async def test_worker_recovers_from_a_silent_database_and_can_still_stop(
 async def test_connection_that_listens_is_replaced_when_its_server_is_gone(
     fresh_settings: Settings, owned_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = {"POLL_SECONDS": 3600, "HEARTBEAT_SECONDS": 0.2, "COMMAND_SECONDS": 1}  # polling would hide the fault
-    for name, value in seconds.items():
-        monkeypatch.setattr(worker_module, name, value)
-    async with posting(owned_database) as posts, Proxy(owned_database) as proxy:
-        settings = fresh_settings.model_copy(update={"database_url": SecretStr(proxy.url(SCHEMA_OWNER))})
-        worker = Worker(settings, Folder(tmp_path))
-        running = asyncio.create_task(worker.run())
-        await posts.post(1)
-        await posts.all_sent()
-
+    # Polling would hide the fault.
+    seconds = {"POLL_SECONDS": 3600.0, "HEARTBEAT_SECONDS": 0.2, "COMMAND_SECONDS": 1.0}
+    async with running_behind_a_proxy(fresh_settings, owned_database, tmp_path, monkeypatch, **seconds) as (
+        posts,
+        proxy,
+    ):
         proxy.swallow()  # what is connected now stays silent, as if the host had lost its power
         proxy.heal()
         await posts.post(1)
         await posts.all_sent()
-        worker.stop()
-        await asyncio.wait_for(running, PATIENCE)
 
     assert len(names(tmp_path)) == 2
 
