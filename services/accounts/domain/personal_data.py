@@ -18,6 +18,7 @@ from accounts.domain.audit import history
 from accounts.domain.invitations.answering import sent_to
 from accounts.domain.keyset import Keyset
 from accounts.models import (
+    AccessKey,
     Invitation,
     KnownDevice,
     MailKind,
@@ -33,6 +34,7 @@ from accounts.schemas.identity.users import UserRead
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.schemas.personal_data import (
     InvitationForMe,
+    PersonalAccessKey,
     PersonalDataHead,
     PersonalDevice,
     PersonalInvitation,
@@ -46,6 +48,7 @@ from accounts.schemas.personal_data import (
 NOT_SHOWN = [
     "user.hashed_password",
     "user_session.token_hash",
+    "access_key.secret_hash",
     "one_time_token.token_hash",
     "invitation.token_hash",
 ]
@@ -73,6 +76,7 @@ def parts(user: User) -> dict[str, ReadPage]:
             group_name=col(UserGroup.name),
         ),
         "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
+        "access_keys": _part(PersonalAccessKey, col(AccessKey.id), col(AccessKey.user_id) == user.id),
         "one_time_tokens": _part(
             PersonalToken,
             col(OneTimeToken.purpose),

@@ -1,5 +1,6 @@
 """The database tables. Importing this package registers all of them with SQLAlchemy and Alembic."""
 
+from accounts.models.access_keys import AccessKey, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.groups import Membership, Role, UserGroup, Visibility
@@ -10,6 +11,7 @@ from accounts.models.rate_limits import Throttle
 from accounts.models.sessions import KnownDevice, SessionKind, UserSession
 
 __all__ = [
+    "AccessKey",
     "AuditEvent",
     "Base",
     "Entity",
@@ -22,6 +24,7 @@ __all__ = [
     "PendingRegistration",
     "Purpose",
     "Role",
+    "Scope",
     "SessionKind",
     "Throttle",
     "User",

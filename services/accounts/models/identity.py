@@ -12,6 +12,7 @@ from fastapi_users_db_sqlalchemy import SQLAlchemyBaseUserTable
 from sqlalchemy import (
     CheckConstraint,
     DateTime,
+    ForeignKey,
     Index,
     String,
     Uuid,
@@ -43,6 +44,7 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         # Partial indexes for the filters that select few users.
         Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
         Index("ix_user_inactive", "id", postgresql_where=text("NOT is_active")),
+        Index("ix_user_owner_group_id", "owner_group_id", "id", postgresql_where=text("owner_group_id IS NOT NULL")),
     )
 
     if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
         email: Mapped[str] = mapped_column(String(EMAIL_LENGTH, COLLATION))
     display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
+    # Only a service account has one, and neither mailbox nor password. It is deleted with the group.
+    owner_group_id: Mapped[int | None] = mapped_column(ForeignKey("user_group.id", ondelete="CASCADE"))
 
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True

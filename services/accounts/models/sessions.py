@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Index, func
+from sqlalchemy import DateTime, Index, String, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
@@ -16,10 +17,11 @@ ADDRESS_LENGTH = 45  # the longest textual form of an IPv6 address
 
 
 class SessionKind(StrEnum):
-    """How a session is authenticated: by bearer tokens that are refreshed, or by a browser's cookie."""
+    """How a session is authenticated: by bearer tokens, by a browser's cookie, or by a service account's only token."""
 
     BEARER = "bearer"
     COOKIE = "cookie"
+    SERVICE = "service"
 
 
 class UserSession(Entity, table=True):
@@ -46,6 +48,8 @@ class UserSession(Entity, table=True):
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     user_agent: str = Field(default="", max_length=USER_AGENT_LENGTH, sa_column_kwargs={"server_default": ""})
     address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})
+    # Besides ``account``, which every session has that is not a service account's.
+    scopes: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
 
 
 class KnownDevice(Entity, table=True):

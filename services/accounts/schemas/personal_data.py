@@ -45,6 +45,19 @@ class PersonalSession(StoredRow):
     expires_at: datetime
     user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])
     address: str = Field(examples=["203.0.113.7"])
+    scopes: list[str] = Field(examples=[["groups"]])
+
+
+class PersonalAccessKey(StoredRow):
+    """A personal access token of the user, including expired ones that are not deleted yet."""
+
+    id: uuid.UUID
+    name: str = Field(examples=["nightly report"])
+    scopes: list[str] = Field(examples=[["groups:read"]])
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    last_used_address: str = Field(examples=["203.0.113.7"])
 
 
 class PersonalToken(StoredRow):
@@ -112,6 +125,7 @@ class PersonalData(PersonalDataHead):
 
     memberships: list[PersonalMembership]
     sessions: list[PersonalSession]
+    access_keys: list[PersonalAccessKey]
     one_time_tokens: list[PersonalToken]
     devices: list[PersonalDevice]
     mails: list[PersonalMail]

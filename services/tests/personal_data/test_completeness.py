@@ -9,6 +9,7 @@ from accounts.models import Base, User
 from accounts.schemas.audit import PersonalEvent
 from accounts.schemas.identity.users import UserRead
 from accounts.schemas.personal_data import (
+    PersonalAccessKey,
     PersonalData,
     PersonalDataHead,
     PersonalDevice,
@@ -24,6 +25,7 @@ EXPORTED: dict[str, type[BaseModel]] = {
     "user": UserRead,
     "membership": PersonalMembership,
     "user_session": PersonalSession,
+    "access_key": PersonalAccessKey,
     "one_time_token": PersonalToken,
     "known_device": PersonalDevice,
     "outbox": PersonalMail,
@@ -34,6 +36,8 @@ EXPORTED: dict[str, type[BaseModel]] = {
 REASONS = {
     "membership.user_id": "the user of the export",
     "user_session.user_id": "the user of the export",
+    "access_key.user_id": "the user of the export",
+    "user.owner_group_id": "set only for service accounts, which are no persons",
     "one_time_token.user_id": "the user of the export",
     "known_device.user_id": "the user of the export",
     "outbox.user_id": "the user of the export",

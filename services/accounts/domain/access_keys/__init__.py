@@ -1,0 +1,1 @@
+"""Access keys: personal access tokens, and client secrets of service accounts."""
