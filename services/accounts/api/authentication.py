@@ -2,7 +2,6 @@
 
 import uuid
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, override
 
@@ -13,15 +12,15 @@ from fastapi_users.authentication import AuthenticationBackend, BearerTransport,
 from fastapi_users.password import PasswordHelper
 from pydantic import BaseModel
 
+from accounts.api.callers import Credential, admit, find_by_bearer
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep, count_attempt
 from accounts.api.middleware.csrf import SAFE_METHODS
-from accounts.db.session import RequestContext, Session
+from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
@@ -93,7 +92,7 @@ async def get_fastapi_users_manager(users: UserManagerDep) -> FastAPIUsersManage
 
 
 class SessionStrategy(Strategy[User, uuid.UUID], ABC):
-    """Reads the user and the live session of a token in one statement, and keeps the session in ``request.state``.
+    """Reads the user and the live session of a token in one statement, and checks its scopes for the route.
 
     Every request that may write is counted for its user, before its own transaction begins.
     """
@@ -115,11 +114,8 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
             await self.db.release_connection()
         if row is None:
             return None
-        user, session = row
-        self.request.state.current_session = session
-        # For the access log: after a rollback, the expired session object cannot be read.
-        self.request.state.claims = Claims(user.id, session.id)
-        self.db.context = replace(self.db.context or RequestContext(), actor_id=user.id)
+        user, credential = row
+        admit(self.request, self.db, user, credential)
         if writes:
             await count_attempt(self.request, Attempt.WRITE, account=str(user.id))
         return user
@@ -137,19 +133,18 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
         return await self.sessions.start(user, self.kind)
 
     @abstractmethod
-    async def _read(self, token: str) -> tuple[User, UserSession] | None:
-        """Return the user and the live session of a token."""
+    async def _read(self, token: str) -> tuple[User, Credential] | None:
+        """Return the user of a token, and the live session or the access key."""
 
 
 class BearerStrategy(SessionStrategy):
-    """Access tokens, which name their session."""
+    """Access tokens, which name their session, and access keys."""
 
     kind = SessionKind.BEARER
 
     @override
-    async def _read(self, token: str) -> tuple[User, UserSession] | None:
-        claims = self.request.state.keys.verify(token)
-        return await self.sessions.by_claims(claims) if claims else None
+    async def _read(self, token: str) -> tuple[User, Credential] | None:
+        return await find_by_bearer(self.request, self.sessions, token)
 
 
 class CookieStrategy(SessionStrategy):
@@ -158,7 +153,7 @@ class CookieStrategy(SessionStrategy):
     kind = SessionKind.COOKIE
 
     @override
-    async def _read(self, token: str) -> tuple[User, UserSession] | None:
+    async def _read(self, token: str) -> tuple[User, Credential] | None:
         parsed = parse_session_token(token)
         return await self.sessions.by_cookie(parsed) if parsed else None
 
@@ -194,8 +189,15 @@ async def current_superuser(user: CurrentUser) -> User:
 
 
 async def get_current_session(request: Request, _: CurrentUser) -> UserSession:
-    """Return the session that authenticates this request."""
-    session: UserSession = request.state.current_session
+    """Return the session that authenticates this request.
+
+    Raises:
+        NotWithAKey: the caller is a program.
+
+    """
+    session: UserSession | None = request.state.current_session
+    if session is None:
+        raise errors.NotWithAKey
     return session
 
 

@@ -103,6 +103,12 @@ def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) 
     return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
 
 
+def handle_scope(_: Request, error: errors.InsufficientScope) -> Problem:
+    """Return the scope that is missing (RFC 6750, 3.1)."""
+    challenge = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+    return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
+
+
 def handle_http_exception(request: Request, error: HTTPException) -> Problem:
     """Return an HTTPException of a route or a library. Its detail gives the code if it is one; else the status does."""
     status, detail = HTTPStatus(error.status_code), error.detail
@@ -175,6 +181,7 @@ Handler = Callable[[Request, Any], Problem]
 HANDLERS: dict[type[Exception], Handler] = {
     errors.TooManyAttempts: handle_rate_limit,
     errors.ReauthenticationRequired: handle_reauthentication,
+    errors.InsufficientScope: handle_scope,
     errors.LastOwner: handle_last_owner,
     errors.ImportInProgress: handle_import_in_progress,
     errors.ImportInvalid: handle_invalid_import,

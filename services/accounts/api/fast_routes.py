@@ -17,11 +17,14 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.routing import request_response
 
 from accounts.api.authentication import COOKIE
+from accounts.api.callers import admit, find_by_bearer
+from accounts.api.dependencies import request_context
 from accounts.db.session import transaction
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.session_token import parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.models import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -46,19 +49,39 @@ def fast_get(
 
 
 async def fast_reader(request: Request) -> FastReader:
-    """Return the reader for the caller, who is identified by an access token or else by the session cookie.
+    """Return the reader for the caller, who is identified by a bearer token or else by the session cookie.
 
-    The session of an access token is not checked here, but by the endpoint's statement (``select_caller``).
+    The session of a person's access token is not checked here, but by the endpoint's statement (``select_caller``).
+    The other credentials are looked up first.
+
+    Raises:
+        InsufficientScope: an access key or a service account lacks the scope that the route requires.
+
     """
     state = request.state
-    scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-    claims = state.keys.verify(token) if scheme.lower() == "bearer" else None
-    if claims is None and (cookie := parse_session_token(request.cookies.get(COOKIE, ""))):
-        async with transaction(state.reader) as db:
-            row = await SessionManager(db, state.settings).by_cookie(cookie)
-        claims = Claims(row[0].id, row[1].id) if row else None
+    scheme, value = get_authorization_scheme_param(request.headers.get("authorization"))
+    token = value if scheme.lower() == "bearer" else ""
+    claims = state.keys.verify(token) if token else None
+    is_person = claims is not None and Scope.ACCOUNT in claims.scopes
+    if not is_person:
+        cookie = request.cookies.get(COOKIE, "")
+        claims = await _look_up(request, token, cookie) if token or cookie else None
     state.claims = claims  # for the access log
-    return FastReader(state.connect, claims, timedelta(seconds=state.settings.session_idle_seconds))
+    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    return FastReader(state.connect, claims, idle, looked_up=not is_person)
+
+
+async def _look_up(request: Request, token: str, cookie: str) -> Claims | None:
+    state = request.state
+    async with transaction(state.reader, request_context(request)) as db:
+        sessions = SessionManager(db, state.settings)
+        row = await find_by_bearer(request, sessions, token)
+        if row is None and (parsed := parse_session_token(cookie)):
+            row = await sessions.by_cookie(parsed)
+        if row is None:
+            return None
+        admit(request, db, *row)
+        return cast("Claims", state.claims)
 
 
 def parse_query[Model: BaseModel](request: Request, model: type[Model]) -> Model:

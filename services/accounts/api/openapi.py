@@ -9,8 +9,10 @@ from fastapi.openapi.utils import get_openapi
 
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, TokenProblem, token_problem
 from accounts.api.problems import INVALID, PROBLEM_JSON, STATUS, Problem, summary
+from accounts.api.scopes import required_scope
 from accounts.domain import errors
 from accounts.domain.errors import Refusal
+from accounts.models import Scope
 
 DESCRIPTION = """Users, sign-in and groups for your services.
 
@@ -21,6 +23,8 @@ DESCRIPTION = """Users, sign-in and groups for your services.
 3. Send the token with later requests: `Authorization: Bearer …`.
 
 On this page, **Authorize** signs you in. Enter your email as *username*, and leave the client fields empty.
+
+Programs send a personal access token instead. Each operation names the scope that it needs; the others refuse programs.
 
 **Errors** are [problem details](https://www.rfc-editor.org/rfc/rfc9457). Their `detail` is a stable code, listed with
 each operation.
@@ -40,6 +44,12 @@ STATUS_SUMMARIES = {
 }
 INVALID_FIELDS = [{"loc": ["body", "email"], "msg": "Field required", "type": "missing"}]
 REFERENCE = "#/components/schemas/{model}"
+ACCESS_KEY = "AccessKey"
+ACCESS_KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A personal access token, or the access token of a service account. It needs the scope listed.",
+}
 Responses = dict[int | str, dict[str, Any]]
 
 # The body of routes that return nothing. FastAPI would document an arbitrary value.
@@ -90,8 +100,11 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, tags=app.openapi_tags, routes=app.routes
         )
         _add_problem_models(document["components"]["schemas"])
+        document["components"]["securitySchemes"][ACCESS_KEY] = ACCESS_KEY_SCHEME
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
+                if "security" in operation:
+                    _describe_scope(operation, required_scope(method.upper(), path))
                 _add_common_responses(operation, writes=method not in {"get", "head"})
                 _mark_auth_optional(operation)
                 if path in TOKEN_ENDPOINTS:
@@ -108,6 +121,15 @@ def _add_problem_models(schemas: dict[str, Any]) -> None:
         schemas.pop(replaced, None)
 
 
+def _describe_scope(operation: dict[str, Any], scope: Scope | None) -> None:
+    """Describe whether programs may call an operation, and with which scope."""
+    refusal: type[Refusal] = errors.InsufficientScope if scope else errors.NotWithAKey
+    _add_responses(operation, refusal)
+    if scope:
+        operation["security"].append({ACCESS_KEY: [scope]})
+        operation["description"] += f"\n\nScope for programs: `{scope}`."
+
+
 def _add_common_responses(operation: dict[str, Any], *, writes: bool) -> None:
     common: list[type[Refusal] | HTTPStatus] = []
     if JSON in operation["responses"].get("422", {}).get("content", {}):  # FastAPI's own description
@@ -121,14 +143,18 @@ def _add_common_responses(operation: dict[str, Any], *, writes: bool) -> None:
         common.append(errors.TooManyAttempts)
     if "health" not in operation.get("tags", ()):
         common.append(HTTPStatus.SERVICE_UNAVAILABLE)
-    for status, addition in problems(*common).items():
+    _add_responses(operation, *common)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
+
+
+def _add_responses(operation: dict[str, Any], *causes: type[Refusal] | HTTPStatus) -> None:
+    for status, addition in problems(*causes).items():
         response = _empty_response() | operation["responses"].get(str(int(status)), {})
         response["description"] += addition["description"]
         # A route may describe a status in FastAPI's way, without problem details.
         content = _empty_response()["content"] | response["content"]
         content[PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
         operation["responses"][str(int(status))] = response | {"content": content}
-    operation["responses"] = dict(sorted(operation["responses"].items()))
 
 
 def _mark_auth_optional(operation: dict[str, Any]) -> None:

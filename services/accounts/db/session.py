@@ -14,13 +14,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 class RequestContext:
     """The client whose request a transaction belongs to, for the audit log, mail and sessions.
 
-    ``actor_id`` is set once the caller is authenticated; the other fields come from the client and may be empty.
+    ``actor_id`` is set once the caller is authenticated, and ``key_id`` if an access key did that; the other fields
+    come from the client and may be empty.
     """
 
     client_ip: str = ""
     user_agent: str = ""
     accept_language: str = ""
     actor_id: uuid.UUID | None = None
+    key_id: uuid.UUID | None = None
 
 
 class Session(AsyncSession):
@@ -32,6 +34,11 @@ class Session(AsyncSession):
     def actor_id(self) -> uuid.UUID | None:
         """The id of the authenticated caller, if there is one."""
         return self.context.actor_id if self.context else None
+
+    @property
+    def key_detail(self) -> dict[str, str]:
+        """The access key of the caller, for the audit log: empty unless a program uses one."""
+        return {"key_id": str(self.context.key_id)} if self.context and self.context.key_id else {}
 
     @property
     def client_ip(self) -> str:

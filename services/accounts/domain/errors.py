@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from accounts.db.errors import is_conflict, is_invalid_value, is_missing_row
 from accounts.db.session import CommittedRefusal
-from accounts.models import UserGroup
+from accounts.models import Scope, UserGroup
 from accounts.schemas.member_files import RowError
 
 
@@ -304,6 +304,34 @@ class CrossSite(Refusal):
     """The request comes from a page of another site."""
 
     code = "CROSS_SITE"
+
+
+class NotWithAKey(Refusal):
+    """Only a person who is signed in may do this: neither an access key nor a service account."""
+
+    code = "NOT_WITH_A_KEY"
+
+
+class InsufficientScope(Refusal):
+    """The access key or access token lacks the scope that the operation requires."""
+
+    code = "INSUFFICIENT_SCOPE"
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+
+class TokenNotFound(Refusal):
+    """The user has no such access key."""
+
+    code = "TOKEN_NOT_FOUND"
+
+
+class TooManyKeys(Refusal):
+    """The user has as many access keys as are allowed. Delete one first."""
+
+    code = "TOO_MANY_KEYS"
 
 
 class Conflict(Refusal):

@@ -13,7 +13,8 @@ PAGES = (
     ("CONTRIBUTING.md", "Tests"),
 )
 # The page's own test, and those that hold for every table and every route.
-TESTS = ("tests/badges", "tests/personal_data", "tests/models", "tests/api/test_openapi.py")
+EVERY_ROUTE = "tests/api/test_openapi.py", "tests/access_keys/test_scopes.py"
+TESTS = ("tests/badges", "tests/personal_data", "tests/models", *EVERY_ROUTE)
 
 
 @pytest.mark.slow

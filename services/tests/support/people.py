@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,6 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.domain.access_keys.secret import KeyKind
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.identity.password_hashing import PasswordHasher
@@ -125,6 +128,12 @@ class World:
         response = await self.login(user, password)
         assert response.status_code == 200, response.text
         return {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    async def access_key(self, user: User, *scopes: str, kind: KeyKind = KeyKind.PERSONAL) -> dict[str, str]:
+        """Store an access key and return the headers to send."""
+        async with transaction(self.sessionmaker) as db:
+            _, secret = await AccessKeyStore(db).create(user, kind, "nightly report", scopes, timedelta(days=30))
+        return {"Authorization": f"Bearer {secret}"}
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[Session]:

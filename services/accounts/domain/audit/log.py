@@ -20,6 +20,9 @@ class Action(StrEnum):
     SESSION_ENDED = "session.ended"
     SESSIONS_REVOKED = "sessions.revoked"
     REFRESH_REUSED = "refresh.reused"
+    TOKEN_CREATED = "token.created"  # noqa: S105  # a name
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105  # a name
+    TOKENS_REVOKED = "tokens.revoked"  # a name
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
     USER_DELETED = "user.deleted"
@@ -68,6 +71,8 @@ async def record(
 ) -> None:
     """Add an event to the transaction. The actor and the client IP come from ``db.context``; commands have neither.
 
+    The detail of what a program does with an access key names the key.
+
     Args:
         user_id: the user whom the action affects.
         group_id: the group that it affects.
@@ -84,7 +89,7 @@ async def record(
         user_id=user_id,
         group_id=group_id,
         address=db.client_ip,
-        detail=json.dumps(detail),
+        detail=json.dumps(detail | db.key_detail),
     )
 
 
@@ -113,5 +118,5 @@ async def record_many(
         group_id=group_id,
         address=db.client_ip,
         user_ids=[user_id for user_id, _ in events],
-        details=[json.dumps(detail) for _, detail in events],
+        details=[json.dumps(detail | db.key_detail) for _, detail in events],
     )

@@ -38,17 +38,19 @@ BY_NAME = Keyset(
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 
 IS_GROUP = col(UserGroup.id) == bindparam("group_id")
-CALLER = select_caller(User.id, User.is_superuser).subquery("caller")
-# A scalar subquery, because PostgreSQL might begin a join with all members of the group.
-ROLE = select(col(Membership.role)).where(
-    col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == CALLER.c.id
-)
-SELECT_ACCESS = CompiledStatement(
-    select(col(UserGroup.visibility), CALLER.c.id, CALLER.c.is_superuser, ROLE.scalar_subquery())
-    .select_from(UserGroup)
-    .outerjoin(CALLER, true())
-    .where(IS_GROUP)
-)
+
+
+def _select_access(*, looked_up: bool) -> CompiledStatement:
+    caller = select_caller(User.id, User.is_superuser, looked_up=looked_up).subquery("caller")
+    # A scalar subquery, because PostgreSQL might begin a join with all members of the group.
+    role = select(col(Membership.role)).where(
+        col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == caller.c.id
+    )
+    columns = col(UserGroup.visibility), caller.c.id, caller.c.is_superuser, role.scalar_subquery()
+    return CompiledStatement(select(*columns).select_from(UserGroup).outerjoin(caller, true()).where(IS_GROUP))
+
+
+SELECT_ACCESS = {looked_up: _select_access(looked_up=looked_up) for looked_up in (False, True)}
 # For anonymous callers: PostgreSQL would plan SELECT_ACCESS again each time when its parameters are NULL.
 SELECT_VISIBILITY = CompiledStatement(select(col(UserGroup.visibility)).where(IS_GROUP))
 
@@ -87,7 +89,7 @@ async def list_members(reader: FastReader, group_id: int, query: MemberQuery) ->
 async def _read_access(
     reader: FastReader, connection: asyncpg.Connection, group_id: int, permission: Permission
 ) -> tuple[Standing, Visibility]:
-    statement = SELECT_ACCESS if reader.claims else SELECT_VISIBILITY
+    statement = SELECT_ACCESS[reader.looked_up] if reader.claims else SELECT_VISIBILITY
     rows = await statement.fetch(connection, group_id=group_id, **reader.parameters)
     if not rows:
         raise errors.GroupNotFound

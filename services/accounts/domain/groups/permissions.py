@@ -1,9 +1,9 @@
-"""The table of permissions: which standing each action on a group requires. No other code decides."""
+"""The table of permissions: which standing and which scope each action on a group requires. No other code decides."""
 
 from enum import IntEnum, StrEnum
 
 from accounts.domain import errors
-from accounts.models import Role, User, Visibility
+from accounts.models import Role, Scope, User, Visibility
 
 
 class Standing(IntEnum):
@@ -43,28 +43,32 @@ class Permission(StrEnum):
 
 ANYONE, SIGNED_IN, MEMBER, ADMIN, OWNER, SUPERUSER = Standing
 
-# The lowest standing that has the permission.
+GROUPS_READ, GROUPS_WRITE = Scope.GROUPS_READ, Scope.GROUPS_WRITE
+MEMBERS_READ, MEMBERS_WRITE = Scope.MEMBERS_READ, Scope.MEMBERS_WRITE
+
+# The lowest standing that has the permission, and the scope that a program needs besides.
+TABLE = (
+    # permission                in a public group, in a private group, scope
+    (Permission.SEE,            ANYONE,    MEMBER,    GROUPS_READ),
+    (Permission.LIST_MEMBERS,   ANYONE,    MEMBER,    MEMBERS_READ),
+    (Permission.SEE_EMAILS,     MEMBER,    MEMBER,    MEMBERS_READ),
+    (Permission.LEAVE,          MEMBER,    MEMBER,    MEMBERS_WRITE),
+    (Permission.UPDATE,         ADMIN,     ADMIN,     GROUPS_WRITE),
+    (Permission.EXPORT,         ADMIN,     ADMIN,     MEMBERS_READ),
+    (Permission.IMPORT,         ADMIN,     ADMIN,     MEMBERS_WRITE),
+    (Permission.INVITE,         ADMIN,     ADMIN,     MEMBERS_WRITE),
+    (Permission.CHANGE_ROLES,   ADMIN,     ADMIN,     MEMBERS_WRITE),
+    (Permission.REMOVE_MEMBERS, ADMIN,     ADMIN,     MEMBERS_WRITE),
+    (Permission.MANAGE_OWNERS,  OWNER,     OWNER,     MEMBERS_WRITE),
+    (Permission.TRANSFER,       OWNER,     OWNER,     MEMBERS_WRITE),
+    (Permission.SET_VISIBILITY, OWNER,     OWNER,     GROUPS_WRITE),
+    (Permission.DELETE,         OWNER,     OWNER,     GROUPS_WRITE),
+    (Permission.ADD_MEMBERS,    SUPERUSER, SUPERUSER, MEMBERS_WRITE),
+)  # fmt: skip
 REQUIRED_STANDING: dict[Permission, dict[Visibility, Standing]] = {
-    permission: {Visibility.PUBLIC: public, Visibility.PRIVATE: private}
-    for permission, public, private in (
-        # permission                in a public group, in a private group
-        (Permission.SEE,            ANYONE,    MEMBER),
-        (Permission.LIST_MEMBERS,   ANYONE,    MEMBER),
-        (Permission.SEE_EMAILS,     MEMBER,    MEMBER),
-        (Permission.LEAVE,          MEMBER,    MEMBER),
-        (Permission.UPDATE,         ADMIN,     ADMIN),
-        (Permission.EXPORT,         ADMIN,     ADMIN),
-        (Permission.IMPORT,         ADMIN,     ADMIN),
-        (Permission.INVITE,         ADMIN,     ADMIN),
-        (Permission.CHANGE_ROLES,   ADMIN,     ADMIN),
-        (Permission.REMOVE_MEMBERS, ADMIN,     ADMIN),
-        (Permission.MANAGE_OWNERS,  OWNER,     OWNER),
-        (Permission.TRANSFER,       OWNER,     OWNER),
-        (Permission.SET_VISIBILITY, OWNER,     OWNER),
-        (Permission.DELETE,         OWNER,     OWNER),
-        (Permission.ADD_MEMBERS,    SUPERUSER, SUPERUSER),
-    )
-}  # fmt: skip
+    permission: {Visibility.PUBLIC: public, Visibility.PRIVATE: private} for permission, public, private, _ in TABLE
+}
+REQUIRED_SCOPE: dict[Permission, Scope] = {permission: scope for permission, _, _, scope in TABLE}
 STANDING_OF_ROLE = {Role.MEMBER: MEMBER, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
 
 

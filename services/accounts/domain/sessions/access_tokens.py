@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from accounts.models import Scope
 from accounts.settings import Settings
 
 AUDIENCE = "accounts"
@@ -33,10 +34,11 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The session, and its user, that an access token names."""
+    """The session, and its user, that an access token names. ``scopes`` says what the token may be used for."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
+    scopes: frozenset[str] = frozenset([Scope.ACCOUNT])
 
 
 class KeyRing:
@@ -83,7 +85,8 @@ class KeyRing:
             issuer=self._issuer,
             leeway=CLOCK_SKEW,
         )
-        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])), claims["exp"]
+        scopes = frozenset(claims.get("scope", Scope.ACCOUNT).split())
+        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), scopes), claims["exp"]
 
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JSON Web Key Set (RFC 7517), without the symmetric ones."""

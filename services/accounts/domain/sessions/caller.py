@@ -1,8 +1,9 @@
 """The caller of a fast read, whom the statement itself finds by the ids of the user and the session, without the ORM.
 
 An ordinary route depends on ``CurrentUser`` and has the user as an ORM object. A fast route has only the ids of the
-user and the session, from the access token or from the cookie. It passes them to its statement, which selects nothing
-unless that session is live: revoking a session takes effect at once here, too.
+user and the session, from the access token. It passes them to its statement, which selects nothing unless that session
+is live: revoking a session takes effect at once here, too. A caller with a cookie or an access key has been looked up
+by a statement before.
 """
 
 from dataclasses import dataclass
@@ -10,25 +11,30 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Select, select
+from sqlmodel import col
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.statements import JsonRows
 from accounts.domain.sessions.access_tokens import Claims
-from accounts.domain.sessions.live_sessions import IS_SESSION_OF_CALLER
-from accounts.models import User
+from accounts.domain.sessions.live_sessions import IS_CALLER, IS_SESSION_OF_CALLER
+from accounts.models import SessionKind, User, UserSession
 from accounts.schemas.identity.users import UserRead
+
+IS_OF_PERSON = col(UserSession.kind) != SessionKind.SERVICE
 
 
 @dataclass(frozen=True, slots=True)
 class FastReader:
     """The driver's connections, and the caller's ids. ``claims`` is None for anonymous callers.
 
-    ``idle`` is the time after which an unused session expires.
+    ``idle`` is the time after which an unused session expires. ``looked_up`` means that another statement has checked
+    the session or the key already.
     """
 
     connect: ConnectDriver
     claims: Claims | None
     idle: timedelta
+    looked_up: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -40,16 +46,27 @@ class FastReader:
         }
 
 
-def select_caller(*columns: Any) -> Select[Any]:
-    """Select columns of the caller: one row, or none if the session is not live or the user is inactive."""
-    return select(*columns).where(*IS_SESSION_OF_CALLER)
+def select_caller(*columns: Any, looked_up: bool) -> Select[Any]:
+    """Select columns of the caller: one row, or none if the user is inactive.
+
+    There is none either, unless the caller was ``looked_up`` before, if the session is not live or not a person's.
+    """
+    conditions = (IS_CALLER, col(User.is_active)) if looked_up else (*IS_SESSION_OF_CALLER, IS_OF_PERSON)
+    return select(*columns).where(*conditions)
 
 
-SELECT_CURRENT_USER = JsonRows(select_caller(*[getattr(User, name) for name in UserRead.model_fields]))
+SELECT_CURRENT_USER = {
+    looked_up: JsonRows(
+        select_caller(*[getattr(User, name) for name in UserRead.model_fields], looked_up=looked_up),
+    )
+    for looked_up in (False, True)
+}
 
 
 async def read_current_user(reader: FastReader) -> str | None:
-    """Return the caller as the JSON of a ``UserRead``, or None without a live session."""
+    """Return the caller as the JSON of a ``UserRead``, or None without a live session or key."""
+    if reader.claims is None:
+        return None
     async with reader.connect() as connection:
-        users = await SELECT_CURRENT_USER.texts(connection, **reader.parameters)
+        users = await SELECT_CURRENT_USER[reader.looked_up].texts(connection, **reader.parameters)
     return users[0] if users else None

@@ -21,4 +21,5 @@ def live_conditions(idle: Any) -> tuple[ColumnElement[bool], ...]:
 # Built once: building a statement takes as long as running it.
 IS_LIVE = live_conditions(bindparam("idle", type_=Interval))
 BY_ID = col(UserSession.id) == bindparam("session_id")
-IS_SESSION_OF_CALLER = (BY_ID, col(User.id) == bindparam("caller_id"), *IS_LIVE)  # by the claims of an access token
+IS_CALLER = col(User.id) == bindparam("caller_id")
+IS_SESSION_OF_CALLER = (BY_ID, IS_CALLER, *IS_LIVE)  # by the claims of an access token

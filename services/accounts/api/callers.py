@@ -1,0 +1,51 @@
+"""The caller of a request: a person with a session, or a program with an access key or a service account's token."""
+
+from dataclasses import replace
+
+from fastapi import Request
+
+from accounts.api.scopes import require_scope
+from accounts.db.session import RequestContext, Session
+from accounts.domain.access_keys.secret import KeyKind, parse_key
+from accounts.domain.access_keys.store import AccessKeyStore
+from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.sessions import SessionManager
+from accounts.models import AccessKey, Scope, SessionKind, User, UserSession
+
+KEY_PREFIX = "acc_"
+PERSON = frozenset([Scope.ACCOUNT])
+Credential = UserSession | AccessKey
+
+
+async def find_by_bearer(request: Request, sessions: SessionManager, token: str) -> tuple[User, Credential] | None:
+    """Get the user, and the live session of an access token or the access key, in one statement."""
+    if token.startswith(KEY_PREFIX):
+        key = parse_key(token)
+        return await AccessKeyStore(sessions.db).find(key) if key and key.kind is KeyKind.PERSONAL else None
+    claims = request.state.keys.verify(token)
+    return await sessions.by_claims(claims) if claims else None
+
+
+def admit(request: Request, db: Session, user: User, credential: Credential) -> None:
+    """Set the user as the caller of the request and its transaction, if the credential suffices for the route.
+
+    ``request.state.current_session`` is the session of a person, and None for programs.
+
+    Raises:
+        NotWithAKey: no program may call the route.
+        InsufficientScope: the scope that the route requires is missing.
+
+    """
+    person = credential if _is_of_person(credential) else None
+    scopes = PERSON if person else frozenset(credential.scopes)
+    state = request.state
+    state.current_session, state.scopes = person, scopes
+    # For the access log: after a rollback, the expired objects cannot be read.
+    state.claims = Claims(user.id, credential.id, scopes)
+    key_id = credential.id if isinstance(credential, AccessKey) else None
+    db.context = replace(db.context or RequestContext(), actor_id=user.id, key_id=key_id)
+    require_scope(request, scopes)
+
+
+def _is_of_person(credential: Credential) -> bool:
+    return isinstance(credential, UserSession) and credential.kind != SessionKind.SERVICE

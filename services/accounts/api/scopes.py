@@ -1,0 +1,78 @@
+"""The scope that programs need for each route. Routes that are not in the table refuse programs.
+
+Programs are access keys and service accounts. Sign-ins of people have the scope ``account``, which implies all others.
+"""
+
+from fastapi import Request
+
+from accounts.domain import errors
+from accounts.domain.groups.permissions import REQUIRED_SCOPE, Permission
+from accounts.models import Scope
+
+NOT_FOR_PROGRAMS = None
+# By method and path. A permission stands for its scope. Credentials are not for programs, so that a stolen key creates
+# no other key, takes over no account, and satisfies no step-up authentication.
+ROUTES: dict[str, Permission | Scope | None] = {
+    "POST /auth/jwt/logout": NOT_FOR_PROGRAMS,
+    "POST /auth/cookie/logout": NOT_FOR_PROGRAMS,
+    "GET /auth/sessions": NOT_FOR_PROGRAMS,
+    "DELETE /auth/sessions": NOT_FOR_PROGRAMS,
+    "DELETE /auth/sessions/{session_id}": NOT_FOR_PROGRAMS,
+    "GET /authenticated-route": Scope.PROFILE_READ,
+    "GET /users/me": Scope.PROFILE_READ,
+    "PATCH /users/me": NOT_FOR_PROGRAMS,
+    "DELETE /users/me": NOT_FOR_PROGRAMS,
+    "GET /users/me/activity": Scope.PROFILE_READ,
+    "GET /users/me/export": NOT_FOR_PROGRAMS,
+    "GET /users": Scope.USERS_READ,
+    "POST /users": NOT_FOR_PROGRAMS,
+    "GET /users/{user_id}": Scope.USERS_READ,
+    "PATCH /users/{user_id}": NOT_FOR_PROGRAMS,
+    "DELETE /users/{user_id}": NOT_FOR_PROGRAMS,
+    "DELETE /users/{user_id}/sessions": NOT_FOR_PROGRAMS,
+    "GET /audit": Scope.USERS_READ,
+    "GET /user-groups": Permission.SEE,
+    "POST /user-groups": Scope.GROUPS_WRITE,
+    "GET /user-groups/{group_id}": Permission.SEE,
+    "PATCH /user-groups/{group_id}": Permission.UPDATE,
+    "DELETE /user-groups/{group_id}": Permission.DELETE,
+    "GET /users/me/groups": Permission.SEE,
+    "GET /user-groups/{group_id}/users": Permission.LIST_MEMBERS,
+    "PUT /user-groups/{group_id}/users/{user_id}": Permission.CHANGE_ROLES,
+    "PATCH /user-groups/{group_id}/users/{user_id}": Permission.CHANGE_ROLES,
+    "DELETE /user-groups/{group_id}/users/{user_id}": Permission.REMOVE_MEMBERS,
+    "POST /user-groups/{group_id}/transfer": Permission.TRANSFER,
+    "GET /user-groups/{group_id}/users/export": Permission.EXPORT,
+    "POST /user-groups/{group_id}/users/import": Permission.IMPORT,
+    "POST /user-groups/{group_id}/invitations": Permission.INVITE,
+    "GET /user-groups/{group_id}/invitations": Scope.MEMBERS_READ,
+    "POST /user-groups/{group_id}/invitations/{invitation_id}/resend": Permission.INVITE,
+    "DELETE /user-groups/{group_id}/invitations/{invitation_id}": Permission.INVITE,
+    "GET /users/me/invitations": Scope.MEMBERS_READ,
+    "POST /users/me/invitations/{invitation_id}/accept": Scope.MEMBERS_WRITE,
+    "DELETE /users/me/invitations/{invitation_id}": Scope.MEMBERS_WRITE,
+    "POST /invitations/accept": NOT_FOR_PROGRAMS,  # it verifies the email
+}
+
+
+def required_scope(method: str, path: str) -> Scope | None:
+    """Return the scope that programs need for a route, or None if they may not call it."""
+    required = ROUTES.get(f"{method} {path}")
+    return REQUIRED_SCOPE[required] if isinstance(required, Permission) else required
+
+
+def require_scope(request: Request, scopes: frozenset[str]) -> None:
+    """Raise unless the scopes of the caller's credential suffice for the route of a request.
+
+    Raises:
+        NotWithAKey: no program may call the route.
+        InsufficientScope: the scope that the route requires is missing.
+
+    """
+    if Scope.ACCOUNT in scopes:
+        return
+    required = required_scope(request.method, request.scope["route"].path_format)
+    if required is None:
+        raise errors.NotWithAKey
+    if required not in scopes:
+        raise errors.InsufficientScope(required)

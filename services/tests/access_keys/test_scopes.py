@@ -1,0 +1,203 @@
+"""Which scope opens which route: a matrix that is generated from the routes, so a new one is part of it."""
+
+import uuid
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import jwt
+import pytest
+from fastapi.routing import iter_route_contexts
+from httpx2 import Response
+
+from accounts.api import scopes
+from accounts.api.app import create_app
+from accounts.api.scopes import ROUTES, required_scope
+from accounts.db.session import transaction
+from accounts.domain.groups.permissions import REQUIRED_SCOPE, Permission
+from accounts.models import Role, Scope, SessionKind, User, UserSession, Visibility
+from support.people import World
+
+APP = create_app()
+DOCUMENT: dict[str, Any] = APP.openapi()
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+AUTHENTICATED = sorted(route for route, operation in OPERATIONS.items() if "security" in operation)
+PAGES = sorted(
+    {
+        f"{method} {route.path}"
+        for route in iter_route_contexts(APP.routes)
+        for method in set(route.methods or ()) - {"HEAD"}
+        if (route.path or "").startswith("/account")
+    }
+)
+PROGRAM_SCOPES = [scope for scope in Scope if scope not in {Scope.ACCOUNT, Scope.GROUPS}]
+UNUSED = {Scope.USERS_WRITE, Scope.INTROSPECT}
+SOME_ID = "01999999-9999-7999-8999-999999999999"
+VALUES = {"user_id": SOME_ID, "session_id": SOME_ID, "token_id": SOME_ID}
+
+
+async def call(world: World, route: str, headers: dict[str, str]) -> Response:
+    method, path = route.split()
+    for name in {part.partition("}")[0] for part in path.split("{")[1:]}:
+        path = path.replace(f"{{{name}}}", VALUES.get(name, "999"))
+    return await world.client.request(method, path, headers=headers)
+
+
+def refusal(answer: Response) -> str | None:
+    """Return the code by which a program is refused. Any other answer means that it was let in."""
+    code = answer.json()["detail"] if answer.status_code == HTTPStatus.FORBIDDEN else None
+    return code if code in {"NOT_WITH_A_KEY", "INSUFFICIENT_SCOPE"} else None
+
+
+def expected_refusal(route: str, scope: Scope) -> str | None:
+    required = required_scope(*route.split())
+    return "NOT_WITH_A_KEY" if required is None else None if required is scope else "INSUFFICIENT_SCOPE"
+
+
+def test_every_authenticated_route_says_what_programs_may() -> None:
+    assert sorted(ROUTES) == AUTHENTICATED
+
+
+def test_reading_takes_a_scope_to_read_and_writing_one_to_write() -> None:
+    for route in ROUTES:
+        if scope := required_scope(*route.split()):
+            assert scope.endswith(":read" if route.startswith("GET") else ":write") or scope is Scope.INTROSPECT, route
+
+
+def test_every_permission_has_a_scope_and_every_scope_a_route() -> None:
+    assert REQUIRED_SCOPE.keys() == set(Permission)
+    assert {required_scope(*route.split()) for route in ROUTES} - {None} == set(PROGRAM_SCOPES) - UNUSED
+
+
+@pytest.mark.parametrize("scope", PROGRAM_SCOPES)
+async def test_a_key_opens_the_routes_of_its_scope_and_no_other(world: World, scope: Scope) -> None:
+    headers = await world.access_key(await world.user("arthur", superuser=True), scope)
+
+    answers = {route: refusal(await call(world, route, headers)) for route in AUTHENTICATED}
+
+    assert answers == {route: expected_refusal(route, scope) for route in AUTHENTICATED}
+
+
+@pytest.mark.parametrize("scope", [Scope.PROFILE_READ, Scope.MEMBERS_READ])
+async def test_a_service_token_opens_the_routes_of_its_scope_and_no_other(world: World, scope: Scope) -> None:
+    headers = await service_token(world, await world.user("robot", superuser=True), scope)
+
+    answers = {route: refusal(await call(world, route, headers)) for route in AUTHENTICATED}
+
+    assert answers == {route: expected_refusal(route, scope) for route in AUTHENTICATED}
+
+
+async def service_token(world: World, user: User, *granted: Scope, claimed: str | None = None) -> dict[str, str]:
+    """Return the headers of a session that a service account would have."""
+    session = UserSession(
+        user_id=user.id, kind=SessionKind.SERVICE, token_hash=b"", scopes=list(granted), expires_at=user.created_at
+    )
+    session.expires_at += timedelta(days=1)
+    async with transaction(world.sessionmaker) as db:
+        db.add(session)
+        await db.flush()
+    return {"Authorization": f"Bearer {sign(world, user.id, session.id, claimed or ' '.join(granted))}"}
+
+
+def sign(world: World, user_id: uuid.UUID, session_id: uuid.UUID, scope: str) -> str:
+    ring = world.state["keys"]
+    signed = ring.sign(user_id, session_id)
+    claims = jwt.decode(signed, options={"verify_signature": False})
+    key = ring._newest
+    return jwt.encode(claims | {"scope": scope}, key.private, key.algorithm, {"kid": key.id})
+
+
+async def test_a_service_token_that_claims_everything_has_the_scopes_of_its_session(world: World) -> None:
+    headers = await service_token(world, await world.user("robot"), Scope.GROUPS_READ, claimed=Scope.ACCOUNT)
+
+    assert (await world.client.get("/users/me/groups", headers=headers)).is_success
+    assert (await world.client.get("/users/me/invitations", headers=headers)).json()["detail"] == "INSUFFICIENT_SCOPE"
+    assert (await world.client.get("/users/me", headers=headers)).status_code == HTTPStatus.UNAUTHORIZED
+
+
+async def test_account_pages_refuse_keys(world: World) -> None:
+    headers = await world.access_key(await world.user("arthur"), *PROGRAM_SCOPES)
+
+    for route in PAGES:
+        anonymous, answer = await call(world, route, {}), await call(world, route, headers)
+        assert answer.status_code in {anonymous.status_code, HTTPStatus.FORBIDDEN}, route
+        assert "arthur" not in answer.text
+
+
+async def test_sessions_are_not_for_programs_even_where_a_route_forgets_to_say_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(scopes.ROUTES, "GET /auth/sessions", Scope.PROFILE_READ)
+    arthur = await world.user("arthur")
+
+    for headers in (
+        await world.access_key(arthur, Scope.PROFILE_READ),
+        await service_token(world, arthur, Scope.PROFILE_READ),
+    ):
+        assert refusal(await world.client.get("/auth/sessions", headers=headers)) == "NOT_WITH_A_KEY"
+
+
+async def test_a_route_without_an_entry_refuses_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(scopes.ROUTES, "GET /users/me")
+    headers = await world.access_key(await world.user("arthur"), *PROGRAM_SCOPES)
+
+    assert refusal(await world.client.get("/users/me", headers=headers)) == "NOT_WITH_A_KEY"
+
+
+async def test_a_missing_scope_is_named(world: World) -> None:
+    headers = await world.access_key(await world.user("arthur"), Scope.GROUPS_READ)
+
+    answer = await world.client.get("/users/me", headers=headers)
+
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="profile:read"'
+
+
+@pytest.mark.parametrize(
+    "route", ["GET /user-groups", "GET /user-groups/{group_id}", "GET /user-groups/{group_id}/users"]
+)
+async def test_a_key_without_the_scope_is_refused_where_anonymous_callers_are_served(world: World, route: str) -> None:
+    await world.group("Round Table")
+    headers = await world.access_key(await world.user("arthur"), Scope.PROFILE_READ)
+
+    assert refusal(await call(world, route, headers)) == "INSUFFICIENT_SCOPE"
+
+
+async def test_a_key_has_the_standing_of_its_user(world: World) -> None:
+    arthur, mordred = await world.user("arthur"), await world.user("mordred")
+    group = await world.group("Round Table", Visibility.PRIVATE, members={arthur: Role.OWNER, mordred: Role.MEMBER})
+    path = f"/user-groups/{group.id}"
+    owner, member = (
+        await world.access_key(arthur, Scope.GROUPS_WRITE),
+        await world.access_key(mordred, Scope.GROUPS_WRITE),
+    )
+
+    assert (await world.client.patch(path, json={"name": "Hunt"}, headers=member)).json()["detail"] == "GROUP_FORBIDDEN"
+    assert (await world.client.patch(path, json={"name": "Hunt"}, headers=owner)).is_success
+
+
+async def test_a_key_lists_members_and_their_emails_as_its_user_does(world: World) -> None:
+    arthur, lancelot = await world.user("arthur"), await world.user("lancelot")
+    group = await world.group("Round Table", Visibility.PRIVATE, members={arthur: Role.OWNER})
+    path = f"/user-groups/{group.id}/users"
+    key = await world.access_key(arthur, Scope.MEMBERS_READ)
+
+    by_key = await world.client.get(path, headers=key)
+    by_session = await world.client.get(path, headers=await world.sign_in(arthur))
+
+    assert by_key.json() == by_session.json() != []
+    stranger = await world.access_key(lancelot, Scope.MEMBERS_READ)
+    assert (await world.client.get(path, headers=stranger)).json()["detail"] == "GROUP_NOT_FOUND"
+
+
+def test_openapi_names_the_scope_of_each_route() -> None:
+    for route in AUTHENTICATED:
+        scope, operation = required_scope(*route.split()), OPERATIONS[route]
+        listed = [each["AccessKey"] for each in operation["security"] if "AccessKey" in each]
+        assert listed == ([[scope]] if scope else [])
+        code = "INSUFFICIENT_SCOPE" if scope else "NOT_WITH_A_KEY"
+        assert code in operation["responses"]["403"]["description"]
+        assert (f"Scope for programs: `{scope}`" in operation["description"]) is (scope is not None)
