@@ -16,7 +16,7 @@ endif
 REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
-.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -38,6 +38,9 @@ admin: $(ENGINE_READY) ## Deactivate or sign out a user, remove sample users, â€
 
 mails: $(ENGINE_READY) ## Show mail written in development (without SMTP_HOST)
 	scripts/$(ENGINE) mails
+
+breached: ## Convert a downloaded list of leaked passwords: FILE=pwnedpasswords.txt OUT=/srv/breached-passwords
+	PYTHONPATH=services python3 -m accounts.commands.breached_passwords "$${FILE:?is not given}" "$${OUT:?is not given}"
 
 rotate-keys: ## Rotate SECRET_KEY without signing users out; the next make up applies it
 	python3 scripts/environment.py rotate

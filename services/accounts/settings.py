@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     sessions_per_user: Positive = 20
     recent_seconds: Positive = 600
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
+    breached_passwords_url: OptionalUrl = ""
+    breached_passwords_file: Path | None = None
     throttle_scale: Factor = 1
     throttle_scale_sign_in: Factor = 1
     throttle_scale_guesses: Factor = 1

@@ -41,6 +41,7 @@ from accounts.db.engine import (
 )
 from accounts.db.session import create_sessionmaker
 from accounts.domain import bulk
+from accounts.domain.breached_passwords import lists
 from accounts.domain.identity.hashing_queue import threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.sessions.access_tokens import key_ring
@@ -95,6 +96,7 @@ class Api(FastAPI):
 def create_app() -> FastAPI:
     """Create the application from the settings."""
     settings = get_settings()
+    lists.check_file(settings)
     tracing = _create_tracing(settings)
     app = Api(
         title="accounts",
@@ -170,20 +172,22 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     tracing: Tracing | None = app.state.tracing
     if tracing:
         tracing.start(engine, bulk_engine)
-    passwords = PasswordHasher(threads_per_worker(settings.web_concurrency), settings.password_min_length)
-    try:
-        yield {
-            "settings": settings,
-            "sessionmaker": create_sessionmaker(engine),
-            "reader": create_sessionmaker(autocommit_engine(engine)),
-            "bulk": bulk.BulkWork(create_sessionmaker(bulk_engine)),
-            "connect": partial(DriverConnection, engine),
-            "passwords": passwords,
-            "keys": key_ring(settings),
-        }
-    finally:
-        passwords.close()
-        await engine.dispose()
-        await bulk_engine.dispose()
-        if tracing:
-            await to_thread(tracing.stop)
+    threads = threads_per_worker(settings.web_concurrency)
+    async with lists.open_lists(settings) as is_breached:
+        passwords = PasswordHasher(threads, settings.password_min_length, is_breached)
+        try:
+            yield {
+                "settings": settings,
+                "sessionmaker": create_sessionmaker(engine),
+                "reader": create_sessionmaker(autocommit_engine(engine)),
+                "bulk": bulk.BulkWork(create_sessionmaker(bulk_engine)),
+                "connect": partial(DriverConnection, engine),
+                "passwords": passwords,
+                "keys": key_ring(settings),
+            }
+        finally:
+            passwords.close()
+            await engine.dispose()
+            await bulk_engine.dispose()
+            if tracing:
+                await to_thread(tracing.stop)

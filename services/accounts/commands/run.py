@@ -13,7 +13,7 @@ from accounts import readiness
 from accounts.db.engine import create_engine
 from accounts.db.session import CommittedRefusal, Sessionmaker, create_sessionmaker, transaction
 from accounts.domain.errors import Refusal
-from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.password_hashing import IsBreached, PasswordHasher, not_looked_up
 from accounts.domain.identity.users import UserManager
 from accounts.settings import get_settings
 
@@ -41,10 +41,12 @@ async def _connected[Result](name: str, work: Callable[[Sessionmaker], Awaitable
 
 
 @asynccontextmanager
-async def user_manager(sessionmaker: Sessionmaker) -> AsyncIterator[UserManager]:
-    """Open a transaction and the manager of users in it."""
+async def user_manager(
+    sessionmaker: Sessionmaker, is_breached: IsBreached = not_looked_up
+) -> AsyncIterator[UserManager]:
+    """Open a transaction and the manager of users in it. ``is_breached`` looks new passwords up."""
     settings = get_settings()
-    with closing(PasswordHasher(1, settings.password_min_length)) as passwords:
+    with closing(PasswordHasher(1, settings.password_min_length, is_breached)) as passwords:
         async with transaction(sessionmaker) as db:
             yield UserManager(db, passwords, settings)
 

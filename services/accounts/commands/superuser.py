@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from accounts.commands.run import fail, one_line_errors, run, user_manager
 from accounts.db.session import Sessionmaker, transaction
+from accounts.domain.breached_passwords.lists import open_lists
 from accounts.domain.errors import RegisterUserAlreadyExists
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.models import User
 from accounts.schemas.identity.users import SuperuserCreate
+from accounts.settings import get_settings
 
 NAME = "superuser"
 
@@ -86,7 +88,7 @@ async def create(sessionmaker: Sessionmaker, superuser_create: SuperuserCreate) 
         RegisterInvalidPassword: the policy refuses the password.
 
     """
-    async with user_manager(sessionmaker) as users:
+    async with open_lists(get_settings()) as is_breached, user_manager(sessionmaker, is_breached) as users:
         return await users.create(superuser_create)
 
 

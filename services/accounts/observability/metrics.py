@@ -37,6 +37,7 @@ HASH_SECONDS = Histogram(
 REFRESH_REUSED = Counter("accounts_refresh_tokens_reused", "Refresh tokens used twice; their sessions were revoked.")
 _THROTTLED = Counter("accounts_throttle_refusals", "Attempts refused by a rate limit.", ["rule"])
 _SIGN_INS = Counter("accounts_sign_ins", "Sign-in attempts by outcome.", ["outcome"])
+_BREACH_CHECKS = Counter("accounts_breach_checks", "New passwords looked up in a list, by outcome.", ["outcome"])
 _MAILS = Counter("accounts_mails", "Mails taken from the outbox by outcome.", ["kind", "outcome"])
 _by_route: dict[tuple[str, str, int], Histogram] = {}
 
@@ -59,6 +60,10 @@ SIGNED_IN = _SIGN_INS.labels("succeeded")
 WRONG_PASSWORD = _SIGN_INS.labels("wrong_password")
 UNKNOWN_ADDRESS = _SIGN_INS.labels("unknown_address")
 INACTIVE = _SIGN_INS.labels("inactive")
+BREACHED = _BREACH_CHECKS.labels("breached")
+NOT_BREACHED = _BREACH_CHECKS.labels("not_breached")
+BREACH_CHECK_FAILED = _BREACH_CHECKS.labels("failed")
+BREACH_CHECK_SKIPPED = _BREACH_CHECKS.labels("skipped")
 
 
 def mail(kind: str, outcome: str) -> None:

@@ -15,7 +15,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Refusal, RegisterInvalidPassword
 from accounts.domain.identity.hashing_queue import HashingQueue
-from accounts.domain.identity.password_policy import find_weakness
+from accounts.domain.identity.password_policy import BREACHED, find_weakness
 from accounts.schemas.identity.users import UserCreate
 
 # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane. Takes about 40 ms of a core.
@@ -42,17 +42,31 @@ PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, 
 
 
 Admit = Callable[[], Awaitable[tuple[str, ...]]]
+IsBreached = Callable[[str], Awaitable[bool]]
 
 
 async def _admit_command() -> tuple[str, ...]:
     return ("",)  # commands have no client to limit
 
 
-class PasswordHasher:
-    """Hashes and verifies passwords on ``threads`` threads. ``min_length`` is the shortest new password."""
+async def not_looked_up(_: str) -> bool:
+    """Return False: for commands that set no password which a user chose."""
+    return False
 
-    def __init__(self, threads: int, min_length: int = 12) -> None:
+
+class PasswordHasher:
+    """Hashes and verifies passwords on ``threads`` threads.
+
+    Args:
+        threads: how many passwords are hashed at once.
+        min_length: the length of the shortest new password.
+        is_breached: looks a new password up in lists of leaked ones; no database connection is held meanwhile.
+
+    """
+
+    def __init__(self, threads: int, min_length: int = 12, is_breached: IsBreached = not_looked_up) -> None:
         self.min_length = min_length
+        self.is_breached = is_breached
         self.queue = HashingQueue(threads)
         self.admit: Admit = _admit_command
 
@@ -86,7 +100,10 @@ class PasswordHasher:
         """
         if reason := find_weakness(password, self.min_length, about):
             raise refusal(reason)
-        return await self.hash(password)
+        callers = await self.admit()
+        if await self.is_breached(password):
+            raise refusal(BREACHED)
+        return await self.queue.run(lambda: PASSWORD_HASH.hash(password), callers)
 
     async def new_user_columns(self, user_create: UserCreate) -> dict[str, Any]:
         """Return the columns of a new user, with the password checked and hashed.

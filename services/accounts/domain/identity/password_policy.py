@@ -27,7 +27,8 @@ SEPARATORS = re.compile(r"[\s\-_.,:;/]+")
 LENGTH = N_("A password must have %(shortest)s to %(longest)s characters.")
 PERSONAL = N_("A password must not be a name or an email address with some digits.")
 GUESSABLE = N_("This password is too easy to guess. Try several unrelated words.")
-WEAKNESSES = (LENGTH, PERSONAL, GUESSABLE)
+BREACHED = N_("This password is in a list of leaked passwords. Choose one that you use nowhere else.")
+WEAKNESSES = (LENGTH, PERSONAL, GUESSABLE, BREACHED)
 
 
 def find_weakness(password: str, min_length: int, about: Iterable[str] = ()) -> str | None:
