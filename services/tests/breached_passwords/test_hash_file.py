@@ -32,7 +32,9 @@ def listed(folder: Path, *hashes: str) -> Path:
 async def test_file_contains_what_a_set_contains(tmp_path: Path, number: int) -> None:
     chance = random.Random(number)  # noqa: S311  # the same hashes at each run
     hashes = {chance.randbytes(20) for _ in range(number)}
-    others = {chance.randbytes(20) for _ in range(200)} | {each[:5] + bytes([each[5] ^ 1]) + each[6:] for each in hashes}
+    others = {chance.randbytes(20) for _ in range(200)} | {
+        each[:5] + bytes([each[5] ^ 1]) + each[6:] for each in hashes
+    }
 
     with closing(HashFile(listed(tmp_path, *(each.hex().upper() for each in hashes)))) as file:
         for digest in (*list(hashes)[:200], *others, bytes(20), b"\xff" * 20):

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from prometheus_client import REGISTRY
 from accounts.domain.breached_passwords import lists, range_api
 from accounts.domain.breached_passwords.lists import IsBreached, open_lists
 from accounts.settings import get_settings
+from support.certificates import authority
 from support.processes import free_port
-from support.range_api import Answer, RangeServer, Write, response, sha1
+from support.range_api import Answer, RangeServer, Write, range_server, response, sha1
 
 LEAKED = "correct horse battery staple"
 FINE = "guinevere-and-lancelot"
@@ -141,6 +143,23 @@ async def test_server_that_is_not_there_accepts_the_password(caplog: pytest.LogC
         assert not await is_breached(LEAKED)
 
     assert "ConnectError" in caplog.text
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_certificate_of_the_server_is_verified(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trusted: bool,  # noqa: FBT001  # a case
+) -> None:
+    file = tmp_path / "authority.pem"
+    file.write_bytes(authority().certificate)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with range_server(authority().server) as mirror:
+        mirror.leak(LEAKED)
+        async with opened(mirror.url) as is_breached:
+            assert await is_breached(LEAKED) is trusted
+        assert len(mirror.requests) == trusted
 
 
 def slow(mirror: RangeServer, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """A real server of the range API of Have I Been Pwned, on loopback, which may answer anything."""
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -51,7 +52,7 @@ def response(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 
 @contextmanager
-def range_server() -> Iterator[RangeServer]:
+def range_server(tls: ssl.SSLContext | None = None) -> Iterator[RangeServer]:
     """Run a server until the block ends."""
 
     class Handler(StreamRequestHandler):
@@ -65,7 +66,9 @@ def range_server() -> Iterator[RangeServer]:
                 server.respond(path, self.wfile.write)
 
     with ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
-        server = RangeServer(f"http://127.0.0.1:{listening.server_address[1]}")
+        if tls:
+            listening.socket = tls.wrap_socket(listening.socket, server_side=True)
+        server = RangeServer(f"{'https' if tls else 'http'}://127.0.0.1:{listening.server_address[1]}")
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
