@@ -8,7 +8,7 @@ RUN := writable $(VENV)/.run
 DEV := writable $(VENV)/.dev
 
 # Only these run on an engine, so only they look for one.
-ENGINE_GOALS := up down seed migrate superuser admin mails logs psql backup restore clean
+ENGINE_GOALS := up down seed migrate superuser admin mails rotate-keys signing-key logs psql backup restore clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
@@ -16,7 +16,7 @@ endif
 REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
-.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached rotate-keys smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -42,8 +42,15 @@ mails: $(ENGINE_READY) ## Show mail written in development (without SMTP_HOST)
 breached: ## Convert a downloaded list of leaked passwords: FILE=pwnedpasswords.txt OUT=/srv/breached-passwords
 	PYTHONPATH=services python3 -m accounts.commands.breached_passwords "$${FILE:?is not given}" "$${OUT:?is not given}"
 
-rotate-keys: ## Rotate SECRET_KEY without signing users out; the next make up applies it
-	python3 scripts/environment.py rotate
+rotate-keys: $(ENGINE_READY) ## Rotate the keys, and deploy them; no one is signed out, and no token refused
+	python3 scripts/rotate_keys.py
+	scripts/$(ENGINE) up
+	$(REMEMBER_ENGINE)
+
+signing-key: $(ENGINE_READY) ## Create a key pair with which other services verify tokens, and deploy it
+	python3 scripts/rotate_keys.py SIGNING_KEY
+	scripts/$(ENGINE) up
+	$(REMEMBER_ENGINE)
 
 smoke: ## Sign up, sign in and use the running API once
 	python3 scripts/smoke.py

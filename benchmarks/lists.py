@@ -65,7 +65,7 @@ async def _lists(db: Session) -> list[tuple[str, List, Any]]:
     owners = select(User).join(Membership).where(col(Membership.role) == Role.OWNER)
     user = (await db.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
     superuser = (await db.exec(select(User).where(User.is_superuser))).one()
-    token = await SessionManager(db, get_settings()).start(superuser, SessionKind.BEARER)
+    _, token = await SessionManager(db, get_settings()).start(superuser, SessionKind.BEARER)
     claims = Claims(superuser.id, token.session_id)
 
     def groups(viewer: User | None) -> List:

@@ -1,4 +1,4 @@
-"""Creates, checks and reads ``.env``. ``rotate`` renews SECRET_KEY.
+"""Creates, checks and reads ``.env``.
 
 A variable that ``make up`` was given counts for later commands as well: ``remember`` stores those that differ from
 ``.env``, and ``overrides`` prints them for a shell. ``get NAME`` prints the value of a variable.
@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import secrets
 import shlex
 import sys
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from env_file import assignments, parse, quote
+from keys import key_pair, secret
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
@@ -59,7 +59,7 @@ def remember() -> None:
     given = {name: value for name, value in os.environ.items() if name in known or name.startswith("COMPOSE_")}
     differing = {name: value for name, value in given.items() if value != file.get(name)}
     OVERRIDES.parent.mkdir(exist_ok=True)
-    _write(OVERRIDES, "".join(f"{name}={quote(value)}\n" for name, value in differing.items()))
+    write(OVERRIDES, "".join(f"{name}={quote(value)}\n" for name, value in differing.items()))
 
 
 def address(environment: dict[str, str]) -> tuple[str, int]:
@@ -83,29 +83,30 @@ def url(environment: dict[str, str]) -> str:
 
 
 def create() -> None:
-    """Create ``.env``, readable by its owner only, with a random value for each placeholder."""
-    text = re.sub(rf"(?m)=\s*{PLACEHOLDER}\s*$", lambda _: f"={_secret()}", EXAMPLE.read_text(encoding="utf-8"))
+    """Create ``.env``, readable by its owner only, with a random value for each placeholder, and a key pair."""
+    text = re.sub(rf"(?m)=\s*{PLACEHOLDER}\s*$", lambda _: f"={secret()}", EXAMPLE.read_text(encoding="utf-8"))
+    text = _assign(text, "SIGNING_KEY", key_pair())
     text += PROJECT.format(hashlib.sha256(str(ROOT).encode()).hexdigest()[:6])
     with os.fdopen(os.open(FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
     _say("created from .env.example with random secrets")
 
 
-def rotate() -> None:
-    """Put a new SECRET_KEY in front of the current one, which still verifies tokens until the next rotation.
+def assign(**variables: str) -> None:
+    """Change variables in ``.env``, all at once."""
+    text = _text(FILE)
+    for name, value in variables.items():
+        text = _assign(text, name, value)
+    write(FILE, text)
 
-    Raises:
-        ValueError: SECRET_KEY is missing.
 
-    """
-    text = _text(FILE) if FILE.exists() else ""
-    found = [each for each in assignments(text, os.environ) if each.name == "SECRET_KEY"]
-    old = found[-1].value.split(",")[0].strip() if found else ""
-    if not old:
-        raise ValueError("SECRET_KEY is missing; make up creates one")
-    text = text[: found[-1].start] + quote(f"{_secret()},{old}") + text[found[-1].end :]
-    _write(FILE, text)
-    _say("SECRET_KEY is rotated; make up applies it. Users stay signed in")
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file, by default readable by its owner only, at once: an interruption loses no key."""
+    fresh = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.chmod(mode)
+    fresh.replace(path)
 
 
 def check() -> None:
@@ -118,7 +119,7 @@ def check() -> None:
     known, given = read(EXAMPLE), read(FILE)
     for name in [name for name, value in known.items() if value == PLACEHOLDER and name not in given]:
         with FILE.open("a", encoding="utf-8") as file:
-            file.write(f"\n{name}={_secret()}\n")
+            file.write(f"\n{name}={secret()}\n")
         _say(f"{name} was missing; added with a random value")
     for name in [name for name in given if name not in known and not name.startswith("COMPOSE_")]:
         close = get_close_matches(name, known, n=1)
@@ -130,16 +131,11 @@ def _text(path: Path) -> str:
     return path.read_bytes().decode("utf-8-sig")
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file, readable by its owner only, at once: an interruption loses no key."""
-    fresh = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)
-
-
-def _secret() -> str:
-    return secrets.token_hex(32)
+def _assign(text: str, name: str, value: str) -> str:
+    found = [each for each in assignments(text, os.environ) if each.name == name]
+    if not found:
+        return f"{text}\n{name}={quote(value)}\n"
+    return text[: found[-1].start] + quote(value) + text[found[-1].end :]
 
 
 def _say(message: str) -> None:
@@ -148,9 +144,7 @@ def _say(message: str) -> None:
 
 if __name__ == "__main__":
     try:
-        if sys.argv[1:] == ["rotate"]:
-            rotate()
-        elif sys.argv[1:] == ["remember"]:
+        if sys.argv[1:] == ["remember"]:
             remember()
         elif sys.argv[1:2] == ["get"]:
             print(effective({}).get(sys.argv[2], ""))

@@ -1,13 +1,15 @@
 """Settings from environment variables, validated. No other module reads the environment."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
@@ -39,6 +41,7 @@ from accounts.settings_types import (
     SignUp,
     SmtpSecurity,
     pem_keys,
+    split_keys,
 )
 
 __all__ = ["Environment", "LimitGroup", "Settings", "SettingsError", "SignUp", "SmtpSecurity", "get_settings"]
@@ -91,6 +94,7 @@ class Settings(BaseSettings):
     email_special_use_domains: bool = False
     secret_key: SecretStr
     signing_key: PrivateKeys = SecretStr("")
+    keys_rotate_at: AwareDatetime | None = None
     access_token_seconds: Positive = 900
     session_idle_seconds: Positive = 14 * DAY
     session_seconds: Positive = 90 * DAY
@@ -155,13 +159,22 @@ class Settings(BaseSettings):
 
     @property
     def secret_keys(self) -> list[str]:
-        """The keys in ``secret_key``, the newest first."""
-        return [part.strip() for part in self.secret_key.get_secret_value().split(",")]
+        """The keys in ``secret_key``, the one that signs now first."""
+        return [*self.signing_order(split_keys(self.secret_key.get_secret_value()))]
 
     @property
     def signing_keys(self) -> list[bytes]:
         """The private keys in ``signing_key``, in PEM, the newest first."""
         return pem_keys(self.signing_key.get_secret_value())
+
+    def signing_order[Key](self, keys: Sequence[Key]) -> Sequence[Key]:
+        """Return ``keys``, the newest first, with the one that signs now first: until KEYS_ROTATE_AT the second one.
+
+        So every process, and every service that caches the public keys, knows a key before it signs.
+        """
+        if self.keys_rotate_at is None or datetime.now(UTC) >= self.keys_rotate_at:
+            return keys
+        return [*keys[1:2], keys[0], *keys[2:]]
 
     @model_validator(mode="after")
     def _require_secrets(self) -> Self:

@@ -6,12 +6,16 @@ from enum import StrEnum
 from typing import Annotated, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pydantic import AfterValidator, Field, SecretStr
 
 from accounts.database_url import DatabaseUrl
 
-PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL)
+PEM = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL)
+LINE_BREAK = re.compile(r"\s|\\n")
 
 
 class Environment(StrEnum):
@@ -40,9 +44,14 @@ class LimitGroup(StrEnum):
     REQUESTS = "requests"
 
 
+def split_keys(text: str) -> list[str]:
+    """Return the keys in ``text``, which commas separate."""
+    return [part.strip() for part in text.split(",")]
+
+
 def pem_keys(text: str) -> list[bytes]:
-    """Return the PEM private keys in ``text``."""
-    return [key.encode() for key in PEM.findall(text)]
+    """Return the PEM private keys in ``text``. Each may be on one line, also with line breaks as in JSON."""
+    return ["\n".join((begin, LINE_BREAK.sub("", key), end)).encode() for begin, key, end in PEM.findall(text)]
 
 
 def _require_mailbox(value: str) -> str:
@@ -63,13 +72,18 @@ def _require_database_url(value: SecretStr) -> SecretStr:
 def _require_private_keys(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     keys = pem_keys(text)
-    try:
-        usable = all(load_pem_private_key(key, password=None) for key in keys)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        usable = False
-    if not usable or bool(keys) != bool(text):
-        raise ValueError("must contain private keys in PEM, without a password")
+    if not all(map(_signs, keys)) or bool(keys) != bool(text):
+        raise ValueError("must contain private keys in PEM (Ed25519, P-256 or RSA), without a password")
     return value
+
+
+def _signs(pem: bytes) -> bool:
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    on_p256 = isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
+    return on_p256 or isinstance(key, Ed25519PrivateKey | RSAPrivateKey)
 
 
 Positive = Annotated[int, Field(ge=1)]

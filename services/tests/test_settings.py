@@ -4,14 +4,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from accounts import settings
 from accounts.database_url import FORM
 from accounts.settings import Settings, SettingsError, get_settings
 from support.waiting import PATIENCE
 
+PEM = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 ROOT = Path(__file__).parents[2]
 SSL_MODES = "disable, allow, prefer, require, verify-ca, verify-full"
 VALID = {
@@ -58,14 +62,19 @@ def test_database_url_is_completed_with_the_password() -> None:
         ),
         ("SECRET_KEY", "short", "SECRET_KEY is shorter than 32 characters"),
         ("SECRET_KEY", f"{VALID['SECRET_KEY']},short", "SECRET_KEY is shorter than 32 characters"),
-        ("SIGNING_KEY", "x", "SIGNING_KEY: must contain private keys in PEM, without a password"),
+        (
+            "SIGNING_KEY",
+            "x",
+            "SIGNING_KEY: must contain private keys in PEM (Ed25519, P-256 or RSA), without a password",
+        ),
         (
             "SIGNING_KEY",
             "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
-            "SIGNING_KEY: must contain private keys in PEM, without a password",
+            "SIGNING_KEY: must contain private keys in PEM (Ed25519, P-256 or RSA), without a password",
         ),
         ("DATABASE_URL", "sqlite:///x", f"DATABASE_URL: {FORM}"),
         ("DATABASE_URL", "postgresql://a@b/c?sslmode=bogus", f"DATABASE_URL: sslmode must be one of: {SSL_MODES}"),
+        ("KEYS_ROTATE_AT", "2030-01-31T12:00:00", "KEYS_ROTATE_AT: Input should have timezone info"),
         ("API_PORT", "70000", "API_PORT: must be a port number from 1 to 65535"),
         (
             "MAIL_FROM",
@@ -120,6 +129,24 @@ def test_invalid_list_items_are_refused(environment: pytest.MonkeyPatch, name: s
     environment.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"accounts: {name}: "):
+        settings.get_settings()
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\\n", " ", ""])
+def test_key_pair_may_be_on_one_line(environment: pytest.MonkeyPatch, line_break: str) -> None:
+    lines = ed25519.Ed25519PrivateKey.generate().private_bytes(*PEM).decode().splitlines()
+    environment.setenv("SIGNING_KEY", 2 * line_break.join(lines))
+
+    first, second = map(load_pem_private_key, settings.get_settings().signing_keys, [None, None])
+
+    assert first.private_bytes(*PEM) == second.private_bytes(*PEM)
+
+
+@pytest.mark.parametrize("private", [ec.generate_private_key(ec.SECP384R1()), x25519.X25519PrivateKey.generate()])
+def test_key_that_signs_with_no_known_algorithm_is_refused(environment: pytest.MonkeyPatch, private: Any) -> None:
+    environment.setenv("SIGNING_KEY", private.private_bytes(*PEM).decode())
+
+    with pytest.raises(SettingsError, match=r"SIGNING_KEY: must contain private keys in PEM \(Ed25519, P-256 or RSA\)"):
         settings.get_settings()
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, override
 
@@ -23,7 +24,7 @@ from accounts.domain.identity.users import UserManager
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
-from accounts.models import SessionKind, User, UserSession
+from accounts.models import Scope, SessionKind, User, UserSession
 from accounts.schemas.identity.users import ManagedUserCreate, SuperuserUpdate, UserCreate, UserUpdate
 
 # Browsers insist on Secure, Path=/ and no Domain for this prefix (RFC 6265bis, 4.1.3.2).
@@ -122,15 +123,16 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     @override
     async def write_token(self, user: User) -> str:
-        return str(await self.start(user))
+        _, token = await self.start(user)
+        return str(token)
 
     @override
     async def destroy_token(self, token: str, user: User) -> None:
         await self.sessions.revoke(user, self.request.state.current_session.id)
 
-    async def start(self, user: User) -> SessionToken:
+    async def start(self, user: User, scopes: Sequence[Scope] = (Scope.ACCOUNT,)) -> tuple[UserSession, SessionToken]:
         """Start a session of this kind."""
-        return await self.sessions.start(user, self.kind)
+        return await self.sessions.start(user, self.kind, scopes)
 
     @abstractmethod
     async def _read(self, token: str) -> tuple[User, Credential] | None:

@@ -21,6 +21,7 @@ ERROR_BY_STATUS = {
     HTTPStatus.SERVICE_UNAVAILABLE: "temporarily_unavailable",
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
+ERROR_BY_FIELD = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
 PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields
 SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
@@ -58,8 +59,9 @@ async def refuse_repeated_parameters(request: Request) -> None:
 
 
 def _error_code(problem: Problem) -> str:
-    if any(field.loc[-1] == "grant_type" for field in problem.errors or ()):
-        return "unsupported_grant_type"
+    for field in problem.errors or ():
+        if field.loc[-1] in ERROR_BY_FIELD and field.type != "repeated":
+            return ERROR_BY_FIELD[str(field.loc[-1])]
     return ERROR_BY_CODE.get(problem.detail) or ERROR_BY_STATUS.get(HTTPStatus(problem.status), "invalid_request")
 
 

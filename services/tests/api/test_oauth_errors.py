@@ -37,7 +37,7 @@ async def test_login_and_refresh_return_the_same_members(client: AsyncClient, wo
         assert response.headers["Cache-Control"] == "no-store"
         assert response.headers["Content-Type"] == "application/json"
         assert {name: type(value) for name, value in response.json().items()} == {
-            "access_token": str, "token_type": str, "expires_in": int, "refresh_token": str,
+            "access_token": str, "token_type": str, "expires_in": int, "refresh_token": str, "scope": str,
         }  # fmt: skip
 
 
@@ -75,6 +75,8 @@ async def test_reused_refresh_token_is_an_invalid_grant(client: AsyncClient, wor
         (REFRESH, {}, "invalid_request", "refresh_token"),
         (LOGIN, {"grant_type": "client_credentials"}, "unsupported_grant_type", "username, password, grant_type"),
         (LOGIN, {"grant_type": "nonsense", "username": EMAIL, "password": "x"}, "unsupported_grant_type", "grant_type"),
+        (LOGIN, {"scope": "users:read", "username": EMAIL, "password": "x"}, "invalid_scope", "scope"),
+        (LOGIN, {"scope": "groups nonsense", "username": EMAIL, "password": "x"}, "invalid_scope", "scope"),
         (REFRESH, {"grant_type": "password", "refresh_token": "x"}, "unsupported_grant_type", "grant_type"),
         (LOGIN, {"username": [EMAIL, EMAIL], "password": ["x"]}, "invalid_request", "username"),
         (LOGIN, {"scope": ["a", "b"], "username": EMAIL, "password": "x"}, "invalid_request", "scope"),

@@ -49,7 +49,7 @@ async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
     db.add(user)
     await db.flush()
-    token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER)
+    _, token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER)
     return await member_list.list_members(await reader(db, Claims(user.id, token.session_id)), 1, query)
 
 

@@ -1,12 +1,16 @@
-"""Rotating SECRET_KEY in ``.env``, and checking its variables."""
+"""Creating ``.env``, and checking its variables."""
 
 import re
 import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import environment
+from accounts.settings_types import pem_keys
 
 
 @pytest.fixture
@@ -17,32 +21,6 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("API_PORT", "LOG_LEVEL", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
     return file
-
-
-def test_rotation_keeps_the_previous_key_and_everything_else(file: Path) -> None:
-    file.write_text("# kept\nAPI_PORT=8001\nSECRET_KEY=first\n")
-
-    environment.rotate()
-    second, first = environment.read(file)["SECRET_KEY"].split(",")
-    environment.rotate()
-    third, before = environment.read(file)["SECRET_KEY"].split(",")
-
-    assert (first, before) == ("first", second)
-    assert len({first, second, third}) == 3
-    assert file.read_text().startswith("# kept\nAPI_PORT=8001\nSECRET_KEY=")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [each.name for each in file.parent.iterdir()] == [".env"]
-
-
-@pytest.mark.parametrize("old", ["fi$$rst", '"fi$$rst, older"', "'fi$rst,\nolder' # kept", '"fi\\$rst"'])
-def test_rotation_keeps_a_key_in_quotes(file: Path, old: str) -> None:
-    file.write_text(f"API_PORT=8001\nexport SECRET_KEY = {old}\n# kept\nAUDIT_DAYS=1\n")
-
-    environment.rotate()
-
-    assert environment.read(file)["SECRET_KEY"].split(",")[1:] == ["fi$rst"]
-    assert (environment.read(file)["API_PORT"], environment.read(file)["AUDIT_DAYS"]) == ("8001", "1")
-    assert "\n# kept\n" in file.read_text()
 
 
 def test_later_commands_use_the_variables_of_the_last_up(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,11 +58,17 @@ def test_each_copy_has_a_compose_project_of_its_own(file: Path, monkeypatch: pyt
     assert all(re.fullmatch("accounts-[0-9a-f]{6}", project) for project in projects)
 
 
-def test_rotation_fails_without_a_key_and_creates_no_file(file: Path) -> None:
-    with pytest.raises(ValueError, match="SECRET_KEY is missing"):
-        environment.rotate()
+def test_new_installation_has_a_key_pair_that_signs_and_an_earlier_one_gets_none(file: Path) -> None:
+    environment.create()
+    (pem,) = pem_keys(environment.read(file)["SIGNING_KEY"])
+    key = load_pem_private_key(pem, password=None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    assert isinstance(key.curve, SECP256R1)
+    key.public_key().verify(key.sign(b"claims", ECDSA(SHA256())), b"claims", ECDSA(SHA256()))
 
-    assert not file.exists()
+    file.write_text("SECRET_KEY=as-before\nPOSTGRES_PASSWORD=-\nPOSTGRES_API_PASSWORD=-\n")
+    environment.check()
+    assert "SIGNING_KEY" not in environment.read(file)
 
 
 def test_check_warns_about_unknown_variables_except_those_of_compose(

@@ -1,18 +1,24 @@
 """Access tokens: key rotation, algorithms, claims and the published key set."""
 
+import hmac
+import json
+import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from jwt.utils import base64url_encode
 from pydantic import SecretStr
 
 from accounts.domain.sessions.access_tokens import AUDIENCE, KeyRing, key_ring
 from accounts.settings import get_settings
 from support.people import World
+from support.processes import SECRET
 
 USER, SESSION = uuid.uuid4(), uuid.uuid4()
 OLD, NEW = "the old secret which is long enough", "the new secret which is long enough"
@@ -114,14 +120,116 @@ async def test_jwks_route_publishes_public_keys(world: World) -> None:
     assert response.headers.get_list("Cache-Control") == ["public, max-age=300"]
 
 
-def test_next_key_is_published_before_it_signs() -> None:
-    current, upcoming = pem("EdDSA"), pem("EdDSA")
-    before, after = ring(OLD, current + upcoming), ring(OLD, upcoming + current)
+@pytest.mark.parametrize(
+    ("secret_key", "signing_key"), [(f"{NEW},{OLD}", ""), (OLD, pem("ES256")), (OLD, pem("ES256") + pem("EdDSA"))]
+)
+def test_new_key_verifies_and_is_published_before_it_signs(secret_key: str, signing_key: str) -> None:
+    now = datetime.now(UTC)
+    before = ring(secret_key, signing_key, keys_rotate_at=now + timedelta(minutes=1))
+    after = ring(secret_key, signing_key, keys_rotate_at=now - timedelta(minutes=1))
+    old, new = before.sign(USER, SESSION), after.sign(USER, SESSION)
 
-    kid = jwt.get_unverified_header(after.sign(USER, SESSION))["kid"]
+    assert jwt.get_unverified_header(old)["kid"] != jwt.get_unverified_header(new)["kid"]
+    assert all(keys.verify(token) for keys in (before, after) for token in (old, new))
+    assert before.jwks() == after.jwks()
 
-    assert kid in {key["kid"] for key in before.jwks()["keys"]}
-    assert jwt.get_unverified_header(before.sign(USER, SESSION))["kid"] != kid
+
+def test_key_begins_to_sign_in_running_processes() -> None:
+    keys = ring(f"{NEW},{OLD}", keys_rotate_at=datetime.now(UTC) + timedelta(seconds=0.2))
+    before = jwt.get_unverified_header(keys.sign(USER, SESSION))["kid"]
+
+    time.sleep(0.25)
+
+    assert jwt.get_unverified_header(keys.sign(USER, SESSION))["kid"] != before
+
+
+def test_only_key_signs_at_any_time() -> None:
+    keys = ring(OLD, keys_rotate_at=datetime.now(UTC) + timedelta(minutes=1))
+
+    assert keys.verify(keys.sign(USER, SESSION))
+    assert get_settings().model_copy(update={"keys_rotate_at": datetime.now(UTC)}).secret_keys == [SECRET]
+
+
+def test_secret_derives_tokens_once_it_signs() -> None:
+    def secrets(at: datetime) -> list[str]:
+        changes = {"secret_key": SecretStr(f"{NEW},{OLD}"), "keys_rotate_at": at}
+        return get_settings().model_copy(update=changes).secret_keys
+
+    assert secrets(datetime.now(UTC) + timedelta(minutes=1)) == [OLD, NEW]
+    assert secrets(datetime.now(UTC)) == [NEW, OLD]
+
+
+@pytest.mark.parametrize("algorithm", [*PAIRS, "HS256"])
+def test_access_token_has_the_claims_of_rfc_9068(algorithm: str) -> None:
+    keys = ring(OLD, "" if algorithm == "HS256" else pem(algorithm))
+    token = keys.sign(USER, SESSION, ["account", "groups"], auth_time=1)
+    claims = jwt.decode(token, options={"verify_signature": False})
+
+    assert jwt.get_unverified_header(token) == {
+        "alg": algorithm,
+        "typ": "at+jwt",
+        "kid": jwt.get_unverified_header(token)["kid"],
+    }
+    assert claims == {
+        "iss": "http://localhost:8000",
+        "aud": "accounts",
+        "sub": str(USER),
+        "client_id": "accounts",
+        "sid": str(SESSION),
+        "jti": claims["jti"],
+        "iat": claims["iat"],
+        "exp": claims["iat"] + 900,
+        "scope": "account groups",
+        "auth_time": 1,
+    }
+    verified = keys.verify(token)
+    assert verified is not None
+    assert verified.scopes == {"account", "groups"}
+
+
+NEW_CLAIMS = ("client_id", "scope")
+
+
+@pytest.mark.parametrize("header", [{}, {"typ": "JWT"}, {"typ": "application/at+jwt"}])
+def test_token_of_an_earlier_release_stays_valid(header: dict[str, str]) -> None:
+    keys = ring()
+    genuine = keys.sign(USER, SESSION)
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    earlier = {name: value for name, value in claims.items() if name not in NEW_CLAIMS}
+
+    token = jwt.encode(earlier, OLD, "HS256", {"kid": jwt.get_unverified_header(genuine)["kid"]} | header)
+
+    verified = keys.verify(token)
+    assert verified is not None
+    assert verified.scopes == {"account"}
+
+
+@pytest.mark.parametrize("kind", ["id_token", "secevent+jwt", "logout+jwt", 7])
+def test_jwt_of_another_type_is_no_access_token(kind: Any) -> None:
+    keys = ring()
+    genuine = keys.sign(USER, SESSION)
+    claims = jwt.decode(genuine, options={"verify_signature": False})
+    header, body, _ = genuine.split(".")
+    header = base64url_encode(json.dumps(jwt.get_unverified_header(genuine) | {"typ": kind}).encode()).decode()
+    signature = base64url_encode(hmac.digest(OLD.encode(), f"{header}.{body}".encode(), "sha256")).decode()
+
+    assert claims["aud"] == AUDIENCE
+    assert keys.verify(genuine)
+    assert keys.verify(f"{header}.{body}.{signature}") is None
+
+
+async def test_sign_in_and_refresh_say_when_and_how_the_user_signed_in(world: World) -> None:
+    arthur = await world.user("arthur")
+    first = (await world.login(arthur)).json()
+    await world.sql("UPDATE user_session SET authenticated_at = authenticated_at - interval '1 hour'")
+    second = (await world.client.post("/auth/jwt/refresh", data=first)).json()
+
+    before, after = (jwt.decode(each["access_token"], options={"verify_signature": False}) for each in (first, second))
+    assert abs(before["auth_time"] - before["iat"]) <= 60
+    assert after["auth_time"] == before["auth_time"] - 3600
+    for claims in (before, after):
+        assert (claims["acr"], claims["amr"], claims["scope"]) == ("aal1", ["pwd"], "account")
+        assert "groups" not in claims
 
 
 @pytest.mark.parametrize(("ahead", "valid"), [(0, True), (5, True), (25, True), (60, False)])

@@ -42,7 +42,9 @@ class TestAccessToken:
         answer = await tokens(world)
 
         claims = jwt.decode(answer["access_token"], options={"verify_signature": False})
-        assert set(claims) == {"iss", "aud", "sub", "sid", "jti", "iat", "exp"}
+        assert set(claims) == {
+            "iss", "aud", "sub", "client_id", "sid", "jti", "iat", "exp", "scope", "auth_time", "acr", "amr",
+        }  # fmt: skip
         assert (claims["sub"], claims["iss"], claims["aud"]) == (str(arthur.id), "http://localhost:8000", "accounts")
         assert claims["exp"] - claims["iat"] == answer["expires_in"] == 900
         assert jwt.get_unverified_header(answer["access_token"])["kid"]

@@ -1,35 +1,24 @@
-"""Access tokens: signed JWTs (RFC 7519). The newest key signs, every key verifies, ``kid`` names the key."""
+"""Access tokens: signed JWTs (RFC 9068). One key signs, every key of the settings verifies, ``kid`` names the key."""
 
-import hashlib
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from accounts.domain.sessions.keys import Key, key_of_pair, key_of_secret
 from accounts.models import Scope
 from accounts.settings import Settings
+from accounts.settings_types import split_keys
 
 AUDIENCE = "accounts"
+TYPES = {"at+jwt", "application/at+jwt", "jwt"}  # RFC 9068, 4; tokens of earlier releases have the last one
 CLOCK_SKEW = 30  # seconds by which another host that issues tokens may be ahead of this one (RFC 7519, 4.1.4)
 CACHED_TOKENS = 4096  # verified tokens, about half a kilobyte each
 CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
-# RFC 8037, RFC 7518. The key's type decides the algorithm, never the token's header.
-ALGORITHMS = {"Ed25519PrivateKey": "EdDSA", "ECPrivateKey": "ES256", "RSAPrivateKey": "RS256"}
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key with its id and its only algorithm. ``public`` is None for a symmetric key."""
-
-    id: str
-    algorithm: str
-    private: Any
-    public: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +31,54 @@ class Claims:
 
 
 class KeyRing:
-    """Signs and verifies access tokens."""
+    """Signs and verifies access tokens.
 
-    def __init__(self, keys: Iterable[Key], issuer: str, seconds: int) -> None:
+    Args:
+        keys: the newest first.
+        issuer: the URL of this service.
+        seconds: the lifetime of a token.
+        order: returns the keys with the one that signs now first.
+
+    """
+
+    def __init__(
+        self,
+        keys: Iterable[Key],
+        issuer: str,
+        seconds: int,
+        order: Callable[[Sequence[Key]], Sequence[Key]] = lambda keys: keys,
+    ) -> None:
         self._keys = {key.id: key for key in keys}
-        self._newest = next(iter(self._keys.values()))
+        self._newest_first = tuple(self._keys.values())
+        self._order = order
         self._issuer = issuer
-        self._lifetime = timedelta(seconds=seconds)
+        self._lifetime = seconds
         # A client sends one token many times. Only decoding is cached; each request checks that the session is live.
         self._decoded = lru_cache(CACHED_TOKENS)(self._decode)
 
-    def sign(self, user_id: uuid.UUID, session_id: uuid.UUID) -> str:
-        """Create an access token for a session."""
-        now = datetime.now(UTC)
-        claims = {
+    def sign(
+        self, user_id: uuid.UUID, session_id: uuid.UUID, scopes: Iterable[str] = (Scope.ACCOUNT,), **claims: Any
+    ) -> str:
+        """Create an access token for a session.
+
+        Args:
+            scopes: what the token may be used for.
+            claims: ``client_id``, unless the client is this service itself, and any others.
+
+        """
+        now = int(time.time())
+        common = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": str(user_id),
+            "client_id": AUDIENCE,
             "sid": str(session_id),
             "jti": uuid.uuid4().hex,
             "iat": now,
             "exp": now + self._lifetime,
+            "scope": " ".join(scopes),
         }
-        return jwt.encode(claims, self._newest.private, self._newest.algorithm, {"kid": self._newest.id})
+        return self._order(self._newest_first)[0].encode(common | claims)
 
     def verify(self, token: str) -> Claims | None:
         """Verify an access token; return None if no key of the ring signed it, or it has expired."""
@@ -72,10 +86,13 @@ class KeyRing:
             claims, expires = self._decoded(token)
         except (jwt.PyJWTError, KeyError, ValueError):
             return None
-        return claims if expires > datetime.now(UTC).timestamp() else None
+        return claims if expires > time.time() else None
 
     def _decode(self, token: str) -> tuple[Claims, float]:
-        key = self._keys[jwt.get_unverified_header(token)["kid"]]
+        header = jwt.get_unverified_header(token)
+        if str(header.get("typ", "JWT")).lower() not in TYPES:
+            raise jwt.InvalidTokenError
+        key = self._keys[header["kid"]]
         claims = jwt.decode(
             token,
             key.public or key.private,
@@ -90,32 +107,11 @@ class KeyRing:
 
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JSON Web Key Set (RFC 7517), without the symmetric ones."""
-        return {
-            "keys": [
-                jwt.get_algorithm_by_name(key.algorithm).to_jwk(key.public, as_dict=True)
-                | {"kid": key.id, "alg": key.algorithm, "use": "sig"}
-                for key in self._keys.values()
-                if key.public is not None
-            ]
-        }
+        return {"keys": [key.jwk() for key in self._newest_first if key.public is not None]}
 
 
 def key_ring(settings: Settings) -> KeyRing:
     """Create the key ring of the settings: private keys before symmetric ones, each the newest first."""
-    keys = [_pair(pem) for pem in settings.signing_keys] + [_secret(secret) for secret in settings.secret_keys]
-    return KeyRing(keys, settings.public_url, settings.access_token_seconds)
-
-
-def _pair(pem: bytes) -> Key:
-    private = load_pem_private_key(pem, password=None)
-    public = private.public_key()
-    encoded = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return Key(_id(encoded), ALGORITHMS[type(private).__name__], private, public)
-
-
-def _secret(secret: str) -> Key:
-    return Key(_id(secret.encode()), "HS256", secret)
-
-
-def _id(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()[:16]
+    secrets = split_keys(settings.secret_key.get_secret_value())
+    keys = [key_of_pair(pem) for pem in settings.signing_keys] + [key_of_secret(secret) for secret in secrets]
+    return KeyRing(keys, settings.public_url, settings.access_token_seconds, settings.signing_order)

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, update
 from sqlmodel import col, select
@@ -20,7 +21,7 @@ from accounts.domain.sessions import refresh
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER, live_conditions
 from accounts.domain.sessions.session_token import SessionToken
-from accounts.models import MailKind, SessionKind, User, UserSession
+from accounts.models import MailKind, Scope, SessionKind, User, UserSession
 from accounts.settings import Settings
 
 LAST_SEEN_PRECISION = timedelta(minutes=1)  # for cookies: bearer sessions are seen whenever they are refreshed
@@ -30,20 +31,21 @@ VERSIONS = re.compile(r"[\d._]+")
 LOCK_UNCHANGED_USER = CompiledStatement(
     'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
 )
-# Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs.
+# Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs. And
+# when the session starts.
 START_SESSION = CompiledStatement("""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
     ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
     started AS (
-        INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address)
-        VALUES (:id, :user_id, :kind, :token_hash, now() + CAST(:lifetime AS interval), :user_agent, :address)
+        INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes)
+        VALUES (:id, :user_id, :kind, :token_hash, now() + CAST(:lifetime AS interval), :user_agent, :address, :scopes)
     ), seen AS (
         INSERT INTO known_device (user_id, fingerprint) VALUES (:user_id, :fingerprint)
         ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = now()
         WHERE known_device.seen_at < now() - interval '1 day'
     )
-    SELECT bool_and(fingerprint <> :fingerprint) IS TRUE FROM known_device WHERE user_id = :user_id
+    SELECT bool_and(fingerprint <> :fingerprint) IS TRUE, now() FROM known_device WHERE user_id = :user_id
 """)
 BY_CLAIMS = select(User, UserSession).where(*IS_SESSION_OF_CALLER)
 BY_COOKIE = select(User, UserSession).where(
@@ -59,8 +61,16 @@ class SessionManager:
         self.settings = settings
         self.idle = timedelta(seconds=settings.session_idle_seconds)
 
-    async def start(self, user: User, kind: SessionKind) -> SessionToken:
+    async def start(
+        self, user: User, kind: SessionKind, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
+    ) -> tuple[UserSession, SessionToken]:
         """Start a session for a user whose password was verified. The least recently seen ones beyond the limit end.
+
+        Args:
+            scopes: those of the session's access tokens.
+
+        Returns:
+            The session, with what an access token says of it, and its token.
 
         Raises:
             LoginBadCredentials: the password has been changed, or the user deactivated, since the verification.
@@ -70,15 +80,20 @@ class SessionManager:
             raise errors.LoginBadCredentials
         token = SessionToken.create(uuid7(), self.settings.secret_keys[0])
         context = self.db.context or RequestContext()
-        ((new_device,),) = await START_SESSION.run(
+        lifetime = timedelta(seconds=self.settings.session_seconds)
+        of_session: dict[str, Any] = {
+            "id": token.session_id,
+            "user_id": user.id,
+            "kind": kind,
+            "token_hash": token.hash,
+        }
+        ((new_device, now),) = await START_SESSION.run(
             self.db,
-            id=token.session_id,
-            user_id=user.id,
-            kind=kind,
-            token_hash=token.hash,
-            lifetime=timedelta(seconds=self.settings.session_seconds),
+            **of_session,
+            lifetime=lifetime,
             user_agent=context.user_agent,
             address=context.client_ip,
+            scopes=[*scopes],
             fingerprint=_fingerprint(context),
             others=self.settings.sessions_per_user - 1,
         )
@@ -86,7 +101,7 @@ class SessionManager:
         if new_device:
             device = {"device": context.user_agent, "address": context.client_ip}
             await outbox.enqueue_notice(self.db, MailKind.NEW_SIGN_IN, user, **device)
-        return token
+        return UserSession(**of_session, authenticated_at=now, expires_at=now + lifetime, scopes=[*scopes]), token
 
     async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
         """Exchange a refresh token for its successor; see ``refresh.rotate``.

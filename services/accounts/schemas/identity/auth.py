@@ -2,9 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from accounts.models import Scope
 from accounts.schemas.fields import DisplayName, Email, OpaqueToken, Password, Username
+
+SIGN_IN_SCOPES = (Scope.ACCOUNT, Scope.GROUPS)
+
+
+def _require_scopes(value: str) -> str:
+    if not set(value.split()) <= {*SIGN_IN_SCOPES}:
+        raise ValueError("must be scopes of a sign-in")
+    return value
+
 
 Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
@@ -15,9 +25,16 @@ class LoginForm(BaseModel):
     username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
     password: Password
     grant_type: Literal["password"] = "password"
-    scope: Ignored = ""
+    scope: Annotated[str, AfterValidator(_require_scopes)] = Field(
+        "", description="`groups` adds the user's groups to the access tokens.", examples=["groups"]
+    )
     client_id: Ignored = ""
     client_secret: Ignored = ""
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """The scopes of the session: everything that the user may do, and those that were asked for."""
+        return [scope for scope in SIGN_IN_SCOPES if scope == Scope.ACCOUNT or scope in self.scope.split()]
 
 
 class RefreshForm(BaseModel):
@@ -39,6 +56,7 @@ class TokenRead(BaseModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token
     expires_in: int = Field(description="Lifetime of the access token in seconds.", examples=[300])
     refresh_token: str
+    scope: str = Field(description="What the access token may be used for.", examples=["account groups"])
 
 
 class EmailInput(BaseModel):

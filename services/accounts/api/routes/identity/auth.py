@@ -3,7 +3,6 @@
 The first line describes the tag ``auth``, which this module shares with ``sign_up`` and ``recovery``.
 """
 
-import uuid
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,9 +13,12 @@ from accounts.api.dependencies import SessionManagerDep, SignInDep
 from accounts.api.oauth_errors import refuse_repeated_parameters
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep, limit_by_client
+from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
+from accounts.domain.sessions.token_claims import sign_in_claims
+from accounts.models import UserSession
 from accounts.schemas.identity.auth import RefreshForm, TokenRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -35,9 +37,12 @@ async def login(
 
     The form is OAuth 2.0's password grant: `username` is the email. Send the access token with later requests as
     `Authorization: Bearer …`. When it expires, use the refresh token at `/auth/jwt/refresh`.
+
+    With `scope=groups`, access tokens name the user's groups and roles, for other services.
     """
     user = await sign_in.authenticate(form.username, form.password)
-    return token_response(request, response, user.id, await strategy.start(user))
+    started = await strategy.start(user, form.scopes)
+    return await token_response(request, response, strategy.db, *started)
 
 
 @router.post(
@@ -54,17 +59,21 @@ async def refresh(
     Each refresh token works once. For ten seconds it returns the same tokens again, for other tabs and lost responses.
     Using it later ends the session, since the token may be stolen.
     """
-    used, successor = await sessions.refresh(parse_session_token(form.refresh_token))
-    return token_response(request, response, used.user_id, successor)
+    refreshed = await sessions.refresh(parse_session_token(form.refresh_token))
+    return await token_response(request, response, sessions.db, *refreshed)
 
 
-def token_response(request: Request, response: Response, user_id: uuid.UUID, token: SessionToken) -> TokenRead:
-    """Sign an access token for the session of ``token``. The response must not be cached."""
+async def token_response(
+    request: Request, response: Response, db: Session, session: UserSession, token: SessionToken
+) -> TokenRead:
+    """Sign an access token for a session. The response must not be cached."""
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
+    claims = await sign_in_claims(db, session)
     return TokenRead(
-        access_token=request.state.keys.sign(user_id, token.session_id),
+        access_token=request.state.keys.sign(session.user_id, session.id, **claims),
         expires_in=request.state.settings.access_token_seconds,
         refresh_token=str(token),
+        scope=" ".join(claims["scopes"]),
     )
 
 
