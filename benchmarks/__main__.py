@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from benchmarks import compare, lists, login_storm
+from benchmarks import compare, lists, login_storm, signing
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -17,5 +17,7 @@ match sys.argv[1:]:
         compare.run(arguments)
     case ["lists"]:
         lists.run()
+    case ["signing"]:
+        signing.run()
     case _:
-        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | lists]")
+        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | lists | signing]")

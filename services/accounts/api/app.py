@@ -31,6 +31,7 @@ from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, users, users_admin
 from accounts.api.routes.invitations import answering, sending
+from accounts.api.routes.oauth import introspection, metadata, revocation
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (
     COMMAND_SECONDS,
@@ -64,6 +65,9 @@ ROUTE_MODULES = (
     member_files,
     sending,
     answering,
+    introspection,
+    revocation,
+    metadata,
     audit,
     jwks,
     health,

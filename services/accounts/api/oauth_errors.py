@@ -12,17 +12,22 @@ from pydantic import Field
 
 from accounts.api.problems import STATUS, Problem, summary
 from accounts.schemas.identity.auth import LoginForm, RefreshForm
+from accounts.schemas.oauth import IntrospectionForm
 
 JSON = "application/json"
-TOKEN_ENDPOINTS = frozenset(["/auth/jwt/login", "/auth/jwt/refresh"])
-ERROR_BY_CODE = dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant")
+TOKEN_ENDPOINTS = frozenset(["/auth/jwt/login", "/auth/jwt/refresh", "/oauth/introspect", "/oauth/revoke"])
+ERROR_BY_CODE = {
+    **dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant"),
+    "INSUFFICIENT_SCOPE": "insufficient_scope",
+}
 ERROR_BY_STATUS = {
+    HTTPStatus.UNAUTHORIZED: "invalid_client",
     HTTPStatus.TOO_MANY_REQUESTS: "temporarily_unavailable",
     HTTPStatus.SERVICE_UNAVAILABLE: "temporarily_unavailable",
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
 ERROR_BY_FIELD = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
-PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields
+PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields | IntrospectionForm.model_fields
 SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
 

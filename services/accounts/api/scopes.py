@@ -51,6 +51,7 @@ ROUTES: dict[str, Permission | Scope | None] = {
     "GET /users/me/invitations": Scope.MEMBERS_READ,
     "POST /users/me/invitations/{invitation_id}/accept": Scope.MEMBERS_WRITE,
     "DELETE /users/me/invitations/{invitation_id}": Scope.MEMBERS_WRITE,
+    "POST /oauth/introspect": Scope.INTROSPECT,
     "POST /invitations/accept": NOT_FOR_PROGRAMS,  # it verifies the email
 }
 

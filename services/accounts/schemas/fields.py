@@ -121,5 +121,6 @@ Password = Annotated[
     NFC,
     Field(json_schema_extra={"format": "password"}, examples=["guinevere-and-lancelot"]),
 ]
+GroupIdNumber = Annotated[int, Field(ge=1, le=2**63 - 1, examples=[1])]
 # A token or cursor, which is opaque to clients.
 OpaqueToken = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[\x21-\x7e]+$")]

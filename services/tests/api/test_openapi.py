@@ -13,6 +13,8 @@ DOCUMENT: dict[str, Any] = create_app().openapi()
 OPERATIONS = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
 PATHS_WITHOUT_AUTH = {
     "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
     "/auth/complete-registration",
     "/auth/confirm-email",
     "/auth/cookie/login",
@@ -27,6 +29,7 @@ PATHS_WITHOUT_AUTH = {
     "/health/live",
     "/health/ready",
     "/invitations/decline",
+    "/oauth/revoke",
     "/user-groups",
     "/user-groups/{group_id}",
     "/user-groups/{group_id}/users",
@@ -43,8 +46,8 @@ async def test_document_and_page_are_served(client: AsyncClient) -> None:
 def test_every_operation_is_described(operation: dict[str, Any]) -> None:
     assert operation["summary"]
     assert operation["description"]
-    issues_tokens = operation["operationId"] in {"login", "refresh"}
-    media_type, model = ("json", "TokenProblem") if issues_tokens else ("problem+json", "Problem")
+    is_oauth = operation["operationId"] in {"login", "refresh", "introspect_token", "revoke_token"}
+    media_type, model = ("json", "TokenProblem") if is_oauth else ("problem+json", "Problem")
     for status, response in operation["responses"].items():
         assert response["description"]
         if int(status) >= 400:

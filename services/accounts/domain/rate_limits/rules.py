@@ -48,6 +48,8 @@ class Attempt(StrEnum):
     INVITATION = "invitation"
     IMPORT = "import"
     EXPORT = "export"
+    INTROSPECT = "introspect"
+    REVOKE = "revoke"
     WRITE = "write"
     PASSWORD = "password"  # noqa: S105  # as above
     MAIL_OTHERS = "mail-others"
@@ -97,6 +99,9 @@ RULES = {
         LimitGroup.REQUESTS, network=(Limit(30, HOUR), Limit(100, DAY)), account=(Limit(30, HOUR), Limit(100, DAY))
     ),
     Attempt.EXPORT: Rule(LimitGroup.REQUESTS, network=(Limit(30, MINUTE), Limit(300, HOUR))),
+    # Services ask at each request of their users, or every few seconds for each of them.
+    Attempt.INTROSPECT: Rule(LimitGroup.REQUESTS, network=(Limit(12_000, MINUTE),)),
+    Attempt.REVOKE: Rule(LimitGroup.SIGN_IN, network=(Limit(300, MINUTE),)),
     # Every request of a signed-in user that is not safe (RFC 9110, 9.2.1): each writes at least an audit event.
     Attempt.WRITE: Rule(
         LimitGroup.REQUESTS,

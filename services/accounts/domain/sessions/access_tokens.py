@@ -17,7 +17,7 @@ from accounts.settings_types import split_keys
 AUDIENCE = "accounts"
 TYPES = {"at+jwt", "application/at+jwt", "jwt"}  # RFC 9068, 4; tokens of earlier releases have the last one
 CLOCK_SKEW = 30  # seconds by which another host that issues tokens may be ahead of this one (RFC 7519, 4.1.4)
-CACHED_TOKENS = 4096  # verified tokens, about half a kilobyte each
+CACHED_TOKENS = 4096  # verified tokens, about a kilobyte each
 CLAIMS = ("exp", "iat", "iss", "aud", "sub", "sid", "jti")
 
 
@@ -51,7 +51,7 @@ class KeyRing:
         self._keys = {key.id: key for key in keys}
         self._newest_first = tuple(self._keys.values())
         self._order = order
-        self._issuer = issuer
+        self.issuer = issuer
         self._lifetime = seconds
         # A client sends one token many times. Only decoding is cached; each request checks that the session is live.
         self._decoded = lru_cache(CACHED_TOKENS)(self._decode)
@@ -68,7 +68,7 @@ class KeyRing:
         """
         now = int(time.time())
         common = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": AUDIENCE,
             "sub": str(user_id),
             "client_id": AUDIENCE,
@@ -88,22 +88,30 @@ class KeyRing:
             return None
         return claims if expires > time.time() else None
 
+    def read(self, token: str) -> dict[str, Any] | None:
+        """Verify an access token as ``verify`` does, and return all of its claims."""
+        return self._verified_claims(token) if self.verify(token) else None
+
     def _decode(self, token: str) -> tuple[Claims, float]:
+        claims = self._verified_claims(token)
+        scopes = frozenset(claims.get("scope", Scope.ACCOUNT).split())
+        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), scopes), claims["exp"]
+
+    def _verified_claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
         if str(header.get("typ", "JWT")).lower() not in TYPES:
             raise jwt.InvalidTokenError
         key = self._keys[header["kid"]]
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key.public or key.private,
             [key.algorithm],
             {"require": list(CLAIMS)},
             audience=AUDIENCE,
-            issuer=self._issuer,
+            issuer=self.issuer,
             leeway=CLOCK_SKEW,
         )
-        scopes = frozenset(claims.get("scope", Scope.ACCOUNT).split())
-        return Claims(uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"]), scopes), claims["exp"]
+        return claims
 
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JSON Web Key Set (RFC 7517), without the symmetric ones."""

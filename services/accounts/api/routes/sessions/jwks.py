@@ -4,7 +4,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict
 
 router = APIRouter(prefix="/.well-known", tags=["keys"])
-MAX_AGE = 300  # seconds
+# The metadata and the keys are for everyone, and pages of any origin may read them.
+PUBLIC_DOCUMENT = {"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"}
 
 
 class PublicKey(BaseModel):
@@ -35,5 +36,5 @@ async def jwks(request: Request, response: Response) -> KeySet:
 
     A service that verifies tokens itself accepts them until they expire: only this API knows of ended sessions.
     """
-    response.headers["Cache-Control"] = f"public, max-age={MAX_AGE}"
+    response.headers.update(PUBLIC_DOCUMENT)
     return KeySet(**request.state.keys.jwks())

@@ -1,0 +1,1 @@
+"""Routes of OAuth 2.0, for programs."""
