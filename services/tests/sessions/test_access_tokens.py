@@ -134,6 +134,12 @@ def test_new_key_verifies_and_is_published_before_it_signs(secret_key: str, sign
     assert before.jwks() == after.jwks()
 
 
+def test_first_key_pair_with_a_new_secret_signs_nothing_that_earlier_processes_refuse() -> None:
+    keys = ring(f"{NEW},{OLD}", pem("ES256"), keys_rotate_at=datetime.now(UTC) + timedelta(minutes=1))
+
+    assert ring(OLD).verify(keys.sign(USER, SESSION))
+
+
 def test_key_begins_to_sign_in_running_processes() -> None:
     keys = ring(f"{NEW},{OLD}", keys_rotate_at=datetime.now(UTC) + timedelta(seconds=0.2))
     before = jwt.get_unverified_header(keys.sign(USER, SESSION))["kid"]

@@ -120,6 +120,8 @@ class KeyRing:
 
 def key_ring(settings: Settings) -> KeyRing:
     """Create the key ring of the settings: private keys before symmetric ones, each the newest first."""
-    secrets = split_keys(settings.secret_key.get_secret_value())
-    keys = [key_of_pair(pem) for pem in settings.signing_keys] + [key_of_secret(secret) for secret in secrets]
+    pairs = [key_of_pair(pem) for pem in settings.signing_keys]
+    # Until the first key pair signs, the secret does that signs now.
+    secrets = settings.secret_keys if pairs else split_keys(settings.secret_key.get_secret_value())
+    keys = [*pairs, *map(key_of_secret, secrets)]
     return KeyRing(keys, settings.public_url, settings.access_token_seconds, settings.signing_order)
