@@ -16,7 +16,7 @@ endif
 REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
-.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail messages bench faults soak hostile check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail messages client bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -92,7 +92,7 @@ test: $(DEV) ## Run the fast tests; ARGS="-k groups" selects some
 
 # Coverage only makes sense for the whole suite.
 test-all: $(DEV) ## Run all tests and require that they cover every statement and branch
-	cd services && ../$(VENV)/bin/python -m pytest -n 2 --cov=accounts --cov-config=pyproject.toml $(ARGS)
+	cd services && ../$(VENV)/bin/python -m pytest -n 2 --cov=accounts --cov=accounts_client --cov-config=pyproject.toml $(ARGS)
 
 mail: $(DEV) ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
@@ -100,6 +100,10 @@ mail: $(DEV) ## Render every mail in every language, to look at
 messages: $(DEV) ## Update the translators' catalogues from code and templates; NEW=fr adds a language
 	cd services && ../$(VENV)/bin/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file --no-wrap -o ../.local/accounts.pot .
 	cd services && ../$(VENV)/bin/pybabel -q $(if $(NEW),init -l $(NEW),update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date) --no-wrap -D accounts -i ../.local/accounts.pot -d accounts/translations
+
+client: $(DEV) ## Update the Python client's OpenAPI document, and build its wheel in .local/client
+	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/openapi.py
+	cd clients/python && ../../$(VENV)/bin/python -m hatchling build -t wheel -d ../../.local/client
 
 bench: $(DEV) ## Run the benchmarks; ARGS=login_storm, ARGS="compare --users 1000000", ARGS="compare --help"
 	cd services && PYTHONPATH=.:..:../scripts:tests ../$(VENV)/bin/python -m benchmarks $(ARGS)
@@ -119,6 +123,7 @@ check: $(DEV) ## Check format, lint, types, imports, migrations and containers
 fmt: $(DEV) ## Format the code and apply automatic fixes
 	cd services && ../$(VENV)/bin/python -m ruff check --config pyproject.toml --fix-only --quiet . ../scripts ../benchmarks ../deploy
 	cd services && ../$(VENV)/bin/python -m ruff format --config pyproject.toml . ../scripts ../benchmarks ../deploy
+	cd clients/python && ../../$(VENV)/bin/python -m ruff check --fix-only --quiet . && ../../$(VENV)/bin/python -m ruff format .
 
 audit: $(DEV) ## Look for known vulnerabilities in the locked dependencies
 	cd services && ../$(VENV)/bin/python -m pip_audit --requirement requirements.lock --require-hashes --disable-pip --strict --progress-spinner off

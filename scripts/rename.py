@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +63,7 @@ def rename(name: str) -> int:
         folders[:] = [name for name in folders if name not in SKIPPED]
         for path in (Path(folder, name) for name in files if name not in KEPT):
             changed += _replace(path, name)
-    for folder, folders, files in os.walk(ROOT / "services", topdown=False):
+    for folder, folders, files in chain(*(os.walk(ROOT / each, topdown=False) for each in ("services", "clients"))):
         for path in (Path(folder, name) for name in (*folders, *files) if OLD in name):
             path.rename(path.with_name(path.name.replace(OLD, name)))
     return changed

@@ -39,17 +39,9 @@ TEMPLATE = "accounts"
 CLUSTER = "TEST_CLUSTER"  # how the workers learn of the one server: its URL, with {} for a database's name and a role
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    tiers.sort_and_limit(items)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    tiers.enforce(item)
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Start one server before the workers, with a migrated database that they copy."""
+    config.pluginmanager.register(tiers)  # for tests outside of this folder, too
     for name in Settings.model_fields.keys() - {"database_url"}:
         os.environ.pop(name.upper(), None)
     os.environ |= {"ENVIRONMENT": "development", "SIGN_UP": "open", "SECRET_KEY": SECRET}

@@ -20,7 +20,8 @@ MARGIN = 5  # seconds for a cancelled test to clean up
 RUNNING: list[str] = []  # the fast test that runs now
 
 
-def sort_and_limit(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow tests, give every test its time limit, and put the longest first so that no worker ends with one."""
     for item in items:
         if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
@@ -62,7 +63,7 @@ def _cancelled_after(seconds: float, test: Callable[..., Awaitable[None]]) -> Ca
     return limited
 
 
-def enforce(item: pytest.Item) -> None:
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let the audit hook know which test runs now."""
     RUNNING[:] = [] if is_slow(item) else [item.nodeid]
 
