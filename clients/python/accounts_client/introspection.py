@@ -17,7 +17,6 @@ from accounts_client.tokens import RANKS, AccessToken, Role
 LOG = logging.getLogger("accounts_client")
 Credentials = str | tuple[str, str]
 MAX_CACHED = 4096
-MAX_AGE = 10  # seconds for which a user who has signed out can be accepted, whatever Cache-Control says
 
 
 class Answer(NamedTuple):
@@ -33,12 +32,16 @@ class Introspection:
 
     Args:
         credentials: the id and secret of a service account, or a personal access token, with the scope ``introspect``.
+        max_age: for how many seconds an answer is used again, if Cache-Control allows it.
 
     """
 
-    def __init__(self, http: IssuerHttp, endpoint: Callable[[], Awaitable[str]], credentials: Credentials) -> None:
+    def __init__(
+        self, http: IssuerHttp, endpoint: Callable[[], Awaitable[str]], credentials: Credentials, max_age: float
+    ) -> None:
         self._http = http
         self._endpoint = endpoint
+        self._max_age = max_age
         self._authorization = _authorization(credentials)
         self._calls = SharedCalls[Answer]()
         self._answers = Recent[Answer](MAX_CACHED)
@@ -75,7 +78,7 @@ class Introspection:
         if not isinstance(active, bool) or (active and content.get("sub") != str(token.user_id)):
             raise IssuerUnavailable("the introspection endpoint answers for another token")
         known = role if isinstance(role, str) and role in RANKS else None
-        return Answer(active, known, monotonic() + min(max_age or 0, MAX_AGE))  # type: ignore[arg-type]
+        return Answer(active, known, monotonic() + min(max_age or 0, self._max_age))  # type: ignore[arg-type]
 
 
 def _authorization(credentials: Credentials) -> str:

@@ -35,6 +35,7 @@ class Verifier:
         credentials: to introspect: the id and secret of a service account, or a personal access token.
         jwks_uri: where the keys are, if this service reaches the issuer at another address than others do.
         introspection_uri: the same for introspection.
+        live_seconds: for how long an answer about a live session is used again; 0 asks the issuer each time.
         leeway: seconds by which the clocks may differ.
 
     """
@@ -47,6 +48,7 @@ class Verifier:
         credentials: Credentials | None = None,
         jwks_uri: str = "",
         introspection_uri: str = "",
+        live_seconds: float = 5,
         leeway: float = 30,
     ) -> None:
         self.issuer = issuer.rstrip("/")
@@ -58,7 +60,7 @@ class Verifier:
         self._keys = KeySet(self._fetch_keys)
         self._verified = Recent[Verified](CACHED_TOKENS)
         self._introspection = (
-            Introspection(self._http, self._introspection_endpoint, credentials) if credentials else None
+            Introspection(self._http, self._introspection_endpoint, credentials, live_seconds) if credentials else None
         )
 
     async def verify(self, token: str) -> AccessToken:

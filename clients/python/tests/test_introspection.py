@@ -46,7 +46,7 @@ async def test_answer_is_used_again_for_the_seconds_that_cache_control_says(
         assert issuer.asked[INTROSPECT] == requests
 
 
-async def test_answer_is_used_for_ten_seconds_at_most(
+async def test_answer_is_used_for_five_seconds_at_most(
     issuer: Issuer, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [0.0]
@@ -57,9 +57,19 @@ async def test_answer_is_used_for_ten_seconds_at_most(
     await verifier.ensure_live(token)
     issuer.ended.add(session)
 
-    clock[0] = 10.1
+    clock[0] = 5.1
     with pytest.raises(InvalidToken):
         await verifier.ensure_live(token)
+
+
+async def test_answers_are_not_used_again_if_the_service_says_so(issuer: Issuer) -> None:
+    verifier = Verifier(issuer.url, credentials="acc_pat_x", live_seconds=0)
+    token = await verifier.verify(issuer.token())
+    for _ in range(3):
+        await verifier.ensure_live(token)
+
+    assert issuer.asked[INTROSPECT] == 3
+    await verifier.close()
 
 
 async def test_answers_are_not_shared_between_tokens_or_groups(issuer: Issuer, verifier: Verifier) -> None:

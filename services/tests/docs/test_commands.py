@@ -1,7 +1,10 @@
 """The commands that the documentation shows, run on a native stack: their output is as shown."""
 
 import re
+import sys
+import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +20,11 @@ VARYING = re.compile(
 )
 PREPARE = """
 make() { scripts/native "$@"; }
+serve() {
+    "$@" >>services.log 2>&1 &
+    trap 'kill $(jobs -p)' EXIT
+    for try in $(seq 100); do curl -so /dev/null "localhost:${!#}" && break; sleep 0.1; done
+}
 latest() { for try in $(seq 100); do ls .local/mail/*"$1"* >/dev/null 2>&1 && break; sleep 0.1; done; }
 """
 
@@ -107,5 +115,45 @@ def test_members_are_imported_and_exported_as_the_page_says(shell: Shell) -> Non
     steps = dialogue("docs/members-in-bulk.md", "Import") + dialogue("docs/members-in-bulk.md", "Export")
     csv = "\n".join(dict(steps)["cat knights.csv"])
     (shell.project.root / "knights.csv").write_text(f"{csv}\n")
+
+    check(shell, steps)
+
+
+SERVICES = ("A second service", "Groups, and users who have signed out")
+
+
+def install_client(project: Project) -> None:
+    """Do what the page's commands do, with the dependencies of this environment."""
+    folder = project.root / ".local" / "second"
+    project.python("-m", "venv", "--without-pip", str(folder))
+    client = str(project.root / "clients" / "python")
+    project.run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), folder=client)
+    (wheel,) = folder.glob("*.whl")
+    python = folder / "bin" / "python"
+    project.python("-m", "pip", "--python", str(python), "install", "--no-index", "--no-deps", "-q", str(wheel))
+    purelib = project.run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
+    Path(purelib, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    uvicorn = folder / "bin" / "uvicorn"
+    uvicorn.write_text(f'#!/bin/sh\nexec {python} -m uvicorn "$@"\n')
+    uvicorn.chmod(0o755)
+
+
+def modules(page: str) -> dict[str, str]:
+    """Return the files that a page asks its reader to save."""
+    text = (ROOT / page).read_text()
+    return dict(re.findall(r"Save this as `(\w+\.py)`:\n\n```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+
+
+@pytest.mark.slow
+def test_second_service_works_as_the_page_says(shell: Shell) -> None:
+    page = "docs/services.md"
+    install_client(shell.project)
+    for name, text in modules(page).items():
+        (shell.project.root / name).write_text(text.replace("localhost:8000", f"localhost:{shell.port}"))
+    ports = {port: str(free_port()) for port in ("9000", "9001")}
+    steps = [step for section in SERVICES for step in dialogue(page, section)]
+    for port, free in ports.items():
+        steps = [(command.replace(port, free), shown) for command, shown in steps]
+    steps = [(re.sub(r"(?s)^(.*uvicorn .*) &$", r"serve \1", command), shown) for command, shown in steps]
 
     check(shell, steps)

@@ -7,14 +7,14 @@ import pytest
 
 from accounts.api.problems import STATUS
 from accounts.settings import Settings
-from support.project import BLOCK, PAGES, ROOT
+from support.project import BLOCK, PAGES, ROOT, blocks
 
 PACKAGE = ROOT / "services" / "accounts"
 LINES = {"README.md": 260, "CHANGELOG.md": 1000}
 WIDTH = 120
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 NAMED_FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)*/?)`")
-ELSEWHERE = (".local", ".env", "compose.tls.yaml", "openapi.json", "uv.lock")
+ELSEWHERE = (".local", ".env", "compose.tls.yaml", "openapi.json", "second.py", "team.py", "uv.lock")
 # Messages of PostgreSQL and Alembic.
 FOREIGN = (
     "permission denied",
@@ -122,3 +122,10 @@ def test_messages_of_troubleshooting_exist() -> None:
     for message in ours:
         for part in message.split("…"):
             assert part.strip() in code, message
+
+
+def test_continuous_integration_installs_the_client_as_its_page_says() -> None:
+    (install,) = [block for block in blocks(ROOT / "docs/services.md", "A second service") if block.language == "sh"]
+    run = (ROOT / ".ci" / "run").read_text()
+
+    assert [line for line in install.text.splitlines() if line.removeprefix("python3 ") not in run] == []

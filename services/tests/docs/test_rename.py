@@ -11,7 +11,13 @@ from support.project import Project
 NAME = "guests"
 PYTHON_FOLDERS = (".", "../scripts", "../benchmarks", "../deploy")
 # They know the names of the package, the roles, the cookie, the audience, the metrics.
-TESTS = ("tests/test_settings.py", "tests/sessions", "tests/observability/test_metrics.py", "tests/commands", "../clients")
+TESTS = (
+    "tests/test_settings.py",
+    "tests/sessions",
+    "tests/observability/test_metrics.py",
+    "tests/commands",
+    "../clients",
+)
 
 
 @pytest.fixture
