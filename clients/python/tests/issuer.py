@@ -92,6 +92,15 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: bytes, **headers: s
     handler.wfile.write(body)
 
 
+class Server(ThreadingHTTPServer):
+    """Serves each connection by a thread of its own."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore clients that hang up."""
+
+
 @contextmanager
 def serve() -> Iterator[Issuer]:
     """Serve an issuer on a free port of loopback."""
@@ -117,8 +126,7 @@ def serve() -> Iterator[Issuer]:
         def log_message(self, format: str, *arguments: Any) -> None:  # the base class's name
             """Stay silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
+    with Server(("127.0.0.1", 0), Handler) as server:
         issuer = Issuer(f"http://127.0.0.1:{server.server_port}")
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
