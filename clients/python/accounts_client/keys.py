@@ -32,7 +32,7 @@ class KeySet:
         self._fetch = fetch
         self._calls = SharedCalls[None]()
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._failure = ""
+        self._failure = "no keys were fetched yet"
         self._fresh_until = self._stale_until = self._retry_at = self._unknown_at = 0.0
 
     async def get(self, kid: str) -> jwt.PyJWK:

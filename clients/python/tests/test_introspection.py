@@ -20,7 +20,7 @@ from accounts_client import (
     introspection,
 )
 from hostile import HOSTILE, body
-from issuer import INTROSPECT, Issuer
+from issuer import INTROSPECT, JWKS, METADATA, Issuer
 
 
 async def test_token_of_an_ended_session_is_refused(issuer: Issuer, verifier: Verifier) -> None:
@@ -105,6 +105,16 @@ async def test_concurrent_callers_share_one_request(issuer: Issuer, verifier: Ve
     await asyncio.gather(*(verifier.ensure_live(token) for _ in range(50)))
 
     assert issuer.asked[INTROSPECT] == 1
+
+
+async def test_metadata_are_fetched_once_for_all_callers(issuer: Issuer) -> None:
+    verifier = Verifier(issuer.url, credentials="acc_pat_x", jwks_uri=issuer.url + JWKS)
+    tokens = [await verifier.verify(issuer.token()) for _ in range(20)]
+
+    await asyncio.gather(*map(verifier.ensure_live, tokens))
+
+    assert issuer.asked == {JWKS: 1, METADATA: 1, INTROSPECT: 20}
+    await verifier.close()
 
 
 @pytest.mark.parametrize(

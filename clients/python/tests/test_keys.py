@@ -159,6 +159,7 @@ async def test_hostile_metadata_are_not_believed(
         {"issuer": "http://127.0.0.1"},
         {"issuer": None},
         {"jwks_uri": "http://127.0.0.2/keys"},
+        {"jwks_uri": "http://{host}@{host}/keys"},  # begins like the issuer
         {"jwks_uri": "file:///etc/passwd"},
         {"jwks_uri": "https://[::1"},
         {"jwks_uri": "https://"},
@@ -171,7 +172,8 @@ async def test_metadata_of_another_issuer_or_with_unsafe_urls_are_refused(
     issuer: Issuer, verifier: Verifier, changes: dict[str, object]
 ) -> None:
     document = {"issuer": issuer.url, "jwks_uri": issuer.url + JWKS} | changes
-    issuer.answers[METADATA] = body(json.dumps(document).encode())
+    issuer.answers[METADATA] = body(json.dumps(document).replace("{host}", issuer.url.removeprefix("http://")).encode())
+    issuer.answers["/keys"] = body(json.dumps({"keys": [jwk(issuer.keys["first"], "first")]}).encode())
 
     with pytest.raises(IssuerUnavailable):
         await verifier.verify(issuer.token())
