@@ -31,7 +31,8 @@ from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, users, users_admin
 from accounts.api.routes.invitations import answering, sending
-from accounts.api.routes.oauth import introspection, metadata, revocation
+from accounts.api.routes.oauth import introspection, metadata, revocation, token
+from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (
     COMMAND_SECONDS,
@@ -65,7 +66,10 @@ ROUTE_MODULES = (
     member_files,
     sending,
     answering,
+    accounts,
+    secrets,
     introspection,
+    token,
     revocation,
     metadata,
     audit,

@@ -29,6 +29,8 @@ from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.registration import RegistrationManager
+from accounts.domain.service_accounts.accounts import ServiceAccountManager
+from accounts.domain.service_accounts.secrets import SecretManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models.sessions import ADDRESS_LENGTH, USER_AGENT_LENGTH
@@ -134,5 +136,9 @@ GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]
 InvitationManagerDep = Annotated[
     InvitationManager, _manager(lambda db, request: InvitationManager(db, request.state.settings.secret_keys[0]))
+]
+ServiceAccountManagerDep = Annotated[ServiceAccountManager, _manager(lambda db, _: ServiceAccountManager(db))]
+SecretManagerDep = Annotated[
+    SecretManager, _manager(lambda db, request: SecretManager(db, passwords(request), request.state.settings))
 ]
 OwnInvitationManagerDep = Annotated[OwnInvitationManager, _manager(lambda db, _: OwnInvitationManager(db))]

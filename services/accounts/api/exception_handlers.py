@@ -16,6 +16,7 @@ from starlette.routing import Match
 
 from accounts.api.account_pages.render import is_page, problem_page
 from accounts.api.authentication import FASTAPI_USERS_ERRORS
+from accounts.api.client_authentication import CHALLENGE
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem
 from accounts.api.problems import INVALID, Problem, rate_limit_headers
 from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable
@@ -109,6 +110,11 @@ def handle_scope(_: Request, error: errors.InsufficientScope) -> Problem:
     return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
 
 
+def handle_invalid_client(_: Request, error: errors.InvalidClient) -> Problem:
+    """Return which authentication a client of OAuth 2.0 needs (RFC 6749, 5.2)."""
+    return Problem.from_refusal(error, headers=CHALLENGE)
+
+
 def handle_http_exception(request: Request, error: HTTPException) -> Problem:
     """Return an HTTPException of a route or a library. Its detail gives the code if it is one; else the status does."""
     status, detail = HTTPStatus(error.status_code), error.detail
@@ -182,6 +188,7 @@ HANDLERS: dict[type[Exception], Handler] = {
     errors.TooManyAttempts: handle_rate_limit,
     errors.ReauthenticationRequired: handle_reauthentication,
     errors.InsufficientScope: handle_scope,
+    errors.InvalidClient: handle_invalid_client,
     errors.LastOwner: handle_last_owner,
     errors.ImportInProgress: handle_import_in_progress,
     errors.ImportInvalid: handle_invalid_import,

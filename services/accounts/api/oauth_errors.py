@@ -13,11 +13,16 @@ from pydantic import Field
 from accounts.api.problems import STATUS, Problem, summary
 from accounts.schemas.identity.auth import LoginForm, RefreshForm
 from accounts.schemas.oauth import IntrospectionForm
+from accounts.schemas.service_accounts import ClientCredentialsForm
 
 JSON = "application/json"
-TOKEN_ENDPOINTS = frozenset(["/auth/jwt/login", "/auth/jwt/refresh", "/oauth/introspect", "/oauth/revoke"])
+TOKEN_ENDPOINTS = frozenset(
+    ["/auth/jwt/login", "/auth/jwt/refresh", "/oauth/token", "/oauth/introspect", "/oauth/revoke"]
+)
 ERROR_BY_CODE = {
     **dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant"),
+    "INVALID_CLIENT": "invalid_client",
+    "INVALID_SCOPE": "invalid_scope",
     "INSUFFICIENT_SCOPE": "insufficient_scope",
 }
 ERROR_BY_STATUS = {
@@ -27,7 +32,7 @@ ERROR_BY_STATUS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
 ERROR_BY_FIELD = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
-PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields | IntrospectionForm.model_fields
+PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields | IntrospectionForm.model_fields | ClientCredentialsForm.model_fields
 SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
 
@@ -65,7 +70,7 @@ async def refuse_repeated_parameters(request: Request) -> None:
 
 def _error_code(problem: Problem) -> str:
     for field in problem.errors or ():
-        if field.loc[-1] in ERROR_BY_FIELD and field.type != "repeated":
+        if field.loc[-1] in ERROR_BY_FIELD and field.type not in {"missing", "repeated"}:
             return ERROR_BY_FIELD[str(field.loc[-1])]
     return ERROR_BY_CODE.get(problem.detail) or ERROR_BY_STATUS.get(HTTPStatus(problem.status), "invalid_request")
 

@@ -188,10 +188,52 @@ class LastOwner(Refusal):
         self.groups = groups
 
 
+class NotForServiceAccounts(Refusal):
+    """Service accounts own no groups, have neither email nor password, and neither send nor get invitations."""
+
+    code = "NOT_FOR_SERVICE_ACCOUNTS"
+
+
 class UserInactive(Refusal):
     """Inactive users cannot own groups."""
 
     code = "USER_INACTIVE"
+
+
+class ServiceAccountNotFound(Refusal):
+    """The group has no such service account."""
+
+    code = "SERVICE_ACCOUNT_NOT_FOUND"
+
+
+class TooManyServiceAccounts(Refusal):
+    """The group has as many service accounts as it may have. Delete one first."""
+
+    code = "TOO_MANY_SERVICE_ACCOUNTS"
+
+
+class SecretNotFound(Refusal):
+    """The service account has no such secret."""
+
+    code = "SECRET_NOT_FOUND"
+
+
+class TooManySecrets(Refusal):
+    """The service account has as many secrets as it may have. Revoke one first."""
+
+    code = "TOO_MANY_SECRETS"
+
+
+class InvalidClient(Refusal):
+    """Unknown client, wrong or expired secret, an inactive service account, or no client authentication."""
+
+    code = "INVALID_CLIENT"
+
+
+class InvalidScope(Refusal):
+    """The client's secret does not have the requested scope."""
+
+    code = "INVALID_SCOPE"
 
 
 class AlreadyMember(Refusal):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, including its angle brackets.
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
+SERVICE_DOMAIN = "service.invalid"  # of service accounts: such a domain never exists (RFC 6761)
 
 
 class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
@@ -39,6 +40,11 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     __tablename__ = "user"
     __table_args__ = (
         CheckConstraint("email <> ''", name="email_not_empty"),
+        CheckConstraint(
+            f"owner_group_id IS NULL OR (email = CAST(id AS text) || '@{SERVICE_DOMAIN}' "
+            "AND hashed_password = '!' AND NOT is_superuser)",
+            name="service_account",
+        ),
         # For prefix searches by name; EMAIL_INDEX serves those by email address.
         Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
         # Partial indexes for the filters that select few users.
@@ -54,7 +60,7 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
         email: Mapped[str] = mapped_column(String(EMAIL_LENGTH, COLLATION))
     display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
-    # Only a service account has one, and neither mailbox nor password. It is deleted with the group.
+    # Only a service account has one, and neither a mailbox nor a password. It is deleted with the group.
     owner_group_id: Mapped[int | None] = mapped_column(ForeignKey("user_group.id", ondelete="CASCADE"))
 
     memberships: Mapped[list["Membership"]] = relationship(
@@ -63,6 +69,16 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     groups: Mapped[list["UserGroup"]] = relationship(
         secondary="membership", back_populates="users", lazy="raise", viewonly=True
     )
+
+
+def service_email(user_id: uuid.UUID) -> str:
+    """Return the email that stands in the row of a service account."""
+    return f"{user_id}@{SERVICE_DOMAIN}"
+
+
+def is_service_email(email: str) -> bool:
+    """Return whether an email is one of service accounts: nothing can be sent to it."""
+    return email.lower().endswith(f"@{SERVICE_DOMAIN}")
 
 
 # One user per email address in any letter case; also serves FastAPI Users' look-up by lower(email).

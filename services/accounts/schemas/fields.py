@@ -7,6 +7,7 @@ from email_validator import EmailNotValidError
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from accounts.models.access_keys import KEY_NAME_LENGTH
 from accounts.models.groups import DESCRIPTION_LENGTH, GROUP_NAME_LENGTH
 from accounts.models.identity import DISPLAY_NAME_LENGTH, EMAIL_LENGTH
 from accounts.models.invitations import NOTE_LENGTH
@@ -90,6 +91,20 @@ Username = Annotated[
 ]
 DisplayName = Annotated[
     _SingleLine, StringConstraints(max_length=DISPLAY_NAME_LENGTH), VISIBLE, NFC, Field(examples=["Arthur Pendragon"])
+]
+ServiceAccountName = Annotated[
+    _SingleLine,
+    StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH),
+    VISIBLE,
+    NFC,
+    Field(examples=["Roster sync"]),
+]
+KeyName = Annotated[
+    _SingleLine,
+    StringConstraints(min_length=1, max_length=KEY_NAME_LENGTH),
+    VISIBLE,
+    NFC,
+    Field(examples=["nightly report"]),
 ]
 # The beginning of an email or a name, in searches.
 Prefix = Annotated[_SingleLine, StringConstraints(min_length=1, max_length=DISPLAY_NAME_LENGTH), VISIBLE]

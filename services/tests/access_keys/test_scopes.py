@@ -14,6 +14,7 @@ from accounts.api.scopes import ROUTES, required_scope
 from accounts.db.session import transaction
 from accounts.domain.groups.permissions import REQUIRED_SCOPE, Permission
 from accounts.models import Role, Scope, SessionKind, User, UserSession, Visibility
+from support.operations import CLIENT_SECRET
 from support.people import World
 
 APP = create_app()
@@ -23,7 +24,10 @@ OPERATIONS = {
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 }
-AUTHENTICATED = sorted(route for route, operation in OPERATIONS.items() if "security" in operation)
+# Besides those with the secret of a client, which is no user's credential.
+AUTHENTICATED = sorted(
+    route for route, operation in OPERATIONS.items() if operation.get("security", CLIENT_SECRET) != CLIENT_SECRET
+)
 PAGES = sorted(
     {
         f"{method} {route.path}"
@@ -35,7 +39,7 @@ PAGES = sorted(
 PROGRAM_SCOPES = [scope for scope in Scope if scope not in {Scope.ACCOUNT, Scope.GROUPS}]
 UNUSED = {Scope.USERS_WRITE}
 SOME_ID = "01999999-9999-7999-8999-999999999999"
-VALUES = {"user_id": SOME_ID, "session_id": SOME_ID, "token_id": SOME_ID}
+VALUES = {"user_id": SOME_ID, "session_id": SOME_ID, "token_id": SOME_ID, "account_id": SOME_ID, "secret_id": SOME_ID}
 
 
 async def call(world: World, route: str, headers: dict[str, str]) -> Response:

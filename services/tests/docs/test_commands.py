@@ -119,6 +119,11 @@ def test_members_are_imported_and_exported_as_the_page_says(shell: Shell) -> Non
     check(shell, steps)
 
 
+@pytest.mark.slow
+def test_service_account_gets_a_token_as_the_page_says(shell: Shell) -> None:
+    check(shell, dialogue("docs/service-accounts.md", "Walk"))
+
+
 SERVICES = ("A second service", "Groups, and users who have signed out")
 
 

@@ -16,7 +16,7 @@ from support.member_files import CSV
 from support.people import PASSWORD, World
 from support.waiting import eventually
 
-type Change = tuple[str, str, str, dict[str, str] | bytes]
+type Change = tuple[str, str, str, dict[str, Any] | bytes]
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
@@ -29,16 +29,18 @@ class Hall:
     people: dict[str, User]
     mordred: dict[str, str]
     morgana: dict[str, str]
+    service: dict[str, str]
 
-    async def change(self, method: str, path: str, name: str, body: dict[str, str] | bytes) -> Response:
+    async def change(self, method: str, path: str, name: str, body: dict[str, Any] | bytes) -> Response:
         """Send a request of Mordred. What it says of a user is about ``name``."""
         async with transaction(self.world.sessionmaker) as db:
             invitation = (await (await db.connection()).exec_driver_sql("SELECT max(id) FROM invitation")).scalar()
         user_id = str(self.people[name].id)
-        url = path.format(group_id=self.group.id, user_id=user_id, invitation_id=invitation)
+        ids = {"group_id": self.group.id, "user_id": user_id, "invitation_id": invitation} | self.service
+        url = path.format(**ids)
         if isinstance(body, bytes):
             return await self.world.client.request(method, url, headers=self.mordred | CSV, content=body)
-        json = {key: value.format(user_id=user_id) for key, value in body.items()}
+        json = {key: value.format(user_id=user_id) if isinstance(value, str) else value for key, value in body.items()}
         return await self.world.client.request(method, url, headers=self.mordred, json=json)
 
 
@@ -50,11 +52,20 @@ async def hall(busy_world: World) -> Hall:
     members = {people[name]: role for name, role in roles.items()}
     group = await busy_world.group("Hall", Visibility.PRIVATE, members=members)
     sign_ins = [await busy_world.sign_in(people[name]) for name in ("mordred", "morgana")]
-    return Hall(busy_world, group, people, *sign_ins)
+    path = f"/user-groups/{group.id}/service-accounts"
+    account = await busy_world.client.post(path, json={"name": "Squire"}, headers=sign_ins[0])
+    path = f"{path}/{account.json()['id']}/secrets"
+    secret = await busy_world.client.post(path, json=SECRET, headers=sign_ins[0])
+    service = {"account_id": account.json()["id"], "secret_id": secret.json()["id"]}
+    return Hall(busy_world, group, people, sign_ins[0], sign_ins[1], service)
 
 
 GROUP = "/user-groups/{group_id}"
 MEMBER, INVITATION = f"{GROUP}/users/{{user_id}}", f"{GROUP}/invitations/{{invitation_id}}"
+ACCOUNT, SECRET = (
+    f"{GROUP}/service-accounts/{{account_id}}",
+    {"name": "production", "scopes": ["members:read"], "expires_in_days": 1},
+)
 INVITE: Change = ("POST", f"{GROUP}/invitations", "kay", {"email": "gareth@example.com"})
 CHANGES: list[Change] = [
     ("PATCH", GROUP, "bors", {"name": "Great Hall"}),
@@ -69,6 +80,11 @@ CHANGES: list[Change] = [
     ("POST", f"{GROUP}/invitations", "kay", {"email": "enid@example.com"}),
     ("POST", f"{INVITATION}/resend", "kay", {}),
     ("DELETE", INVITATION, "kay", {}),
+    ("POST", f"{GROUP}/service-accounts", "kay", {"name": "Page"}),
+    ("PATCH", ACCOUNT, "kay", {"name": "Page"}),
+    ("DELETE", ACCOUNT, "kay", {}),
+    ("POST", f"{ACCOUNT}/secrets", "kay", SECRET),
+    ("DELETE", f"{ACCOUNT}/secrets/{{secret_id}}", "kay", {}),
 ]
 every_change = pytest.mark.parametrize("change", CHANGES, ids=[f"{each[0]} {each[1]} {each[2]}" for each in CHANGES])
 

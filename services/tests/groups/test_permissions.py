@@ -1,12 +1,15 @@
 """The table of permissions as HTTP responses. It is written by hand, independently of the domain's table."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from httpx2 import Response
+from uuid_utils.compat import uuid7
 
+from accounts.db.session import transaction
 from accounts.domain.groups.permissions import Permission
-from accounts.models import Role, User, UserGroup, Visibility
+from accounts.models import AccessKey, Role, User, UserGroup, Visibility
 from support.people import World
 
 CALLERS = ("anonymous", "outsider", "member", "admin", "owner", "superuser")
@@ -58,7 +61,17 @@ remove an owner                    MANAGE_OWNERS    401  403  403  403  204  204
 remove a stranger                  REMOVE_MEMBERS   401  403  403  404m 404m 404m|  401  404  403  404m 404m 404m
 transfer to a member               TRANSFER         401  403  403  403  200  200 |  401  404  403  403  200  200
 transfer to a stranger             TRANSFER         401  403  403  403  404m 404m|  401  404  403  403  404m 404m
+
+list the service accounts          SERVICE          401  403  403  200  200  200 |  401  404  403  200  200  200
+create a service account           SERVICE          401  403  403  201  201  201 |  401  404  403  201  201  201
+create an admin                    SERVICE          401  403  403  201  201  201 |  401  404  403  201  201  201
+rename a service account           SERVICE          401  403  403  200  200  200 |  401  404  403  200  200  200
+delete a service account           SERVICE          401  403  403  204  204  204 |  401  404  403  204  204  204
+list its secrets                   SERVICE          401  403  403  200  200  200 |  401  404  403  200  200  200
+create a secret                    SERVICE          401  403  403  201  201  201 |  401  404  403  201  201  201
+revoke a secret                    SERVICE          401  403  403  204  204  204 |  401  404  403  204  204  204
 """
+ABBREVIATED = {"SERVICE": "MANAGE_SERVICE_ACCOUNTS"}
 # Lines of the domain's table that other files test.
 ELSEWHERE = {"EXPORT", "IMPORT"}
 ROWS = [(line[:35].strip(), line[35:50].strip(), line[50:].split("|")) for line in TABLE.splitlines()[4:] if line]
@@ -95,6 +108,18 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "remove a stranger": ("DELETE", "/users/stranger", None),
     "transfer to a member": ("POST", "/transfer", {"user_id": "a-member"}),
     "transfer to a stranger": ("POST", "/transfer", {"user_id": "stranger"}),
+    "list the service accounts": ("GET", "/service-accounts", None),
+    "create a service account": ("POST", "/service-accounts", {"name": "Page"}),
+    "create an admin": ("POST", "/service-accounts", {"name": "Page", "role": "admin"}),
+    "rename a service account": ("PATCH", "/service-accounts/squire", {"name": "Page"}),
+    "delete a service account": ("DELETE", "/service-accounts/squire", None),
+    "list its secrets": ("GET", "/service-accounts/{squire}/secrets", None),
+    "create a secret": (
+        "POST",
+        "/service-accounts/{squire}/secrets",
+        {"name": "x", "scopes": ["members:read"], "expires_in_days": 1},
+    ),
+    "revoke a secret": ("DELETE", "/service-accounts/{squire}/secrets/secret", None),
 }
 ROLES = {
     "member": Role.MEMBER, "admin": Role.ADMIN, "owner": Role.OWNER,
@@ -116,10 +141,10 @@ class Scene:
         """Perform the action, return the response, and undo it."""
         method, path, body = ACTIONS[action]
         before, _, name = path.rpartition("/")
-        path = f"{before}/{self.ids.get(name, name)}" if name else path
+        path = f"{before}/{self.ids.get(name, name)}".format(**self.ids) if name else path
         if action == "set the visibility":
             body = {"visibility": "private" if self.group.visibility == "public" else "public"}
-        elif method == "POST":
+        elif "transfer" in action:
             body = {"user_id": self.ids[body["user_id"]]}
         undone = await self.world.sessionmaker.kw["bind"].begin_nested()
         url = f"/user-groups/{self.group.id}{path}"
@@ -136,6 +161,18 @@ def outcome(answer: Response, action: str) -> str:
     return next((cell for cell, each in CODES.items() if (cell[:3], each) == (str(answer.status_code), code)), code)
 
 
+async def store_service_account(world: World, group: UserGroup) -> dict[str, str]:
+    """Store a service account with a secret, and return the ids of both."""
+    squire = uuid7()
+    values = {"email": f"{squire}@service.invalid", "hashed_password": "!", "owner_group_id": group.id}
+    key: dict[str, Any] = {"name": "", "scopes": [], "expires_at": datetime.now(UTC) + timedelta(1)}
+    async with transaction(world.sessionmaker) as db:
+        db.add(User(id=squire, is_verified=True, **values))
+        await db.flush()
+        db.add(secret := AccessKey(id=uuid7(), user_id=squire, secret_hash=b"", **key))
+    return {"squire": str(squire), "secret": str(secret.id)}
+
+
 @pytest.fixture
 async def scene(world: World, caller: str, visibility: Visibility) -> Scene:
     people = {
@@ -146,6 +183,7 @@ async def scene(world: World, caller: str, visibility: Visibility) -> Scene:
     known = (*ROLES, "outsider", "acquaintance")
     await world.group("Hunt", Visibility.PRIVATE, members={people[name]: Role.MEMBER for name in known})
     scene = Scene(world, caller, group, people)
+    scene.ids |= await store_service_account(world, group)
     if caller in people:
         scene.headers = await world.sign_in(people[caller])
     return scene
@@ -167,4 +205,4 @@ def test_table_has_every_action_and_caller() -> None:
 
 
 def test_every_permission_of_the_domain_is_in_the_table() -> None:
-    assert {act for _, act, _ in ROWS} | ELSEWHERE == set(Permission.__members__)
+    assert {ABBREVIATED.get(act, act) for _, act, _ in ROWS} | ELSEWHERE == set(Permission.__members__)

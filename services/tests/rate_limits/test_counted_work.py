@@ -16,7 +16,7 @@ from accounts.domain.identity.hashing_queue import HashingQueue
 from accounts.domain.rate_limits import counting
 from accounts.domain.rate_limits.gcra import Limit
 from accounts.domain.rate_limits.rules import HOUR, RULES, Attempt, Rule
-from support.operations import Operation, name_of, operations, page_operations
+from support.operations import PATH_VALUES, Operation, name_of, operations, page_operations
 from support.people import PASSWORD, World
 
 NEW = "a-sword-in-a-stone"
@@ -182,11 +182,12 @@ async def test_every_request_that_hashes_a_password_is_counted(
     check, original = counting.check_rate_limit, HashingQueue.run
     monkeypatch.setattr("accounts.api.dependencies.check_rate_limit", noting)
     monkeypatch.setattr(HashingQueue, "run", run)
-    body = {"email": "new@example.com", "username": arthur.email, "password": NEW, "token": "unknown"}
+    body: dict[str, Any] = {"email": "new@example.com", "username": arthur.email, "password": NEW, "token": "unknown"}
+    body |= {"name": "nightly report", "scopes": ["groups:read"], "expires_in_days": 1}
     fields = {name: value for name, value in body.items() if name in operation.fields()}
     if "password" not in fields:
         fields["current_password"] = PASSWORD
-    url = operation.path.format_map({"user_id": arthur.id})
+    url = operation.path.format_map(PATH_VALUES | {"user_id": str(arthur.id)})
 
     await call(world, operation._replace(path=url), headers, fields)
 

@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pydantic import SecretStr
 from sqlmodel import col, select
+from uuid_utils.compat import uuid7
 
 from accounts.commands import admin, run
 from accounts.commands.production import REFUSAL, refuse_published_password
 from accounts.db.session import transaction
 from accounts.domain.sample_users.published_password import CANDIDATES, PASSWORD, find_hashes
 from accounts.models import AuditEvent, MailKind, Membership, Role, User, UserGroup
+from accounts.models.identity import service_email
 from accounts.seeder import __main__ as seeder
 from accounts.seeder.batch import Batch
 from accounts.seeder.sample import SUPERUSER
@@ -224,3 +226,27 @@ def test_processes_start_in_production_only_after_the_command(fresh_database: st
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(5)
         process.terminate()
+
+
+async def test_service_accounts_are_no_heirs_and_go_with_their_group(busy_world: World, remove: Command) -> None:
+    """A group whose other members are service accounts has no other members. Those of others stay."""
+    async with transaction(busy_world.sessionmaker) as db:
+        sample = (await db.exec(select(User).where(User.email == SUPERUSER))).one()
+    knight = await busy_world.user("lancelot")
+    real = await busy_world.group("Real", members={knight: Role.OWNER, sample: Role.MEMBER})
+    group = await busy_world.group("Sample", members={sample: Role.OWNER})
+    async with transaction(busy_world.sessionmaker) as db:
+        for owner in (real, group):
+            account_id = uuid7()
+            account = {"email": service_email(account_id), "hashed_password": "!", "owner_group_id": owner.id}
+            db.add(User(id=account_id, **account))
+            await db.flush()
+            db.add(Membership(group_id=group.id, user_id=account_id, role=Role.ADMIN))
+            db.add(Membership(group_id=real.id, user_id=account_id, role=Role.ADMIN))
+
+    await remove()
+
+    async with transaction(busy_world.sessionmaker) as db:
+        accounts = (await db.exec(select(User.owner_group_id).where(col(User.owner_group_id).is_not(None)))).all()
+        counts = (await db.exec(select(UserGroup.name, UserGroup.member_count))).all()
+    assert (accounts, counts) == ([real.id], [("Real", 2)])

@@ -23,9 +23,12 @@ PATH_VALUES = {
     "invitation_id": "1",
     "user_id": str(UUID(int=1)),
     "session_id": str(UUID(int=1)),
+    "account_id": str(UUID(int=1)),
+    "secret_id": str(UUID(int=1)),
     "name": "sent",
     "path": "start.js",
 }
+CLIENT_SECRET: Any = [{"ClientSecret": []}]  # of a program, which is no user's credential
 APP = create_app()
 DOCUMENT = APP.openapi()
 PAGES = _pages()
@@ -49,7 +52,8 @@ class Operation(NamedTuple):
 
     @property
     def needs_user(self) -> bool:
-        return "security" in self.description
+        security: Any = self.description.get("security", CLIENT_SECRET)
+        return bool(security != CLIENT_SECRET)
 
     @property
     def is_form(self) -> bool:

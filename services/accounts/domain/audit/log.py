@@ -40,6 +40,11 @@ class Action(StrEnum):
     INVITATION_ACCEPTED = "invitation.accepted"
     INVITATION_DECLINED = "invitation.declined"
     MEMBERS_IMPORTED = "members.imported"
+    SERVICE_ACCOUNT_CREATED = "service_account.created"
+    SERVICE_ACCOUNT_CHANGED = "service_account.changed"
+    SERVICE_ACCOUNT_DELETED = "service_account.deleted"
+    SECRET_CREATED = "secret.created"  # noqa: S105  # a name
+    SECRET_REVOKED = "secret.revoked"  # noqa: S105  # as above
     SAMPLE_USERS_DELETED = "sample_users.deleted"
     PRUNED = "pruned"
 

@@ -99,7 +99,7 @@ async def lock_membership(
     To avoid deadlocks, users are locked before groups. The viewer is the last of the users: this lock conflicts only
     with the one for deactivation and deletion, which is taken after those of all superusers.
     """
-    viewer = await _lock(db, viewer, read=True)
+    viewer = await lock_user(db, viewer, read=True)
     statement = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
     group = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
     # A second statement, because the first one's snapshot is older than the lock.
@@ -112,18 +112,15 @@ async def lock_membership(
     return _authorize(group, own and own.role, viewer, permission), memberships.get(user_id)
 
 
-async def lock_user(db: Session, user: User) -> User:
+async def lock_user(db: Session, user: User, *, read: bool = False) -> User:
     """Lock a user against being changed or deleted until the transaction ends, and read the row again.
+
+    With ``read``, other transactions may lock the user likewise.
 
     Raises:
         UserNotFound: the user has been deleted or deactivated.
 
     """
-    return await _lock(db, user)
-
-
-async def _lock(db: Session, user: User, *, read: bool = False) -> User:
-    """Lock an active user: with ``read`` only against being deactivated or deleted."""
     active = select(User).where(col(User.id) == user.id, col(User.is_active))
     statement = active.with_for_update(read=read, key_share=True)
     locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()

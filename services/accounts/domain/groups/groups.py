@@ -11,11 +11,13 @@ from sqlmodel import col, select
 from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.audit.log import Action, record
+from accounts.domain.audit.log import Action, record, record_many
 from accounts.domain.groups.access import get_group, lock_group, lock_user, to_group_read
 from accounts.domain.groups.membership import add_member
+from accounts.domain.groups.owned_accounts import lock_for_deletion
 from accounts.domain.groups.permissions import Permission, allows, standing_of
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
+from accounts.domain.people import require_person
 from accounts.domain.prefix_search import starts_with
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.groups import NAME_INDEX
@@ -51,9 +53,10 @@ class GroupManager:
         Raises:
             GroupNameTaken: another public group has the name, or gets it concurrently.
             UserNotFound: the owner has been deleted or deactivated.
+            NotForServiceAccounts: the owner would be a service account.
 
         """
-        await lock_user(self.db, owner)
+        require_person(await lock_user(self.db, owner))
         group = UserGroup(**group_create.model_dump())
         if group_id is not None:
             group.id = group_id
@@ -96,14 +99,15 @@ class GroupManager:
         return to_group_read(access.group, access.role)
 
     async def delete(self, group_id: int, actor: User) -> None:
-        """Delete a group with its memberships and invitations.
+        """Delete a group with its memberships, invitations and service accounts.
 
         Raises:
             GroupNotFound: there is no such group, or the actor may not see it.
             GroupForbidden: the actor lacks the permission.
 
         """
-        access = await lock_group(self.db, group_id, actor, Permission.DELETE)
+        access, accounts = await lock_for_deletion(self.db, group_id, actor, Permission.DELETE)
+        await record_many(self.db, Action.SERVICE_ACCOUNT_DELETED, group_id, [(user.id, {}) for user in accounts])
         await record(self.db, Action.GROUP_DELETED, group_id=group_id)
         await self.db.delete(access.group)
         await self.db.flush()

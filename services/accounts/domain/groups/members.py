@@ -8,11 +8,12 @@ from sqlmodel import col, delete, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, lock_membership
+from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, lock_membership, lock_user
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
 from accounts.domain.mail import outbox
+from accounts.domain.people import require_person
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
 
@@ -28,7 +29,7 @@ class MemberManager:
         self.db = db
 
     async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool] | None:
-        """Set a member's role, or add a user with a role.
+        """Set a member's role, or add a user with a role. The group's own service accounts need no invitation.
 
         Returns:
             The member, and whether the user was added; None if the user is no member, and the actor may only invite.
@@ -37,6 +38,7 @@ class MemberManager:
             UserNotFound: there is no such user, or the user is inactive.
             LastOwner: the group would lose its last active owner.
             UserInactive: an inactive user cannot become an owner.
+            NotForServiceAccounts: a service account cannot, either.
 
         """
         user, access, membership = await self._lock(group_id, user_id, actor)
@@ -44,10 +46,13 @@ class MemberManager:
             return await self._set_role(access, user, membership, role), False
         access.require(Permission.INVITE)
         access.require_for_role(role)
-        if not access.may(Permission.ADD_MEMBERS):
+        is_own = user is not None and user.owner_group_id == group_id
+        if not (access.may(Permission.ADD_MEMBERS) or is_own):
             return None
         if not (user and user.is_active):
             raise errors.UserNotFound
+        if role is Role.OWNER:
+            require_person(user)
         await add_member(self.db, group_id, user.id, role)
         return _to_read(access, await self.db.get_one(Membership, (group_id, user.id)), user), True
 
@@ -58,6 +63,7 @@ class MemberManager:
             MemberNotFound: there is no such member.
             LastOwner: the group would lose its last active owner.
             UserInactive: an inactive user cannot become an owner.
+            NotForServiceAccounts: a service account cannot, either.
 
         """
         user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.CHANGE_ROLES)
@@ -86,6 +92,7 @@ class MemberManager:
         Raises:
             MemberNotFound: there is no such member.
             UserInactive: an inactive user cannot become an owner.
+            NotForServiceAccounts: a service account cannot, either.
 
         """
         user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.TRANSFER)
@@ -98,6 +105,9 @@ class MemberManager:
     async def _lock(
         self, group_id: int, user_id: uuid.UUID, actor: User
     ) -> tuple[User | None, GroupAccess, Membership | None]:
+        if actor.owner_group_id is not None and actor.id < user_id:
+            # The deletion of a group locks its service accounts in the order of their ids.
+            await lock_user(self.db, actor, read=True)
         # The user is locked before the group, so as not to be deactivated or deleted until the transaction ends.
         statement = select(User).where(col(User.id) == user_id).with_for_update(read=True)
         user = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
@@ -119,8 +129,10 @@ class MemberManager:
             return _to_read(access, membership, user)
         if Role.OWNER in {previous, role}:
             access.require(Permission.MANAGE_OWNERS)
-        if role is Role.OWNER and not user.is_active:
-            raise errors.UserInactive
+        if role is Role.OWNER:
+            require_person(user)
+            if not user.is_active:
+                raise errors.UserInactive
         statement = update(Membership).where(*_unless_last_owner(membership)).values(role=role).returning(Membership)
         changed = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
         if changed is None:

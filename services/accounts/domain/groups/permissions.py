@@ -34,6 +34,7 @@ class Permission(StrEnum):
     INVITE = "send, list, resend and revoke invitations"
     CHANGE_ROLES = "change roles between member and admin"
     REMOVE_MEMBERS = "remove members and admins"
+    MANAGE_SERVICE_ACCOUNTS = "list, create, rename and delete service accounts, and their secrets"
     MANAGE_OWNERS = "add, demote and remove owners"
     TRANSFER = "transfer ownership"
     SET_VISIBILITY = "make the group public or private"
@@ -59,6 +60,7 @@ TABLE = (
     (Permission.INVITE,         ADMIN,     ADMIN,     MEMBERS_WRITE),
     (Permission.CHANGE_ROLES,   ADMIN,     ADMIN,     MEMBERS_WRITE),
     (Permission.REMOVE_MEMBERS, ADMIN,     ADMIN,     MEMBERS_WRITE),
+    (Permission.MANAGE_SERVICE_ACCOUNTS, ADMIN, ADMIN, Scope.ACCOUNT),  # no program manages programs
     (Permission.MANAGE_OWNERS,  OWNER,     OWNER,     MEMBERS_WRITE),
     (Permission.TRANSFER,       OWNER,     OWNER,     MEMBERS_WRITE),
     (Permission.SET_VISIBILITY, OWNER,     OWNER,     GROUPS_WRITE),

@@ -29,7 +29,8 @@ ISSUE = CompiledStatement(f"""
     WITH needs AS (
         SELECT id, email FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
-            AND is_active AND NOT (is_verified AND CAST(:purpose AS text) = '{Purpose.VERIFY}')
+            AND is_active AND owner_group_id IS NULL
+            AND NOT (is_verified AND CAST(:purpose AS text) = '{Purpose.VERIFY}')
         FOR KEY SHARE
     ), issued AS (
         INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)

@@ -15,6 +15,7 @@ from accounts.domain.identity.reauthentication import Reauthentication, is_sensi
 from accounts.domain.identity.reserved_emails import refuse_open_undo
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
+from accounts.domain.people import require_person
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Purpose, User, UserSession
 from accounts.schemas.identity.users import UserCreate, UserQuery, UserUpdate
@@ -102,6 +103,7 @@ class UserManager:
             UpdateUserInvalidPassword: the policy refuses the password.
             LastSuperuser: no other superuser is active.
             LastOwner: groups would have no active owner left.
+            NotForServiceAccounts: the user is one, and the change is not of the name or ``is_active``.
             UserNotFound: the user was deleted concurrently.
 
         """
@@ -109,6 +111,8 @@ class UserManager:
         current_password = changes.pop("current_password", None)
         if changes.get("email") == user.email:
             del changes["email"]
+        if is_sensitive(user, {name: value for name, value in changes.items() if name != "is_active"}):
+            require_person(user)
         caller = self._reauthentication(current if is_sensitive(user, changes) else None)
         await caller.verify(current_password)
         new_email = changes.pop("email", None) if _is_own(user, current) else None

@@ -17,6 +17,7 @@ from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID
+from accounts.domain.people import require_person
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN
@@ -55,6 +56,7 @@ class OwnInvitationManager:
         Raises:
             InvitationNotFound: the user has no such open invitation.
             UserNotFound: the user was deleted or deactivated meanwhile.
+            NotForServiceAccounts: the user is a service account.
 
         """
         user = await lock_user(self.db, user)
@@ -70,6 +72,7 @@ class OwnInvitationManager:
             InvitationBadToken: there is no open invitation with this token.
             InvitationOtherAddress: the invitation was sent to another address or user; it stays open.
             UserNotFound: the user was deleted or deactivated meanwhile.
+            NotForServiceAccounts: the user is a service account.
 
         """
         user = await lock_user(self.db, user)
@@ -151,6 +154,7 @@ async def _find_refusal(db: Session, token: str, email: str) -> errors.Refusal |
 
 async def _join(db: Session, user: User, conditions: Conditions) -> int | None:
     """Turn an invitation into a membership of a locked user; return the group's id, or None without an invitation."""
+    require_person(user)
     invited_to = select(Invitation.group_id).where(*conditions)
     await db.exec(select(UserGroup.id).where(col(UserGroup.id).in_(invited_to)).with_for_update(key_share=True))
     deleted = await _delete(db, conditions)

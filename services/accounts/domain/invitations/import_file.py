@@ -117,8 +117,8 @@ class _ImportFile:
                 raise _too_many(RECORDS_MAX)
         elif not self._columns:
             self._columns = parse_columns(cells)
-        else:
-            self._add_row(line, parse_row(self._columns, cells))
+        elif row := parse_row(self._columns, cells):
+            self._add_row(line, row)
 
     def _add_row(self, line: int, row: ImportRow) -> None:
         if len(self._line_by_email) == ROWS_MAX:

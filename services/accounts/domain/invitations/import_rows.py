@@ -3,6 +3,7 @@
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from accounts.models.identity import is_service_email
 from accounts.schemas.member_files import COLUMNS, ImportRow
 
 NAME_LENGTH = 50
@@ -52,13 +53,16 @@ def _printable(name: str) -> str:
     return "".join(filter(str.isprintable, name))[:NAME_LENGTH]
 
 
-def parse_row(columns: dict[int, str], cells: list[str]) -> ImportRow:
-    """Validate a row. Raises Fault."""
+def parse_row(columns: dict[int, str], cells: list[str]) -> ImportRow | None:
+    """Validate a row. Return None for one of a service account, which an export may have. Raises Fault."""
     filled = {position: cell for position, cell in enumerate(cells) if cell.strip()}
     if not filled.keys() <= columns.keys():
         raise Fault((None, "too_many_columns", NO_COLUMN))
+    values = {"email": ""} | {columns[position]: cell for position, cell in filled.items()}
+    if is_service_email(values["email"].strip()):
+        return None
     try:
-        return ImportRow.model_validate({"email": ""} | {columns[position]: cell for position, cell in filled.items()})
+        return ImportRow.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)
         raise Fault(*map(_describe, details)) from None

@@ -83,6 +83,7 @@ async def import_members(
         GroupNotFound: the group does not exist, or the actor may not see it.
         GroupForbidden: the actor may not import, or no longer when all rows are stored.
         VerifiedEmailRequired: the actor's email address is not verified.
+        NotForServiceAccounts: the actor is a service account.
 
     """
     member_import = _MemberImport(db, group_id, actor, key)

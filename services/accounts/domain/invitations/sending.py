@@ -20,8 +20,10 @@ from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
+from accounts.domain.people import require_person
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded
+from accounts.models.identity import is_service_email
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.pagination import Page, PageQuery
@@ -46,6 +48,7 @@ class InvitationManager:
             AlreadyMember: a member has this address.
             InvitationExists: the address has an open invitation, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
+            NotForServiceAccounts: the actor, or the invited user, is a service account.
 
         """
         lifetime = timedelta(invitation.expires_in_days)
@@ -60,6 +63,7 @@ class InvitationManager:
             AlreadyMember: the user is a member.
             InvitationExists: the user has an open invitation by id, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
+            NotForServiceAccounts: the actor, or the user, is a service account.
 
         """
         # The lock is the one that the foreign key takes.
@@ -77,6 +81,8 @@ class InvitationManager:
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
         access.require_for_role(request.role)
         require_verified_email(actor)
+        if is_service_email(request.email):
+            raise errors.NotForServiceAccounts
         if await self._is_member(group_id, invited):
             raise errors.AlreadyMember
         stored = await store_invitations(self.db, self.key, group_id, actor.id, [request])
@@ -102,6 +108,7 @@ class InvitationManager:
         Raises:
             InvitationNotFound: the group has no such open invitation.
             VerifiedEmailRequired: the actor's email address is not verified.
+            NotForServiceAccounts: the actor is a service account.
 
         """
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
@@ -151,7 +158,11 @@ class InvitationManager:
 
 
 def require_verified_email(actor: User) -> None:
-    """Raise VerifiedEmailRequired unless the actor's email address is verified."""
+    """Raise VerifiedEmailRequired unless the actor's email address is verified, and NotForServiceAccounts for programs.
+
+    Any user can have many groups, each with service accounts: these would multiply the mails that a user may cause.
+    """
+    require_person(actor)
     if not actor.is_verified:
         raise errors.VerifiedEmailRequired
 

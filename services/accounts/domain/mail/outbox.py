@@ -16,6 +16,7 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, Purpose, User
 from accounts.models.base import COLLATION
+from accounts.models.identity import is_service_email
 from accounts.models.mail import CAUSED_BY_OTHERS, NOTICE_TURN, URGENT, URGENT_TURN
 
 CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
@@ -73,7 +74,7 @@ ADD_TO_WAITING = CompiledStatement("""
 # reservations of it as a previous address, whose change can still be undone. The latter name no user.
 EMAIL_HOLDERS = f"""
     holder AS (
-        SELECT id, email, is_active, false AS previous FROM "user"
+        SELECT id, email, is_active AND owner_group_id IS NULL AS is_active, false AS previous FROM "user"
         WHERE lower(email) = lower(CAST(:email AS text) COLLATE "{COLLATION}")
         UNION ALL
         SELECT NULL, email, true, true FROM one_time_token
@@ -94,8 +95,11 @@ ENQUEUE_TO_OWNER = CompiledStatement(f"""
 async def enqueue(db: Session, kind: MailKind, mails: Sequence[OutgoingMail]) -> None:
     """Enqueue mails of one kind, by one statement. They are sent after the commit.
 
-    The sender of mail that others get is the caller of the request.
+    The sender of mail that others get is the caller of the request. Mail to service accounts is dropped.
     """
+    mails = [mail for mail in mails if not is_service_email(mail.email)]
+    if not mails:
+        return
     caused_by_others = kind in CAUSED_BY_OTHERS
     values = {
         "kind": kind,

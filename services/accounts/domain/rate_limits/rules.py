@@ -53,6 +53,8 @@ class Attempt(StrEnum):
     WRITE = "write"
     PASSWORD = "password"  # noqa: S105  # as above
     MAIL_OTHERS = "mail-others"
+    CLIENT = "client"
+    SERVICE_TOKEN = "service-token"  # noqa: S105  # as above
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ RULES = {
         email_group=LimitGroup.GUESSES,
     ),
     Attempt.REFRESH: Rule(LimitGroup.SIGN_IN, network=(Limit(300, MINUTE),)),
+    # Before a client's secret is compared. No limit by its id, which others could exhaust: a secret has 256 bits.
+    Attempt.CLIENT: Rule(LimitGroup.SIGN_IN, network=(Limit(300, MINUTE),)),
+    # Each replica of a service gets tokens of its own. None is ended early, so this bounds the sessions of an account.
+    Attempt.SERVICE_TOKEN: Rule(LimitGroup.SIGN_IN, account=(Limit(1000, HOUR),)),
     Attempt.REGISTER: Rule(LimitGroup.SIGN_UP, network=_MAIL_BY_NETWORK, email=_MAIL_BY_EMAIL),
     Attempt.FORGOT_PASSWORD: _MAIL,
     Attempt.RESET_PASSWORD: Rule(LimitGroup.SIGN_IN, network=_TOKENS_BY_NETWORK),

@@ -1,6 +1,7 @@
 """Removal of the sample and volume users who have the published password, by few statements: there may be millions.
 
 - Users at a sample or volume address are deleted, even the last superuser. So are the groups that had no other members.
+- Service accounts count as no members here, since they cannot own a group: those of a deleted group go with it.
 - Other groups stay. Where no active owner is left, the admin, or else the member, who joined first becomes the owner.
 - Accounts at other addresses are used by people. They keep everything but the password and the sessions.
 """
@@ -45,7 +46,7 @@ ABANDONED = """
     WITH rest AS (
         SELECT membership.*, is_active FROM membership
         JOIN sample_group ON sample_group.id = group_id JOIN "user" ON "user".id = user_id
-        WHERE NOT EXISTS (SELECT FROM sample_user WHERE sample_user.id = user_id)
+        WHERE owner_group_id IS NULL AND NOT EXISTS (SELECT FROM sample_user WHERE sample_user.id = user_id)
     ), abandoned AS (SELECT * FROM rest WHERE NOT EXISTS (
         SELECT FROM rest AS other WHERE other.group_id = rest.group_id AND other.role = 'owner' AND other.is_active
     ))
@@ -58,7 +59,8 @@ HEIRS = CompiledStatement(f"""
 OWNERLESS = CompiledStatement(f"{ABANDONED} SELECT DISTINCT group_id FROM abandoned LIMIT :limit")  # noqa: S608  # as above
 KEEP_SHARED_GROUPS = CompiledStatement("""
     DELETE FROM sample_group WHERE EXISTS (
-        SELECT FROM membership WHERE group_id = sample_group.id
+        SELECT FROM membership JOIN "user" ON "user".id = user_id
+        WHERE group_id = sample_group.id AND owner_group_id IS NULL
         AND NOT EXISTS (SELECT FROM sample_user WHERE sample_user.id = user_id)
     )
 """)

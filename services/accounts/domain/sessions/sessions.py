@@ -29,7 +29,8 @@ VERSIONS = re.compile(r"[\d._]+")
 
 # Concurrent sign-ins of one user wait for each other here, and for a change of the password.
 LOCK_UNCHANGED_USER = CompiledStatement(
-    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active FOR NO KEY UPDATE'
+    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active AND owner_group_id IS NULL '
+    "FOR NO KEY UPDATE"
 )
 # Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs. And
 # when the session starts.

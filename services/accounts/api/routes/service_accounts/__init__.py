@@ -1,0 +1,1 @@
+"""Routes for service accounts and their secrets."""
