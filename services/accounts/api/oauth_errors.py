@@ -32,7 +32,12 @@ ERROR_BY_STATUS = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
 }
 ERROR_BY_FIELD = {"grant_type": "unsupported_grant_type", "scope": "invalid_scope"}
-PARAMETERS = LoginForm.model_fields | RefreshForm.model_fields | IntrospectionForm.model_fields | ClientCredentialsForm.model_fields
+PARAMETERS = (
+    LoginForm.model_fields
+    | RefreshForm.model_fields
+    | IntrospectionForm.model_fields
+    | ClientCredentialsForm.model_fields
+)
 SUMMARY_BY_CODE = {refusal.code: summary(refusal) for refusal in STATUS}
 NOT_ALLOWED = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")  # in an error_description
 

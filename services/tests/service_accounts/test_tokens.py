@@ -22,11 +22,7 @@ from accounts.domain.sessions.session_token import SessionToken
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
 from support.people import PASSWORD, World
-from support.service_accounts import GRANT, TOKEN, Squire
-
-
-def basic(client_id: str, secret: str) -> dict[str, str]:
-    return {"Authorization": f"Basic {b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
+from support.service_accounts import GRANT, TOKEN, Squire, basic
 
 
 def assert_error(response: Response, status: int, error: str) -> None:

@@ -1,5 +1,6 @@
 """A group with a service account, whose secrets and tokens come through HTTP."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,11 @@ from support.people import World
 
 TOKEN = "/oauth/token"
 GRANT = {"grant_type": "client_credentials"}
+
+
+def basic(client_id: str, secret: str) -> dict[str, str]:
+    """Return the header of HTTP Basic."""
+    return {"Authorization": f"Basic {b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
 
 
 @dataclass

@@ -27,7 +27,7 @@ MAX_AGE = 5  # seconds
         Depends(refuse_repeated_parameters),
         Depends(authenticate_caller),
     ],
-    responses=problems(*AUTHENTICATED, errors.InsufficientScope, *RATE_LIMITED),
+    responses=problems(*AUTHENTICATED, errors.InvalidClient, errors.InsufficientScope, *RATE_LIMITED),
     response_model_exclude_unset=True,
 )
 async def introspect_token(
@@ -35,8 +35,10 @@ async def introspect_token(
 ) -> IntrospectionRead:
     """Return whether an access token, or a personal one, is usable now, and what it says of its user.
 
-    Requires the scope `introspect`. For services that must see a sign-out at once. They may keep the response for five
-    seconds. With `group`, it has the user's role in that group, or null.
+    Requires the scope `introspect`, of a bearer token or of a service account's secret, sent by HTTP Basic.
+
+    For services that must see a sign-out at once. They may keep the response for five seconds. With `group`, it has the
+    user's role in that group, or null.
     """
     settings = request.state.settings
     idle = timedelta(seconds=settings.session_idle_seconds)

@@ -9,6 +9,7 @@ from accounts.api.routes.sessions.jwks import PUBLIC_DOCUMENT
 from accounts.models import Scope
 
 router = APIRouter(prefix="/.well-known", tags=["oauth"])
+CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post")  # RFC 6749, 2.3.1
 Url = Annotated[str, Field(examples=["https://accounts.example.com/…"])]
 
 
@@ -17,12 +18,14 @@ class Metadata(BaseModel):
 
     issuer: Annotated[str, Field(examples=["https://accounts.example.com"])]
     jwks_uri: Url
+    token_endpoint: Url
+    token_endpoint_auth_methods_supported: list[str] = [*CLIENT_AUTHENTICATION]
     revocation_endpoint: Url
     revocation_endpoint_auth_methods_supported: list[str] = ["none"]
     introspection_endpoint: Url
-    introspection_endpoint_auth_methods_supported: list[str] = ["Bearer"]
+    introspection_endpoint_auth_methods_supported: list[str] = ["Bearer", "client_secret_basic"]
     response_types_supported: list[str] = []
-    grant_types_supported: list[str] = []
+    grant_types_supported: list[str] = ["client_credentials"]
     scopes_supported: list[str] = [*Scope]
     service_documentation: Url
 
@@ -41,6 +44,7 @@ async def oauth_metadata(request: Request, response: Response) -> Metadata:
     return Metadata(
         issuer=issuer,
         jwks_uri=f"{issuer}/.well-known/jwks.json",
+        token_endpoint=f"{issuer}/oauth/token",
         revocation_endpoint=f"{issuer}/oauth/revoke",
         introspection_endpoint=f"{issuer}/oauth/introspect",
         service_documentation=f"{issuer}/docs",
