@@ -77,6 +77,7 @@ ROUTE_MODULES = (
     health,
 )
 EXPOSED_HEADERS = (
+    "Content-Disposition",
     "Link",
     "Location",
     "RateLimit",
@@ -150,7 +151,7 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=METHODS,
+            allow_methods=(*METHODS, "HEAD"),
             allow_headers=("Authorization", "Content-Type"),  # bearer tokens, never cookies
             expose_headers=EXPOSED_HEADERS,
         )

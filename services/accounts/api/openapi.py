@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, TokenProblem, token_problem
+from accounts.api.openapi_fields import describe_fields
 from accounts.api.problems import INVALID, PROBLEM_JSON, STATUS, Problem, summary
 from accounts.api.scopes import required_scope
 from accounts.domain import errors
@@ -109,6 +110,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
                 _mark_auth_optional(operation)
                 if path in TOKEN_ENDPOINTS:
                     _describe_oauth_errors(operation)
+        describe_fields(document)
         app.openapi_schema = document
     return app.openapi_schema
 

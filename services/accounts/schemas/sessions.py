@@ -11,7 +11,7 @@ from accounts.models.sessions import SessionKind
 class SessionRead(BaseModel):
     """A session of the current user that has not ended."""
 
-    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
     kind: SessionKind

@@ -53,6 +53,34 @@ async def test_configured_origin_is_allowed_without_cookies(cors_client: AsyncCl
     assert "Access-Control-Allow-Credentials" not in preflight.headers | response.headers
 
 
+async def test_pages_may_send_head_requests_with_a_token(cors_client: AsyncClient) -> None:
+    requested = {"Access-Control-Request-Method": "HEAD", "Access-Control-Request-Headers": "authorization"}
+    preflight = await cors_client.options("/users/me", headers={"Origin": APP} | requested)
+
+    assert preflight.status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": APP}, {"Origin": "https://evil.example"}], ids=str)
+async def test_caches_keep_responses_for_different_origins_apart(
+    cors_client: AsyncClient, headers: dict[str, str]
+) -> None:
+    response = await cors_client.get("/.well-known/jwks.json", headers=headers)
+
+    assert "public" in response.headers["Cache-Control"]
+    assert "Origin" in response.headers["Vary"]
+
+
+async def test_pages_may_read_every_documented_header(cors_client: AsyncClient) -> None:
+    response = await cors_client.get("/user-groups", headers={"Origin": APP})
+    document = (await cors_client.get("/openapi.json")).json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    responses = [response for operation in operations for response in operation["responses"].values()]
+    documented = {header for response in responses for header in response.get("headers", ())}
+
+    assert {"Content-Disposition", "Link", "Location"} <= documented
+    assert documented <= set(response.headers["Access-Control-Expose-Headers"].split(", "))
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{APP}.evil.example", "http://app.example.com"])
 async def test_other_origins_are_refused(cors_client: AsyncClient, origin: str) -> None:
     preflight = await cors_client.options("/users/me", headers={"Origin": origin} | PREFLIGHT)

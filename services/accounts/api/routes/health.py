@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from accounts import readiness
 from accounts.api.openapi import problems
@@ -14,8 +14,6 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 class Health(BaseModel):
     """A probe that succeeded."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     status: Literal["ok"] = "ok"
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from accounts.models import Scope
 from accounts.schemas.fields import DisplayName, Email, OpaqueToken, Password, Username
@@ -49,8 +49,6 @@ class RefreshForm(BaseModel):
 
 class TokenRead(BaseModel):
     """An access token and a refresh token (RFC 6749, 5.1)."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  # a type, not a token

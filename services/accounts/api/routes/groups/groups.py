@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import GroupManagerDep
-from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.openapi import AUTHENTICATED, Responses, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.domain import errors
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
@@ -16,6 +16,9 @@ from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpd
 router = APIRouter(tags=["groups"])
 
 GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
+LOCATION: Responses = {
+    201: {"headers": {"Location": {"description": "The path of the new group.", "schema": {"type": "string"}}}}
+}
 GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
 GROUP_CHANGE_ERRORS = (*GROUP_ERRORS, errors.UserNotFound)
 
@@ -56,7 +59,7 @@ async def list_my_groups(
     "/user-groups",
     summary="Create a group",
     status_code=HTTPStatus.CREATED,
-    responses=problems(*AUTHENTICATED, errors.UserNotFound, errors.GroupNameTaken),
+    responses=LOCATION | problems(*AUTHENTICATED, errors.UserNotFound, errors.GroupNameTaken),
 )
 async def create_group(
     group_create: GroupCreate, user: CurrentUser, groups: GroupManagerDep, response: Response
