@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
@@ -23,15 +22,10 @@ from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
+from support.chromium import LAN, needs_chromium
 from support.people import PASSWORD, World
 from support.waiting import PATIENCE
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP accounts.lan 127.0.0.1",
-]  # fmt: skip
-LAN = "accounts.lan"  # leads to this machine, but browsers do not know that
 EMAIL = "elaine@astolat.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
 LABELS = {
@@ -42,9 +36,7 @@ LABELS = {
     "new_password": "New password",
 }
 WIDTHS = {"desktop": 1280, "phone": 390}
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="there is no Chromium: apt install chromium"
-)
+pytestmark = needs_chromium
 
 
 @dataclass
@@ -115,16 +107,6 @@ async def served(world: World) -> AsyncIterator[str]:
     yield url
     server.should_exit = True
     await serving
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    assert CHROMIUM, "there is no Chromium: apt install chromium"
-    expect.set_options(timeout=PATIENCE * 1000)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture(params=[("desktop", "light"), ("phone", "dark")], ids="-".join)
