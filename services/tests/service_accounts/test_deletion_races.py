@@ -56,6 +56,7 @@ async def delete_user(squire: Squire) -> Response:
 DELETIONS = [delete_group, delete_account, delete_user]
 
 
+@pytest.mark.parametrize("deletion_is_first", [False, True])
 @pytest.mark.parametrize("deletion", DELETIONS)
 @pytest.mark.parametrize(
     ("method", "group", "path", "body"),
@@ -71,20 +72,30 @@ DELETIONS = [delete_group, delete_account, delete_user]
     ],
 )
 async def test_account_can_be_deleted_while_it_is_changed(
-    busy_squire: Squire, hunt: UserGroup, deletion: Any, method: str, group: str, path: str, body: Any
+    busy_squire: Squire,
+    hunt: UserGroup,
+    deletion: Any,
+    method: str,
+    group: str,
+    path: str,
+    body: Any,
+    *,
+    deletion_is_first: bool,
 ) -> None:
-    """The change waits for the group, and the deletion for what the change has locked."""
+    """The first one waits for the group, and the second one for what the first has locked."""
     groups = {"hunt": hunt, "knights": busy_squire.group}
     url = f"/user-groups/{groups[group].id}{path.format(id=busy_squire.id)}"
     client, headers = busy_squire.world.client, busy_squire.headers["morgana"]
     async with transaction(busy_squire.world.sessionmaker) as db:
         await db.exec(select(UserGroup).where(col(UserGroup.id) == groups[group].id).with_for_update())
-        changing = asyncio.create_task(client.request(method, url, json=body, headers=headers))
-        await wait_for_locks(busy_squire.world, 1)
-        deleting = asyncio.create_task(deletion(busy_squire))
-        await wait_for_locks(busy_squire.world, 2)
+        requests = [client.request(method, url, json=body, headers=headers), deletion(busy_squire)]
+        tasks = []
+        for request in reversed(requests) if deletion_is_first else requests:
+            tasks.append(asyncio.create_task(request))
+            await wait_for_locks(busy_squire.world, len(tasks))
 
-    changed, deleted = await changing, await deleting
+    responses = [await task for task in tasks]
+    changed, deleted = reversed(responses) if deletion_is_first else responses
 
     assert changed.is_success or changed.status_code == 404, changed.text
     assert deleted.status_code == 204, deleted.text
