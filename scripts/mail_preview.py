@@ -56,6 +56,14 @@ SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
         "url": SITE,
     },
     MailKind.SUPERUSER_CHANGED: {"is_superuser": True, "at": AT},
+    MailKind.TOKEN_CREATED: {
+        "at": AT,
+        "key_name": "nightly report",
+        "address": "203.0.113.7",
+        "more": 2,
+        "reset_url": RESET,
+    },
+    MailKind.TOKEN_EXPIRES: {"key_name": "nightly report", "expires_at": AT + timedelta(days=7), "more": 2},
 }
 
 

@@ -20,6 +20,7 @@ from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.password_reset import PasswordResetManager
+from accounts.domain.identity.personal_tokens import PersonalTokenManager
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
@@ -130,6 +131,10 @@ PasswordResetDep = Annotated[
 ]
 EmailChangeDep = Annotated[
     EmailChangeManager, _manager(lambda db, request: EmailChangeManager(db, request.state.settings))
+]
+PersonalTokenManagerDep = Annotated[
+    PersonalTokenManager,
+    _manager(lambda db, request: PersonalTokenManager(db, passwords(request), request.state.settings)),
 ]
 SessionManagerDep = Annotated[SessionManager, _manager(lambda db, request: SessionManager(db, request.state.settings))]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]

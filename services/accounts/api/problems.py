@@ -39,6 +39,7 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.NotWithAKey: HTTPStatus.FORBIDDEN,
     errors.InsufficientScope: HTTPStatus.FORBIDDEN,
     errors.TokenNotFound: HTTPStatus.NOT_FOUND,
+    errors.ScopeRequiresSuperuser: HTTPStatus.FORBIDDEN,
     errors.TooManyKeys: HTTPStatus.CONFLICT,
     errors.VerifiedEmailRequired: HTTPStatus.FORBIDDEN,
     errors.UserNotFound: HTTPStatus.NOT_FOUND,

@@ -40,7 +40,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, work, text in (
         ("deactivate", deactivate, "deactivate a user and end all sessions of the user"),
-        ("revoke-sessions", revoke_sessions, "end all sessions of a user"),
+        ("revoke-sessions", revoke_sessions, "end all sessions of a user and revoke all access keys"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("email", metavar="EMAIL", type=TypeAdapter(Username).validate_python)
@@ -48,8 +48,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     text = "count the mail that waits and the mail that is parked"
     commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
     text = (
-        "delete expired sessions, tokens, sign-ups, invitations and rate limits, devices not seen for 180 days, mail "
-        "parked for 30 days, and audit events older than AUDIT_DAYS"
+        "delete expired sessions, tokens, sign-ups, invitations and rate limits, access keys expired for 30 days, "
+        "devices not seen for 180 days, mail parked for 30 days, and audit events older than AUDIT_DAYS"
     )
     more = "; with --overdue also if suspiciously many expired long ago"
     command = commands.add_parser("prune", help=text + more, description=text)
@@ -87,14 +87,15 @@ async def deactivate(users: UserManager, arguments: argparse.Namespace) -> str:
 
 
 async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> str:
-    """End all sessions of a user.
+    """End all sessions of a user, and revoke all access keys: a thief may have created one.
 
     Raises:
         UserNotFound: no user has the email address.
 
     """
     user = await users.get_by_email(arguments.email)
-    return f"Ended all sessions of {user.email}: {await users.revoke_sessions(user)}"
+    sessions, keys = await users.revoke_sessions(user), await users.revoke_keys(user)
+    return f"Ended all sessions of {user.email}: {sessions}. Revoked all access keys: {keys}."
 
 
 async def mail(users: UserManager, _: argparse.Namespace) -> str:

@@ -370,6 +370,12 @@ class TokenNotFound(Refusal):
     code = "TOKEN_NOT_FOUND"
 
 
+class ScopeRequiresSuperuser(Refusal):
+    """Only superusers can have access keys with one of these scopes."""
+
+    code = "SCOPE_REQUIRES_SUPERUSER"
+
+
 class TooManyKeys(Refusal):
     """The user has as many access keys as are allowed. Delete one first."""
 

@@ -11,6 +11,7 @@ from accounts.db.session import CommittedRefusal, Session
 from accounts.domain.audit.log import Action, record
 from accounts.domain.rate_limits.rules import KNOWN_NETWORK_TTL
 from accounts.models import (
+    AccessKey,
     AuditEvent,
     Entity,
     Invitation,
@@ -25,6 +26,7 @@ from accounts.models import (
 from accounts.settings import Settings
 
 KNOWN_DEVICE_TTL = timedelta(days=180)
+EXPIRED_KEY_TTL = timedelta(days=30)  # the list shows what has expired
 PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
 # The lifetime of a token begins when its mail is written, so a token is kept as long as a mail may still carry it.
 HAS_MAIL = exists().where(col(OutboxMail.user_id) == OneTimeToken.user_id)
@@ -64,6 +66,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
     now = func.now()
     idle, audit_age = timedelta(seconds=settings.session_idle_seconds), timedelta(settings.audit_days)
     session_ends, idle_at = col(UserSession.expires_at), col(UserSession.last_seen_at) + idle
+    key_ends = col(AccessKey.expires_at)
     expired_token = and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL)
     unused_limit = or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL)
     pending = and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL)
@@ -72,6 +75,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         UserSession: Expiry(
             or_(session_ends < now, col(UserSession.last_seen_at) < now - idle), func.least(session_ends, idle_at)
         ),
+        AccessKey: Expiry(key_ends < now - EXPIRED_KEY_TTL, key_ends + EXPIRED_KEY_TTL),
         OneTimeToken: Expiry(expired_token, harmless="users can request another mail"),
         PendingRegistration: Expiry(pending, harmless="people can sign up again"),
         Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),

@@ -54,4 +54,5 @@ class AccessKey(Entity, table=True):
     )
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     last_used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    expiry_noticed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     last_used_address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})

@@ -57,6 +57,7 @@ class PersonalAccessKey(StoredRow):
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
+    expiry_noticed_at: datetime | None
     last_used_address: str = Field(examples=["203.0.113.7"])
 
 

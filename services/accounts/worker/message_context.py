@@ -1,5 +1,6 @@
 """Values for letters, loaded when a letter is composed: current names, and links with tokens that still work."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -10,7 +11,7 @@ from accounts.db.session import Session
 from accounts.domain.identity import mailed_tokens, one_time_tokens, pending_registrations
 from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
-from accounts.models import Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
+from accounts.models import AccessKey, Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.models.invitations import IS_OPEN
 from accounts.settings import Settings
 from accounts.translations import get_language
@@ -30,13 +31,13 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     """Return the values for a letter by name, or None if it has become obsolete.
 
     A letter is obsolete if its token was used, revoked or replaced by a newer one, or if it is about a role that the
-    user no longer has, or that a user gave who is inactive or deleted by now.
+    user no longer has, or that a user gave who is inactive or deleted by now, or about a revoked access key.
     """
     optional = {"previous": False, "email_restored": False, "more": 0}  # what only some mails of a kind have
     detail = optional | mail.detail
     values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
-    if mail.kind is MailKind.INVITATION:
-        return await _invitation(db, mail, settings, values)
+    if load := {MailKind.INVITATION: _invitation, MailKind.TOKEN_EXPIRES: _expiring_key}.get(MailKind(mail.kind)):
+        return await load(db, mail, settings, values)
     if mail.kind is MailKind.SIGN_UP:
         activated = await pending_registrations.activate(db, settings.secret_keys, mail.id)
         return values | _link(settings, SIGN_UP_PAGE, *activated) if activated else None
@@ -96,6 +97,11 @@ async def _invitation(
         "url": _token_url(settings, INVITATION_PAGE, tokens[invitation.token_hash]),
         "expires_at": invitation.expires_at,
     }
+
+
+async def _expiring_key(db: Session, mail: OutboxMail, _: Settings, values: dict[str, Any]) -> dict[str, Any] | None:
+    key = await db.get(AccessKey, uuid.UUID(mail.detail["key_id"]))
+    return values | {"key_name": key.name, "expires_at": key.expires_at} if key else None
 
 
 def _token_url(settings: Settings, page: str, token: str) -> str:

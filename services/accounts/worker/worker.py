@@ -12,6 +12,7 @@ from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine,
 from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import create_sessionmaker, transaction
 from accounts.domain import retention
+from accounts.domain.access_keys.expiry import notify_of_expiry
 from accounts.domain.errors import NotReady
 from accounts.domain.mail.outbox import CHANNEL
 from accounts.settings import Settings
@@ -106,6 +107,8 @@ class Worker:
 
     async def _clean_up(self) -> None:
         try:
+            async with self._stop.limit(), transaction(self.sessionmaker) as db:
+                await notify_of_expiry(db)
             async with self._stop.limit(), transaction(create_sessionmaker(self.cleanup_engine)) as db:
                 deleted = await retention.delete_expired(db, self.settings)
         except retention.PruningRefused as error:

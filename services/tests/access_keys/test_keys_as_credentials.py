@@ -10,12 +10,13 @@ from sqlmodel import select
 
 from accounts.db.session import transaction
 from accounts.domain.access_keys.secret import KeyKind, KeySecret
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.rate_limits.gcra import Limit
 from accounts.domain.rate_limits.rules import RULES, Attempt, Rule
 from accounts.models import AccessKey, AuditEvent, Role, Scope
 from accounts.settings import LimitGroup
 from support.people import World
-from support.schema import recorded_statements
+from support.schema import plan_without_scans, recorded_statements
 
 ORDINARY, FAST = "/users/me/groups", "/users/me"
 BOTH = pytest.mark.parametrize("path", [ORDINARY, FAST])
@@ -160,3 +161,12 @@ async def test_requests_with_a_key_are_limited_like_those_of_its_user(
     second = await world.client.post("/user-groups", json={"name": "Hunt"}, headers=key)
 
     assert (first.status_code, second.status_code) == (HTTPStatus.CREATED, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+async def test_a_key_is_found_by_one_look_up_in_the_index_however_many_there_are(world: World) -> None:
+    secret = KeySecret.create(KeyKind.PERSONAL, uuid.uuid4())
+
+    plan = await plan_without_scans(world.sessionmaker, lambda db: AccessKeyStore(db).find(secret))
+
+    assert "Index Scan using pk_access_key" in plan
+    assert "Index Scan using pk_user" in plan

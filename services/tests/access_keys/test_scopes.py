@@ -14,7 +14,7 @@ from accounts.api.scopes import ROUTES, required_scope
 from accounts.db.session import transaction
 from accounts.domain.groups.permissions import REQUIRED_SCOPE, Permission
 from accounts.models import Role, Scope, SessionKind, User, UserSession, Visibility
-from support.operations import CLIENT_SECRET
+from support.operations import CLIENT_SECRET, PATH_VALUES
 from support.people import World
 
 APP = create_app()
@@ -37,16 +37,12 @@ PAGES = sorted(
     }
 )
 PROGRAM_SCOPES = [scope for scope in Scope if scope not in {Scope.ACCOUNT, Scope.GROUPS}]
-UNUSED = {Scope.USERS_WRITE}
-SOME_ID = "01999999-9999-7999-8999-999999999999"
-VALUES = {"user_id": SOME_ID, "session_id": SOME_ID, "token_id": SOME_ID, "account_id": SOME_ID, "secret_id": SOME_ID}
+UNUSED = {Scope.USERS_WRITE}  # no route takes it yet
 
 
 async def call(world: World, route: str, headers: dict[str, str]) -> Response:
     method, path = route.split()
-    for name in {part.partition("}")[0] for part in path.split("{")[1:]}:
-        path = path.replace(f"{{{name}}}", VALUES.get(name, "999"))
-    return await world.client.request(method, path, headers=headers)
+    return await world.client.request(method, path.format_map(PATH_VALUES), headers=headers)
 
 
 def refusal(answer: Response) -> str | None:

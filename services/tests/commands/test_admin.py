@@ -20,6 +20,10 @@ SESSION = (
     "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, last_seen_at)"
     " SELECT gen_random_uuid(), id, 'bearer', '', now() + interval '{}', now() + interval '{}' FROM \"user\""
 )
+KEY = (
+    "INSERT INTO access_key (id, user_id, name, secret_hash, scopes, expires_at)"
+    " SELECT gen_random_uuid(), id, 'report', '', '{{}}', now() + interval '{}' FROM \"user\""
+)
 TOKEN = (
     "INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)"
     " SELECT id, '{0}', 'arthur', '{0}', now() + interval '{1}' FROM \"user\""
@@ -74,12 +78,13 @@ async def test_revoke_sessions_signs_the_user_out_everywhere(
     busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arthur = await busy_world.user("arthur")
-    headers = await busy_world.sign_in(arthur)
+    credentials = [await busy_world.sign_in(arthur), await busy_world.access_key(arthur, "profile:read")]
 
     await main("revoke-sessions", arthur.email)
 
-    assert capsys.readouterr().out == f"Ended all sessions of {arthur.email}: 1\n"
-    assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
+    assert capsys.readouterr().out == f"Ended all sessions of {arthur.email}: 1. Revoked all access keys: 1.\n"
+    for headers in credentials:
+        assert (await busy_world.client.get("/users/me", headers=headers)).status_code == 401
     assert ("sessions.revoked", None, arthur.id, "") in await events(busy_world)
     await busy_world.sign_in(arthur)
 
@@ -120,6 +125,7 @@ async def test_prune_deletes_only_expired_rows(
     await busy_world.user("arthur")
     for statement in (
         *(SESSION.format(*each) for each in (("1 h", "0"), ("-1 h", "0"), ("1 h", "-15 days"))),
+        *(KEY.format(each) for each in ("-31 days", "-29 days", "1 day")),
         *(TOKEN.format(*each) for each in (("reset", "-1 h"), ("verify", "1 h"))),
         *(EVENT.format(each) for each in ("-11 days", "-9 days")),
         *(PENDING.format(each) for each in ("-1 h", "1 h")),
@@ -131,7 +137,7 @@ async def test_prune_deletes_only_expired_rows(
     await main("prune")
 
     assert capsys.readouterr().out == (
-        "Deleted: 2 of user_session, 1 of one_time_token, 1 of pending_registration, 1 of invitation, "
+        "Deleted: 2 of user_session, 1 of access_key, 1 of one_time_token, 1 of pending_registration, 1 of invitation, "
         "0 of known_device, 0 of outbox, 2 of throttle, 1 of audit_event\n"
     )
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
@@ -139,7 +145,7 @@ async def test_prune_deletes_only_expired_rows(
 
     await main("prune")
     assert (
-        "0 of user_session, 0 of one_time_token, 0 of pending_registration, 0 of invitation, "
+        "0 of user_session, 0 of access_key, 0 of one_time_token, 0 of pending_registration, 0 of invitation, "
         "0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
     )
     assert len(await events(busy_world)) == 3

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from accounts.commands import admin, run
 from accounts.domain import retention
-from accounts.models import AuditEvent, Invitation, OutboxMail, UserSession
+from accounts.models import AccessKey, AuditEvent, Invitation, OutboxMail, UserSession
 from accounts.settings import Settings, get_settings
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
@@ -23,6 +23,9 @@ ROWS = {
     UserSession: "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, last_seen_at)"
     " SELECT gen_random_uuid(), (SELECT id FROM \"user\" LIMIT 1), 'bearer', '', {0} + interval '9 days', {0}"
     " - interval '14 days' FROM generate_series(1, {1})",
+    AccessKey: "INSERT INTO access_key (id, user_id, name, secret_hash, scopes, expires_at)"
+    " SELECT gen_random_uuid(), (SELECT id FROM \"user\" LIMIT 1), 'report', '', '{{}}', {0} - interval '30 days'"
+    " FROM generate_series(1, {1})",
     Invitation: "INSERT INTO invitation (group_id, email, token_hash, expires_at) SELECT id, {0}::text || number,"
     " decode(md5({0}::text || number), 'hex'), {0} FROM user_group, generate_series(1, {1}) AS number",
     OutboxMail: "INSERT INTO outbox (id, kind, email, parked_at) SELECT gen_random_uuid(), 'reset', 'a@example.com',"

@@ -13,6 +13,7 @@ from sqlmodel import select
 
 import accounts.domain
 from accounts.db.session import transaction
+from accounts.domain.access_keys.expiry import notify_of_expiry
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.domain.rate_limits.counting import count_received_mail
 from accounts.domain.rate_limits.rules import MAILS_OF_KIND, RULES, Attempt
@@ -134,6 +135,20 @@ async def promote(scene: Scene) -> None:
     assert answer.is_success
 
 
+async def create_token(scene: Scene) -> None:
+    body = {"name": "nightly report", "scopes": ["groups:read"], "expires_in_days": 90}
+    await scene.call("POST", "/users/me/tokens", json=body)
+
+
+async def let_token_expire(scene: Scene) -> None:
+    await create_token(scene)
+    await scene.clear()
+    month = "UPDATE access_key SET created_at = now() - interval '30 days', expires_at = now() + interval '6 days'"
+    await scene.world.sql(month)
+    async with transaction(scene.world.sessionmaker) as db:
+        await notify_of_expiry(db)
+
+
 async def sign_in_elsewhere(scene: Scene) -> None:
     form = {"username": "arthur@camelot.example.com", "password": PASSWORD}
     await scene.client.post("/auth/jwt/login", data=form, headers={"User-Agent": "Mozilla/5.0 Firefox/140.0"})
@@ -181,9 +196,12 @@ CAUSES: dict[Cause, tuple[MailKind, set[str]]] = {
     confirm_email: (MailKind.EMAIL_CHANGED, set()),  # to the user's own addresses, and once for a token
     change_password: (MailKind.PASSWORD_CHANGED, set()),  # to the user's own address
     promote: (MailKind.SUPERUSER_CHANGED, set()),  # by a superuser
+    create_token: (MailKind.TOKEN_CREATED, set()),  # to the user's own address
+    let_token_expire: (MailKind.TOKEN_EXPIRES, set()),  # by the worker
 }
 # The functions that enqueue mail, each with a cause that calls it; None for a command of the operator.
 ENQUEUING: dict[str, Cause | None] = {
+    "access_keys/expiry.py:notify_of_expiry": let_token_expire,
     "groups/members.py:_report": patch_role,
     "identity/email_change.py:notify_previous": confirm_email,
     "identity/email_change.py:request": change_email,
@@ -191,6 +209,7 @@ ENQUEUING: dict[str, Cause | None] = {
     "identity/one_time_tokens.py:request_token": forgot,
     "identity/password_reset.py:request": forgot,
     "identity/password_reset.py:reset": change_password,  # for a token, to the user's own address
+    "identity/personal_tokens.py:create": create_token,
     "identity/users.py:_notify": change_password,
     "identity/verification.py:request": request_verify,
     "invitations/sending.py:_create": invite,

@@ -415,3 +415,20 @@ async def test_expired_mail_is_deleted(
     await eventually("old mail is deleted", pruned)
     worker.stop()
     await asyncio.wait_for(running, PATIENCE)
+
+
+async def test_token_that_expires_soon_causes_a_notice(
+    fresh_settings: Settings, busy_world: World, owned_database: str, tmp_path: Path
+) -> None:
+    await busy_world.access_key(await busy_world.user("arthur"), "profile:read")
+    age = "UPDATE access_key SET created_at = now() - interval '80 days', expires_at = now() + interval '6 days'"
+    await busy_world.sql(age)
+    worker = Worker(fresh_settings.model_copy(update={"database_url": SecretStr(owned_database)}), Folder(tmp_path))
+    running = asyncio.create_task(worker.run())
+
+    async def sent() -> bool:
+        return any("token_expires" in name for name in names(tmp_path))
+
+    await eventually("the notice is sent", sent)
+    worker.stop()
+    await running

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.domain import errors
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.password_hashing import UNUSABLE
 from accounts.domain.identity.reserved_emails import email_is_reserved
@@ -59,7 +60,7 @@ class EmailChangeManager:
         return user
 
     async def undo(self, token: str) -> User:
-        """Change the email address back to the one that a token was sent to, and end all sessions.
+        """Change the email address back to the one that a token was sent to, and end all sessions and access keys.
 
         The attacker may know the password, so no password is valid until the reset token is used that is sent as well.
 
@@ -72,6 +73,7 @@ class EmailChangeManager:
         if user is None:
             raise errors.UndoEmailBadToken
         await self._set(user, email, hashed_password=UNUSABLE)
+        await AccessKeyStore(self.db).revoke_all(user)
         mail = OutgoingMail(email, user.id, detail={"email_restored": True})
         await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.RESET, email)
         await outbox.enqueue(self.db, MailKind.RESET, [mail])

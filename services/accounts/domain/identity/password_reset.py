@@ -2,6 +2,7 @@
 
 from accounts.db.session import Session
 from accounts.domain import errors
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
@@ -37,7 +38,7 @@ class PasswordResetManager:
         return user
 
     async def reset(self, token: str, password: str) -> User:
-        """Set a new password, end all sessions and revoke all other tokens.
+        """Set a new password, end all sessions, and revoke all other tokens and access keys.
 
         Raises:
             ResetPasswordBadToken: the token is not usable for this.
@@ -54,5 +55,6 @@ class PasswordResetManager:
         user = await UserAdapter(self.db).update(user, {"hashed_password": hashed})
         await one_time_tokens.revoke_tokens(self.db, user)
         await self.sessions.revoke_all(user)
+        await AccessKeyStore(self.db).revoke_all(user)
         await outbox.enqueue_notice(self.db, MailKind.PASSWORD_CHANGED, user)
         return user

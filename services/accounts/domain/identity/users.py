@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain import errors, last_owner
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens, user_search
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
@@ -39,6 +40,7 @@ class UserManager:
         self.adapter = UserAdapter(db)
         self.email_changes = EmailChangeManager(db, settings)
         self.sessions = SessionManager(db, settings)
+        self.keys = AccessKeyStore(db)
 
     async def get(self, user_id: uuid.UUID) -> User:
         """Get a user by id.
@@ -94,9 +96,10 @@ class UserManager:
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
         """Change the fields that are set.
 
-        A new password ends all other sessions of the user, deactivation ends all. Mail notifies the user of a new
-        password or email address, and of a change to the superuser flag. A user's own new address has to be confirmed
-        before it changes; superusers change another user's at once.
+        A new password ends all other sessions of the user, deactivation ends all. Access keys are revoked as well,
+        unless users change their own password. Mail notifies the user of a new password or email address, and of a
+        change to the superuser flag. A user's own new address has to be confirmed before it changes; superusers change
+        another user's at once.
 
         Raises:
             UpdateUserEmailAlreadyExists: the email address is taken or reserved, also by a concurrent request.
@@ -145,6 +148,8 @@ class UserManager:
         if deactivated or columns.keys() & {"hashed_password", "email"}:
             await one_time_tokens.revoke_tokens(self.db, user)
             await self.sessions.revoke_all(user, keep=None if deactivated else current)
+            if deactivated or not _is_own(user, current):
+                await self.keys.revoke_all(user)
 
     async def _notify(self, user: User, columns: dict[str, Any], previous_email: str, *, was_superuser: bool) -> None:
         if "hashed_password" in columns:
@@ -183,6 +188,15 @@ class UserManager:
         await caller.verify(current_password)
         await caller.verify_again(user)
         return await self.sessions.revoke_all(user)
+
+    async def revoke_keys(
+        self, user: User, current: UserSession | None = None, current_password: str | None = None
+    ) -> int:
+        """Revoke all access keys of a user, and return how many."""
+        caller = self._reauthentication(current)
+        await caller.verify(current_password)
+        await caller.verify_again(user)
+        return await self.keys.revoke_all(user)
 
     def _reauthentication(self, current: UserSession | None) -> Reauthentication:
         return Reauthentication(self.db, self.passwords, self.recent, current)

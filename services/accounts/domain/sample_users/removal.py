@@ -13,6 +13,7 @@ from sqlmodel import col, func, select
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.audit.log import Action, record
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.password_hashing import UNUSABLE
@@ -130,5 +131,6 @@ async def _lock_out(db: Session, settings: Settings, hashes: list[str]) -> int:
         await UserAdapter(db).update(user, {"hashed_password": UNUSABLE})
         await one_time_tokens.revoke_tokens(db, user)
         await SessionManager(db, settings).revoke_all(user)
+        await AccessKeyStore(db).revoke_all(user)
         await outbox.enqueue_notice(db, MailKind.PASSWORD_CHANGED, user)
     return len(others)

@@ -1,0 +1,49 @@
+"""Personal access tokens: a user's keys for programs. Only a person who reauthenticates can create one."""
+
+from datetime import timedelta
+
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.access_keys.secret import KeyKind, KeySecret
+from accounts.domain.access_keys.store import AccessKeyStore
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.identity.reauthentication import Reauthentication
+from accounts.domain.mail import outbox
+from accounts.models import AccessKey, MailKind, Scope, User, UserSession
+from accounts.schemas.access_keys import TokenCreate
+from accounts.settings import Settings
+
+SUPERUSER_SCOPES = {Scope.USERS_READ}
+
+
+class PersonalTokenManager:
+    """Creates personal access tokens, in the caller's transaction. ``keys`` lists, renames and revokes them."""
+
+    def __init__(self, db: Session, passwords: PasswordHasher, settings: Settings) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.recent = timedelta(seconds=settings.recent_seconds)
+        self.keys = AccessKeyStore(db)
+
+    async def create(self, user: User, token_create: TokenCreate, current: UserSession) -> tuple[AccessKey, KeySecret]:
+        """Create a token, and notify the user by mail. Its secret is returned here and never again.
+
+        Raises:
+            BadCurrentPassword: the password is wrong.
+            ReauthenticationRequired: no password is given, and the sign-in is too old.
+            Busy: the queue of passwords to verify is full.
+            ScopeRequiresSuperuser: a scope is for superusers only.
+            TooManyKeys: the user has as many keys as are allowed.
+            UserNotFound: the user was deleted or deactivated concurrently.
+
+        """
+        caller = Reauthentication(self.db, self.passwords, self.recent, current)
+        await caller.verify(token_create.current_password)
+        await caller.verify_again(user)
+        if not user.is_superuser and SUPERUSER_SCOPES.intersection(token_create.scopes):
+            raise errors.ScopeRequiresSuperuser
+        lifetime = timedelta(days=token_create.expires_in_days)
+        key, secret = await self.keys.create(user, KeyKind.PERSONAL, token_create.name, token_create.scopes, lifetime)
+        detail = {"key_name": key.name, "address": self.db.client_ip}
+        await outbox.enqueue_notice(self.db, MailKind.TOKEN_CREATED, user, **detail)
+        return key, secret
