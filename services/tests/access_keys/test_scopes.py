@@ -1,8 +1,10 @@
 """Which scope opens which route: a matrix that is generated from the routes, so a new one is part of it."""
 
+import re
+import uuid
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -14,6 +16,8 @@ from accounts.api.scopes import ROUTES, required_scope
 from accounts.db.session import transaction
 from accounts.domain.groups.permissions import REQUIRED_SCOPE, Permission
 from accounts.models import Role, Scope, SessionKind, User, UserSession, Visibility
+from accounts.schemas.access_keys import ProgramScope
+from environment import ROOT
 from support.operations import CLIENT_SECRET, PATH_VALUES
 from support.people import World
 
@@ -192,3 +196,13 @@ def test_openapi_names_the_scope_of_each_route() -> None:
         code = "INSUFFICIENT_SCOPE" if scope else "NOT_WITH_A_KEY"
         assert code in operation["responses"]["403"]["description"]
         assert (f"Scope for programs: `{scope}`" in operation["description"]) is (scope is not None)
+
+
+def test_documentation_names_every_scope_and_what_it_opens() -> None:
+    text = (ROOT / "docs/access-tokens.md").read_text().partition("## Scopes")[2]
+    rows = dict(re.findall(r"^\| `(\w+:?\w*)` \| (.*) \|$", text, re.MULTILINE))
+
+    assert sorted(rows) == sorted(get_args(ProgramScope))
+    for scope, opened in rows.items():
+        for method, path in re.findall(r"`([A-Z]+) (/[^`]+)`", opened):
+            assert required_scope(method, path) == scope
