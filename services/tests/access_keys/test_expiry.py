@@ -11,6 +11,10 @@ from accounts.models import AccessKey, MailKind, OutboxMail
 from accounts.worker.message_context import message_context
 from support.people import World
 
+AS_SERVICE_ACCOUNT = (
+    """UPDATE "user" SET owner_group_id = (SELECT min(id) FROM user_group), hashed_password = '!',"""
+    " email = id || '@service.invalid'"
+)
 # Sets the age of a key, and when it expires.
 AGE = "UPDATE access_key SET created_at = now() - interval '{}', expires_at = now() + interval '{}'"
 
@@ -63,9 +67,7 @@ async def test_tokens_of_one_user_share_a_notice_that_names_the_first_to_expire(
         assert timedelta(days=4) < context["expires_at"] - datetime.now(UTC) < timedelta(days=6)
 
 
-@pytest.mark.parametrize(
-    "change", ['UPDATE "user" SET is_active = false', 'UPDATE "user" SET owner_group_id = (SELECT id FROM user_group)']
-)
+@pytest.mark.parametrize("change", ['UPDATE "user" SET is_active = false', AS_SERVICE_ACCOUNT])
 async def test_inactive_users_and_service_accounts_get_no_notice(world: World, change: str) -> None:
     await world.group("Round Table")
     await world.access_key(await world.user("arthur"), "profile:read")

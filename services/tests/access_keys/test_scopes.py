@@ -1,7 +1,6 @@
 """Which scope opens which route: a matrix that is generated from the routes, so a new one is part of it."""
 
 import re
-import uuid
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, get_args

@@ -205,3 +205,16 @@ async def test_token_that_is_requested_while_its_secret_is_revoked_does_not_outl
     assert {response.status_code for response in responses} in ({200, 204}, {200, 204, 401}, {204, 401})
     tokens = [response.json()["access_token"] for response in responses if response.status_code == 200]
     assert {await me(busy_squire, {"Authorization": f"Bearer {token}"}) for token in tokens} <= {401}
+
+
+async def test_a_superuser_revokes_all_secrets_with_the_tokens_that_were_issued_for_them(squire: Squire) -> None:
+    secret = await squire.secret("profile:read")
+    token = await squire.sign_in(secret)
+    superuser = await squire.world.sign_in(await squire.world.user("merlin", superuser=True))
+    assert (await squire.world.client.get("/users/me", headers=token)).status_code == 200
+
+    answer = await squire.world.client.delete(f"/users/{squire.id}/tokens", headers=superuser)
+
+    assert answer.status_code == 204
+    assert (await squire.world.client.get("/users/me", headers=token)).status_code == 401
+    assert (await squire.request_token(secret)).status_code == 401

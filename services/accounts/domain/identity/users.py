@@ -192,10 +192,12 @@ class UserManager:
     async def revoke_keys(
         self, user: User, current: UserSession | None = None, current_password: str | None = None
     ) -> int:
-        """Revoke all access keys of a user, and return how many."""
+        """Revoke all access keys of a user, with the sessions that a service account has by them; return how many."""
         caller = self._reauthentication(current)
         await caller.verify(current_password)
         await caller.verify_again(user)
+        if user.owner_group_id is not None:
+            await self.sessions.revoke_all(user)
         return await self.keys.revoke_all(user)
 
     def _reauthentication(self, current: UserSession | None) -> Reauthentication:

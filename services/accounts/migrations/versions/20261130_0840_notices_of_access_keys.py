@@ -1,7 +1,7 @@
 """notices of access keys
 
 Revision: c6f0a4d2e8b1
-Revises: 9a3c5e7f1b24
+Revises: 3f6d2b9c8e17
 Created: 2026-11-30 08:40:00.000000+00:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "c6f0a4d2e8b1"
-down_revision = "9a3c5e7f1b24"
+down_revision = "3f6d2b9c8e17"
 branch_labels = None
 depends_on = None
 # squawk-ignore ban-drop-constraint: a wider one takes its place in the same transaction

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/users", tags=["tokens"])
     response_model=list[TokenRead],
     responses=problems(*AUTHENTICATED),
 )
-async def list_tokens(user: CurrentUser, tokens: PersonalTokenManagerDep) -> Sequence[AccessKey]:
+async def list_personal_tokens(user: CurrentUser, tokens: PersonalTokenManagerDep) -> Sequence[AccessKey]:
     """List your personal access tokens, the newest first. Expired ones are listed for 30 days."""
     return await tokens.keys.list(user)
 
@@ -36,7 +36,7 @@ async def list_tokens(user: CurrentUser, tokens: PersonalTokenManagerDep) -> Seq
         *AUTHENTICATED, errors.ScopeRequiresSuperuser, errors.TooManyKeys, errors.UserNotFound, *REAUTHENTICATION
     ),
 )
-async def create_token(
+async def create_personal_token(
     body: TokenCreate,
     user: CurrentUser,
     current: CurrentSession,
@@ -60,7 +60,7 @@ async def create_token(
     response_model=TokenRead,
     responses=problems(*AUTHENTICATED, errors.TokenNotFound),
 )
-async def rename_token(
+async def rename_personal_token(
     token_id: uuid.UUID, body: TokenUpdate, user: CurrentUser, tokens: PersonalTokenManagerDep
 ) -> AccessKey:
     """Change the name. Scopes and expiry of a token do not change: create another one."""
@@ -73,7 +73,7 @@ async def rename_token(
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.TokenNotFound),
 )
-async def revoke_token(token_id: uuid.UUID, user: CurrentUser, tokens: PersonalTokenManagerDep) -> None:
+async def revoke_personal_token(token_id: uuid.UUID, user: CurrentUser, tokens: PersonalTokenManagerDep) -> None:
     """Delete a token. It stops working at once."""
     await tokens.keys.revoke(user, token_id)
 
@@ -85,7 +85,7 @@ async def revoke_token(token_id: uuid.UUID, user: CurrentUser, tokens: PersonalT
     dependencies=[Depends(current_superuser)],
     responses=problems(*SUPERUSER, errors.UserNotFound, *REAUTHENTICATION),
 )
-async def revoke_tokens(
+async def revoke_keys(
     user_id: uuid.UUID, current: CurrentSession, users: UserManagerDep, current_password: ConfirmedPassword
 ) -> None:
     """Delete all access keys of a user. Requires a superuser, and `current_password` or a recent sign-in."""
