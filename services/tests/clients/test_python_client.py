@@ -145,3 +145,28 @@ async def test_tokens_that_only_the_issuer_can_verify_are_no_ones_fault(fresh_da
 
     issuer.stop()
     await verifier.close()
+
+
+async def test_service_account_asks_with_its_id_and_secret_and_has_tokens_of_its_own(
+    issuer: Issuer, busy_world: World
+) -> None:
+    arthur = await busy_world.user("arthur")
+    group = await busy_world.group("Table", Visibility.PRIVATE, members={arthur: Role.OWNER})
+    token, api = issuer.sign_in(arthur.email), issuer.server.api
+    accounts = f"/user-groups/{group.id}/service-accounts"
+    account = api.post(accounts, json={"name": "Second service"}, **bearer(token)).json()["id"]
+    secret = {"name": "production", "scopes": ["introspect"], "expires_in_days": 30}
+    created = api.post(f"{accounts}/{account}/secrets", json=secret, **bearer(token)).json()
+    credentials = (account, created["client_secret"])
+    form = {"grant_type": "client_credentials"}
+    own = api.post("/oauth/token", data=form, auth=credentials).json()["access_token"]
+
+    async with second_service(Verifier(issuer.url, credentials=credentials)) as service:
+        assert (await service.get("/live", **bearer(token))).json() == str(arthur.id)
+        assert (await service.get("/live", **bearer(own))).json() == account
+        assert (await service.put(f"/groups/{group.id}/logo", **bearer(token))).status_code == 200
+        refused = await service.put(f"/groups/{group.id}/logo", **bearer(own))
+        issuer.sign_out(token)
+        assert (await service.put(f"/groups/{group.id + 1}/logo", **bearer(token))).status_code == 401
+
+    assert (refused.status_code, refused.json()["detail"]) == (403, "INSUFFICIENT_ROLE")
