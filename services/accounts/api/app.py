@@ -153,7 +153,8 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=(*METHODS, "HEAD"),
-            allow_headers=("Authorization", "Content-Type"),  # bearer tokens, never cookies
+            # Bearer tokens, never cookies. Swagger UI sends the last one.
+            allow_headers=("Authorization", "Content-Type", "X-Requested-With"),
             expose_headers=EXPOSED_HEADERS,
         )
     app.add_middleware(TrustedHosts)

@@ -60,6 +60,18 @@ async def test_pages_may_send_head_requests_with_a_token(cors_client: AsyncClien
     assert preflight.status_code == 200
 
 
+async def test_swagger_ui_of_a_configured_origin_can_sign_in(cors_client: AsyncClient) -> None:
+    """The Authorize button of another service's documentation."""
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,x-requested-with",
+    }
+
+    preflight = await cors_client.options("/auth/jwt/login", headers={"Origin": APP} | asked)
+
+    assert preflight.status_code == 200
+
+
 @pytest.mark.parametrize("headers", [{}, {"Origin": APP}, {"Origin": "https://evil.example"}], ids=str)
 async def test_caches_keep_responses_for_different_origins_apart(
     cors_client: AsyncClient, headers: dict[str, str]
