@@ -248,3 +248,23 @@ def test_event_loop_that_ends_during_a_fetch_leaves_nothing_behind(
     asyncio.run(verify())
 
     assert issuer.asked[JWKS] == 3
+
+
+async def test_key_set_of_more_than_a_quarter_of_a_megabyte_is_not_read(issuer: Issuer, verifier: Verifier) -> None:
+    document = {"keys": [jwk(issuer.keys["first"], "first")], "padding": "x" * 270_000}
+    issuer.answers[JWKS] = body(json.dumps(document).encode())
+
+    with pytest.raises(IssuerUnavailable, match="bytes"):
+        await verifier.verify(issuer.token())
+
+
+async def test_token_is_verified_again_when_its_key_was_replaced_under_the_same_id(
+    issuer: Issuer, verifier: Verifier, clock: Clock
+) -> None:
+    token = issuer.token()
+    await verifier.verify(token)
+    issuer.keys["first"] = generate_private_key(SECP256R1())
+    clock.seconds = 301
+
+    with pytest.raises(InvalidToken):
+        await verifier.verify(token)
