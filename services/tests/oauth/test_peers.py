@@ -24,15 +24,20 @@ const { payload } = await jwtVerify(token, keys, { issuer, audience: "accounts",
 console.log(payload.sub);
 """
 OPENID_CLIENT = """
-import { allowInsecureRequests, discovery, None, tokenIntrospection, tokenRevocation } from "openid-client";
-const [issuer, algorithm, caller, token] = process.argv.slice(2);
-const asCaller = (server, client, body, headers) => headers.set("authorization", `Bearer ${caller}`);
-const configure = (authentication) =>
-  discovery(new URL(issuer), "accounts", undefined, authentication, { algorithm, execute: [allowInsecureRequests] });
-const config = await configure(asCaller);
-const before = await tokenIntrospection(config, token);
-await tokenRevocation(await configure(None()), token);
-console.log(JSON.stringify([before, await tokenIntrospection(config, token)]));
+import * as oauth from "openid-client";
+const [issuer, algorithm, id, secret, token] = process.argv.slice(2);
+const options = { algorithm, execute: [oauth.allowInsecureRequests] };
+const answers = [];
+for (const authentication of [oauth.ClientSecretBasic(secret), oauth.ClientSecretPost(secret)]) {
+  const config = await oauth.discovery(new URL(issuer), id, undefined, authentication, options);
+  answers.push((await oauth.clientCredentialsGrant(config, { scope: "introspect" })).scope);
+}
+const service = await oauth.discovery(new URL(issuer), id, undefined, oauth.ClientSecretBasic(secret), options);
+answers.push(await oauth.tokenIntrospection(service, token));
+const anyone = await oauth.discovery(new URL(issuer), "accounts", undefined, oauth.None(), options);
+await oauth.tokenRevocation(anyone, token);
+answers.push(await oauth.tokenIntrospection(service, token));
+console.log(JSON.stringify(answers));
 """
 
 
@@ -46,6 +51,17 @@ def sign_in(server: Gunicorn) -> dict[str, Any]:
 def user_id(server: Gunicorn, token: str) -> str:
     me: str = server.api.get("/users/me", headers={"Authorization": f"Bearer {token}"}).json()["id"]
     return me
+
+
+def service_account(server: Gunicorn, tokens: dict[str, Any]) -> dict[str, str]:
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    group = server.api.post("/user-groups", json={"name": "Round Table"}, headers=headers).raise_for_status().json()
+    accounts = f"/user-groups/{group['id']}/service-accounts"
+    account = server.api.post(accounts, json={"name": "Squire"}, headers=headers).raise_for_status().json()
+    secret = {"name": "production", "scopes": ["introspect"], "expires_in_days": 1}
+    created = server.api.post(f"{accounts}/{account['id']}/secrets", json=secret, headers=headers)
+    answer: dict[str, str] = created.raise_for_status().json()
+    return answer
 
 
 @pytest.mark.parametrize("path", METADATA)
@@ -72,12 +88,14 @@ def test_jose_verifies_tokens_by_the_metadata(server: Gunicorn, path: str) -> No
 
 @needs_node
 @pytest.mark.parametrize("algorithm", ["oauth2", "oidc"])
-def test_openid_client_configures_itself_asks_about_tokens_and_ends_them(server: Gunicorn, algorithm: str) -> None:
+def test_openid_client_gets_tokens_asks_about_them_and_ends_them(server: Gunicorn, algorithm: str) -> None:
     issuer = server.api.get(METADATA[0]).json()["issuer"]
-    caller, token = sign_in(server)["access_token"], sign_in(server)["access_token"]
+    tokens = sign_in(server)
+    secret = service_account(server, tokens)
+    arguments = (issuer, algorithm, secret["client_id"], secret["client_secret"], tokens["access_token"])
 
-    before, after = json.loads(run_script(OPENID_CLIENT, issuer, algorithm, caller, token))
+    basic, post, before, after = json.loads(run_script(OPENID_CLIENT, *arguments))
 
+    assert basic == post == "introspect"
     assert before["active"]
-    assert before["sub"] == user_id(server, caller)
     assert after == {"active": False}
