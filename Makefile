@@ -14,6 +14,8 @@ override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
 endif
 REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
+# With the variables of the last `make up`.
+UP_AGAIN = eval "$$(python3 scripts/environment.py overrides)" && scripts/$(ENGINE) up
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
 .PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail messages client bench faults soak hostile check fmt audit sbom lock
@@ -44,12 +46,12 @@ breached: ## Convert a downloaded list of leaked passwords: FILE=pwnedpasswords.
 
 rotate-keys: $(ENGINE_READY) ## Rotate the keys, and deploy them; no one is signed out, and no token refused
 	python3 scripts/rotate_keys.py
-	scripts/$(ENGINE) up
+	$(UP_AGAIN)
 	$(REMEMBER_ENGINE)
 
 signing-key: $(ENGINE_READY) ## Create a key pair with which other services verify tokens, and deploy it
 	python3 scripts/rotate_keys.py SIGNING_KEY
-	scripts/$(ENGINE) up
+	$(UP_AGAIN)
 	$(REMEMBER_ENGINE)
 
 smoke: ## Sign up, sign in and use the running API once

@@ -1,7 +1,10 @@
 """Rotating the keys, in ``.env`` and in files of secrets."""
 
+import os
 import re
+import shutil
 import stat
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import environment
 import rotate_keys
 from accounts.settings_types import pem_keys
 from keys import key_pair
+from support.project import ROOT
 
 
 @pytest.fixture
@@ -119,3 +123,27 @@ def test_rotation_fails_without_a_key_and_creates_no_file(file: Path) -> None:
         rotate_keys.rotate("SECRET_KEY")
 
     assert not file.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("goal", "keys"), [("rotate-keys", 2), ("signing-key", 1)])
+def test_command_deploys_the_keys_with_the_variables_of_the_last_up(tmp_path: Path, goal: str, keys: int) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name in ("Makefile", ".env.example", "scripts/engine"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for script in ("environment", "env_file", "keys", "rotate_keys"):
+        shutil.copy(ROOT / "scripts" / f"{script}.py", scripts)
+    (scripts / "docker").write_text('#!/bin/sh\necho "$1 $API_PORT" >deployed\n')
+    (scripts / "docker").chmod(0o755)
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "overrides").write_text("API_PORT=8001\n")
+    (tmp_path / ".env").write_text("SECRET_KEY=first\nPOSTGRES_PASSWORD=-\nPOSTGRES_API_PASSWORD=-\n")
+
+    variables = {name: value for name, value in os.environ.items() if name != "API_PORT"}
+    command = [shutil.which("make") or "make", goal, "ENGINE=docker"]
+    subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, check=True)
+
+    assert (tmp_path / "deployed").read_text() == "up 8001\n"
+    assert len(environment.read(tmp_path / ".env")["SECRET_KEY"].split(",")) == keys
+    assert (tmp_path / ".local" / "engine").read_text() == "docker\n"
