@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jwt.utils import base64url_encode
 from pydantic import SecretStr
 
+from accounts import settings
 from accounts.domain.sessions.access_tokens import AUDIENCE, KeyRing, key_ring
 from accounts.settings import get_settings
 from support.people import World
@@ -140,11 +140,16 @@ def test_first_key_pair_with_a_new_secret_signs_nothing_that_earlier_processes_r
     assert ring(OLD).verify(keys.sign(USER, SESSION))
 
 
-def test_key_begins_to_sign_in_running_processes() -> None:
-    keys = ring(f"{NEW},{OLD}", keys_rotate_at=datetime.now(UTC) + timedelta(seconds=0.2))
+def test_key_begins_to_sign_in_running_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + timedelta(hours=1)
+
+    keys = ring(f"{NEW},{OLD}", keys_rotate_at=datetime.now(UTC) + timedelta(minutes=30))
     before = jwt.get_unverified_header(keys.sign(USER, SESSION))["kid"]
 
-    time.sleep(0.25)
+    monkeypatch.setattr(settings, "datetime", Later)
 
     assert jwt.get_unverified_header(keys.sign(USER, SESSION))["kid"] != before
 
