@@ -34,7 +34,7 @@ ProgramScopes = Annotated[
 ]
 
 
-class TokenCreate(BaseModel):
+class PersonalAccessTokenCreate(BaseModel):
     """A new personal access token.
 
     Requires `current_password`, unless the sign-in is recent.
@@ -46,13 +46,13 @@ class TokenCreate(BaseModel):
     current_password: Password = unchanged()
 
 
-class TokenUpdate(BaseModel):
+class PersonalAccessTokenUpdate(BaseModel):
     """A new name for a personal access token."""
 
     name: KeyName
 
 
-class TokenRead(BaseModel):
+class PersonalAccessTokenRead(BaseModel):
     """A personal access token, without its secret. An expired one is listed for 30 days."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -66,7 +66,7 @@ class TokenRead(BaseModel):
     last_used_address: str = Field(description="The client's IP address at that time.", examples=["203.0.113.7"])
 
 
-class TokenCreated(TokenRead):
+class PersonalAccessTokenCreated(PersonalAccessTokenRead):
     """A new personal access token, with its text."""
 
     token: str = Field(

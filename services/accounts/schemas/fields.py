@@ -115,13 +115,6 @@ GroupName = Annotated[
     NFC,
     Field(examples=["Round Table"]),
 ]
-KeyName = Annotated[
-    _SingleLine,
-    StringConstraints(min_length=1, max_length=KEY_NAME_LENGTH),
-    VISIBLE,
-    NFC,
-    Field(examples=["nightly report"]),
-]
 Description = Annotated[
     _MultiLine,
     StringConstraints(max_length=DESCRIPTION_LENGTH),

@@ -10,7 +10,7 @@ from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication
 from accounts.domain.mail import outbox
 from accounts.models import AccessKey, MailKind, Scope, User, UserSession
-from accounts.schemas.access_keys import TokenCreate
+from accounts.schemas.access_keys import PersonalAccessTokenCreate
 from accounts.settings import Settings
 
 SUPERUSER_SCOPES = {Scope.USERS_READ}
@@ -25,7 +25,9 @@ class PersonalTokenManager:
         self.recent = timedelta(seconds=settings.recent_seconds)
         self.keys = AccessKeyStore(db)
 
-    async def create(self, user: User, token_create: TokenCreate, current: UserSession) -> tuple[AccessKey, KeySecret]:
+    async def create(
+        self, user: User, token_create: PersonalAccessTokenCreate, current: UserSession
+    ) -> tuple[AccessKey, KeySecret]:
         """Create a token, and notify the user by mail. Its secret is returned here and never again.
 
         Raises:

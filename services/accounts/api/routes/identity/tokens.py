@@ -12,7 +12,12 @@ from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
 from accounts.api.rate_limits import REAUTHENTICATION, ConfirmedPassword, PasswordLimitDep
 from accounts.domain import errors
 from accounts.models import AccessKey
-from accounts.schemas.access_keys import TokenCreate, TokenCreated, TokenRead, TokenUpdate
+from accounts.schemas.access_keys import (
+    PersonalAccessTokenCreate,
+    PersonalAccessTokenCreated,
+    PersonalAccessTokenRead,
+    PersonalAccessTokenUpdate,
+)
 
 router = APIRouter(prefix="/users", tags=["tokens"])
 
@@ -20,7 +25,7 @@ router = APIRouter(prefix="/users", tags=["tokens"])
 @router.get(
     "/me/tokens",
     summary="List my personal access tokens",
-    response_model=list[TokenRead],
+    response_model=list[PersonalAccessTokenRead],
     responses=problems(*AUTHENTICATED),
 )
 async def list_personal_tokens(user: CurrentUser, tokens: PersonalTokenManagerDep) -> Sequence[AccessKey]:
@@ -37,13 +42,13 @@ async def list_personal_tokens(user: CurrentUser, tokens: PersonalTokenManagerDe
     ),
 )
 async def create_personal_token(
-    body: TokenCreate,
+    body: PersonalAccessTokenCreate,
     user: CurrentUser,
     current: CurrentSession,
     tokens: PersonalTokenManagerDep,
     check_password_limit: PasswordLimitDep,
     response: Response,
-) -> TokenCreated:
+) -> PersonalAccessTokenCreated:
     """Create a key for a program, which may do what its scopes say and you may. It is shown only in this response.
 
     Requires a recent sign-in or `current_password`. You get a notice by mail. You can have 50, expired ones included.
@@ -51,17 +56,17 @@ async def create_personal_token(
     await check_password_limit(user, body.current_password)
     key, secret = await tokens.create(user, body, current)
     response.headers["Cache-Control"] = "no-store"
-    return TokenCreated(**key.model_dump(), token=str(secret))
+    return PersonalAccessTokenCreated(**key.model_dump(), token=str(secret))
 
 
 @router.patch(
     "/me/tokens/{token_id}",
     summary="Rename a personal access token",
-    response_model=TokenRead,
+    response_model=PersonalAccessTokenRead,
     responses=problems(*AUTHENTICATED, errors.TokenNotFound),
 )
 async def rename_personal_token(
-    token_id: uuid.UUID, body: TokenUpdate, user: CurrentUser, tokens: PersonalTokenManagerDep
+    token_id: uuid.UUID, body: PersonalAccessTokenUpdate, user: CurrentUser, tokens: PersonalTokenManagerDep
 ) -> AccessKey:
     """Change the name. Scopes and expiry of a token do not change: create another one."""
     return await tokens.keys.rename(user, token_id, body.name)
