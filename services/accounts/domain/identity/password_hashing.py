@@ -1,6 +1,6 @@
 """Password hashing: Argon2id, behind ``HashingQueue``.
 
-Each thread takes 19 MiB of memory, or up to 64 MiB while it verifies a hash that was imported from another system.
+Each thread takes 19 MiB of memory, or up to 100 MiB while it verifies a hash that was imported from another system.
 """
 
 import copy
@@ -14,16 +14,18 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Refusal, RegisterInvalidPassword
+from accounts.domain.identity.foreign_hashes import BCRYPT_ROUNDS, ForeignHasher, read_foreign_hash
 from accounts.domain.identity.hashing_queue import HashingQueue
 from accounts.domain.identity.password_policy import BREACHED, find_weakness
 from accounts.schemas.identity.users import UserCreate
 
 # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane. Takes about 40 ms of a core.
 MEMORY_KIB = 19 * 1024
-# The highest cost of a stored hash: argon2-cffi's defaults, which FastAPI Users uses, and twice bcrypt's work. A row
-# that was tampered with could otherwise exhaust memory or time.
-COSTS = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$|\$2[abxy]\$(\d\d)\$")
-HIGHEST_COSTS = (64 * 1024, 4, 4, 13)
+# The highest costs of a stored hash, or a row that was imported or tampered with could exhaust memory or time. Argon2:
+# the memory in KiB and the lanes of Django's defaults, and the work (memory times passes) of FastAPI Users' ones.
+ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$")
+ARGON2_MEMORY, ARGON2_LANES, ARGON2_WORK = 100 * 1024, 8, 4 * 64 * 1024
+BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$")
 BCRYPT_BYTES = 72
 UNUSABLE = "!"  # stored in place of a hash, it verifies no password
 
@@ -38,7 +40,9 @@ class VerifyOnlyBcrypt(BcryptHasher):
         return super().verify(encoded[:BCRYPT_BYTES], hash)
 
 
-PASSWORD_HASH = PasswordHash((Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), VerifyOnlyBcrypt()))
+PASSWORD_HASH = PasswordHash(
+    (Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=2, parallelism=1), VerifyOnlyBcrypt(), ForeignHasher())
+)
 
 
 Admit = Callable[[], Awaitable[tuple[str, ...]]]
@@ -130,7 +134,7 @@ class PasswordHasher:
             Busy: the queue is full.
 
         """
-        if hashed is None or not _has_acceptable_cost(hashed):
+        if hashed is None or not has_acceptable_cost(hashed):
             await self.hash(password)
             return False, None
         return await self._run(lambda: _verify(password, hashed))
@@ -145,7 +149,7 @@ class PasswordHasher:
 
 def is_password(password: str, hashed: str) -> bool:
     """Verify a password against a hash, in this thread: for commands and at start, when no requests wait."""
-    return _has_acceptable_cost(hashed) and _verify(password, hashed)[0]
+    return has_acceptable_cost(hashed) and _verify(password, hashed)[0]
 
 
 def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
@@ -155,8 +159,12 @@ def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
         return False, None
 
 
-def _has_acceptable_cost(hashed: str) -> bool:
-    costs = COSTS.match(hashed)
-    return costs is not None and all(
-        int(cost or 0) <= highest for cost, highest in zip(costs.groups(), HIGHEST_COSTS, strict=True)
-    )
+def has_acceptable_cost(hashed: str) -> bool:
+    """Return whether a hash can be read, and verifying it takes no more than the highest costs."""
+    if argon2 := ARGON2.match(hashed):
+        memory, passes, lanes = map(int, argon2.groups())
+        return memory <= ARGON2_MEMORY and lanes <= ARGON2_LANES and memory * passes <= ARGON2_WORK
+    if bcrypt := BCRYPT.match(hashed):
+        return int(bcrypt[1]) <= BCRYPT_ROUNDS
+    foreign = read_foreign_hash(hashed)
+    return foreign is not None and foreign.affordable
