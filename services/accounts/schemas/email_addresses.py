@@ -1,14 +1,20 @@
 """Validation of email addresses (RFC 5321, RFC 6531), and the form in which they are stored and sent."""
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 
 PLAIN_DOMAIN = "a.org"  # shorter than any other
 PUBLIC_SUFFIX = ".org"
 SPECIAL_USE = tuple(f".{name}" for name in SPECIAL_USE_DOMAIN_NAMES)
 EMAIL_BYTES = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
+# Most emails are of this form, which the library returns unchanged, but takes a hundred times as long to.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"(?=[a-z0-9-]{1,63}\.)[a-z0-9]+(?:-[a-z0-9]+)*"
+_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+[a-z]{{2,63}})")
 
 
 class EmailAddress(NamedTuple):
@@ -31,6 +37,21 @@ def parse_email(value: str, *, special_use: bool) -> EmailAddress:
         EmailNotValidError: it is not valid.
 
     """
+    return _parse_plain(value) or _parse(value, special_use=special_use)
+
+
+def _parse_plain(value: str) -> EmailAddress | None:
+    """Parse an email that is its own normal form, or return None for one that may not be."""
+    plain = _PLAIN.fullmatch(value)
+    if not plain or len(value) > EMAIL_BYTES:
+        return None
+    local_part, domain = plain.groups()
+    if f".{domain}".endswith(SPECIAL_USE) or local_part.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
+        return None
+    return EmailAddress(local_part, domain, domain)
+
+
+def _parse(value: str, *, special_use: bool) -> EmailAddress:
     local, _, domain = value.rpartition("@")
     unicode_domain, ascii_domain = _parse_domain(domain, special_use=special_use)
     local_part = validate_email(f"{local}@{PLAIN_DOMAIN}", check_deliverability=False).local_part
