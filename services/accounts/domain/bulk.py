@@ -7,11 +7,15 @@ for each subject, such as a user or a group. What exceeds this is refused at onc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sqlmodel import func, select
+
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 
 CONNECTIONS = 2  # of each process
+# For one transaction of a command, which may take long, and may wait for others.
+NO_TIMEOUTS = select(func.set_config("statement_timeout", "0", True), func.set_config("lock_timeout", "0", True))
 # Advisory locks of the transaction work through connection poolers, and end with the process. Parsing a large file may
 # take longer than a transaction may usually be idle.
 TRY_LOCK = CompiledStatement("""

@@ -286,7 +286,7 @@ class TooManyInvitations(Refusal):
 
 
 class ImportInProgress(Refusal):
-    """Another import by the caller, or into the group, is in progress. Try again after `Retry-After`."""
+    """Another import by the caller, into the group, or of users is in progress. Try again after `Retry-After`."""
 
     code = "IMPORT_IN_PROGRESS"
 

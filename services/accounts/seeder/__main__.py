@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from accounts.commands.run import fail, one_line_errors, run, user_manager
 from accounts.db.session import Session, Sessionmaker
+from accounts.domain.bulk import NO_TIMEOUTS
 from accounts.domain.sample_users.published_password import PASSWORD, VOLUME_USERS_MAX
 from accounts.seeder import sample, volume
 from accounts.seeder.batch import SEED_MAX, Batch
@@ -17,8 +18,6 @@ from accounts.settings import get_settings
 
 NAME = "seeder"
 LOCK_KEY = 0x736565646572  # "seeder" in ASCII: one seeder at a time runs on a database
-# For this transaction only, which may take long and may wait for another seeder's.
-NO_TIMEOUTS = select(func.set_config("statement_timeout", "0", True), func.set_config("lock_timeout", "0", True))
 HOW_TO_SIGN_IN = """
 These users sign in with the password {password}, unless it was changed:
 {people}

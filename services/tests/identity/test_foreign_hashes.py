@@ -18,8 +18,8 @@ from passlib.hash import scrypt as passlib_scrypt
 from accounts.db.session import transaction
 from accounts.domain.identity import foreign_hashes, password_hashing
 from accounts.domain.identity.foreign_hashes import ForeignHasher, read_foreign_hash
-from accounts.domain.identity.imported_hashes import UnusableHash, to_stored_hash
-from accounts.domain.identity.password_hashing import PasswordHasher, has_acceptable_cost, is_password
+from accounts.domain.identity.password_hashing import PasswordHasher, is_password
+from accounts.domain.identity.stored_hashes import UNUSABLE, UnusableHash, has_acceptable_cost, to_stored_hash
 from support.people import PASSWORD, World
 
 B64, HEX = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "41" * 32
@@ -179,7 +179,7 @@ def test_md5_and_sha_are_not_imported(hashed: str) -> None:
 
 @pytest.mark.parametrize("hashed", [None, "", "!", "!p1GGbfN6SlgKuW2v6djiGBTaJqCHhH0QKoQPDI2o"])
 def test_no_password_is_stored_as_one_that_nothing_matches(hashed: str | None) -> None:
-    assert to_stored_hash(hashed) == password_hashing.UNUSABLE
+    assert to_stored_hash(hashed) == UNUSABLE
 
 
 async def test_first_sign_in_replaces_the_hash(world: World) -> None:

@@ -45,6 +45,7 @@ class Action(StrEnum):
     SERVICE_ACCOUNT_DELETED = "service_account.deleted"
     SECRET_CREATED = "secret.created"  # noqa: S105  # a name
     SECRET_REVOKED = "secret.revoked"  # noqa: S105  # as above
+    USERS_IMPORTED = "users.imported"
     SAMPLE_USERS_DELETED = "sample_users.deleted"
     PRUNED = "pruned"
 

@@ -9,8 +9,8 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.password_hashing import UNUSABLE
 from accounts.domain.identity.reserved_emails import email_is_reserved
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail

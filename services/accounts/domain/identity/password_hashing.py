@@ -4,7 +4,6 @@ Each thread takes 19 MiB of memory, or up to 100 MiB while it verifies a hash th
 """
 
 import copy
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self, override
 
@@ -14,20 +13,15 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from accounts.domain.errors import Refusal, RegisterInvalidPassword
-from accounts.domain.identity.foreign_hashes import BCRYPT_ROUNDS, ForeignHasher, read_foreign_hash
+from accounts.domain.identity.foreign_hashes import ForeignHasher
 from accounts.domain.identity.hashing_queue import HashingQueue
 from accounts.domain.identity.password_policy import BREACHED, find_weakness
+from accounts.domain.identity.stored_hashes import has_acceptable_cost
 from accounts.schemas.identity.users import UserCreate
 
 # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes and one lane. Takes about 40 ms of a core.
 MEMORY_KIB = 19 * 1024
-# The highest costs of a stored hash, or a row that was imported or tampered with could exhaust memory or time. Argon2:
-# the memory in KiB and the lanes of Django's defaults, and the work (memory times passes) of FastAPI Users' ones.
-ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$")
-ARGON2_MEMORY, ARGON2_LANES, ARGON2_WORK = 100 * 1024, 8, 4 * 64 * 1024
-BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$")
 BCRYPT_BYTES = 72
-UNUSABLE = "!"  # stored in place of a hash, it verifies no password
 
 
 class VerifyOnlyBcrypt(BcryptHasher):
@@ -157,14 +151,3 @@ def _verify(password: str, hashed: str) -> tuple[bool, str | None]:
         return PASSWORD_HASH.verify_and_update(password, hashed)
     except (UnknownHashError, ValueError):  # malformed after a valid prefix
         return False, None
-
-
-def has_acceptable_cost(hashed: str) -> bool:
-    """Return whether a hash can be read, and verifying it takes no more than the highest costs."""
-    if argon2 := ARGON2.match(hashed):
-        memory, passes, lanes = map(int, argon2.groups())
-        return memory <= ARGON2_MEMORY and lanes <= ARGON2_LANES and memory * passes <= ARGON2_WORK
-    if bcrypt := BCRYPT.match(hashed):
-        return int(bcrypt[1]) <= BCRYPT_ROUNDS
-    foreign = read_foreign_hash(hashed)
-    return foreign is not None and foreign.affordable

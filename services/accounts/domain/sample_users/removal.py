@@ -8,15 +8,16 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import col, func, select
+from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.audit.log import Action, record
+from accounts.domain.bulk import NO_TIMEOUTS
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.password_hashing import UNUSABLE
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.last_owner import GROUPS_SHOWN
 from accounts.domain.mail import outbox
@@ -25,7 +26,6 @@ from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Membership, Role, User, UserGroup
 from accounts.settings import Settings
 
-NO_TIMEOUTS = select(func.set_config("statement_timeout", "0", True), func.set_config("lock_timeout", "0", True))
 STAGE = (
     CompiledStatement("CREATE TEMP TABLE sample_user (id uuid PRIMARY KEY) ON COMMIT DROP"),
     CompiledStatement("CREATE TEMP TABLE sample_group (id bigint PRIMARY KEY) ON COMMIT DROP"),

@@ -1,10 +1,15 @@
-"""Which password hashes an import may store: those that can be verified, at no more than the highest costs."""
+"""Which password hashes may be stored and verified: those that take no more than the highest costs."""
 
 import re
 
-from accounts.domain.identity.foreign_hashes import read_foreign_hash
-from accounts.domain.identity.password_hashing import UNUSABLE, has_acceptable_cost
+from accounts.domain.identity.foreign_hashes import BCRYPT_ROUNDS, read_foreign_hash
 
+UNUSABLE = "!"  # stored in place of a hash, it verifies no password
+# The highest costs of a stored hash, or a row that was imported or tampered with could exhaust memory or time. Argon2:
+# the memory in KiB and the lanes of Django's defaults, and the work (memory times passes) of FastAPI Users' ones.
+ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$")
+ARGON2_MEMORY, ARGON2_LANES, ARGON2_WORK = 100 * 1024, 8, 4 * 64 * 1024
+BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$")
 _B64 = "[A-Za-z0-9+/]"
 COMPLETE = re.compile(
     rf"\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=\d+,t=[1-9]\d*,p=[1-9]\d*\${_B64}{{11,86}}\${_B64}{{22,86}}"
@@ -43,3 +48,14 @@ def to_stored_hash(hashed: str | None) -> str:
     if not has_acceptable_cost(stored):
         raise UnusableHash("hash_too_expensive", f"Verifying this hash takes too much time or memory. {RESET}")
     return stored
+
+
+def has_acceptable_cost(hashed: str) -> bool:
+    """Return whether a hash can be read, and verifying it takes no more than the highest costs."""
+    if argon2 := ARGON2.match(hashed):
+        memory, passes, lanes = map(int, argon2.groups())
+        return memory <= ARGON2_MEMORY and lanes <= ARGON2_LANES and memory * passes <= ARGON2_WORK
+    if bcrypt := BCRYPT.match(hashed):
+        return int(bcrypt[1]) <= BCRYPT_ROUNDS
+    foreign = read_foreign_hash(hashed)
+    return foreign is not None and foreign.affordable

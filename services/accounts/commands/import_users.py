@@ -1,0 +1,81 @@
+"""Import of users from a file on standard input: python -m accounts.commands.import_users --help.
+
+It connects as the API does: an import needs no rights of the schema's owner.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from accounts.commands.run import fail, one_line_errors, run
+from accounts.db.session import Sessionmaker
+from accounts.domain.bulk import NO_TIMEOUTS, BulkWork
+from accounts.domain.errors import ImportInvalid
+from accounts.domain.user_files.user_file import UserFile, json_lines
+from accounts.domain.user_files.user_import import SUBJECT, import_users
+from accounts.schemas.user_files import UserImportRead
+
+NAME = "import-users"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Import all users of the file, or none.
+
+    Raises:
+        SystemExit: with status 1 and the faults by line or the reason, 2 for a wrong command line, or 130 for Ctrl-C.
+
+    """
+    arguments = parse(argv)
+    with one_line_errors(NAME):
+        try:
+            print(describe(run(NAME, lambda sessionmaker: execute(sessionmaker, arguments))))
+        except ImportInvalid as error:
+            for line, column, _, message in error.faults:
+                print(f"line {line}: {f'{column}: ' if column else ''}{message}", file=sys.stderr)
+            fail(NAME, "the file has invalid lines, see above; nothing was imported")
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m accounts.commands.import_users", description="Import users.")
+    parser.add_argument("--dry-run", action="store_true", help="validate and count only; change nothing")
+    parser.add_argument("--progress", action="store_true", help="show progress, also where there is no terminal")
+    return parser.parse_args(argv)
+
+
+async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> UserImportRead:
+    """Import standard input in one transaction.
+
+    Raises:
+        ImportInvalid: a line is invalid.
+        ImportInProgress: another import of users is in progress.
+
+    """
+    hidden = not (arguments.progress or sys.stderr.isatty())
+    file = UserFile(json_lines(sys.stdin.buffer))
+    with tqdm(desc="users", unit="row", unit_scale=True, leave=False, disable=hidden) as bar:
+        async with BulkWork(sessionmaker).transaction(None, SUBJECT) as db:
+            await db.exec(NO_TIMEOUTS)
+            return await import_users(db, file, dry_run=arguments.dry_run, progress=bar.update)
+
+
+def describe(result: UserImportRead) -> str:
+    """Describe the result in lines for people."""
+    verb = "Would create" if result.dry_run else "Created"
+    lines = [
+        (
+            f"{verb} {result.created:,} users ({result.without_password:,} without a password), "
+            f"{result.groups_created:,} groups and {result.memberships_created:,} memberships."
+        )
+    ]
+    if result.already_exist:
+        lines.append(f"{result.already_exist:,} users exist already, and stay as they are.")
+    if result.reserved:
+        lines.append(f"{result.reserved:,} addresses are reserved for a week after another user's change of email.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

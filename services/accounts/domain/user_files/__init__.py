@@ -1,0 +1,1 @@
+"""Files of users: import with the password hashes of other systems, and export."""

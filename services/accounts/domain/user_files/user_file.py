@@ -1,0 +1,170 @@
+"""The file of an import of users: validated in batches, so that memory does not grow with its length."""
+
+import uuid
+from array import array
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from uuid_utils.compat import uuid7
+
+from accounts.domain.errors import ImportInvalid
+from accounts.domain.identity.stored_hashes import UnusableHash, to_stored_hash
+from accounts.schemas.member_files import RowError
+from accounts.schemas.user_files import GroupLine, UserLine
+
+LINE_BYTES = 128 * 1024
+FAULTY_LINES_MAX = 100
+NAME_LENGTH = 50
+UTF8_BOM = b"\xef\xbb\xbf"
+MESSAGES = {
+    "extra_forbidden": f"The members of a user are {', '.join(UserLine.model_fields)}",
+    "string_pattern_mismatch": "Input should have no control characters",
+}
+
+Record = tuple[int, bytes | dict[str, Any]]
+
+
+class NewUser(NamedTuple):
+    """A valid user of a file. ``hashed_password`` is what to store."""
+
+    line: int
+    id: uuid.UUID
+    email: str
+    display_name: str
+    hashed_password: str
+    is_active: bool
+    is_verified: bool
+    created_at: datetime | None
+    groups: list[GroupLine]
+
+
+class Fault(Exception):  # noqa: N818  # of the file, not of the program
+    """A fault of a line that ends the reading."""
+
+    def __init__(self, line: int, type: str, message: str) -> None:
+        super().__init__(message)
+        self.error = RowError(line, None, type, message)
+
+
+def json_lines(file: BinaryIO) -> Iterator[Record]:
+    """Read a file with one JSON object in each line. Blank lines are skipped. Raises Fault."""
+    line = 1
+    while text := file.readline(LINE_BYTES + 1):
+        if len(text) > LINE_BYTES:
+            raise Fault(line, "too_long", f"The line has more than {LINE_BYTES} bytes")
+        if text := text.removeprefix(UTF8_BOM if line == 1 else b"").strip():
+            yield line, text
+        line += 1
+
+
+class UserFile:
+    """Reads users, and collects the faults of the first ``FAULTY_LINES_MAX`` faulty lines."""
+
+    def __init__(self, records: Iterator[Record], lines_max: int | None = None) -> None:
+        self._records = records
+        self._lines_max = lines_max
+        self._lines = 0
+        self._emails, self._ids = _Repeated(), _Repeated()
+        self._faults: dict[int, list[RowError]] = {}
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether no fault was found so far."""
+        return not self._faults
+
+    def read(self, count: int) -> list[NewUser]:
+        """Return up to ``count`` more users; fewer after faults, and none at the end of the file or after many."""
+        users: list[NewUser] = []
+        try:
+            while not users and len(self._faults) < FAULTY_LINES_MAX:
+                records = list(islice(self._records, count))
+                if not records:
+                    break
+                self._count(records)
+                users = list(self._valid(records))
+        except Fault as fault:
+            self._faults[fault.error.line] = [fault.error]
+        return users
+
+    def _count(self, records: list[Record]) -> None:
+        self._lines += len(records)
+        if self._lines_max is not None and self._lines > self._lines_max:
+            raise Fault(records[-1][0], "too_many_rows", f"A file has at most {self._lines_max} users")
+
+    def _valid(self, records: Iterable[Record]) -> Iterator[NewUser]:
+        for line, record in records:
+            try:
+                user = _validate(record)
+                yield self._new_user(line, user, to_stored_hash(user.hashed_password))
+            except ValidationError as error:
+                self.refuse(line, *map(_describe, error.errors(include_input=False, include_url=False)))
+            except UnusableHash as error:
+                self.refuse(line, ("hashed_password", error.type, error.message))
+            if len(self._faults) >= FAULTY_LINES_MAX:
+                return
+
+    def _new_user(self, line: int, user: UserLine, hashed: str) -> NewUser:
+        self._emails.add(user.email.lower(), line)
+        if user.id:
+            self._ids.add(user.id, line)
+        values = (user.display_name, hashed, user.is_active, user.is_verified, user.created_at, user.groups)
+        return NewUser(line, user.id or uuid7(), user.email, *values)
+
+    def refuse(self, line: int, *faults: tuple[str | None, str, str]) -> None:
+        """Add faults of a line: column, type and message of each."""
+        self._faults[line] = [RowError(line, *details) for details in faults]
+
+    def require_valid(self) -> None:
+        """Check the whole file after it was read.
+
+        Raises:
+            ImportInvalid: with the faults by line.
+
+        """
+        for column, repeated in (("email", self._emails), ("id", self._ids)):
+            for line, first in islice(repeated.find(), FAULTY_LINES_MAX):
+                self.refuse(line, (column, "duplicate", f"Line {first} has the same {column}"))
+        if not self._lines and self.is_valid:
+            self.refuse(1, (None, "empty", "At least one user is required"))
+        if not self.is_valid:
+            raise ImportInvalid(
+                [fault for line in sorted(self._faults)[:FAULTY_LINES_MAX] for fault in self._faults[line]]
+            )
+
+
+class _Repeated:
+    """Finds values that are in several lines, in 16 bytes for each line. Hashes have 64 bits."""
+
+    SHARDS = 256
+
+    def __init__(self) -> None:
+        self._shards = [(array("q"), array("q")) for _ in range(self.SHARDS)]
+
+    def add(self, value: object, line: int) -> None:
+        digest = hash(value)
+        digests, lines = self._shards[digest % self.SHARDS]
+        digests.append(digest)
+        lines.append(line)
+
+    def find(self) -> Iterator[tuple[int, int]]:
+        """Find the lines with a value of an earlier line, and that line."""
+        for digests, lines in self._shards:
+            seen: dict[int, int] = {}
+            for digest, line in zip(digests, lines, strict=True):
+                if (first := seen.setdefault(digest, line)) != line:
+                    yield line, first
+
+
+def _validate(record: bytes | dict[str, Any]) -> UserLine:
+    return UserLine.model_validate_json(record) if isinstance(record, bytes) else UserLine.model_validate(record)
+
+
+def _describe(error: ErrorDetails) -> tuple[str | None, str, str]:
+    kind, path = error["type"], ".".join(map(str, error["loc"]))
+    column = "".join(filter(str.isprintable, path))[:NAME_LENGTH]  # a member's name may be anything
+    message = MESSAGES.get(kind, error["msg"]).replace(" at line 1 column ", " at column ")
+    return column or None, kind, message
