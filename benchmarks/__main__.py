@@ -4,6 +4,7 @@ import signal
 import sys
 
 from benchmarks import compare, lists, login_storm, signing
+from benchmarks import compare, lists, login_storm, user_import
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -15,9 +16,12 @@ match sys.argv[1:]:
         login_storm.run()
     case ["compare", *arguments]:
         compare.run(arguments)
+    case ["import", *arguments]:
+        user_import.run(arguments)
     case ["lists"]:
         lists.run()
     case ["signing"]:
         signing.run()
     case _:
         sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | lists | signing]")
+        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | import [--help] | lists]")

@@ -63,7 +63,7 @@ def migrate(cluster: Cluster) -> None:
 def seed(cluster: Cluster, users: int) -> Data:
     """Create a database with ``users`` users."""
     name = f"seeded_{users}"
-    asyncio.run(_create(cluster, name))
+    asyncio.run(create_database(cluster, name))
     settings = environment(cluster.url(name), "s" * 32, ENVIRONMENT="development")
     command = [sys.executable, "-c", SEEDER, "--users", str(users)]
     started = time.perf_counter()
@@ -74,7 +74,8 @@ def seed(cluster: Cluster, users: int) -> Data:
     return Data(users, cluster.url(name, ROLE), cluster.url(name), *prepared, rows / seeding, rows / copying)
 
 
-async def _create(cluster: Cluster, name: str) -> None:
+async def create_database(cluster: Cluster, name: str) -> None:
+    """Create a database with the tables of the migrated one."""
     connection = await asyncpg.connect(cluster.url("postgres"))
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE accounts")
     await connection.close()
@@ -82,7 +83,7 @@ async def _create(cluster: Cluster, name: str) -> None:
 
 async def _copy(cluster: Cluster, name: str) -> tuple[int, float]:
     """Time COPY of the same rows into another database with the same tables, constraints and indexes."""
-    await _create(cluster, f"{name}_copied")
+    await create_database(cluster, f"{name}_copied")
     source, target = [await asyncpg.connect(cluster.url(each)) for each in (name, f"{name}_copied")]
     rows, seconds = 0, 0.0
     with tempfile.TemporaryDirectory() as directory:

@@ -43,12 +43,16 @@ def parse_email(value: str, *, special_use: bool) -> EmailAddress:
 def _parse_plain(value: str) -> EmailAddress | None:
     """Parse an email that is its own normal form, or return None for one that may not be."""
     plain = _PLAIN.fullmatch(value)
-    if not plain or len(value) > EMAIL_BYTES:
+    if not plain or len(value) > EMAIL_BYTES or not is_ordinary(value):
         return None
     local_part, domain = plain.groups()
-    if f".{domain}".endswith(SPECIAL_USE) or local_part.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
-        return None
     return EmailAddress(local_part, domain, domain)
+
+
+def is_ordinary(value: str) -> bool:
+    """Return whether neither the local part nor the domain of an email is a name that is treated specially."""
+    local, _, domain = value.rpartition("@")
+    return not f".{domain}".endswith(SPECIAL_USE) and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES
 
 
 def _parse(value: str, *, special_use: bool) -> EmailAddress:

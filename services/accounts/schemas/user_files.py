@@ -58,7 +58,7 @@ class UserLine(BaseModel):
     is_active: StrictBool = True
     created_at: Annotated[Instant, AfterValidator(_not_in_the_future)] = None
     id: uuid.UUID | None = None
-    groups: Annotated[list[GroupLine], Field(max_length=GROUPS_PER_USER)] = []
+    groups: Annotated[list[GroupLine], Field(max_length=GROUPS_PER_USER, default_factory=list)]
 
 
 class UserImportRead(BaseModel):

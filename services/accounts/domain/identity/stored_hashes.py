@@ -18,7 +18,7 @@ COMPLETE = re.compile(
 FAST = re.compile(
     r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}|(?:unsalted_)?(?:md5|sha1)\$.*|\{s?sha\}.*)"
 )
-DJANGO_PREFIX = re.compile(r"argon2(?=\$argon2)|bcrypt\$(?=\$2)")
+DJANGO_PREFIX = re.compile(r"^(?:argon2(?=\$argon2)|bcrypt\$(?=\$2))")
 RESET = "Leave hashed_password out, so that the user resets the password"
 
 
@@ -40,8 +40,8 @@ def to_stored_hash(hashed: str | None) -> str:
     """
     if not hashed or hashed.startswith(UNUSABLE):  # Django's mark of an unusable password
         return UNUSABLE
-    stored = DJANGO_PREFIX.sub("", hashed, count=1)
-    if FAST.fullmatch(stored):
+    stored = DJANGO_PREFIX.sub("", hashed) if hashed[0] != "$" else hashed
+    if stored[0] != "$" and FAST.fullmatch(stored):
         raise UnusableHash("hash_too_fast", f"MD5 and plain SHA hashes are guessed too easily. {RESET}")
     if not (COMPLETE.fullmatch(stored) or read_foreign_hash(stored)):
         raise UnusableHash("hash_unknown", f"This is not a hash that can be verified. {RESET}")

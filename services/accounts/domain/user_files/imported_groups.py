@@ -73,8 +73,8 @@ class ImportedGroups:
                 if group_id is None:
                     self._refuse(user.line, group)
                     continue
-                memberships.setdefault((group_id, user.id), group.role)
-                if group.role is Role.OWNER and user.is_active:
+                memberships.setdefault((group_id, user.row.id), group.role)
+                if group.role is Role.OWNER and user.row.is_active:
                     self._without_owner.pop(group_id, None)
         if self.file.is_valid:
             await self._add(memberships)

@@ -3,7 +3,7 @@
 import uuid
 from array import array
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.domain.errors import ImportInvalid
 from accounts.domain.identity.stored_hashes import UnusableHash, to_stored_hash
+from accounts.domain.user_files.plain_lines import parse_plain
 from accounts.schemas.member_files import RowError
 from accounts.schemas.user_files import GroupLine, UserLine
 
@@ -28,17 +29,24 @@ MESSAGES = {
 Record = tuple[int, bytes | dict[str, Any]]
 
 
-class NewUser(NamedTuple):
-    """A valid user of a file. ``hashed_password`` is what to store."""
+class Row(NamedTuple):
+    """The columns of a user, to store. Nobody becomes a superuser by an import."""
 
-    line: int
     id: uuid.UUID
     email: str
     display_name: str
     hashed_password: str
     is_active: bool
     is_verified: bool
-    created_at: datetime | None
+    created_at: datetime
+    is_superuser: bool = False
+
+
+class NewUser(NamedTuple):
+    """A valid user of a file, with the groups to join."""
+
+    line: int
+    row: Row
     groups: list[GroupLine]
 
 
@@ -68,6 +76,7 @@ class UserFile:
         self._records = records
         self._lines_max = lines_max
         self._lines = 0
+        self._now = datetime.now(UTC)
         self._emails, self._ids = _Repeated(), _Repeated()
         self._faults: dict[int, list[RowError]] = {}
 
@@ -99,7 +108,8 @@ class UserFile:
         for line, record in records:
             try:
                 user = _validate(record)
-                yield self._new_user(line, user, to_stored_hash(user.hashed_password))
+                user["hashed_password"] = to_stored_hash(user["hashed_password"])
+                yield self._new_user(line, **user)
             except ValidationError as error:
                 self.refuse(line, *map(_describe, error.errors(include_input=False, include_url=False)))
             except UnusableHash as error:
@@ -107,12 +117,24 @@ class UserFile:
             if len(self._faults) >= FAULTY_LINES_MAX:
                 return
 
-    def _new_user(self, line: int, user: UserLine, hashed: str) -> NewUser:
-        self._emails.add(user.email.lower(), line)
-        if user.id:
-            self._ids.add(user.id, line)
-        values = (user.display_name, hashed, user.is_active, user.is_verified, user.created_at, user.groups)
-        return NewUser(line, user.id or uuid7(), user.email, *values)
+    def _new_user(
+        self,
+        line: int,
+        *,
+        email: str,
+        display_name: str,
+        hashed_password: str,
+        is_verified: bool,
+        is_active: bool,
+        created_at: datetime | None,
+        id: uuid.UUID | None,
+        groups: list[GroupLine],
+    ) -> NewUser:
+        self._emails.add(email.lower(), line)
+        if id:
+            self._ids.add(id, line)
+        values = (display_name, hashed_password, is_active, is_verified, created_at or self._now)
+        return NewUser(line, Row(id or uuid7(), email, *values), groups)
 
     def refuse(self, line: int, *faults: tuple[str | None, str, str]) -> None:
         """Add faults of a line: column, type and message of each."""
@@ -159,8 +181,10 @@ class _Repeated:
                     yield line, first
 
 
-def _validate(record: bytes | dict[str, Any]) -> UserLine:
-    return UserLine.model_validate_json(record) if isinstance(record, bytes) else UserLine.model_validate(record)
+def _validate(record: bytes | dict[str, Any]) -> dict[str, Any]:
+    if isinstance(record, bytes):
+        return parse_plain(record) or dict(UserLine.model_validate_json(record))
+    return dict(UserLine.model_validate(record))
 
 
 def _describe(error: ErrorDetails) -> tuple[str | None, str, str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Row
+import asyncpg
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
@@ -18,37 +18,34 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.user_files.imported_groups import ImportedGroups
-from accounts.domain.user_files.user_file import NewUser, UserFile
+from accounts.domain.user_files.user_file import NewUser, Row, UserFile
 from accounts.models import Purpose
 from accounts.models.base import COLLATION
 from accounts.schemas.user_files import UserImportRead
 
 SUBJECT = "import of users"  # for BulkWork: one import at a time
 BATCH = 5_000
-INSERT_USERS = CompiledStatement("""
-    INSERT INTO "user"
-        (id, email, display_name, hashed_password, is_active, is_superuser, is_verified, created_at)
-    SELECT id, email, display_name, hashed_password, is_active, false, is_verified, coalesce(created_at, now())
-    FROM unnest(
-        CAST(:ids AS uuid[]),
-        CAST(:emails AS text[]),
-        CAST(:display_names AS text[]),
-        CAST(:hashes AS text[]),
-        CAST(:active AS boolean[]),
-        CAST(:verified AS boolean[]),
-        CAST(:created AS timestamptz[])
-    ) AS given (id, email, display_name, hashed_password, is_active, is_verified, created_at)
+INSERT_USERS = CompiledStatement(f"""
+    INSERT INTO "user" ({", ".join(Row._fields)}) SELECT * FROM unnest(
+        CAST(:id AS uuid[]),
+        CAST(:email AS text[]),
+        CAST(:display_name AS text[]),
+        CAST(:hashed_password AS text[]),
+        CAST(:is_active AS boolean[]),
+        CAST(:is_verified AS boolean[]),
+        CAST(:created_at AS timestamptz[]),
+        CAST(:is_superuser AS boolean[])
+    )
     ON CONFLICT DO NOTHING
     RETURNING id
-""")
-# A reservation that was made in the transaction that freed the address is seen only after the INSERT, which waits for
-# that. There are few reservations, and their addresses are looked up in the index on emails.
-DELETE_RESERVED = CompiledStatement(f"""
-    DELETE FROM "user" USING one_time_token AS token
+""")  # noqa: S608  # only names of columns are interpolated
+# New users whose email is reserved for another user: all others were refused one. A reservation that was made in the
+# transaction that freed the email is seen only after the INSERT, which waits for that.
+FIND_RESERVED = CompiledStatement(f"""
+    SELECT "user".id FROM one_time_token AS token JOIN "user" ON lower("user".email) = lower(token.email)
     WHERE token.purpose = '{Purpose.UNDO_EMAIL}' AND token.expires_at > now() AND token.user_id <> "user".id
-        AND lower("user".email) = lower(token.email) AND "user".id = ANY(CAST(:ids AS uuid[]))
-    RETURNING "user".id
 """)  # noqa: S608  # only a constant is interpolated
+DELETE_USERS = CompiledStatement('DELETE FROM "user" WHERE id = ANY(CAST(:ids AS uuid[]))')
 # For each row whether a user has the email, whether it is reserved, and whether a user with another email has the id.
 FIND_KNOWN = CompiledStatement(f"""
     SELECT
@@ -89,6 +86,7 @@ class _UserImport:
         self.file = file
         self.groups = groups
         self.dry_run = dry_run
+        self.all_new = True  # as far as is known
         self.counts: Counter[str] = Counter()
 
     async def run(self, progress: Callable[[int], object]) -> None:
@@ -112,23 +110,42 @@ class _UserImport:
             return  # nothing will be imported: only more faults are looked for
         created = await (self._find_new(batch) if self.dry_run else self._insert(batch))
         self.counts["created"] += len(created)
-        self.counts["without_password"] += sum(user.hashed_password == UNUSABLE for user in created)
+        self.counts["without_password"] += sum(user.row.hashed_password == UNUSABLE for user in created)
         await self.groups.join(created)
 
     async def _insert(self, batch: list[NewUser]) -> list[NewUser]:
-        lines, ids, emails, display_names, hashes, active, verified, created, _ = zip(*batch, strict=True)
-        values = {"display_names": display_names, "hashes": hashes, "active": active, "verified": verified}
-        inserted = _ids(await INSERT_USERS.run(self.db, ids=ids, emails=emails, created=created, **values))
-        if len(inserted) < len(lines) and await self._find_new([user for user in batch if user.id not in inserted]):
-            raise errors.Conflict  # what stood against it is gone
-        reserved = _ids(await DELETE_RESERVED.run(self.db, ids=list(inserted)))
-        self.counts["reserved"] += len(reserved)
-        return [user for user in batch if user.id in inserted - reserved]
+        rows = [user.row for user in batch]
+        if not (self.all_new and await self._copy(rows)):
+            self.all_new = False
+            columns = dict(zip(Row._fields, zip(*rows, strict=True), strict=True))
+            inserted = _ids(await INSERT_USERS.run(self.db, **columns))
+            if await self._find_new([user for user in batch if user.row.id not in inserted]):
+                raise errors.Conflict  # what stood against it is gone
+            batch = [user for user in batch if user.row.id in inserted]
+        return await self._without_reserved(batch)
+
+    async def _copy(self, rows: list[Row]) -> bool:
+        """Copy the rows, which is the fastest; return False, and store none, if one of them conflicts with a user."""
+        try:
+            async with self.db.begin_nested():
+                connection: Any = (await (await self.db.connection()).get_raw_connection()).driver_connection
+                await connection.copy_records_to_table("user", records=rows, columns=Row._fields)
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
+
+    async def _without_reserved(self, created: list[NewUser]) -> list[NewUser]:
+        reserved = _ids(await FIND_RESERVED.run(self.db))
+        new = [user for user in created if user.row.id not in reserved]
+        if len(new) < len(created):
+            await DELETE_USERS.run(self.db, ids=[user.row.id for user in created if user.row.id in reserved])
+            self.counts["reserved"] += len(created) - len(new)
+        return new
 
     async def _find_new(self, batch: list[NewUser]) -> list[NewUser]:
         """Return the users who can be created, and count or refuse the others."""
         new = []
-        values = {"ids": [user.id for user in batch], "emails": [user.email for user in batch]}
+        values = {"ids": [user.row.id for user in batch], "emails": [user.row.email for user in batch]}
         for user, (exists, is_reserved, has_id) in zip(batch, await FIND_KNOWN.run(self.db, **values), strict=True):
             if exists:
                 self.counts["already_exist"] += 1
@@ -141,5 +158,5 @@ class _UserImport:
         return new
 
 
-def _ids(rows: Iterable[Row[Any]]) -> set[uuid.UUID]:
+def _ids(rows: Iterable[Any]) -> set[uuid.UUID]:
     return {user_id for (user_id,) in rows}
