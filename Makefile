@@ -9,6 +9,7 @@ DEV := writable $(VENV)/.dev
 
 # Only these run on an engine, so only they look for one.
 ENGINE_GOALS := up down seed migrate superuser admin mails rotate-keys signing-key logs psql backup restore clean
+ENGINE_GOALS := up down seed migrate superuser admin import-users export-users mails logs psql backup restore clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))
@@ -37,6 +38,12 @@ superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
 
 admin: $(ENGINE_READY) ## Deactivate or sign out a user, remove sample users, …: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
+
+import-users: $(ENGINE_READY) ## Import users with their passwords: FILE=users.jsonl; FORMAT=auth0|django|…; DRY_RUN=yes
+	scripts/user-files $(ENGINE) import "$$FILE"
+
+export-users: $(ENGINE_READY) ## Export all users with their password hashes: FILE=users.jsonl
+	scripts/user-files $(ENGINE) export "$$FILE"
 
 mails: $(ENGINE_READY) ## Show mail written in development (without SMTP_HOST)
 	scripts/$(ENGINE) mails
@@ -137,7 +144,7 @@ lock: ## Resolve and lock the dependencies; ARGS=--upgrade for newer versions
 	scripts/bootstrap lock $(ARGS)
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 environment:
 	@python3 scripts/environment.py

@@ -92,6 +92,14 @@ class Native:
             self.prepare()
         self._run("accounts.commands.admin", *(arguments or ["--help"]), owner=True)
 
+    def import_users(self) -> None:
+        """Import users from standard input; further arguments are passed on."""
+        self._run("accounts.commands.import_users", *sys.argv[2:])
+
+    def export_users(self) -> None:
+        """Export users to standard output."""
+        self._run("accounts.commands.export_users")
+
     def restore(self) -> None:
         """Run a step of a restore: ``prepare``, ``finish`` or ``clean``."""
         self.cluster.start()

@@ -30,6 +30,7 @@ from accounts.api.request_body import check_body
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, users, users_admin
+from accounts.api.routes.identity import auth, recovery, sign_up, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
 from accounts.api.routes.service_accounts import accounts, secrets
@@ -62,6 +63,7 @@ ROUTE_MODULES = (
     tokens,
     personal_data,
     users_admin,
+    user_files,
     groups,
     members,
     member_files,
@@ -89,6 +91,7 @@ EXPOSED_HEADERS = (
 )
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
+LARGE_BODIES = member_files.LARGE_BODIES | user_files.LARGE_BODIES
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # saves a look-up per request
 
 
@@ -144,9 +147,9 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
     The cheapest checks come first. CORS is outside of the guard and the limits, so that pages of allowed
     origins can read their refusals. The timeout is innermost: it renders errors like the routes that it cancels.
     """
-    app.add_middleware(RequestTimeout, unlimited=member_files.LARGE_BODIES)
+    app.add_middleware(RequestTimeout, unlimited=LARGE_BODIES)
     app.add_middleware(Utf8Forms)
-    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=member_files.LARGE_BODIES)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=LARGE_BODIES)
     app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{ACCOUNT_PAGES}/"))
     if settings.cors_origins:
         app.add_middleware(

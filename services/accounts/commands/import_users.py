@@ -6,6 +6,7 @@ It connects as the API does: an import needs no rights of the schema's owner.
 import argparse
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from tqdm import tqdm
 
@@ -13,6 +14,7 @@ from accounts.commands.run import fail, one_line_errors, run
 from accounts.db.session import Sessionmaker
 from accounts.domain.bulk import NO_TIMEOUTS, BulkWork
 from accounts.domain.errors import ImportInvalid
+from accounts.domain.user_files.sources import SOURCES, converted
 from accounts.domain.user_files.user_file import UserFile, json_lines
 from accounts.domain.user_files.user_import import SUBJECT, import_users
 from accounts.schemas.user_files import UserImportRead
@@ -30,23 +32,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parse(argv)
     with one_line_errors(NAME):
         try:
-            print(describe(run(NAME, lambda sessionmaker: execute(sessionmaker, arguments))))
+            result, left_out = run(NAME, lambda sessionmaker: execute(sessionmaker, arguments))
         except ImportInvalid as error:
+            unit = "user" if arguments.format else "line"
             for line, column, _, message in error.faults:
-                print(f"line {line}: {f'{column}: ' if column else ''}{message}", file=sys.stderr)
-            fail(NAME, "the file has invalid lines, see above; nothing was imported")
+                print(f"{unit} {line}: {f'{column}: ' if column else ''}{message}", file=sys.stderr)
+            fail(NAME, f"the file has invalid {unit}s, see above; nothing was imported")
+        print(describe(result, left_out))
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m accounts.commands.import_users", description="Import users.")
+    parser.add_argument("--format", choices=SOURCES, help="the system that exported the file (default: JSON lines)")
     parser.add_argument("--dry-run", action="store_true", help="validate and count only; change nothing")
     parser.add_argument("--progress", action="store_true", help="show progress, also where there is no terminal")
     return parser.parse_args(argv)
 
 
-async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> UserImportRead:
-    """Import standard input in one transaction.
+async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> tuple[UserImportRead, int]:
+    """Import standard input in one transaction. Return the result, and how many users had no email.
 
     Raises:
         ImportInvalid: a line is invalid.
@@ -54,14 +59,20 @@ async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> 
 
     """
     hidden = not (arguments.progress or sys.stderr.isatty())
-    file = UserFile(json_lines(sys.stdin.buffer))
+    without_email: list[None] = []
+    if arguments.format:
+        text = TextIOWrapper(sys.stdin.buffer, "utf-8", "surrogateescape")
+        records = converted(arguments.format, text, lambda: without_email.append(None))
+    else:
+        records = json_lines(sys.stdin.buffer)
     with tqdm(desc="users", unit="row", unit_scale=True, leave=False, disable=hidden) as bar:
         async with BulkWork(sessionmaker).transaction(None, SUBJECT) as db:
             await db.exec(NO_TIMEOUTS)
-            return await import_users(db, file, dry_run=arguments.dry_run, progress=bar.update)
+            result = await import_users(db, UserFile(records), dry_run=arguments.dry_run, progress=bar.update)
+    return result, len(without_email)
 
 
-def describe(result: UserImportRead) -> str:
+def describe(result: UserImportRead, without_email: int) -> str:
     """Describe the result in lines for people."""
     verb = "Would create" if result.dry_run else "Created"
     lines = [
@@ -74,6 +85,8 @@ def describe(result: UserImportRead) -> str:
         lines.append(f"{result.already_exist:,} users exist already, and stay as they are.")
     if result.reserved:
         lines.append(f"{result.reserved:,} addresses are reserved for a week after another user's change of email.")
+    if without_email:
+        lines.append(f"{without_email:,} users have no email, and are left out.")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 """Which password hashes may be stored and verified: those that take no more than the highest costs."""
 
 import re
+from functools import lru_cache
 
 from accounts.domain.identity.foreign_hashes import BCRYPT_ROUNDS, read_foreign_hash
 
@@ -11,9 +12,10 @@ ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=
 ARGON2_MEMORY, ARGON2_LANES, ARGON2_WORK = 100 * 1024, 8, 4 * 64 * 1024
 BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$")
 _B64 = "[A-Za-z0-9+/]"
+# With the part that states the costs.
 COMPLETE = re.compile(
-    rf"\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=\d+,t=[1-9]\d*,p=[1-9]\d*\${_B64}{{11,86}}\${_B64}{{22,86}}"
-    r"|\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[A-Za-z0-9./]{53}"
+    rf"(\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=\d+,t=[1-9]\d*,p=[1-9]\d*\$){_B64}{{11,86}}\${_B64}{{22,86}}"
+    r"|(\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$)[A-Za-z0-9./]{53}"
 )
 FAST = re.compile(
     r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}|(?:unsalted_)?(?:md5|sha1)\$.*|\{s?sha\}.*)"
@@ -43,9 +45,10 @@ def to_stored_hash(hashed: str | None) -> str:
     stored = DJANGO_PREFIX.sub("", hashed) if hashed[0] != "$" else hashed
     if stored[0] != "$" and FAST.fullmatch(stored):
         raise UnusableHash("hash_too_fast", f"MD5 and plain SHA hashes are guessed too easily. {RESET}")
-    if not (COMPLETE.fullmatch(stored) or read_foreign_hash(stored)):
+    complete = COMPLETE.fullmatch(stored)
+    if not (complete or read_foreign_hash(stored)):
         raise UnusableHash("hash_unknown", f"This is not a hash that can be verified. {RESET}")
-    if not has_acceptable_cost(stored):
+    if not (_is_affordable(complete[1] or complete[2]) if complete else has_acceptable_cost(stored)):
         raise UnusableHash("hash_too_expensive", f"Verifying this hash takes too much time or memory. {RESET}")
     return stored
 
@@ -59,3 +62,8 @@ def has_acceptable_cost(hashed: str) -> bool:
         return int(bcrypt[1]) <= BCRYPT_ROUNDS
     foreign = read_foreign_hash(hashed)
     return foreign is not None and foreign.affordable
+
+
+_is_affordable = lru_cache(maxsize=32)(
+    has_acceptable_cost
+)  # of the part that states the costs, which many hashes share

@@ -2,12 +2,12 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.audit.log import Action
-from accounts.domain.user_files.user_file import NewUser, UserFile
+from accounts.domain.user_files.new_users import NewUser
 from accounts.models import Role, Visibility
 from accounts.models.base import COLLATION
 from accounts.schemas.user_files import GroupLine
@@ -48,9 +48,10 @@ RECORD_MEMBERS = CompiledStatement(f"""
 class ImportedGroups:
     """Resolves the groups of a file, and adds the created users. Names are compared without letter case."""
 
-    def __init__(self, db: Session, file: UserFile, *, dry_run: bool) -> None:
+    def __init__(self, db: Session, refuse: Callable[..., None], *, dry_run: bool) -> None:
+        """``refuse`` takes a line, and column, type and message of its fault."""
         self.db = db
-        self.file = file
+        self._refuse_line = refuse
         self.dry_run = dry_run
         self._known: dict[int | str, int | None] = {}  # by id, and by name in lower case; None if it is not usable
         self._without_owner: dict[int, int] = {}  # by new group, the line that names it first
@@ -73,17 +74,16 @@ class ImportedGroups:
                 if group_id is None:
                     self._refuse(user.line, group)
                     continue
-                memberships.setdefault((group_id, user.row.id), group.role)
-                if group.role is Role.OWNER and user.row.is_active:
+                memberships.setdefault((group_id, user.id), group.role)
+                if group.role is Role.OWNER and user.is_active:
                     self._without_owner.pop(group_id, None)
-        if self.file.is_valid:
-            await self._add(memberships)
+        await self._add(memberships)
 
     def _refuse(self, line: int, group: GroupLine) -> None:
         if group.id:
-            self.file.refuse(line, ("groups", "group", "A group does not exist"))
+            self._refuse_line(line, ("groups", "group", "A group does not exist"))
         else:
-            self.file.refuse(line, ("groups", "ambiguous", "Several groups have the name: use the id"))
+            self._refuse_line(line, ("groups", "ambiguous", "Several groups have the name: use the id"))
 
     async def _look_up(self, users: list[NewUser]) -> None:
         wanted = [(group, user) for user in users for group in user.groups if _key(group) not in self._known]
@@ -119,9 +119,8 @@ class ImportedGroups:
 
     def require_owners(self) -> None:
         """Refuse the lines that name a new group without an active owner: the last-owner rule."""
-        if self.file.is_valid:
-            for line in self._without_owner.values():
-                self.file.refuse(line, ("groups", "no_owner", "A new group has no active owner among the new users"))
+        for line in self._without_owner.values():
+            self._refuse_line(line, ("groups", "no_owner", "A new group has no active owner among the new users"))
 
     async def record_members(self) -> None:
         """Add an audit event for each group that got members."""

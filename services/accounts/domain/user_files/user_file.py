@@ -1,21 +1,19 @@
 """The file of an import of users: validated in batches, so that memory does not grow with its length."""
 
-import uuid
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from uuid_utils.compat import uuid7
 
 from accounts.domain.errors import ImportInvalid
-from accounts.domain.identity.stored_hashes import UnusableHash, to_stored_hash
-from accounts.domain.user_files.plain_lines import parse_plain
+from accounts.domain.identity.stored_hashes import UnusableHash
+from accounts.domain.user_files.new_users import NewUser, new_user
 from accounts.schemas.member_files import RowError
-from accounts.schemas.user_files import GroupLine, UserLine
+from accounts.schemas.user_files import UserLine
 
 LINE_BYTES = 128 * 1024
 FAULTY_LINES_MAX = 100
@@ -27,27 +25,6 @@ MESSAGES = {
 }
 
 Record = tuple[int, bytes | dict[str, Any]]
-
-
-class Row(NamedTuple):
-    """The columns of a user, to store. Nobody becomes a superuser by an import."""
-
-    id: uuid.UUID
-    email: str
-    display_name: str
-    hashed_password: str
-    is_active: bool
-    is_verified: bool
-    created_at: datetime
-    is_superuser: bool = False
-
-
-class NewUser(NamedTuple):
-    """A valid user of a file, with the groups to join."""
-
-    line: int
-    row: Row
-    groups: list[GroupLine]
 
 
 class Fault(Exception):  # noqa: N818  # of the file, not of the program
@@ -107,34 +84,18 @@ class UserFile:
     def _valid(self, records: Iterable[Record]) -> Iterator[NewUser]:
         for line, record in records:
             try:
-                user = _validate(record)
-                user["hashed_password"] = to_stored_hash(user["hashed_password"])
-                yield self._new_user(line, **user)
+                user = new_user(line, record, self._now)
             except ValidationError as error:
                 self.refuse(line, *map(_describe, error.errors(include_input=False, include_url=False)))
             except UnusableHash as error:
                 self.refuse(line, ("hashed_password", error.type, error.message))
+            else:
+                self._emails.add(user.email.lower(), line)
+                if user.has_given_id:
+                    self._ids.add(user.id, line)
+                yield user
             if len(self._faults) >= FAULTY_LINES_MAX:
                 return
-
-    def _new_user(
-        self,
-        line: int,
-        *,
-        email: str,
-        display_name: str,
-        hashed_password: str,
-        is_verified: bool,
-        is_active: bool,
-        created_at: datetime | None,
-        id: uuid.UUID | None,
-        groups: list[GroupLine],
-    ) -> NewUser:
-        self._emails.add(email.lower(), line)
-        if id:
-            self._ids.add(id, line)
-        values = (display_name, hashed_password, is_active, is_verified, created_at or self._now)
-        return NewUser(line, Row(id or uuid7(), email, *values), groups)
 
     def refuse(self, line: int, *faults: tuple[str | None, str, str]) -> None:
         """Add faults of a line: column, type and message of each."""
@@ -179,12 +140,6 @@ class _Repeated:
             for digest, line in zip(digests, lines, strict=True):
                 if (first := seen.setdefault(digest, line)) != line:
                     yield line, first
-
-
-def _validate(record: bytes | dict[str, Any]) -> dict[str, Any]:
-    if isinstance(record, bytes):
-        return parse_plain(record) or dict(UserLine.model_validate_json(record))
-    return dict(UserLine.model_validate(record))
 
 
 def _describe(error: ErrorDetails) -> tuple[str | None, str, str]:

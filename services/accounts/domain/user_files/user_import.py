@@ -18,7 +18,8 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.user_files.imported_groups import ImportedGroups
-from accounts.domain.user_files.user_file import NewUser, Row, UserFile
+from accounts.domain.user_files.new_users import COLUMNS, NewUser
+from accounts.domain.user_files.user_file import UserFile
 from accounts.models import Purpose
 from accounts.models.base import COLLATION
 from accounts.schemas.user_files import UserImportRead
@@ -26,7 +27,7 @@ from accounts.schemas.user_files import UserImportRead
 SUBJECT = "import of users"  # for BulkWork: one import at a time
 BATCH = 5_000
 INSERT_USERS = CompiledStatement(f"""
-    INSERT INTO "user" ({", ".join(Row._fields)}) SELECT * FROM unnest(
+    INSERT INTO "user" ({", ".join(COLUMNS)}) SELECT * FROM unnest(
         CAST(:id AS uuid[]),
         CAST(:email AS text[]),
         CAST(:display_name AS text[]),
@@ -39,12 +40,15 @@ INSERT_USERS = CompiledStatement(f"""
     ON CONFLICT DO NOTHING
     RETURNING id
 """)  # noqa: S608  # only names of columns are interpolated
-# New users whose email is reserved for another user: all others were refused one. A reservation that was made in the
-# transaction that freed the email is seen only after the INSERT, which waits for that.
-FIND_RESERVED = CompiledStatement(f"""
-    SELECT "user".id FROM one_time_token AS token JOIN "user" ON lower("user".email) = lower(token.email)
-    WHERE token.purpose = '{Purpose.UNDO_EMAIL}' AND token.expires_at > now() AND token.user_id <> "user".id
+# A reservation that was made in the transaction that freed the email is seen only after the INSERT, which waits for it.
+HAS_RESERVED = CompiledStatement(f"""
+    SELECT EXISTS (SELECT FROM one_time_token WHERE purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now())
 """)  # noqa: S608  # only a constant is interpolated
+FIND_RESERVED = CompiledStatement(f"""
+    SELECT given.id FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[])) AS given (id, email)
+    JOIN one_time_token AS token ON lower(token.email) = lower(given.email COLLATE "{COLLATION}")
+    WHERE token.purpose = '{Purpose.UNDO_EMAIL}' AND token.expires_at > now() AND token.user_id <> given.id
+""")  # noqa: S608  # only constants are interpolated
 DELETE_USERS = CompiledStatement('DELETE FROM "user" WHERE id = ANY(CAST(:ids AS uuid[]))')
 # For each row whether a user has the email, whether it is reserved, and whether a user with another email has the id.
 FIND_KNOWN = CompiledStatement(f"""
@@ -75,7 +79,7 @@ async def import_users(
         Conflict: a user was deleted or changed concurrently; the import can be repeated.
 
     """
-    user_import = _UserImport(db, file, ImportedGroups(db, file, dry_run=dry_run), dry_run=dry_run)
+    user_import = _UserImport(db, file, ImportedGroups(db, file.refuse, dry_run=dry_run), dry_run=dry_run)
     await user_import.run(progress)
     return UserImportRead(dry_run=dry_run, **user_import.counts)
 
@@ -98,7 +102,8 @@ class _UserImport:
             finally:
                 size, batch = len(batch), await reading
             progress(size)
-        self.groups.require_owners()
+        if self.file.is_valid:
+            self.groups.require_owners()
         self.file.require_valid()
         self.counts.update(self.groups.counts)
         if self.counts["created"] and not self.dry_run:
@@ -110,42 +115,45 @@ class _UserImport:
             return  # nothing will be imported: only more faults are looked for
         created = await (self._find_new(batch) if self.dry_run else self._insert(batch))
         self.counts["created"] += len(created)
-        self.counts["without_password"] += sum(user.row.hashed_password == UNUSABLE for user in created)
+        self.counts["without_password"] += sum(user.hashed_password == UNUSABLE for user in created)
         await self.groups.join(created)
 
     async def _insert(self, batch: list[NewUser]) -> list[NewUser]:
-        rows = [user.row for user in batch]
-        if not (self.all_new and await self._copy(rows)):
+        if not (self.all_new and await self._copy(batch)):
             self.all_new = False
-            columns = dict(zip(Row._fields, zip(*rows, strict=True), strict=True))
+            columns = dict(zip(NewUser._fields, zip(*batch, strict=True), strict=True))
             inserted = _ids(await INSERT_USERS.run(self.db, **columns))
-            if await self._find_new([user for user in batch if user.row.id not in inserted]):
+            if await self._find_new([user for user in batch if user.id not in inserted]):
                 raise errors.Conflict  # what stood against it is gone
-            batch = [user for user in batch if user.row.id in inserted]
+            batch = [user for user in batch if user.id in inserted]
         return await self._without_reserved(batch)
 
-    async def _copy(self, rows: list[Row]) -> bool:
-        """Copy the rows, which is the fastest; return False, and store none, if one of them conflicts with a user."""
+    async def _copy(self, batch: list[NewUser]) -> bool:
+        """Copy users, which is the fastest; return False, and store none, if one conflicts with a stored user."""
         try:
             async with self.db.begin_nested():
                 connection: Any = (await (await self.db.connection()).get_raw_connection()).driver_connection
-                await connection.copy_records_to_table("user", records=rows, columns=Row._fields)
+                await connection.copy_records_to_table("user", records=batch, columns=COLUMNS)
         except asyncpg.UniqueViolationError:
             return False
         return True
 
     async def _without_reserved(self, created: list[NewUser]) -> list[NewUser]:
-        reserved = _ids(await FIND_RESERVED.run(self.db))
-        new = [user for user in created if user.row.id not in reserved]
-        if len(new) < len(created):
-            await DELETE_USERS.run(self.db, ids=[user.row.id for user in created if user.row.id in reserved])
-            self.counts["reserved"] += len(created) - len(new)
+        [(has_reserved,)] = await HAS_RESERVED.run(self.db)
+        if not has_reserved:
+            return created
+        values = {"ids": [user.id for user in created], "emails": [user.email for user in created]}
+        reserved = _ids(await FIND_RESERVED.run(self.db, **values))
+        new = [user for user in created if user.id not in reserved]
+        if reserved:
+            await DELETE_USERS.run(self.db, ids=list(reserved))
+        self.counts["reserved"] += len(reserved)
         return new
 
     async def _find_new(self, batch: list[NewUser]) -> list[NewUser]:
         """Return the users who can be created, and count or refuse the others."""
         new = []
-        values = {"ids": [user.row.id for user in batch], "emails": [user.row.email for user in batch]}
+        values = {"ids": [user.id for user in batch], "emails": [user.email for user in batch]}
         for user, (exists, is_reserved, has_id) in zip(batch, await FIND_KNOWN.run(self.db, **values), strict=True):
             if exists:
                 self.counts["already_exist"] += 1
