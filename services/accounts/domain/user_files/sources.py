@@ -24,12 +24,15 @@ PARAMETER = re.compile(r"(\w+):\s*([^\s,]+)")
 
 def from_auth0(user: User, _: dict[str, str]) -> User:
     """Convert a user of the export with password hashes, which Auth0's support makes, or of the import format."""
+    # Newer exports have the email among the identifiers alone.
+    emails = [each for each in user.get("identifiers", []) if each.get("type") == "email"] or [{}]
+    email = user.get("email") or emails[0].get("value")
     name = user.get("name") or user.get("nickname") or ""
     return {
-        "email": user.get("email"),
-        "display_name": "" if name == user.get("email") else name,
+        "email": email,
+        "display_name": "" if name == email else name,
         "hashed_password": user.get("passwordHash") or user.get("password_hash"),
-        "is_verified": user.get("email_verified", False),
+        "is_verified": user.get("email_verified", emails[0].get("verified", False)),
         "is_active": not user.get("blocked", False),
         "created_at": _to_rfc_3339(user.get("created_at")),
     }

@@ -72,7 +72,8 @@ async def import_users(
     line number in `loc`. The limits are 50,000 users and 16 MiB.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in JSON_LINES:
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, headers={"Accept": ", ".join(JSON_LINES)})
+        reason, headers = f"Send Content-Type: {JSON_LINES[0]}.", {"Accept": JSON_LINES[0]}  # RFC 9110, 15.5.16
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, reason, headers)
     recent = timedelta(seconds=request.state.settings.recent_seconds)
     caller = Reauthentication(db, passwords(request), recent, current)
     await caller.verify(None)
