@@ -8,8 +8,7 @@ RUN := writable $(VENV)/.run
 DEV := writable $(VENV)/.dev
 
 # Only these run on an engine, so only they look for one.
-ENGINE_GOALS := up down seed migrate superuser admin mails rotate-keys signing-key logs psql backup restore clean
-ENGINE_GOALS := up down seed migrate superuser admin import-users export-users mails logs psql backup restore clean
+ENGINE_GOALS := up down seed migrate superuser admin import-users export-users mails rotate-keys signing-key logs psql backup restore clean
 ifneq ($(filter $(ENGINE_GOALS),$(MAKECMDGOALS)),)
 override ENGINE := $(shell scripts/engine '$(ENGINE)')
 $(if $(ENGINE),,$(error no engine))

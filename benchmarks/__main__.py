@@ -3,8 +3,7 @@
 import signal
 import sys
 
-from benchmarks import compare, lists, login_storm, signing
-from benchmarks import compare, lists, login_storm, user_import
+from benchmarks import compare, lists, login_storm, signing, user_import
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -23,5 +22,4 @@ match sys.argv[1:]:
     case ["signing"]:
         signing.run()
     case _:
-        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | lists | signing]")
-        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | import [--help] | lists]")
+        sys.exit("usage: python -m benchmarks [login_storm | compare [--help] | import [--help] | lists | signing]")

@@ -12,7 +12,7 @@ from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import get_access, lock_group
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.owned_accounts import MANAGE, lock_account, lock_for_deletion, only
-from accounts.domain.identity.password_hashing import UNUSABLE
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.keyset import Keyset
 from accounts.models import Membership, Role, User
 from accounts.models.identity import service_email
