@@ -30,6 +30,7 @@ ROUTES: dict[str, Permission | Scope | None] = {
     "DELETE /users/me/tokens/{token_id}": NOT_FOR_PROGRAMS,
     "GET /users": Scope.USERS_READ,
     "POST /users": NOT_FOR_PROGRAMS,
+    "POST /users/import": NOT_FOR_PROGRAMS,
     "GET /users/{user_id}": Scope.USERS_READ,
     "PATCH /users/{user_id}": NOT_FOR_PROGRAMS,
     "DELETE /users/{user_id}": NOT_FOR_PROGRAMS,
