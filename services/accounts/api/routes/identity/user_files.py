@@ -64,7 +64,7 @@ async def import_users(
 
     Each line is an object with `email`, and optionally `display_name`, `hashed_password`, `is_verified`, `is_active`,
     `created_at`, `id` and `groups`. A password hash is verified at the user's first sign-in, and replaced by Argon2id.
-    Without one, the user resets the password. Nobody is mailed.
+    Without one, the user resets the password. No mail is sent.
 
     Users who exist already are not changed. A group with a `name` that no group has is created, if it gets an owner.
 
