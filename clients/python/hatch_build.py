@@ -12,7 +12,10 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # CSV is a file for the generator. Without hooks, ruff's version does not change what is generated.
-CONFIG = "content_type_overrides: {text/csv: application/octet-stream, application/jsonl: application/octet-stream}\npost_hooks: []\n"
+CONFIG = """\
+content_type_overrides: {text/csv: application/octet-stream, application/jsonl: application/octet-stream}
+post_hooks: []
+"""
 
 
 class GenerateApi(BuildHookInterface[Any]):

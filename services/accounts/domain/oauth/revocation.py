@@ -1,4 +1,4 @@
-"""Token revocation (RFC 7009): whoever has a token may end it, without signing in."""
+"""Token revocation (RFC 7009): the holder of a token may end it, without signing in."""
 
 import uuid
 from collections.abc import Sequence

@@ -31,7 +31,7 @@ class NewUser(NamedTuple):
     is_active: bool
     is_verified: bool
     created_at: datetime
-    is_superuser: bool  # never: nobody becomes one by an import
+    is_superuser: bool  # never: no import creates superusers
     line: int
     has_given_id: bool
     groups: list[GroupLine]
