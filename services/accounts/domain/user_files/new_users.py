@@ -4,6 +4,7 @@ These take a fraction of the schema's time, and have its result. All others are 
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple, Required, TypedDict
 
@@ -94,3 +95,23 @@ def _to_new_user(line: int, user: UserLine, now: datetime) -> NewUser:
 def _new_id() -> uuid.UUID:
     new_id: uuid.UUID = UUID(uuid7().bytes)  # in a fifth of the time of the standard library's class, and equal to it
     return new_id
+
+
+def copy_text(users: Iterable[NewUser]) -> bytes:
+    """Return the ``COLUMNS`` of users in the text format of PostgreSQL's COPY.
+
+    It is faster to write than asyncpg's records are to encode, and a thread can write it.
+    """
+    return "".join(
+        f"{user.id}\t{user.email}\t{user.display_name}\t{user.hashed_password}\t{user.is_active}\t{user.is_verified}"
+        f"\t{user.created_at}\t{user.is_superuser}\n"
+        for user in map(_escaped, users)
+    ).encode()
+
+
+def _escaped(user: NewUser) -> NewUser:
+    texts = user.email, user.display_name, user.hashed_password
+    if not any("\\" in text for text in texts):  # valid texts have no tabs or line breaks
+        return user
+    email, name, stored = (text.replace("\\", "\\\\") for text in texts)
+    return user._replace(email=email, display_name=name, hashed_password=stored)

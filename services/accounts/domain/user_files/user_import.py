@@ -7,7 +7,7 @@ validated in a thread. Groups that get members stay locked until the end. A dry 
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import asyncpg
@@ -18,7 +18,7 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.user_files.imported_groups import ImportedGroups
-from accounts.domain.user_files.new_users import COLUMNS, NewUser
+from accounts.domain.user_files.new_users import COLUMNS, NewUser, copy_text
 from accounts.domain.user_files.user_file import UserFile
 from accounts.models import Purpose
 from accounts.models.base import COLLATION
@@ -94,13 +94,13 @@ class _UserImport:
         self.counts: Counter[str] = Counter()
 
     async def run(self, progress: Callable[[int], object]) -> None:
-        batch = await asyncio.to_thread(self.file.read, BATCH)
+        batch, text = await asyncio.to_thread(self._read)
         while batch:
-            reading = asyncio.create_task(asyncio.to_thread(self.file.read, BATCH))
+            reading = asyncio.create_task(asyncio.to_thread(self._read))
             try:
-                await self._store(batch)
+                await self._store(batch, text)
             finally:
-                size, batch = len(batch), await reading
+                size, (batch, text) = len(batch), await reading
             progress(size)
         if self.file.is_valid:
             self.groups.require_owners()
@@ -110,16 +110,20 @@ class _UserImport:
             await record(self.db, Action.USERS_IMPORTED, user_id=None, **self.counts)
             await self.groups.record_members()
 
-    async def _store(self, batch: list[NewUser]) -> None:
+    def _read(self) -> tuple[list[NewUser], bytes]:
+        batch = self.file.read(BATCH)
+        return batch, copy_text(batch) if self.all_new and not self.dry_run else b""
+
+    async def _store(self, batch: list[NewUser], text: bytes) -> None:
         if not self.file.is_valid:
             return  # nothing will be imported: only more faults are looked for
-        created = await (self._find_new(batch) if self.dry_run else self._insert(batch))
+        created = await (self._find_new(batch) if self.dry_run else self._insert(batch, text))
         self.counts["created"] += len(created)
         self.counts["without_password"] += sum(user.hashed_password == UNUSABLE for user in created)
         await self.groups.join(created)
 
-    async def _insert(self, batch: list[NewUser]) -> list[NewUser]:
-        if not (self.all_new and await self._copy(batch)):
+    async def _insert(self, batch: list[NewUser], text: bytes) -> list[NewUser]:
+        if not (self.all_new and await self._copy(text)):
             self.all_new = False
             columns = dict(zip(NewUser._fields, zip(*batch, strict=True), strict=True))
             inserted = _ids(await INSERT_USERS.run(self.db, **columns))
@@ -128,12 +132,12 @@ class _UserImport:
             batch = [user for user in batch if user.id in inserted]
         return await self._without_reserved(batch)
 
-    async def _copy(self, batch: list[NewUser]) -> bool:
+    async def _copy(self, text: bytes) -> bool:
         """Copy users, which is the fastest; return False, and store none, if one conflicts with a stored user."""
         try:
             async with self.db.begin_nested():
                 connection: Any = (await (await self.db.connection()).get_raw_connection()).driver_connection
-                await connection.copy_records_to_table("user", records=batch, columns=COLUMNS)
+                await connection.copy_to_table("user", source=_chunk(text), columns=COLUMNS)
         except asyncpg.UniqueViolationError:
             return False
         return True
@@ -164,6 +168,10 @@ class _UserImport:
             else:
                 new.append(user)
         return new
+
+
+async def _chunk(text: bytes) -> AsyncIterator[bytes]:
+    yield text
 
 
 def _ids(rows: Iterable[Any]) -> set[uuid.UUID]:
