@@ -125,9 +125,9 @@ async def test_user_who_is_created_during_the_import_is_kept(
 ) -> None:
     original = user_import._UserImport._store
 
-    async def late(self: Any, batch: Any) -> None:
+    async def late(self: Any, *batch: Any) -> None:
         await busy_world.user("arthur")
-        await original(self, batch)
+        await original(self, *batch)
 
     monkeypatch.setattr(user_import._UserImport, "_store", late)
     answer = await post(busy_world, merlin, {**ARTHUR, "hashed_password": HASHED}, BORS)
