@@ -96,6 +96,7 @@ class Server(ThreadingHTTPServer):
     """Serves each connection by a thread of its own."""
 
     daemon_threads = True
+    request_queue_size = 128  # of connections at once; more than five would be reset by default
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that hang up."""
