@@ -67,6 +67,7 @@ TOO_EXPENSIVE = [
     f"scrypt:131072:8:1$salt${HEX}",
     f"scrypt:16384:8:9999$salt${HEX}",
     f"scrypt$1024$salt$9999$1${B64}",
+    f"scrypt$2$salt$9999$52${B64}",  # little memory, and seconds of PBKDF2
     f"$scrypt$ln=99,r=8,p=1$salt${B64}",
     FIREBASE.replace("n=14", "n=30"),
     "bcrypt_sha256$$2b$31$3/EGUp3VTxsyUUyQP5jE9eHkY0z2Me0GszcFG0gIYB7oxsJJOeRmi",
@@ -84,6 +85,15 @@ MALFORMED = [
     f"scrypt:1000:8:1$salt${HEX}",  # no power of two
     f"scrypt:1:8:1$salt${HEX}",
     f"scrypt:1024:8:1$salt${HEX}0",
+    f"scrypt:65536:1:1$salt${HEX}",  # RFC 7914, 6: too much for r=1
+    FIREBASE.replace("n=14,r=8", "n=16,r=1"),
+    f"pbkdf2_sha256$1\u0661$salt${B64}",
+    f"$scrypt$ln=1\u0661,r=8,p=1$salt${B64}",
+    f"$argon2id$v=19$m=1945\u0666,t=2,p=1$c29tZXNhbHRzb21l${B64.rstrip('=')}",
+    f"$argon2id$v=19$m=019456,t=2,p=1$c29tZXNhbHRzb21l${B64.rstrip('=')}",
+    f"$2b$12${'a' * 53}",  # bits of the salt that must be zero
+    "$2b$1\u0662$OZDvbR2dVxukDnEc6RnIqOAvCi/nwuCUrD85D8lGhS4AQFGiCR67W",
+    "bcrypt_sha256$$2b$03$3/EGUp3VTxsyUUyQP5jE9eHkY0z2Me0GszcFG0gIYB7oxsJJOeRmi",
     "$argon2id$v=19$m=19456,t=2,p=1$",
     "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21l$QUFB",
     "$2b$12$",

@@ -19,6 +19,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 # The highest costs. Verifying takes up to a second of a core, and 64 MiB: twice what these systems take by default.
 PBKDF2_ITERATIONS = 3_000_000
 SCRYPT_BYTES, SCRYPT_WORK = 64 * 1024 * 1024, 1 << 20
+SCRYPT_BLOCKS = 16  # of work for PBKDF2, which scrypt begins and ends with: it is most of the work if n is small
 BCRYPT_ROUNDS = 13
 DIGEST_BYTES = range(16, 65)  # a shorter one can be guessed, a longer one costs more
 AES_KEY_BYTES, NO_NONCE = 32, bytes(16)
@@ -52,9 +53,9 @@ def _pbkdf2(name: str, iterations: str, salt: bytes, digest: bytes) -> ForeignHa
 
 
 def _scrypt(n: int, r: int, p: int, salt: bytes, length: int) -> tuple[bool, Callable[[bytes], bytes]]:
-    if n < 2 or n & (n - 1):  # noqa: PLR2004  # RFC 7914, 6: a power of two
-        raise ValueError("not a power of two")
-    affordable = 128 * n * r <= SCRYPT_BYTES and n * r * p <= SCRYPT_WORK
+    if n < 2 or n & (n - 1) or n.bit_length() > 16 * r:  # noqa: PLR2004
+        raise ValueError("not a power of two below 2^(128 * r / 8)")  # RFC 7914, 6
+    affordable = 128 * n * r <= SCRYPT_BYTES and max(n, SCRYPT_BLOCKS) * r * p <= SCRYPT_WORK
     return affordable, lambda key: hashlib.scrypt(key, salt=salt, n=n, r=r, p=p, maxmem=2 * SCRYPT_BYTES, dklen=length)
 
 
@@ -83,8 +84,10 @@ def _bcrypt_of_sha256(hashed: str, rounds: str) -> ForeignHash:
 
 _B64, _HEX, _COUNT, _SMALL = r"([A-Za-z0-9+/._=-]+)", r"([0-9a-f]+)", r"([1-9]\d{0,8})", r"([1-9]\d{0,3})"
 _SALT = r"([^$]+)"
+# The 22nd character of the salt has bits that must be zero.
+BCRYPT = r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[A-Za-z0-9./]{21}[.Oeu][A-Za-z0-9./]{31}"
 READERS: tuple[tuple[re.Pattern[str], Callable[..., ForeignHash]], ...] = tuple(
-    (re.compile(pattern), reader)
+    (re.compile(pattern, re.ASCII), reader)
     for pattern, reader in (
         # Django
         (rf"pbkdf2_(sha1|sha256)\${_COUNT}\${_SALT}\${_B64}", lambda h, i, s, d: _pbkdf2(h, i, s.encode(), _decode(d))),
@@ -92,7 +95,7 @@ READERS: tuple[tuple[re.Pattern[str], Callable[..., ForeignHash]], ...] = tuple(
             rf"scrypt\${_COUNT}\${_SALT}\${_SMALL}\${_SMALL}\${_B64}",
             lambda n, s, r, p, d: _plain_scrypt(int(n), r, p, s.encode(), _decode(d)),
         ),
-        (r"bcrypt_sha256\$(\$2[aby]\$(\d\d)\$[A-Za-z0-9./]{53})", _bcrypt_of_sha256),
+        (rf"bcrypt_sha256\$({BCRYPT})", _bcrypt_of_sha256),
         # Werkzeug, which Flask uses
         (
             rf"pbkdf2:(sha1|sha256|sha512):{_COUNT}\${_SALT}\${_HEX}",

@@ -3,19 +3,21 @@
 import re
 from functools import lru_cache
 
-from accounts.domain.identity.foreign_hashes import BCRYPT_ROUNDS, read_foreign_hash
+from accounts.domain.identity.foreign_hashes import BCRYPT, BCRYPT_ROUNDS, read_foreign_hash
 
 UNUSABLE = "!"  # stored in place of a hash, it verifies no password
 # The highest costs of a stored hash, or a row that was imported or tampered with could exhaust memory or time. Argon2:
 # the memory in KiB and the lanes of Django's defaults, and the work (memory times passes) of FastAPI Users' ones.
-ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$")
+ARGON2 = re.compile(r"\$argon2(?:id|i|d)\$(?:v=\d+\$)?m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$", re.ASCII)
 ARGON2_MEMORY, ARGON2_LANES, ARGON2_WORK = 100 * 1024, 8, 4 * 64 * 1024
-BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$")
+BCRYPT_COST_LENGTH = len("$2b$12$")
+BCRYPT_COST = re.compile(r"\$2[abxy]\$(\d\d)\$", re.ASCII)
 _B64 = "[A-Za-z0-9+/]"
-# With the part that states the costs.
+# With the part that states the costs of Argon2.
 COMPLETE = re.compile(
-    rf"(\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=\d+,t=[1-9]\d*,p=[1-9]\d*\$){_B64}{{11,86}}\${_B64}{{22,86}}"
-    r"|(\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$)[A-Za-z0-9./]{53}"
+    rf"(\$argon2(?:id|i|d)\$(?:v=(?:16|19)\$)?m=[1-9]\d*,t=[1-9]\d*,p=[1-9]\d*\$){_B64}{{11,86}}\${_B64}{{22,86}}"
+    rf"|{BCRYPT}",
+    re.ASCII,
 )
 FAST = re.compile(
     r"(?i)(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}|(?:unsalted_)?(?:md5|sha1)\$.*|\{s?sha\}.*)"
@@ -48,7 +50,7 @@ def to_stored_hash(hashed: str | None) -> str:
     complete = COMPLETE.fullmatch(stored)
     if not (complete or read_foreign_hash(stored)):
         raise UnusableHash("hash_unknown", f"This is not a hash that can be verified. {RESET}")
-    if not (_is_affordable(complete[1] or complete[2]) if complete else has_acceptable_cost(stored)):
+    if not (_is_affordable(complete[1] or stored[:BCRYPT_COST_LENGTH]) if complete else has_acceptable_cost(stored)):
         raise UnusableHash("hash_too_expensive", f"Verifying this hash takes too much time or memory. {RESET}")
     return stored
 
@@ -58,7 +60,7 @@ def has_acceptable_cost(hashed: str) -> bool:
     if argon2 := ARGON2.match(hashed):
         memory, passes, lanes = map(int, argon2.groups())
         return memory <= ARGON2_MEMORY and lanes <= ARGON2_LANES and memory * passes <= ARGON2_WORK
-    if bcrypt := BCRYPT.match(hashed):
+    if bcrypt := BCRYPT_COST.match(hashed):
         return int(bcrypt[1]) <= BCRYPT_ROUNDS
     foreign = read_foreign_hash(hashed)
     return foreign is not None and foreign.affordable
