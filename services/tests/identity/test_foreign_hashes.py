@@ -87,6 +87,7 @@ MALFORMED = [
     f"scrypt:1024:8:1$salt${HEX}0",
     f"scrypt:65536:1:1$salt${HEX}",  # RFC 7914, 6: too much for r=1
     FIREBASE.replace("n=14,r=8", "n=16,r=1"),
+    f"pbkdf2_sha256$1000$\x00${B64}",
     f"pbkdf2_sha256$1\u0661$salt${B64}",
     f"$scrypt$ln=1\u0661,r=8,p=1$salt${B64}",
     f"$argon2id$v=19$m=1945\u0666,t=2,p=1$c29tZXNhbHRzb21l${B64.rstrip('=')}",

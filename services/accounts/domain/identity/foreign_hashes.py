@@ -83,7 +83,7 @@ def _bcrypt_of_sha256(hashed: str, rounds: str) -> ForeignHash:
 
 
 _B64, _HEX, _COUNT, _SMALL = r"([A-Za-z0-9+/._=-]+)", r"([0-9a-f]+)", r"([1-9]\d{0,8})", r"([1-9]\d{0,3})"
-_SALT = r"([^$]+)"
+_SALT = r"([^$\x00-\x1f\x7f]+)"  # PostgreSQL refuses NUL
 # The 22nd character of the salt has bits that must be zero.
 BCRYPT = r"\$2[aby]\$(0[4-9]|[12]\d|3[01])\$[A-Za-z0-9./]{21}[.Oeu][A-Za-z0-9./]{31}"
 READERS: tuple[tuple[re.Pattern[str], Callable[..., ForeignHash]], ...] = tuple(
