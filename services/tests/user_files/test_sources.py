@@ -3,6 +3,7 @@
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,14 @@ async def test_fault_names_the_number_of_the_user(
             "This is not a user as keycloak exports it",
         ),
         ("keycloak", '{"users": [{"createdTimestamp": "then"}]}', "This is not a user as keycloak exports it"),
+        ("keycloak", '{"users": [{"createdTimestamp": 1e300}]}', "This is not a user as keycloak exports it"),
+        ("firebase", f'{{"users": [{{"createdAt": "{"9" * 400}"}}]}}', "This is not a user as firebase exports it"),
+        (
+            "keycloak",
+            f'{{"users": [{{"credentials": [{{"type": "password", "credentialData": "{"[" * 100_000}"}}]}}]}}',
+            "This is not a user as keycloak exports it",
+        ),
+        ("django", f'[{{"pk": {"9" * 5_000}}}]', "The file is not valid JSON here"),
         ("supabase", '[{"email": "a@b.org", "created_at": "then"}]', "This is not a user as supabase exports it"),
         ("django", "[1]", "This is not a user as django exports it"),
         ("django", "[{]", "The file is not valid JSON here"),
@@ -108,6 +117,17 @@ def test_users_may_be_lines_or_an_array(separator: str) -> None:
         == emails("auth0", lines)
         == ["arthur@camelot.example.com", "bors@camelot.example.com"]
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "user"),
+    [
+        ("django", {"fields": {"email": "a@b.org", "first_name": None, "last_name": "Pendragon"}}),
+        ("keycloak", {"email": "a@b.org", "firstName": "Pendragon", "lastName": None}),
+    ],
+)
+def test_missing_part_of_a_name_is_left_out(source: str, user: dict[str, Any]) -> None:
+    assert SOURCES[source](user, {})["display_name"] == "Pendragon"
 
 
 def test_auth0s_identifiers_have_the_email() -> None:

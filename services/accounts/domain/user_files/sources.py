@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from json import JSONDecodeError, JSONDecoder, loads
+from json import JSONDecoder, loads
 from typing import Any, TextIO
 
 from accounts.domain.identity.stored_hashes import UNUSABLE
@@ -61,7 +61,7 @@ def from_keycloak(user: User, _: dict[str, str]) -> User:
     return {
         "id": user.get("id"),
         "email": user.get("email"),
-        "display_name": f"{user.get('firstName', '')} {user.get('lastName', '')}".strip(),
+        "display_name": _full_name(user.get("firstName"), user.get("lastName")),
         "hashed_password": _from_credential(passwords[0]) if passwords else None,
         "is_verified": user.get("emailVerified", False),
         "is_active": user.get("enabled", True),
@@ -102,7 +102,7 @@ def from_django(user: User, _: dict[str, str]) -> User:
     hashed = fields.get("password") or UNUSABLE
     return {
         "email": fields.get("email"),
-        "display_name": f"{fields.get('first_name', '')} {fields.get('last_name', '')}".strip(),
+        "display_name": _full_name(fields.get("first_name"), fields.get("last_name")),
         "hashed_password": hashed,
         "is_active": fields.get("is_active", True),
         "created_at": _to_rfc_3339(fields.get("date_joined")),
@@ -114,6 +114,7 @@ SOURCES: dict[str, Callable[[User, dict[str, str]], User]] = {
     for function in (from_auth0, from_firebase, from_keycloak, from_supabase, from_django)
 }
 IN_DOCUMENT = {"firebase", "keycloak"}
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError, RecursionError)
 
 
 def converted(source: str, file: TextIO, without_email: Callable[[], object]) -> Iterator[Record]:
@@ -133,7 +134,7 @@ def converted(source: str, file: TextIO, without_email: Callable[[], object]) ->
     for number, entry in enumerate(entries, start=1):
         try:
             user = SOURCES[source](entry, config)
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError):
+        except UNREADABLE:
             raise Fault(number, "source", f"This is not a user as {source} exports it") from None
         if user["email"]:
             yield number, {name: value for name, value in user.items() if value is not None}
@@ -152,7 +153,7 @@ def _entries(file: TextIO, config: dict[str, str], *, in_document: bool) -> Iter
         while (text := text.lstrip(" \t\r\n,")) and text[0] != "]":
             try:
                 entry, end = DECODER.raw_decode(text)
-            except (JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # also a number with thousands of digits
                 break
             number += 1
             yield entry
@@ -171,6 +172,10 @@ def _after_start(file: TextIO, text: str) -> str:
             raise Fault(1, "source", "The file has no list of users")
         text = text[-USERS_LENGTH:] + chunk
     return text[start.end() :]
+
+
+def _full_name(*names: str | None) -> str:
+    return " ".join(filter(None, names)).strip()
 
 
 def _to_rfc_3339(given: str | None) -> str | None:
