@@ -15,8 +15,9 @@ DATE_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+")  # RFC 3339, 5.
 
 
 def _not_a_number(value: object) -> object:
-    """Refuse Unix time, which Pydantic would take."""
-    if isinstance(value, str) and not DATE_AND_TIME.fullmatch(value):
+    """Refuse Unix time, which Pydantic would take, in seconds or in milliseconds."""
+    is_number = isinstance(value, int | float)
+    if is_number or (isinstance(value, str) and not DATE_AND_TIME.fullmatch(value)):
         raise PydanticCustomError("date_time", "Input should be a date and time such as 2026-01-31T00:00:00Z")
     return value
 

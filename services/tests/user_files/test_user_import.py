@@ -186,10 +186,15 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "flag": ({**BORS, "is_verified": "yes"}, "is_verified: Input should be a valid boolean"),
     "superuser": ({**BORS, "is_superuser": True}, "is_superuser: The members of a user are"),
     "naive time": ({**BORS, "created_at": "2020-01-01T00:00:00"}, "created_at: "),
+    "Unix time": ({**BORS, "created_at": 1577836800}, "created_at: Input should be a date and time such as"),
     "future": ({**BORS, "created_at": "2999-01-01T00:00:00Z"}, "created_at: Input should not be in the future"),
     "cost": (
         {**BORS, "hashed_password": "pbkdf2_sha256$999999999$salt$QUFBQUFBQUFBQUFBQUFBQUFBQUE="},
         "hashed_password: Verifying this hash takes too much time or memory.",
+    ),
+    "NUL in the salt": (
+        {**BORS, "hashed_password": "pbkdf2_sha256$1000$\0$QUFBQUFBQUFBQUFBQUFBQUFBQUE="},
+        "hashed_password: This is not a hash that can be verified.",
     ),
     "md5": ({**BORS, "hashed_password": "5f4dcc3b5aa765d61d8327deb882cf99"}, "hashed_password: MD5 and plain SHA"),
     "plain": ({**BORS, "hashed_password": PASSWORD}, "hashed_password: This is not a hash that can be verified."),
