@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from accounts.db.session import transaction
 from accounts.domain.access_keys.secret import KeyKind, parse_key
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import AccessKey, AuditEvent
 from support.people import PASSWORD
 from support.service_accounts import Squire
@@ -218,3 +219,26 @@ async def test_a_superuser_revokes_all_secrets_with_the_tokens_that_were_issued_
     assert answer.status_code == 204
     assert (await squire.world.client.get("/users/me", headers=token)).status_code == 401
     assert (await squire.request_token(secret)).status_code == 401
+
+
+async def test_token_that_is_requested_while_a_superuser_revokes_all_secrets_does_not_outlive_them(
+    busy_squire: Squire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = await busy_squire.secret("profile:read")
+    requests: list[asyncio.Task[Response]] = []
+    revoke_all = SessionManager.revoke_all
+
+    async def revoke_all_and_request(*args: Any) -> int:
+        ended = await revoke_all(*args)
+        requests.append(asyncio.create_task(busy_squire.request_token(secret)))
+        await asyncio.wait(requests, timeout=0.3)  # the secret may be locked
+        return ended
+
+    monkeypatch.setattr(SessionManager, "revoke_all", revoke_all_and_request)
+    path, superuser = f"/users/{busy_squire.id}/tokens", busy_squire.headers["morgana"]
+
+    assert (await busy_squire.world.client.delete(path, headers=superuser)).status_code == 204
+
+    [request] = requests
+    assert (await request).status_code == 401
+    assert (await busy_squire.request_token(secret)).status_code == 401

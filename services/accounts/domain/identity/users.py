@@ -196,9 +196,10 @@ class UserManager:
         caller = self._reauthentication(current)
         await caller.verify(current_password)
         await caller.verify_again(user)
+        revoked = await self.keys.revoke_all(user)
         if user.owner_group_id is not None:
-            await self.sessions.revoke_all(user)
-        return await self.keys.revoke_all(user)
+            await self.sessions.revoke_all(user)  # after the secrets, which could start a session meanwhile
+        return revoked
 
     def _reauthentication(self, current: UserSession | None) -> Reauthentication:
         return Reauthentication(self.db, self.passwords, self.recent, current)
