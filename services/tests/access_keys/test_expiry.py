@@ -1,5 +1,6 @@
 """Notices of tokens that expire, and the deletion of those that have."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from sqlmodel import select
 
 from accounts.db.session import transaction
 from accounts.domain.access_keys.expiry import notify_of_expiry
-from accounts.models import AccessKey, MailKind, OutboxMail
+from accounts.models import AccessKey, MailKind, OutboxMail, User
 from accounts.worker.message_context import message_context
 from support.people import World
 
@@ -43,6 +44,27 @@ async def test_a_user_gets_one_notice_a_week_before_a_token_expires(
 
     assert [await notify(world), await notify(world)] == [mails, 0]
     assert [mail.email for mail in await world.mails(MailKind.TOKEN_EXPIRES)] == [arthur.email] * mails
+
+
+async def test_users_who_are_being_deleted_get_none_and_no_deadlock(busy_world: World) -> None:
+    arthur = await busy_world.user("arthur")
+    await busy_world.access_key(arthur, "profile:read")
+    await busy_world.sql(AGE.format("80 days", "6 days"))
+
+    async with transaction(busy_world.sessionmaker) as db:
+        locked = await db.get_one(User, arthur.id, with_for_update=True)
+        task = asyncio.create_task(notify(busy_world))
+        await asyncio.wait([task], timeout=0.3)
+        await db.delete(locked)
+
+    assert await task == 0
+
+
+async def test_concurrent_runs_send_one_notice(busy_world: World) -> None:
+    await busy_world.access_key(await busy_world.user("arthur"), "profile:read")
+    await busy_world.sql(AGE.format("80 days", "6 days"))
+
+    assert sorted(await asyncio.gather(*[notify(busy_world) for _ in range(4)])) == [0, 0, 0, 1]
 
 
 async def test_tokens_of_one_user_share_a_notice_that_names_the_first_to_expire(world: World) -> None:

@@ -8,12 +8,18 @@ from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.models import MailKind
 
-# Users who created a token for a few days know when it ends. Service accounts have no mailbox.
+# Users who created a token for a few days know when it ends. Service accounts have no mailbox. Users are locked before
+# their tokens, as by their deletion; those who are being deleted are left for the next run.
 MARK_EXPIRING = CompiledStatement("""
-    UPDATE access_key SET expiry_noticed_at = now() FROM "user"
-    WHERE "user".id = access_key.user_id AND "user".is_active AND "user".owner_group_id IS NULL
-        AND expires_at > now() AND expires_at < now() + interval '7 days'
-        AND expires_at - access_key.created_at > interval '14 days' AND expiry_noticed_at IS NULL
+    WITH expiring AS (
+        SELECT access_key.id, email FROM access_key JOIN "user" ON "user".id = user_id
+        WHERE "user".is_active AND "user".owner_group_id IS NULL
+            AND expires_at > now() AND expires_at < now() + interval '7 days'
+            AND expires_at - access_key.created_at > interval '14 days' AND expiry_noticed_at IS NULL
+        FOR KEY SHARE OF "user" SKIP LOCKED
+    )
+    UPDATE access_key SET expiry_noticed_at = now() FROM expiring
+    WHERE access_key.id = expiring.id AND expiry_noticed_at IS NULL
     RETURNING access_key.id, user_id, email, expires_at
 """)
 
