@@ -16,6 +16,7 @@ from accounts.schemas.member_files import RowError
 from accounts.schemas.user_files import UserLine
 
 LINE_BYTES = 128 * 1024
+BATCH_BYTES = 1024 * 1024  # of lines that are in memory at once: the groups of one take fifty times its length
 FAULTY_LINES_MAX = 100
 NAME_LENGTH = 50
 UTF8_BOM = b"\xef\xbb\xbf"
@@ -67,7 +68,7 @@ class UserFile:
         users: list[NewUser] = []
         try:
             while not users and len(self._faults) < FAULTY_LINES_MAX:
-                records = list(islice(self._records, count))
+                records = self._take(count)
                 if not records:
                     break
                 self._count(records)
@@ -75,6 +76,15 @@ class UserFile:
         except Fault as fault:
             self._faults[fault.error.line] = [fault.error]
         return users
+
+    def _take(self, count: int) -> list[Record]:
+        records, size = [], 0
+        for record in islice(self._records, count):
+            records.append(record)
+            size += len(record[1])  # users of other formats, which are objects, have no groups
+            if size >= BATCH_BYTES:
+                break
+        return records
 
     def _count(self, records: list[Record]) -> None:
         self._lines += len(records)
