@@ -5,8 +5,8 @@ It connects as the API does: an import needs no rights of the schema's owner.
 
 import argparse
 import sys
-from collections.abc import Sequence
-from io import TextIOWrapper
+from collections.abc import Buffer, Sequence
+from io import BufferedReader, RawIOBase, TextIOWrapper
 
 from tqdm import tqdm
 
@@ -20,6 +20,30 @@ from accounts.domain.user_files.user_import import SUBJECT, import_users
 from accounts.schemas.user_files import UserImportRead
 
 NAME = "import-users"
+
+
+class Input(RawIOBase):
+    """Standard input, which fails unless it has a number of bytes.
+
+    Docker ends the input of a container if its client is killed. What came until then may look like a whole file.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._missing = size
+
+    def readable(self) -> bool:
+        """Return True, as BufferedReader requires."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Read into ``buffer``."""
+        view = memoryview(buffer)
+        data = sys.stdin.buffer.read(len(view))
+        view[: len(data)] = data
+        self._missing -= len(data)
+        if not data and self._missing:
+            raise OSError("the input is not as long as the file; nothing was imported")
+        return len(data)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -45,6 +69,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m accounts.commands.import_users", description="Import users.")
     parser.add_argument("--format", choices=SOURCES, help="the system that exported the file (default: JSON lines)")
+    parser.add_argument("--bytes", type=int, help="refuse an input of another length: it was cut off")
     parser.add_argument("--dry-run", action="store_true", help="validate and count only; change nothing")
     parser.add_argument("--progress", action="store_true", help="show progress, also where there is no terminal")
     return parser.parse_args(argv)
@@ -60,11 +85,12 @@ async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> 
     """
     hidden = not (arguments.progress or sys.stderr.isatty())
     without_email: list[None] = []
+    file = sys.stdin.buffer if arguments.bytes is None else BufferedReader(Input(arguments.bytes))
     if arguments.format:
-        text = TextIOWrapper(sys.stdin.buffer, "utf-8", "surrogateescape")
+        text = TextIOWrapper(file, "utf-8", "surrogateescape")
         records = converted(arguments.format, text, lambda: without_email.append(None))
     else:
-        records = json_lines(sys.stdin.buffer)
+        records = json_lines(file)
     with tqdm(desc="users", unit="row", unit_scale=True, leave=False, disable=hidden) as bar:
         async with BulkWork(sessionmaker).transaction(None, SUBJECT) as db:
             await db.exec(NO_TIMEOUTS)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.processes import free_port
-from support.project import Project
+from support.project import ROOT, Project
 
 pytestmark = pytest.mark.slow(30)
 USER = {"email": "arthur@camelot.example.com", "groups": [{"name": "Knights", "role": "owner"}]}
@@ -54,6 +55,7 @@ def test_file_is_imported_and_exported(project: Project) -> None:
         ("import", "", {}, "accounts: FILE is missing. Example: make import-users FILE=users.jsonl"),
         ("export", "", {}, "accounts: FILE is missing. Example: make export-users FILE=users.jsonl"),
         ("import", "nowhere.jsonl", {}, "accounts: nowhere.jsonl is not a file that can be read"),
+        ("export", "docs", {}, "accounts: docs is not a file that can be replaced"),
         ("import", "Makefile", {"DRY_RUN": "perhaps"}, "accounts: DRY_RUN must be yes or no, not perhaps"),
     ],
 )
@@ -72,3 +74,18 @@ def test_failed_export_keeps_the_earlier_file(project: Project, tmp_path: Path) 
 
     assert done.returncode != 0
     assert (file.read_text(), list(tmp_path.iterdir())) == ("earlier", [file])
+
+
+@pytest.mark.parametrize("signal", ["HUP", "INT", "TERM"])
+def test_interrupted_export_leaves_no_hashes(tmp_path: Path, signal: str) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    shutil.copy(ROOT / "scripts" / "user-files", scripts)
+    engine = scripts / "native"
+    engine.write_text(f'#!/bin/sh\n[ "$1" = prepare ] || {{ echo hash; kill -{signal} $PPID; }}\n')
+    engine.chmod(0o700)
+
+    done = subprocess.run([scripts / "user-files", "native", "export", "users.jsonl"], check=False)
+
+    assert done.returncode != 0
+    assert list(tmp_path.iterdir()) == [scripts]
