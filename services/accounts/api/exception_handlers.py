@@ -51,6 +51,7 @@ SAFE_ERROR_TYPES = frozenset(
         "json_invalid",
     ]
 )
+MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  # how Pydantic names a member of an enum in a Literal
 
 
 async def render_problem(request: Request, problem: Problem) -> Response:
@@ -153,7 +154,7 @@ def handle_validation_error(_: Request, error: RequestValidationError | Validati
         {
             "loc": [*place, *fault["loc"]],
             "type": fault["type"],
-            "msg": fault["msg"] if fault["type"] in SAFE_ERROR_TYPES else "Invalid input",
+            "msg": MEMBER.sub(r"\1", fault["msg"]) if fault["type"] in SAFE_ERROR_TYPES else "Invalid input",
         }
         for fault in error.errors()
     ]

@@ -77,6 +77,14 @@ async def test_an_invalid_token_is_refused(world: World, changes: dict[str, Any]
     assert (await create(world, headers, **changes)).json()["detail"] == "REQUEST_INVALID"
 
 
+async def test_the_scopes_that_exist_are_named(world: World) -> None:
+    _, headers = await signed_in(world)
+
+    [error] = (await create(world, headers, scopes=["group:read"])).json()["errors"]
+
+    assert error["msg"].startswith("Input should be 'profile:read', 'groups:read', ")
+
+
 async def test_an_expiry_is_required(world: World) -> None:
     _, headers = await signed_in(world)
     body = {name: value for name, value in BODY.items() if name != "expires_in_days"}
