@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD = "accounts"
+NAME_IN_TEXT = re.compile(r"(?<![Ss]ervice[-_\s])(?<!Service)(?:accounts|Accounts)")  # service accounts keep their name
 NAME = re.compile(r"[a-z][a-z0-9]{2,19}")
 # A name that is imported or used in SQL without quotes.
 TAKEN = {
@@ -64,8 +65,8 @@ def rename(name: str) -> int:
         for path in (Path(folder, name) for name in files if name not in KEPT):
             changed += _replace(path, name)
     for folder, folders, files in chain(*(os.walk(ROOT / each, topdown=False) for each in ("services", "clients"))):
-        for path in (Path(folder, name) for name in (*folders, *files) if OLD in name):
-            path.rename(path.with_name(path.name.replace(OLD, name)))
+        for path in (Path(folder, name) for name in (*folders, *files) if NAME_IN_TEXT.search(name)):
+            path.rename(path.with_name(_renamed(path.name, name)))
     return changed
 
 
@@ -74,11 +75,15 @@ def _replace(path: Path, name: str) -> bool:
         text = path.read_bytes().decode()
     except ValueError:
         return False  # not a text
-    new = text.replace(OLD, name).replace(OLD.title(), name.title())
+    new = _renamed(text, name)
     if new == text:
         return False
     path.write_bytes(new.encode())
     return True
+
+
+def _renamed(text: str, name: str) -> str:
+    return NAME_IN_TEXT.sub(lambda found: name if found[0] == OLD else name.title(), text)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ class InvitationCreate(BaseModel):
     email: Email
     role: Role = Role.MEMBER
     note: Note = ""
-    expires_in_days: Annotated[int, Field(ge=1, le=30, description="How many days the invitation is valid.")] = 7
+    expires_in_days: Annotated[
+        int, Field(ge=1, le=30, description="How many days the invitation is valid.", examples=[7])
+    ] = 7
 
 
 class Inviter(BaseModel):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,9 @@ from httpx2 import Response
 from sqlmodel import col, select
 
 from accounts.db.session import transaction
+from accounts.domain import errors
 from accounts.domain.access_keys import store
+from accounts.domain.access_keys.secret import KeyKind
 from accounts.models import AccessKey, AuditEvent, MailKind, OutboxMail, Scope, User
 from support.people import PASSWORD, World
 
@@ -208,6 +211,15 @@ async def test_concurrent_requests_create_no_more_tokens_than_allowed(
     answers = await asyncio.gather(*(create(busy_world, headers) for _ in range(8)))
 
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
+
+
+async def test_a_user_who_was_deactivated_meanwhile_gets_no_token(world: World) -> None:
+    user = await world.user("arthur")
+    await world.sql('UPDATE "user" SET is_active = false')
+
+    async with transaction(world.sessionmaker) as db:
+        with pytest.raises(errors.UserNotFound):
+            await store.AccessKeyStore(db).create(user, KeyKind.PERSONAL, "report", ["groups:read"], timedelta(1))
 
 
 async def test_a_token_that_is_revoked_while_it_is_used_ends(busy_world: World) -> None:

@@ -91,6 +91,7 @@ def test_answers_agree_with_the_openapi_description(fresh_database: str, superus
             str(Path(sys.executable).with_name("schemathesis")), "run", str(client.base_url.join("/openapi.json")),
             "--no-color", "--seed=1",
             "--phases=examples,coverage,fuzzing", "--max-examples=5", f"--exclude-checks={DELIBERATE}",
+            "--exclude-path=/users/import",  # it cannot write JSON lines
             f"--header=Authorization: Bearer {token}",
         ]  # fmt: skip
 

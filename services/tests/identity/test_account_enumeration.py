@@ -42,17 +42,17 @@ async def work(world: World, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatc
     await world.user("mordred", is_active=False)
     await world.user("guinevere", is_verified=True)
     work: list[str] = []
-    run_hash = world.passwords._run
+    run_hash = world.passwords.queue.run
 
-    async def counted(job: Callable[[], Any]) -> Any:
+    async def counted(job: Callable[[], Any], callers: Any) -> Any:
         work.append("hash")
-        return await run_hash(job)
+        return await run_hash(job, callers)
 
     def noted(*arguments: Any) -> None:
         if "SAVEPOINT" not in arguments[2]:
             work.append(arguments[2])
 
-    monkeypatch.setattr(world.passwords, "_run", counted)
+    monkeypatch.setattr(world.passwords.queue, "run", counted)
     event.listen(engine.sync_engine, "before_cursor_execute", noted)
     yield work
     event.remove(engine.sync_engine, "before_cursor_execute", noted)

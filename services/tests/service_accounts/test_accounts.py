@@ -196,7 +196,8 @@ class TestOwnership:
         await squire.world.client.patch(path, json={"is_active": True}, headers=headers)
 
         assert await count(squire.world, select(UserSession).where(UserSession.kind == "service").subquery()) == 0
-        assert (await squire.request_token(secret)).status_code == 200
+        assert (await squire.request_token(secret)).json()["error"] == "invalid_client"  # its secrets were revoked
+        assert (await squire.request_token(await squire.secret())).status_code == 200
 
     async def test_superuser_can_delete_it_like_any_user(self, squire: Squire) -> None:
         response = await squire.world.client.delete(f"/users/{squire.id}", headers=squire.headers["morgana"])

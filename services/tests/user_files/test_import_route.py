@@ -148,3 +148,29 @@ async def test_conflict_that_is_gone_again_is_answered_409(
     answer = await post(busy_world, merlin, ARTHUR, BORS)
     assert (answer.status_code, answer.json()["detail"]) == (409, "CONFLICT")
     assert set(await users(busy_world)) == {"merlin"}
+
+
+async def test_client_that_disconnects_leaves_nothing_behind(busy_world: World, merlin: dict[str, str]) -> None:
+    received = iter([
+        {"type": "http.request", "body": b'{"email":"bors@camelot.example.com"}\n', "more_body": True},
+        {"type": "http.disconnect"},
+    ])  # fmt: skip
+    sent: list[Any] = []
+    headers = {"host": "testserver", "content-type": "application/jsonl", **merlin}
+
+    async def receive() -> Any:
+        return next(received)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "root_path": "", "query_string": b"",
+        "path": "/users/import", "raw_path": b"/users/import", "client": ("127.0.0.1", 1), "server": ("testserver", 80),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "state": dict(busy_world.state),
+    }  # fmt: skip
+    await busy_world.app(scope, receive, send)
+
+    assert sent[0]["status"] == 400
+    assert set(await users(busy_world)) == {"merlin"}

@@ -65,6 +65,12 @@ async def test_imported_user_has_what_the_file_says_and_signs_in(busy_world: Wor
     assert (await busy_world.login(galahad)).status_code == 400
 
 
+async def test_backslashes_are_characters(busy_world: World, import_file: Import) -> None:
+    await import_file({"email": "arthur@camelot.example.com", "display_name": "Arthur\\t \\N"})
+
+    assert (await users(busy_world))["arthur"].display_name == "Arthur\\t \\N"
+
+
 async def test_user_without_a_password_can_reset_it(busy_world: World, import_file: Import) -> None:
     await import_file(GALAHAD)
     assert await busy_world.mails() == []

@@ -149,8 +149,7 @@ class _UserImport:
         values = {"ids": [user.id for user in created], "emails": [user.email for user in created]}
         reserved = _ids(await FIND_RESERVED.run(self.db, **values))
         new = [user for user in created if user.id not in reserved]
-        if reserved:
-            await DELETE_USERS.run(self.db, ids=list(reserved))
+        await DELETE_USERS.run(self.db, ids=list(reserved))
         self.counts["reserved"] += len(reserved)
         return new
 
