@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request
 
 from accounts.api.dependencies import DbDep
 from accounts.api.oauth_errors import refuse_repeated_parameters
@@ -19,7 +19,6 @@ router = APIRouter(prefix="/oauth", tags=["oauth"])
 @router.post(
     "/revoke",
     summary="End a token",
-    response_class=Response,  # without a body
     dependencies=[limit_by_client(Attempt.REVOKE), Depends(refuse_repeated_parameters)],
     responses={HTTPStatus.OK: NO_BODY} | problems(*RATE_LIMITED),
 )
