@@ -174,7 +174,8 @@ async def test_personal_access_token_is_active_until_it_is_revoked(world: World,
     }
     assert (await ask(world, service, without, group=group.id)).json()["group_role"] is None
 
-    assert (await ask(world, service, token[:-9] + "A" + token[-8:])).json() == INACTIVE
+    other = "A" if token[-9] != "A" else "E"
+    assert (await ask(world, service, token[:-9] + other + token[-8:])).json() == INACTIVE
     await world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'arthur%'")
     assert (await ask(world, service, token)).json() == INACTIVE
 
