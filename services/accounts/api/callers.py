@@ -6,22 +6,20 @@ from fastapi import Request
 
 from accounts.api.scopes import require_scope
 from accounts.db.session import RequestContext, Session
-from accounts.domain.access_keys.secret import KeyKind, parse_key
+from accounts.domain.access_keys.secret import KeyKind, is_key
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import AccessKey, Scope, SessionKind, User, UserSession
 
-KEY_PREFIX = "acc_"
 PERSON = frozenset([Scope.ACCOUNT])
 Credential = UserSession | AccessKey
 
 
 async def find_by_bearer(request: Request, sessions: SessionManager, token: str) -> tuple[User, Credential] | None:
     """Get the user, and the live session of an access token or the access key, in one statement."""
-    if token.startswith(KEY_PREFIX):
-        key = parse_key(token)
-        return await AccessKeyStore(sessions.db).find(key) if key and key.kind is KeyKind.PERSONAL else None
+    if is_key(token):
+        return await AccessKeyStore(sessions.db).find(token, KeyKind.PERSONAL)
     claims = request.state.keys.verify(token)
     return await sessions.by_claims(claims) if claims else None
 

@@ -171,7 +171,7 @@ async def test_a_key_is_found_by_one_look_up_in_the_index_however_many_there_are
         connection = await db.connection()
         await connection.execute(text("SET LOCAL enable_seqscan = off"))  # among few rows a scan is cheaper
         async with recorded_statements(db) as statements:
-            await AccessKeyStore(db).find(secret)
+            await AccessKeyStore(db).find(str(secret), KeyKind.PERSONAL)
         statement, values = statements[0]
         plan = str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Self
 
 SECRET_BYTES = 32
+PREFIX = "acc_"
 KEY = re.compile(r"(acc_(?:pat|svc)_)([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{43})([0-9a-f]{8})", re.ASCII)
 
 
@@ -63,6 +64,11 @@ def parse_key(text: str) -> KeySecret | None:
     kind, key_id, secret = KeyKind(found[1]), uuid.UUID(bytes=_decode(found[2])), _decode(found[3])
     parsed = KeySecret(kind, key_id, secret)
     return parsed if str(parsed) == text else None  # the last character of a part has bits that decoding ignores
+
+
+def is_key(text: str) -> bool:
+    """Return whether text begins like an access key, as no other token does."""
+    return text.startswith(PREFIX)
 
 
 def _checksum(text: str) -> str:

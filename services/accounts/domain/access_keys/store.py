@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.access_keys.secret import KeyKind, KeySecret
+from accounts.domain.access_keys.secret import KeyKind, KeySecret, parse_key
 from accounts.domain.audit.log import Action, record
 from accounts.models import AccessKey, User
 
@@ -43,13 +43,16 @@ class AccessKeyStore:
     def __init__(self, db: Session) -> None:
         self.db = db
 
-    async def find(self, secret: KeySecret) -> tuple[User, AccessKey] | None:
-        """Get an active user and their usable key by its secret, in one statement.
+    async def find(self, text: str, kind: KeyKind) -> tuple[User, AccessKey] | None:
+        """Get an active user and their usable key by its text, in one statement. Text that is no such key takes none.
 
         The use is stored at most once a minute.
         """
+        secret = parse_key(text)
+        if secret is None or secret.kind is not kind:
+            return None
         values = {"key_id": secret.id, "secret_hash": secret.hash}
-        row = (await self.db.exec(BY_SECRET[secret.kind], params=values)).first()
+        row = (await self.db.exec(BY_SECRET[kind], params=values)).first()
         if row:
             await self._touch(row[1])
         return row
@@ -72,6 +75,14 @@ class AccessKeyStore:
         await self._lock(user)
         if await self.count(user) >= KEYS_PER_USER:
             raise errors.TooManyKeys
+        key, secret = await self.add(user, kind, name, scopes, lifetime)
+        await record(self.db, Action.TOKEN_CREATED, user_id=user.id, token_id=str(key.id), scopes=key.scopes)
+        return key, secret
+
+    async def add(
+        self, user: User, kind: KeyKind, name: str, scopes: Iterable[str], lifetime: timedelta
+    ) -> tuple[AccessKey, KeySecret]:
+        """Insert a key. The caller has locked the user, checked a limit, and records an event."""
         secret = KeySecret.create(kind, uuid7())
         created = insert(AccessKey).values(
             id=secret.id,
@@ -81,9 +92,7 @@ class AccessKeyStore:
             scopes=sorted(set(scopes)),
             expires_at=func.now() + lifetime,
         )
-        key = (await self.db.exec(created.returning(AccessKey))).scalar_one()
-        await record(self.db, Action.TOKEN_CREATED, user_id=user.id, token_id=str(key.id), scopes=key.scopes)
-        return key, secret
+        return (await self.db.exec(created.returning(AccessKey))).scalar_one(), secret
 
     async def _lock(self, user: User) -> None:
         """Lock a user, so that concurrent requests do not create more keys than allowed."""

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
-from accounts.domain.access_keys.secret import KeyKind, KeySecret, parse_key
+from accounts.domain.access_keys.secret import KeyKind, is_key
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.sessions.access_tokens import AUDIENCE, KeyRing
 from accounts.domain.sessions.live_sessions import IS_CALLER, IS_SESSION_OF_CALLER
@@ -44,8 +44,7 @@ async def introspect(
         None if the token is not usable: it is unknown or expired, its session has ended, or its user is inactive.
 
     """
-    key = parse_key(token)
-    claims = await _of_key(db, keys, key) if key else keys.read(token)
+    claims = await _of_key(db, keys, token) if is_key(token) else keys.read(token)
     if claims is None:
         return None
     known = DEFAULTS | {name: claims[name] for name in CLAIMS if name in claims}
@@ -61,9 +60,9 @@ async def introspect(
     return known if group_id is None else known | {"group_role": rows[0][0]}
 
 
-async def _of_key(db: Session, keys: KeyRing, secret: KeySecret) -> dict[str, Any] | None:
+async def _of_key(db: Session, keys: KeyRing, token: str) -> dict[str, Any] | None:
     """Return what a personal access token would say if it were a JWT."""
-    found = await AccessKeyStore(db).find(secret) if secret.kind is KeyKind.PERSONAL else None
+    found = await AccessKeyStore(db).find(token, KeyKind.PERSONAL)
     if found is None:
         return None
     user, key = found

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from accounts.db.session import RequestContext, Session
 from accounts.domain import errors
-from accounts.domain.access_keys.secret import KeyKind, KeySecret, parse_key
+from accounts.domain.access_keys.secret import KeyKind, is_key
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.audit.log import Action, record
 from accounts.domain.sessions.access_tokens import KeyRing
@@ -23,8 +23,8 @@ async def revoke(db: Session, keys: KeyRing, secrets: Sequence[str], token: str)
 
     A refresh token that was used before ends its session, too: the client may not have received its successor.
     """
-    if key := parse_key(token):
-        await _delete(db, key)
+    if is_key(token):
+        await _delete(db, token)
     elif claims := keys.verify(token):
         await _end(db, claims.session_id, col(UserSession.user_id) == claims.user_id)
     elif refresh_token := parse_session_token(token):
@@ -34,9 +34,9 @@ async def revoke(db: Session, keys: KeyRing, secrets: Sequence[str], token: str)
         await _end(db, refresh_token.session_id, *conditions)
 
 
-async def _delete(db: Session, key: KeySecret) -> None:
+async def _delete(db: Session, token: str) -> None:
     store = AccessKeyStore(db)
-    found = await store.find(key) if key.kind is KeyKind.PERSONAL else None
+    found = await store.find(token, KeyKind.PERSONAL)
     if found:
         user, stored = found
         db.context = replace(db.context or RequestContext(), actor_id=user.id)

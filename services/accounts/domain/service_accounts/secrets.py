@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlmodel import col, delete, func, select
-from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.access_keys.secret import KeyKind, KeySecret
+from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import get_access
 from accounts.domain.groups.owned_accounts import MANAGE, lock_account
@@ -52,25 +52,11 @@ class SecretManager:
         usable = (col(AccessKey.user_id) == account_id, col(AccessKey.expires_at) > func.now())
         if (await self.db.exec(select(func.count()).where(*usable))).one() >= SECRETS_PER_ACCOUNT:
             raise errors.TooManySecrets
-        secret = KeySecret.create(KeyKind.SERVICE, uuid7())
-        key = await self._store(account, secret, create)
+        lifetime = timedelta(days=create.expires_in_days)
+        key, secret = await AccessKeyStore(self.db).add(account, KeyKind.SERVICE, create.name, create.scopes, lifetime)
         detail = {"secret_id": str(key.id), "scopes": key.scopes}
         await record(self.db, Action.SECRET_CREATED, user_id=account.id, group_id=group_id, **detail)
         return key, secret
-
-    async def _store(self, account: User, secret: KeySecret, create: SecretCreate) -> AccessKey:
-        now = (await self.db.exec(select(func.now()))).one()
-        key = AccessKey(
-            id=secret.id,
-            user_id=account.id,
-            name=create.name,
-            secret_hash=secret.hash,
-            scopes=sorted(set(create.scopes)),
-            expires_at=now + timedelta(create.expires_in_days),
-        )
-        self.db.add(key)
-        await self.db.flush()
-        return key
 
     async def list(self, group_id: int, account_id: uuid.UUID, actor: User) -> Sequence[AccessKey]:
         """List the secrets of a service account, the oldest first. Expired ones are listed until they are deleted."""

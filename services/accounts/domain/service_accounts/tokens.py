@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import RequestContext, Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.access_keys.secret import KeyKind, parse_key
+from accounts.domain.access_keys.secret import KeyKind
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.models import AccessKey, SessionKind, User
 
@@ -40,8 +40,7 @@ async def authenticate_client(db: Session, client_id: str, client_secret: str) -
         InvalidClient: there is no such account or secret, or it is expired or inactive.
 
     """
-    secret = parse_key(client_secret)
-    found = await AccessKeyStore(db).find(secret) if secret and secret.kind is KeyKind.SERVICE else None
+    found = await AccessKeyStore(db).find(client_secret, KeyKind.SERVICE)
     if found is None or str(found[0].id) != client_id:
         raise errors.InvalidClient
     return found
