@@ -9,6 +9,7 @@ from http import HTTPStatus
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
+from starlette.requests import ClientDisconnect
 
 from accounts.api.middleware.form_encoding import FORMS
 from accounts.api.oauth_errors import JSON
@@ -29,13 +30,34 @@ async def check_body(request: Request) -> None:
     if field is None or not _has_body(request):
         return
     is_form = isinstance(field.field_info, Form)
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not MEDIA_TYPE[is_form].fullmatch(media_type):
-        expected = FORMS[0] if is_form else JSON
-        headers = {"Accept": expected}  # RFC 9110, 15.5.16
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send Content-Type: {expected}.", headers)
+    if not MEDIA_TYPE[is_form].fullmatch(media_type(request)):
+        raise unsupported_media_type(FORMS[0] if is_form else JSON)
     if not is_form and (await request.body()).strip() == b"null":
         raise RequestValidationError([NULL])
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of the body, without parameters, in lower case; empty if the client names none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def unsupported_media_type(expected: str) -> HTTPException:
+    """Return the refusal of a body of another media type."""
+    headers = {"Accept": expected}  # RFC 9110, 15.5.16
+    return HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send Content-Type: {expected}.", headers)
+
+
+async def read_file(request: Request) -> bytes:
+    """Read the body of a route that takes a file.
+
+    Raises:
+        HTTPException: 400, the client disconnected. It gets no response, but the log has one.
+
+    """
+    try:
+        return await request.body()
+    except ClientDisconnect:
+        raise HTTPException(HTTPStatus.BAD_REQUEST) from None
 
 
 def _has_body(request: Request) -> bool:

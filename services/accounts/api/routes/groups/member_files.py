@@ -8,13 +8,13 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from starlette.requests import ClientDisconnect
 
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.downloads import CONTENT_DISPOSITION, Download, every_page, json_array
 from accounts.api.openapi import problems
 from accounts.api.rate_limits import RATE_LIMITED, SenderLimitDep, limit_by_account, limit_by_client, mails_allowed
+from accounts.api.request_body import read_file
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_export
@@ -157,10 +157,7 @@ async def import_members(
     await get_access(db, group_id, user, Permission.IMPORT)
     await db.release_connection()
     charset = _require_csv(request)
-    try:
-        content = await request.body()
-    except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client is gone
+    content = await read_file(request)
     key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
     subjects = f"import by {user.id}", f"import into {group_id}"
     async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:

@@ -6,13 +6,13 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from starlette.requests import ClientDisconnect
+from fastapi import APIRouter, Depends, Query, Request
 
 from accounts.api.authentication import CurrentSession, current_superuser
 from accounts.api.dependencies import DbDep, passwords
 from accounts.api.openapi import SUPERUSER, problems
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_account
+from accounts.api.request_body import media_type, read_file, unsupported_media_type
 from accounts.domain import errors
 from accounts.domain.identity.reauthentication import Reauthentication
 from accounts.domain.rate_limits.rules import Attempt
@@ -71,17 +71,13 @@ async def import_users(
     The import is all or nothing: a file with invalid lines is refused, and `errors` has the first 100 of them, with the
     line number in `loc`. The limits are 50,000 users and 16 MiB.
     """
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in JSON_LINES:
-        reason, headers = f"Send Content-Type: {JSON_LINES[0]}.", {"Accept": JSON_LINES[0]}  # RFC 9110, 15.5.16
-        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, reason, headers)
+    if media_type(request) not in JSON_LINES:
+        raise unsupported_media_type(JSON_LINES[0])
     recent = timedelta(seconds=request.state.settings.recent_seconds)
     caller = Reauthentication(db, passwords(request), recent, current)
     await caller.verify(None)
     await db.release_connection()
-    try:
-        content = await request.body()
-    except ClientDisconnect:
-        raise HTTPException(HTTPStatus.BAD_REQUEST) from None  # the client is gone
+    content = await read_file(request)
     async with request.state.bulk.transaction(db.context, SUBJECT) as bulk_db:
         result = await import_file(bulk_db, UserFile(json_lines(BytesIO(content)), USERS_MAX), dry_run=dry_run)
         caller.db = bulk_db
