@@ -18,7 +18,7 @@ from benchmarks.data import create_database, migrate
 from benchmarks.servers import environment
 from postgres import Cluster, throwaway
 
-# The form counts, not the password: nobody signs in.
+# The form counts, not the password: no user signs in.
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$" + "c29tZXNhbHRzb21l" + "$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI"
 DOMAINS = 5_000
 TARGET = 0.5

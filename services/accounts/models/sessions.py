@@ -48,7 +48,7 @@ class UserSession(Entity, table=True):
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     user_agent: str = Field(default="", max_length=USER_AGENT_LENGTH, sa_column_kwargs={"server_default": ""})
     address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})
-    # Besides ``account``, which every session has that is not a service account's.
+    # What its access tokens may be used for. Empty in sessions of earlier releases, which have the scope ``account``.
     scopes: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
 
 

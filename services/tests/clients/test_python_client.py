@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 
 class Issuer:
-    """The API at an address that stays the same when it starts anew."""
+    """The API at an address that stays the same when it is restarted."""
 
     def __init__(self, database: str) -> None:
         self.database, self.port, self.stack = database, free_port(), ExitStack()

@@ -128,11 +128,11 @@ class TestManage:
         self, squire: Squire, method: str, path: str, body: Any
     ) -> None:
         other = await squire.world.group("Hunt", members={squire.people["arthur"]: Role.OWNER})
-        theirs = await squire.world.client.post(
+        hound = await squire.world.client.post(
             f"/user-groups/{other.id}/service-accounts", json={"name": "Hound"}, headers=squire.headers["arthur"]
         )
 
-        for account_id in (theirs.json()["id"], squire.people["bors"].id, uuid.UUID(int=1)):
+        for account_id in (hound.json()["id"], squire.people["bors"].id, uuid.UUID(int=1)):
             response = await squire.ask(method, f"/{account_id}{path}", json=body)
             assert (response.status_code, response.json()["detail"]) == (404, "SERVICE_ACCOUNT_NOT_FOUND")
 

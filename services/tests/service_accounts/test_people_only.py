@@ -36,7 +36,7 @@ ROUTES = [
     if method.upper() not in SAFE_METHODS
 ]
 TOMORROW = datetime.now(UTC) + timedelta(1)
-CALLERS = ("morgana", "arthur", "squire", "nobody")
+CALLERS = ("morgana", "arthur", "squire", "anonymous")
 # What a service account must not have: names and queries, each of which finds nothing.
 FORBIDDEN = {
     "password, email or flag": "SELECT 1 FROM \"user\" WHERE id = :id AND (hashed_password <> '!' OR email <> :email "
@@ -126,7 +126,7 @@ async def found(squire: Squire) -> set[str]:
 async def test_no_route_makes_a_person_of_it(squire: Squire, method: str, path: str) -> None:
     """Superusers, its group's owner, the account itself and strangers try; special-use domains are valid emails."""
     scopes = ("profile:read", "groups:write", "members:write")
-    squire.headers |= {"squire": await squire.sign_in(await squire.secret(*scopes)), "nobody": {}}
+    squire.headers |= {"squire": await squire.sign_in(await squire.secret(*scopes)), "anonymous": {}}
 
     for caller in CALLERS:
         for media_type, body in bodies(method, path, squire):
