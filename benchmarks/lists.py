@@ -21,6 +21,7 @@ from accounts.db.session import Session, transaction
 from accounts.domain.groups import member_list
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Membership, Role, SessionKind, User, UserGroup
@@ -65,7 +66,7 @@ async def _lists(db: Session) -> list[tuple[str, List, Any]]:
     owners = select(User).join(Membership).where(col(Membership.role) == Role.OWNER)
     user = (await db.exec(owners.where(col(Membership.group_id) == everybody.id))).one()
     superuser = (await db.exec(select(User).where(User.is_superuser))).one()
-    _, token = await SessionManager(db, get_settings()).start(superuser, SessionKind.BEARER)
+    _, token = await SessionManager(db, get_settings()).start(superuser, SessionKind.BEARER, BY_PASSWORD)
     claims = Claims(superuser.id, token.session_id)
 
     def groups(viewer: User | None) -> List:

@@ -56,6 +56,14 @@ SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
         "url": SITE,
     },
     MailKind.SUPERUSER_CHANGED: {"is_superuser": True, "at": AT},
+    MailKind.SECURITY_CHANGED: {
+        "at": AT,
+        "change": "totp_added",
+        "factor_name": "",
+        "address": "203.0.113.7",
+        "more": 0,
+        "reset_url": RESET,
+    },
     MailKind.TOKEN_CREATED: {
         "at": AT,
         "key_name": "nightly report",

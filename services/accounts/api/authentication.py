@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, override
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin, exceptions
 from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
@@ -22,6 +22,7 @@ from accounts.domain.identity import password_hashing
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
 from accounts.domain.rate_limits.rules import Attempt
+from accounts.domain.sessions.assurance import BY_PASSWORD, Assurance
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Scope, SessionKind, User, UserSession
@@ -123,16 +124,18 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     @override
     async def write_token(self, user: User) -> str:
-        _, token = await self.start(user)
+        _, token = await self.start(user, BY_PASSWORD)
         return str(token)
 
     @override
     async def destroy_token(self, token: str, user: User) -> None:
         await self.sessions.revoke(user, self.request.state.current_session.id)
 
-    async def start(self, user: User, scopes: Sequence[Scope] = (Scope.ACCOUNT,)) -> tuple[UserSession, SessionToken]:
-        """Start a session of this kind."""
-        return await self.sessions.start(user, self.kind, scopes)
+    async def start(
+        self, user: User, assurance: Assurance, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
+    ) -> tuple[UserSession, SessionToken]:
+        """Start a session of this kind; see ``SessionManager.start``."""
+        return await self.sessions.start(user, self.kind, assurance, scopes)
 
     @abstractmethod
     async def _read(self, token: str) -> tuple[User, Credential] | None:
@@ -158,6 +161,13 @@ class CookieStrategy(SessionStrategy):
     async def _read(self, token: str) -> tuple[User, Credential] | None:
         parsed = parse_session_token(token)
         return await self.sessions.by_cookie(parsed) if parsed else None
+
+    async def sign_in(self, user: User, assurance: Assurance) -> Response:
+        """Start a session, and return a response without a body that sets its cookie."""
+        _, token = await self.start(user, assurance)
+        response = await cookie.transport.get_login_response(str(token))
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
 
 async def get_bearer_strategy(request: Request, db: DbDep, sessions: SessionManagerDep) -> BearerStrategy:

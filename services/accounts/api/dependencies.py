@@ -30,6 +30,7 @@ from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.registration import RegistrationManager
+from accounts.domain.second_factors.proofs import SecondFactorManager
 from accounts.domain.service_accounts.accounts import ServiceAccountManager
 from accounts.domain.service_accounts.secrets import SecretManager
 from accounts.domain.sessions.access_tokens import KeyRing
@@ -137,6 +138,10 @@ PersonalTokenManagerDep = Annotated[
     _manager(lambda db, request: PersonalTokenManager(db, passwords(request), request.state.settings)),
 ]
 SessionManagerDep = Annotated[SessionManager, _manager(lambda db, request: SessionManager(db, request.state.settings))]
+SecondFactorDep = Annotated[
+    SecondFactorManager,
+    _manager(lambda db, request: SecondFactorManager(db, passwords(request), request.state.settings)),
+]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]
 InvitationManagerDep = Annotated[

@@ -101,8 +101,14 @@ def handle_invalid_import(_: Request, error: errors.ImportInvalid) -> Problem:
 
 def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) -> Problem:
     """Request a recent sign-in as RFC 9470 does, but with 403: clients would answer 401 with a token refresh."""
-    challenge = f'Bearer error="insufficient_user_authentication", max_age="{error.seconds}"'
+    level = f', acr_values="aal{error.level}"' if error.level > 1 else ""
+    challenge = f'Bearer error="insufficient_user_authentication"{level}, max_age="{error.seconds}"'
     return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
+
+
+def handle_mfa(_: Request, error: errors.MfaRequired) -> Problem:
+    """Return what finishes a sign-in."""
+    return Problem.from_refusal(error, mfa_token=error.token, factors=error.factors)
 
 
 def handle_scope(_: Request, error: errors.InsufficientScope) -> Problem:
@@ -188,6 +194,7 @@ Handler = Callable[[Request, Any], Problem]
 HANDLERS: dict[type[Exception], Handler] = {
     errors.TooManyAttempts: handle_rate_limit,
     errors.ReauthenticationRequired: handle_reauthentication,
+    errors.MfaRequired: handle_mfa,
     errors.InsufficientScope: handle_scope,
     errors.InvalidClient: handle_invalid_client,
     errors.LastOwner: handle_last_owner,

@@ -21,6 +21,7 @@ TOKEN_ENDPOINTS = frozenset(
 )
 ERROR_BY_CODE = {
     **dict.fromkeys(("LOGIN_BAD_CREDENTIALS", "REFRESH_BAD_TOKEN", "REFRESH_TOKEN_REUSED"), "invalid_grant"),
+    "MFA_REQUIRED": "mfa_required",
     "INVALID_CLIENT": "invalid_client",
     "INVALID_SCOPE": "invalid_scope",
     "INSUFFICIENT_SCOPE": "insufficient_scope",

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from accounts.domain import errors
 from accounts.domain.errors import Refusal
+from accounts.models import Factor
 
 PROBLEM_JSON = "application/problem+json"
 INVALID = "REQUEST_INVALID"  # the code of requests that do not match the schema
@@ -31,6 +32,9 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.UndoEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
     errors.ReauthenticationRequired: HTTPStatus.FORBIDDEN,
+    errors.MfaRequired: HTTPStatus.FORBIDDEN,
+    errors.MfaBadToken: HTTPStatus.BAD_REQUEST,
+    errors.BadSecondFactor: HTTPStatus.BAD_REQUEST,
     errors.BadCursor: HTTPStatus.BAD_REQUEST,
     errors.RefreshBadToken: HTTPStatus.BAD_REQUEST,
     errors.RefreshTokenReused: HTTPStatus.BAD_REQUEST,
@@ -108,6 +112,12 @@ class Problem(BaseModel):
     )
     groups: list[BlockingGroup] | Absent = Field(
         default_factory=lambda: None, description="The groups without another active owner, with LAST_OWNER."
+    )
+    mfa_token: str | Absent = Field(
+        default_factory=lambda: None, description="Finishes the sign-in, within five minutes, with MFA_REQUIRED."
+    )
+    factors: list[Factor] | Absent = Field(
+        default_factory=lambda: None, description="The second factors that the user has, with MFA_REQUIRED."
     )
     headers: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict, exclude=True)
 

@@ -30,6 +30,7 @@ REAUTHENTICATION = (errors.BadCurrentPassword, errors.ReauthenticationRequired, 
 CheckLimit = Callable[..., Awaitable[None]]
 CheckSenderLimit = Callable[..., Awaitable[None]]
 CheckPasswordLimit = Callable[[User, str | None], Awaitable[None]]
+CheckUserLimit = Callable[[User], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
 
 
@@ -142,6 +143,16 @@ async def get_password_limit(request: Request, response: Response, db: DbDep) ->
     return check
 
 
+async def get_second_factor_limit(request: Request, response: Response, db: DbDep) -> CheckUserLimit:
+    """Return a function that counts an attempt to prove a user's second factor."""
+
+    async def check(user: User) -> None:
+        await db.release_connection()
+        await _check(request, response, Attempt.SECOND_FACTOR, account=str(user.id))
+
+    return check
+
+
 def mails_allowed(request: Request, user: User) -> int | None:
     """Return how many mails a user may cause others to get in a day, or None for superusers: any number."""
     limit = MAILS_PER_ACCOUNT.scaled(request.state.settings.limit_scale(LimitGroup.MAIL))
@@ -170,6 +181,7 @@ EmailChangeLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.CHANGE_EMAIL)]
 VerificationLimitDep = Annotated[CheckLimit, _mail_limit(Attempt.REQUEST_VERIFY)]
 SenderLimitDep = Annotated[CheckSenderLimit, _depends(get_sender_limit)]
 PasswordLimitDep = Annotated[CheckPasswordLimit, _depends(get_password_limit)]
+SecondFactorLimitDep = Annotated[CheckUserLimit, _depends(get_second_factor_limit)]
 ResetAttemptsDep = Annotated[ResetAttempts, _depends(get_reset_attempts)]
 
 

@@ -15,6 +15,7 @@ NOT_FOR_PROGRAMS = None
 ROUTES: dict[str, Permission | Scope | None] = {
     "POST /auth/jwt/logout": NOT_FOR_PROGRAMS,
     "POST /auth/cookie/logout": NOT_FOR_PROGRAMS,
+    "POST /auth/elevate": NOT_FOR_PROGRAMS,
     "GET /auth/sessions": NOT_FOR_PROGRAMS,
     "DELETE /auth/sessions": NOT_FOR_PROGRAMS,
     "DELETE /auth/sessions/{session_id}": NOT_FOR_PROGRAMS,

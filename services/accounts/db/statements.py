@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session as SyncSession
 
 from accounts.db.session import Session
 
+# For ORM queries: objects of the session get what other transactions changed before a lock was granted.
+POPULATE_EXISTING = {"populate_existing": True}
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 

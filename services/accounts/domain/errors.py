@@ -114,16 +114,43 @@ class BadCurrentPassword(Refusal):
 
 
 class ReauthenticationRequired(Refusal):
-    """Requires the current password in the body, or a sign-in within the last minutes.
+    """Requires a recent sign-in or, of users without a second factor, the current password in the body.
 
-    ``seconds`` is the maximum age of the sign-in.
+    ``seconds`` is the maximum age of the sign-in, ``level`` its assurance level.
     """
 
     code = "REAUTHENTICATION_REQUIRED"
 
-    def __init__(self, seconds: int) -> None:
+    def __init__(self, seconds: int, level: int = 1) -> None:
         super().__init__()
         self.seconds = seconds
+        self.level = level
+
+
+class MfaRequired(Refusal, CommittedRefusal):
+    """The user has a second factor: finish the sign-in at `/auth/jwt/mfa` or `/auth/cookie/mfa` with `mfa_token`.
+
+    ``factors`` are the kinds of second factors that the user has.
+    """
+
+    code = "MFA_REQUIRED"
+
+    def __init__(self, token: str, factors: Sequence[str]) -> None:
+        super().__init__()
+        self.token = token
+        self.factors = factors
+
+
+class MfaBadToken(Refusal):
+    """The sign-in was finished or has expired, or too many attempts failed. Sign in again."""
+
+    code = "MFA_BAD_TOKEN"
+
+
+class BadSecondFactor(Refusal, CommittedRefusal):
+    """The code or the passkey is wrong, was used before, or is not the user's."""
+
+    code = "BAD_SECOND_FACTOR"
 
 
 class EmailUndoOpen(Refusal):

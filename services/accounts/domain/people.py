@@ -1,5 +1,9 @@
-"""People and programs: what only people may do and have."""
+"""Users and their locks; and what only people may do and have, not programs."""
 
+from sqlmodel import col, select
+
+from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.models import User
 
@@ -8,3 +12,20 @@ def require_person(user: User) -> None:
     """Raise NotForServiceAccounts if a user is a service account."""
     if user.owner_group_id is not None:
         raise errors.NotForServiceAccounts
+
+
+async def lock_user(db: Session, user: User, *, read: bool = False) -> User:
+    """Lock a user against being changed or deleted until the transaction ends, and read the row again.
+
+    With ``read``, other transactions may lock the user likewise.
+
+    Raises:
+        UserNotFound: the user has been deleted or deactivated.
+
+    """
+    active = select(User).where(col(User.id) == user.id, col(User.is_active))
+    statement = active.with_for_update(read=read, key_share=True)
+    locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+    if locked is None:
+        raise errors.UserNotFound
+    return locked

@@ -20,6 +20,7 @@ from accounts.models import (
     OneTimeToken,
     OutboxMail,
     PendingRegistration,
+    PendingSignIn,
     Throttle,
     UserSession,
 )
@@ -78,6 +79,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         AccessKey: Expiry(key_ends < now - EXPIRED_KEY_TTL, key_ends + EXPIRED_KEY_TTL),
         OneTimeToken: Expiry(expired_token, harmless="users can request another mail"),
         PendingRegistration: Expiry(pending, harmless="people can sign up again"),
+        PendingSignIn: Expiry(col(PendingSignIn.expires_at) < now, harmless="users can sign in again"),
         Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),
         KnownDevice: Expiry(forgotten_device, harmless="users get a notice of their next sign-in"),
         OutboxMail: Expiry(

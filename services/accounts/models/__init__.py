@@ -4,24 +4,27 @@ from accounts.models.access_keys import AccessKey, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.groups import Membership, Role, UserGroup, Visibility
-from accounts.models.identity import OneTimeToken, PendingRegistration, Purpose, User
+from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
 from accounts.models.rate_limits import Throttle
-from accounts.models.sessions import KnownDevice, SessionKind, UserSession
+from accounts.models.sessions import KnownDevice, Method, PendingSignIn, SessionKind, UserSession
 
 __all__ = [
     "AccessKey",
     "AuditEvent",
     "Base",
     "Entity",
+    "Factor",
     "Invitation",
     "KnownDevice",
     "MailKind",
     "Membership",
+    "Method",
     "OneTimeToken",
     "OutboxMail",
     "PendingRegistration",
+    "PendingSignIn",
     "Purpose",
     "Role",
     "Scope",

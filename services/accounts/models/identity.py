@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
 SERVICE_DOMAIN = "service.invalid"  # of service accounts: such a domain never exists (RFC 6761)
+
+
+class Factor(StrEnum):
+    """A kind of second factor. Recovery codes are for users who cannot use another one, and need one beside them."""
+
+    TOTP = "totp"
+    PASSKEY = "passkey"
+    RECOVERY_CODE = "recovery_code"
 
 
 class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
@@ -62,6 +71,9 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
     # Only a service account has one, and neither a mailbox nor a password. It is deleted with the group.
     owner_group_id: Mapped[int | None] = mapped_column(ForeignKey("user_group.id", ondelete="CASCADE"))
+
+    # The kinds of second factors that the user has, kept by ``refresh_factors``: a sign-in reads the row anyway.
+    second_factors: Mapped[list[str]] = mapped_column(ARRAY(String(20)), default=list, server_default="{}")
 
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True

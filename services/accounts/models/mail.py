@@ -31,6 +31,7 @@ class MailKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a name
     ROLE_CHANGED = "role_changed"
     SUPERUSER_CHANGED = "superuser_changed"
+    SECURITY_CHANGED = "security_changed"
     TOKEN_CREATED = "token_created"  # noqa: S105  # a name
     TOKEN_EXPIRES = "token_expires"  # noqa: S105  # a name
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Index, String, func
+from sqlalchemy import DateTime, Index, SmallInteger, String, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -22,6 +22,20 @@ class SessionKind(StrEnum):
     BEARER = "bearer"
     COOKIE = "cookie"
     SERVICE = "service"
+
+
+class Method(StrEnum):
+    """How a user was authenticated: the values of the claim ``amr`` (RFC 8176, and two of our own)."""
+
+    PASSWORD = "pwd"  # noqa: S105  # a name
+    TOTP = "otp"
+    RECOVERY_CODE = "rcv"  # not in the RFC
+    HARDWARE_KEY = "hwk"
+    SYNCED_KEY = "swk"
+    USER_VERIFIED = "user"
+    FEDERATED = "fed"
+    MAILED_CODE = "email"  # not in the RFC
+    MULTIPLE = "mfa"
 
 
 class UserSession(Entity, table=True):
@@ -50,6 +64,24 @@ class UserSession(Entity, table=True):
     address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})
     # What its access tokens may be used for. Empty in sessions of earlier releases, which have the scope ``account``.
     scopes: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
+    # The authenticator assurance level (NIST SP 800-63B): 2 with a second factor, or with a passkey.
+    aal: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
+    # Empty in sessions of earlier releases, which began with a password, and in those of service accounts.
+    methods: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
+
+
+class PendingSignIn(Entity, table=True):
+    """A sign-in that waits for a second factor. Its token, of which only the hash is stored, opens nothing else."""
+
+    __tablename__ = "pending_sign_in"
+    __table_args__: ClassVar[Any] = (Index(None, "user_id"), Index(None, "expires_at"))
+
+    token_hash: bytes = Field(primary_key=True)
+    user_id: uuid.UUID = Field(foreign_key="user.id", ondelete="CASCADE")
+    scopes: list[str] = Field(sa_type=ARRAY(String(20)))
+    methods: list[str] = Field(sa_type=ARRAY(String(20)))
+    attempts: int = Field(default=0, sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 
 class KnownDevice(Entity, table=True):

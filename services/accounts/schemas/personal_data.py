@@ -46,6 +46,8 @@ class PersonalSession(StoredRow):
     user_agent: str = Field(examples=["Mozilla/5.0 (X11; Linux x86_64)"])
     address: str = Field(examples=["203.0.113.7"])
     scopes: list[str] = Field(examples=[["groups"]])
+    aal: int = Field(examples=[1])
+    methods: list[str] = Field(examples=[["pwd"]])
 
 
 class PersonalAccessKey(StoredRow):

@@ -24,6 +24,8 @@ LINKS = {
     MailKind.CONFIRM_EMAIL: (Purpose.CONFIRM_EMAIL, "confirm-email"),
     MailKind.EMAIL_CHANGED: (Purpose.UNDO_EMAIL, "undo-email"),
 }
+# What only some mails of a kind have.
+OPTIONAL: dict[str, Any] = {"previous": False, "email_restored": False, "factor_name": "", "more": 0}
 INVITATION_PAGE, SIGN_UP_PAGE = "invitation", "complete-registration"
 
 
@@ -33,8 +35,7 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     A letter is obsolete if its token was used, revoked or replaced by a newer one, or if it is about a role that the
     user no longer has, or that a user gave who is inactive or deleted by now, or about a revoked access key.
     """
-    optional = {"previous": False, "email_restored": False, "more": 0}  # what only some mails of a kind have
-    detail = optional | mail.detail
+    detail = OPTIONAL | mail.detail
     values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
     if load := {MailKind.INVITATION: _invitation, MailKind.TOKEN_EXPIRES: _expiring_key}.get(MailKind(mail.kind)):
         return await load(db, mail, settings, values)

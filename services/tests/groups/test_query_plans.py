@@ -14,6 +14,7 @@ from accounts.db.session import Session, transaction
 from accounts.domain.groups import member_list
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Role, SessionKind, User, Visibility
@@ -49,7 +50,7 @@ async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
     user.is_superuser = True
     db.add(user)
     await db.flush()
-    _, token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER)
+    _, token = await SessionManager(db, get_settings()).start(user, SessionKind.BEARER, BY_PASSWORD)
     return await member_list.list_members(await reader(db, Claims(user.id, token.session_id)), 1, query)
 
 

@@ -38,6 +38,8 @@ REASONS = {
     "user_session.user_id": "the user of the export",
     "access_key.user_id": "the user of the export",
     "user.owner_group_id": "set only for service accounts, which are no persons",
+    "user.second_factors": "follows from the rows of the factors",
+    "pending_sign_in": "lasts five minutes",
     "one_time_token.user_id": "the user of the export",
     "known_device.user_id": "the user of the export",
     "outbox.user_id": "the user of the export",

@@ -18,6 +18,7 @@ from accounts.domain import errors
 from accounts.domain.access_keys.secret import KeyKind, KeySecret, parse_key
 from accounts.domain.retention import delete_expired
 from accounts.domain.service_accounts.tokens import authenticate_client, start_session
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.session_token import SessionToken
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import SessionKind, User, UserSession
@@ -221,7 +222,7 @@ class TestNoSignIn:
             account = await db.get_one(User, uuid.UUID(squire.id))
             for kind in (SessionKind.BEARER, SessionKind.COOKIE):
                 with pytest.raises(errors.LoginBadCredentials):
-                    await SessionManager(db, squire.world.state["settings"]).start(account, kind)
+                    await SessionManager(db, squire.world.state["settings"]).start(account, kind, BY_PASSWORD)
 
     async def test_secret_is_no_bearer_token(self, squire: Squire) -> None:
         secret = await squire.secret("profile:read")

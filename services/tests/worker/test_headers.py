@@ -111,4 +111,4 @@ def test_headers_of_every_letter_are_valid(language: str, name: str) -> None:
 
 
 def _is_user_text(field: str, value: object) -> bool:
-    return isinstance(value, str) and not field.endswith("url") and field not in {"role", "was"}
+    return isinstance(value, str) and not field.endswith("url") and field not in {"role", "was", "change"}

@@ -12,6 +12,7 @@ from accounts.api.account_pages.render import PATH, redirect, render_page, reque
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.schemas.fields import OpaqueToken
 
@@ -47,7 +48,7 @@ async def sign_in(
     invitation: Annotated[OpaqueToken | None, Form()] = None,
 ) -> Response:
     """Sign in, and continue with the invitation if there is one."""
-    response = await cookie.login(strategy, await manager.authenticate(form.username, form.password))
+    response = await strategy.sign_in(await manager.authenticate(form.username, form.password), BY_PASSWORD)
     return redirect("/invitation", response, token=invitation) if invitation else redirect("", response)
 
 

@@ -17,6 +17,8 @@ class Action(StrEnum):
 
     SESSION_STARTED = "session.started"
     SESSION_REFUSED = "session.refused"
+    SESSION_ELEVATED = "session.elevated"
+    SECOND_FACTOR_REFUSED = "second_factor.refused"
     SESSION_ENDED = "session.ended"
     SESSIONS_REVOKED = "sessions.revoked"
     REFRESH_REUSED = "refresh.reused"

@@ -7,12 +7,12 @@ from typing import Any
 from sqlmodel import col, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.groups.permissions import Permission, Standing, allows, require, standing_of
+from accounts.domain.people import lock_user
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupRead
-
-POPULATE_EXISTING = {"populate_existing": True}  # reads what other transactions changed before the lock was granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +110,6 @@ async def lock_membership(
     memberships = {membership.user_id: membership for membership in rows}
     own = memberships.get(viewer.id)
     return _authorize(group, own and own.role, viewer, permission), memberships.get(user_id)
-
-
-async def lock_user(db: Session, user: User, *, read: bool = False) -> User:
-    """Lock a user against being changed or deleted until the transaction ends, and read the row again.
-
-    With ``read``, other transactions may lock the user likewise.
-
-    Raises:
-        UserNotFound: the user has been deleted or deactivated.
-
-    """
-    active = select(User).where(col(User.id) == user.id, col(User.is_active))
-    statement = active.with_for_update(read=read, key_share=True)
-    locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
-    if locked is None:
-        raise errors.UserNotFound
-    return locked
 
 
 def to_group_read(group: UserGroup, role: Role | None) -> GroupRead:

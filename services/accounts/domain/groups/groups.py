@@ -12,12 +12,12 @@ from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record, record_many
-from accounts.domain.groups.access import get_group, lock_group, lock_user, to_group_read
+from accounts.domain.groups.access import get_group, lock_group, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.owned_accounts import lock_for_deletion
 from accounts.domain.groups.permissions import Permission, allows, standing_of
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
-from accounts.domain.people import require_person
+from accounts.domain.people import lock_user, require_person
 from accounts.domain.prefix_search import starts_with
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.models.groups import NAME_INDEX

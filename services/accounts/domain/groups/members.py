@@ -6,14 +6,15 @@ from sqlalchemy import ColumnElement, update
 from sqlmodel import col, delete, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, lock_membership, lock_user
+from accounts.domain.groups.access import GroupAccess, lock_membership
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
 from accounts.domain.mail import outbox
-from accounts.domain.people import require_person
+from accounts.domain.people import lock_user, require_person
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from sqlmodel import col, or_, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access, lock_group, lock_user
+from accounts.domain.groups.access import GroupAccess, get_access, lock_group
 from accounts.domain.groups.permissions import Permission
+from accounts.domain.people import lock_user
 from accounts.models import Membership, User, UserGroup
 
 MANAGE = Permission.MANAGE_SERVICE_ACCOUNTS

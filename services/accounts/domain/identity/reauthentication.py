@@ -1,5 +1,7 @@
 """Step-up authentication (OWASP ASVS 5.0, 7.5): sensitive operations require the current password or a recent sign-in.
 
+Of users with a second factor they require that the session is of assurance level 2, and recent.
+
 Sensitive is every change of a user but the display name: creation, deletion, credentials, email address, flags, and a
 superuser ending the sessions of a user.
 """
@@ -37,9 +39,12 @@ class Reauthentication:
     async def verify(self, password: str | None) -> None:
         """Verify the caller's password if one is given, else that the session's sign-in is recent.
 
+        The password is ignored for callers with a second factor, since it proves only the first one.
+
         Raises:
             BadCurrentPassword: the password is wrong.
-            ReauthenticationRequired: no password is given, and the sign-in is too old, or the caller was deleted.
+            ReauthenticationRequired: no password is given, or the caller has a second factor, and the sign-in is too
+                old, or of level 1; or the caller was deleted.
             Busy: the queue of passwords to verify is full.
 
         """
@@ -48,8 +53,9 @@ class Reauthentication:
         self.caller = await self.db.get(User, self.current.user_id)
         if self.caller is None:
             raise self._required()
-        if password is None:
-            if not await self._is_recent(self.current):
+        if password is None or self.caller.second_factors:
+            is_proven = self.current.aal > 1 or not self.caller.second_factors
+            if not (is_proven and await self._is_recent(self.current)):
                 raise self._required()
             return
         await self.db.release_connection()
@@ -64,7 +70,8 @@ class Reauthentication:
         Otherwise the operation is as good as one before the reset, and callers who lock each other could deadlock.
 
         Raises:
-            ReauthenticationRequired: the caller's password or superuser flag was changed, or the session ended.
+            ReauthenticationRequired: the caller's password, second factors or superuser flag were changed, or the
+                session ended.
 
         """
         if not (self.current and self.caller):
@@ -72,6 +79,7 @@ class Reauthentication:
         unchanged = select(User.id, UserSession.id).where(
             col(User.id) == self.caller.id,
             col(User.hashed_password) == self.caller.hashed_password,
+            col(User.second_factors) == self.caller.second_factors,
             col(User.is_superuser) == self.caller.is_superuser,
             col(UserSession.id) == self.current.id,
             col(UserSession.user_id) == col(User.id),
@@ -87,4 +95,5 @@ class Reauthentication:
         return bool(await self.db.scalar(select(age.between(timedelta(0), self.recent))))
 
     def _required(self) -> errors.ReauthenticationRequired:
-        return errors.ReauthenticationRequired(int(self.recent.total_seconds()))
+        has_factor = self.caller is not None and bool(self.caller.second_factors)
+        return errors.ReauthenticationRequired(int(self.recent.total_seconds()), 2 if has_factor else 1)

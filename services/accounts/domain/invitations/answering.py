@@ -12,12 +12,12 @@ from sqlmodel import col, delete, func, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import get_group, lock_user
+from accounts.domain.groups.access import get_group
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID
-from accounts.domain.people import require_person
+from accounts.domain.people import lock_user, require_person
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.base import folded
 from accounts.models.invitations import IS_OPEN

@@ -13,10 +13,10 @@ from itertools import batched
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.db.statements import CompiledStatement
+from accounts.db.statements import POPULATE_EXISTING, CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record, record_many
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access
+from accounts.domain.groups.access import GroupAccess, get_access
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations.sending import require_verified_email
 from accounts.domain.invitations.store import InvitationRequest, store_invitations

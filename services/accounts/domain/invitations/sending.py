@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, update
 from sqlmodel import col, delete, exists, func, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import POPULATE_EXISTING, GroupAccess, get_access, lock_group
+from accounts.domain.groups.access import GroupAccess, get_access, lock_group
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token
 from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations

@@ -57,7 +57,7 @@ ENQUEUE = CompiledStatement(f"""
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only a constant is interpolated
 # What a notice says about the first event that it stands for. All else is about the newest one.
-OF_FIRST_EVENT = frozenset(["device", "address", "was", "key_name"])
+OF_FIRST_EVENT = frozenset(["device", "address", "was", "key_name", "change", "factor_name"])
 # The id and the turn stay: a notice whose events do not end is sent no later. A worker that leases the row meanwhile
 # counts an attempt, so the condition is no longer true for it. The email address may have changed since.
 ADD_TO_WAITING = CompiledStatement("""

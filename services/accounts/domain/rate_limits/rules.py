@@ -55,6 +55,8 @@ class Attempt(StrEnum):
     MAIL_OTHERS = "mail-others"
     CLIENT = "client"
     SERVICE_TOKEN = "service-token"  # noqa: S105  # as above
+    MFA = "mfa"
+    SECOND_FACTOR = "second-factor"
 
 
 @dataclass(frozen=True)
@@ -120,5 +122,10 @@ RULES = {
         network=(Limit(120, MINUTE), Limit(2000, HOUR)),
         account=(Limit(60, MINUTE), Limit(1000, HOUR)),
     ),
+    # Before the token of a sign-in that waits for a second factor is looked up.
+    Attempt.MFA: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
+    # Before a proof of a second factor is verified. Only a user who gave the password, or is signed in, gets this far,
+    # so others cannot exhaust the limit. A code has a million values, three of which are valid.
+    Attempt.SECOND_FACTOR: Rule(LimitGroup.GUESSES, account=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY))),
     Attempt.MAIL_OTHERS: Rule(LimitGroup.MAIL, account=(MAILS_PER_ACCOUNT,)),
 }

@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, update
 from sqlmodel import col, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, live_conditions
@@ -21,7 +22,6 @@ from accounts.models import SessionKind, UserSession
 from accounts.observability import metrics
 
 REFRESH_GRACE = timedelta(seconds=10)
-POPULATE_EXISTING = {"populate_existing": True}  # another transaction may have changed the row since it was read
 ROTATE = (
     update(UserSession)
     .where(

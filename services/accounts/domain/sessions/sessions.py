@@ -17,8 +17,9 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
-from accounts.domain.sessions import refresh
+from accounts.domain.sessions import pending_sign_ins, refresh
 from accounts.domain.sessions.access_tokens import Claims
+from accounts.domain.sessions.assurance import Assurance
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER, live_conditions
 from accounts.domain.sessions.session_token import SessionToken
 from accounts.models import MailKind, Scope, SessionKind, User, UserSession
@@ -29,8 +30,8 @@ VERSIONS = re.compile(r"[\d._]+")
 
 # Concurrent sign-ins of one user wait for each other here, and for a change of the password.
 LOCK_UNCHANGED_USER = CompiledStatement(
-    'SELECT id FROM "user" WHERE id = :id AND hashed_password = :seen AND is_active AND owner_group_id IS NULL '
-    "FOR NO KEY UPDATE"
+    'SELECT second_factors FROM "user" '
+    "WHERE id = :id AND hashed_password = :seen AND is_active AND owner_group_id IS NULL FOR NO KEY UPDATE"
 )
 # Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs. And
 # when the session starts.
@@ -39,8 +40,11 @@ START_SESSION = CompiledStatement("""
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
     ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
     started AS (
-        INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes)
-        VALUES (:id, :user_id, :kind, :token_hash, now() + CAST(:lifetime AS interval), :user_agent, :address, :scopes)
+        INSERT INTO user_session
+            (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal, methods)
+        VALUES
+            (:id, :user_id, :kind, :token_hash, now() + CAST(:lifetime AS interval), :user_agent, :address, :scopes,
+            :aal, :methods)
     ), seen AS (
         INSERT INTO known_device (user_id, fingerprint) VALUES (:user_id, :fingerprint)
         ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = now()
@@ -63,11 +67,12 @@ class SessionManager:
         self.idle = timedelta(seconds=settings.session_idle_seconds)
 
     async def start(
-        self, user: User, kind: SessionKind, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
+        self, user: User, kind: SessionKind, assurance: Assurance, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
     ) -> tuple[UserSession, SessionToken]:
-        """Start a session for a user whose password was verified. The least recently seen ones beyond the limit end.
+        """Start a session for a user who was authenticated. The least recently seen ones beyond the limit end.
 
         Args:
+            assurance: how the user was authenticated.
             scopes: those of the session's access tokens.
 
         Returns:
@@ -75,10 +80,20 @@ class SessionManager:
 
         Raises:
             LoginBadCredentials: the password has been changed, or the user deactivated, since the verification.
+            MfaRequired: the user has a second factor, and the assurance is of level 1. The sign-in waits for it.
 
         """
-        if not await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password):
+        unchanged = await LOCK_UNCHANGED_USER.run(self.db, id=user.id, seen=user.hashed_password)
+        if not unchanged:
             raise errors.LoginBadCredentials
+        ((factors,),) = unchanged
+        if factors and assurance.level == 1:
+            raise errors.MfaRequired(await pending_sign_ins.store(self.db, user, assurance, scopes), factors)
+        return await self._start(user, kind, assurance, scopes)
+
+    async def _start(
+        self, user: User, kind: SessionKind, assurance: Assurance, scopes: Sequence[Scope]
+    ) -> tuple[UserSession, SessionToken]:
         token = SessionToken.create(uuid7(), self.settings.secret_keys[0])
         context = self.db.context or RequestContext()
         lifetime = timedelta(seconds=self.settings.session_seconds)
@@ -87,6 +102,9 @@ class SessionManager:
             "user_id": user.id,
             "kind": kind,
             "token_hash": token.hash,
+            "scopes": [*scopes],
+            "aal": assurance.level,
+            "methods": [*assurance.methods],
         }
         ((new_device, now),) = await START_SESSION.run(
             self.db,
@@ -94,7 +112,6 @@ class SessionManager:
             lifetime=lifetime,
             user_agent=context.user_agent,
             address=context.client_ip,
-            scopes=[*scopes],
             fingerprint=_fingerprint(context),
             others=self.settings.sessions_per_user - 1,
         )
@@ -102,7 +119,20 @@ class SessionManager:
         if new_device:
             device = {"device": context.user_agent, "address": context.client_ip}
             await outbox.enqueue_notice(self.db, MailKind.NEW_SIGN_IN, user, **device)
-        return UserSession(**of_session, authenticated_at=now, expires_at=now + lifetime, scopes=[*scopes]), token
+        return UserSession(**of_session, authenticated_at=now, expires_at=now + lifetime), token
+
+    async def elevate(self, session: UserSession, assurance: Assurance) -> None:
+        """Store that the user of a session was authenticated once more: now, and with ``assurance``.
+
+        Raises:
+            SessionNotFound: the session has ended.
+
+        """
+        elevated = update(UserSession).where(col(UserSession.id) == session.id)
+        values = {"aal": assurance.level, "methods": [*assurance.methods], "authenticated_at": func.clock_timestamp()}
+        if not (await self.db.exec(elevated.values(**values))).rowcount:
+            raise errors.SessionNotFound
+        await record(self.db, Action.SESSION_ELEVATED, user_id=session.user_id, session_id=str(session.id))
 
     async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
         """Exchange a refresh token for its successor; see ``refresh.rotate``.
@@ -148,11 +178,12 @@ class SessionManager:
         await record(self.db, Action.SESSION_ENDED, user_id=user.id, session_id=str(session_id))
 
     async def revoke_all(self, user: User, keep: UserSession | None = None) -> int:
-        """End all sessions of a user except ``keep``, and return how many.
+        """End all sessions of a user except ``keep``, and all pending sign-ins; return how many sessions.
 
         After a change of the password or the status, flush the user first: a concurrent sign-in is then either ended
         here or refused by ``start``.
         """
+        await pending_sign_ins.revoke_all(self.db, user)
         sessions = delete(UserSession).where(col(UserSession.user_id) == user.id)
         if keep:
             sessions = sessions.where(col(UserSession.id) != keep.id)

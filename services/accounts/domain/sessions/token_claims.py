@@ -4,6 +4,7 @@ from typing import Any
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
+from accounts.domain.sessions.assurance import assurance_of
 from accounts.models import Scope, UserSession
 
 MAX_GROUPS = 50  # a token is sent with every request, and servers limit the length of headers
@@ -17,12 +18,13 @@ async def sign_in_claims(db: Session, session: UserSession) -> dict[str, Any]:
 
     The groups are read if the session has the scope for them. With too many of them, the token says so instead.
     """
+    assurance = assurance_of(session)
     scopes = session.scopes or [Scope.ACCOUNT]  # sessions of earlier releases have none
     claims = {
         "scopes": scopes,
         "auth_time": int(session.authenticated_at.timestamp()),
-        "acr": "aal1",
-        "amr": ["pwd"],  # RFC 8176
+        "acr": f"aal{assurance.level}",
+        "amr": assurance.methods,
     }
     return claims | await _groups(db, session) if Scope.GROUPS in scopes else claims
 

@@ -16,6 +16,7 @@ from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep, limit_by_client
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.token_claims import sign_in_claims
 from accounts.models import UserSession
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/auth", tags=["auth"])
     "/jwt/login",
     summary="Sign in",
     dependencies=[Depends(refuse_repeated_parameters)],
-    responses=problems(errors.LoginBadCredentials, errors.Busy, *RATE_LIMITED),
+    responses=problems(errors.LoginBadCredentials, errors.MfaRequired, errors.Busy, *RATE_LIMITED),
 )
 async def login(
     form: LoginFormDep, sign_in: SignInDep, strategy: BearerStrategyDep, request: Request, response: Response
@@ -41,7 +42,7 @@ async def login(
     With `scope=groups`, access tokens name the user's groups and roles, for other services.
     """
     user = await sign_in.authenticate(form.username, form.password)
-    started = await strategy.start(user, form.scopes)
+    started = await strategy.start(user, BY_PASSWORD, form.scopes)
     return await token_response(request, response, strategy.db, *started)
 
 

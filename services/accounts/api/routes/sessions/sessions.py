@@ -10,6 +10,7 @@ from accounts.api.dependencies import SessionManagerDep, SignInDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep
 from accounts.domain import errors
+from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.schemas.sessions import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
@@ -21,16 +22,14 @@ router = APIRouter(prefix="/auth", tags=["sessions"])
     summary="Sign in with a cookie",
     status_code=HTTPStatus.NO_CONTENT,
     response_class=Response,
-    responses=problems(errors.LoginBadCredentials, errors.CrossSite, errors.Busy, *RATE_LIMITED),
+    responses=problems(errors.LoginBadCredentials, errors.MfaRequired, errors.CrossSite, errors.Busy, *RATE_LIMITED),
 )
 async def cookie_login(form: LoginFormDep, sign_in: SignInDep, strategy: CookieStrategyDep) -> Response:
     """Exchange an email and a password for a cookie that scripts cannot read.
 
     Requests from pages of other sites are refused: they can neither sign users in nor use the cookie.
     """
-    response = await cookie.login(strategy, await sign_in.authenticate(form.username, form.password))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return await strategy.sign_in(await sign_in.authenticate(form.username, form.password), BY_PASSWORD)
 
 
 @router.post(

@@ -1,0 +1,115 @@
+"""Second factors: finish a sign-in with one, and step up the authentication of a session."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.dependencies import SecondFactorDep
+from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.rate_limits import (
+    RATE_LIMITED,
+    PasswordLimitDep,
+    ResetAttemptsDep,
+    SecondFactorLimitDep,
+    limit_by_client,
+)
+from accounts.api.routes.identity.auth import token_response
+from accounts.domain import errors
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.identity.auth import TokenRead
+from accounts.schemas.second_factors import ElevateInput, MfaInput
+
+router = APIRouter(prefix="/auth", tags=["second factors"])
+FINISHING = (errors.MfaBadToken, errors.BadSecondFactor, errors.LoginBadCredentials, *RATE_LIMITED)
+
+
+async def get_mfa_input(
+    body: MfaInput,
+    factors: SecondFactorDep,
+    check_limit: SecondFactorLimitDep,
+) -> MfaInput:
+    """Count an attempt to finish the sign-in of a user, before its transaction begins."""
+    await check_limit(await factors.find_user(body.mfa_token))
+    return body
+
+
+MfaInputDep = Annotated[MfaInput, Depends(get_mfa_input)]
+
+
+@router.post(
+    "/jwt/mfa",
+    summary="Finish a sign-in with a second factor",
+    dependencies=[limit_by_client(Attempt.MFA)],
+    responses=problems(*FINISHING),
+)
+async def finish_sign_in(
+    body: MfaInputDep,
+    factors: SecondFactorDep,
+    strategy: BearerStrategyDep,
+    reset_attempts: ResetAttemptsDep,
+    request: Request,
+    response: Response,
+) -> TokenRead:
+    """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for the tokens.
+
+    The sign-in waits five minutes, and fails for good after five wrong proofs. An authenticator app's code works once.
+    """
+    user, assurance, scopes = await factors.finish(body.mfa_token, body)
+    started = await strategy.start(user, assurance, scopes)
+    await reset_attempts(user.email)
+    return await token_response(request, response, strategy.db, *started)
+
+
+@router.post(
+    "/cookie/mfa",
+    summary="Finish a sign-in with a second factor, with a cookie",
+    status_code=HTTPStatus.NO_CONTENT,
+    response_class=Response,
+    dependencies=[limit_by_client(Attempt.MFA)],
+    responses=problems(*FINISHING, errors.CrossSite),
+)
+async def finish_cookie_sign_in(
+    body: MfaInputDep, factors: SecondFactorDep, strategy: CookieStrategyDep, reset_attempts: ResetAttemptsDep
+) -> Response:
+    """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for a cookie."""
+    user, assurance, _ = await factors.finish(body.mfa_token, body)
+    response = await strategy.sign_in(user, assurance)
+    await reset_attempts(user.email)
+    return response
+
+
+@router.post(
+    "/elevate",
+    summary="Step up the authentication of the session",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(
+        *AUTHENTICATED,
+        errors.BadSecondFactor,
+        errors.BadCurrentPassword,
+        errors.ReauthenticationRequired,
+        errors.UserNotFound,
+        errors.SessionNotFound,
+        errors.Busy,
+        *RATE_LIMITED,
+    ),
+)
+async def elevate(
+    body: ElevateInput,
+    user: CurrentUser,
+    current: CurrentSession,
+    factors: SecondFactorDep,
+    check_password_limit: PasswordLimitDep,
+    check_limit: SecondFactorLimitDep,
+) -> None:
+    """Prove again who you are, for operations that require a recent sign-in (RFC 9470).
+
+    With a second factor the session gets assurance level 2; access tokens say so after the next refresh. Users who have
+    a second factor cannot use their password here.
+    """
+    if body.current_password is None:
+        await check_limit(user)
+    else:
+        await check_password_limit(user, body.current_password)
+    await factors.elevate(user, current, body)

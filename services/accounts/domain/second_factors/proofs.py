@@ -1,0 +1,84 @@
+"""What a second factor is for: it finishes a sign-in, and renews the authentication of a session."""
+
+from collections.abc import Sequence
+
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.people import lock_user
+from accounts.domain.second_factors.verify import verify_factor
+from accounts.domain.sessions import pending_sign_ins
+from accounts.domain.sessions.assurance import Assurance, assurance_of
+from accounts.domain.sessions.sessions import SessionManager
+from accounts.models import Method, Scope, User, UserSession
+from accounts.schemas.second_factors import ElevateInput, FactorAnswer
+from accounts.settings import Settings
+
+
+class SecondFactorManager:
+    """Operations with second factors. Methods run in the caller's transaction."""
+
+    def __init__(self, db: Session, passwords: PasswordHasher, settings: Settings) -> None:
+        self.db = db
+        self.passwords = passwords
+        self.settings = settings
+        self.sessions = SessionManager(db, settings)
+
+    async def find_user(self, token: str) -> User:
+        """Return the user of a sign-in that waits for a second factor.
+
+        Raises:
+            MfaBadToken: there is no such sign-in, or it has expired.
+
+        """
+        return await pending_sign_ins.find_user(self.db, token)
+
+    async def finish(self, token: str, answer: FactorAnswer) -> tuple[User, Assurance, Sequence[Scope]]:
+        """Finish a sign-in. Return the user, how the user was authenticated, and the scopes of the session to start.
+
+        Raises:
+            MfaBadToken: there is no such sign-in, it has expired, or too many attempts failed.
+            BadSecondFactor: the proof is wrong. The attempt is counted.
+
+        """
+        user = await pending_sign_ins.find_user(self.db, token, lock=True)
+        pending = await pending_sign_ins.count_attempt(self.db, token)
+        methods = await verify_factor(self.db, self.settings, user, answer)
+        await pending_sign_ins.end(self.db, pending)
+        assurance = Assurance(tuple(map(Method, pending.methods))).plus(*methods)
+        return user, assurance, [Scope(scope) for scope in pending.scopes]
+
+    async def elevate(self, user: User, current: UserSession, proof: ElevateInput) -> None:
+        """Authenticate the user of a session again, by a second factor or, without one, by the password.
+
+        Raises:
+            BadSecondFactor: the proof is wrong, or the user has no such factor.
+            BadCurrentPassword: the password is wrong.
+            ReauthenticationRequired: the user has a second factor, which the password does not replace.
+            Busy: the queue of passwords to verify is full.
+            UserNotFound: the user was deleted or deactivated meanwhile.
+            SessionNotFound: the session has ended meanwhile.
+
+        """
+        if proof.current_password is not None:
+            await self._by_password(user, proof.current_password)
+            assurance = assurance_of(current)
+        else:
+            locked = await lock_user(self.db, user)
+            assurance = assurance_of(current).plus(*await verify_factor(self.db, self.settings, locked, proof))
+        await self.sessions.elevate(current, assurance)
+
+    async def _by_password(self, user: User, password: str) -> None:
+        self._require_no_factor(user)
+        await self.db.release_connection()
+        correct, _ = await self.passwords.verify(password, user.hashed_password)
+        if not correct:
+            raise errors.BadCurrentPassword
+        verified = user.hashed_password
+        self._require_no_factor(await lock_user(self.db, user))
+        if user.hashed_password != verified:  # the lock has read the row again
+            raise errors.BadCurrentPassword
+
+    def _require_no_factor(self, user: User) -> None:
+        if user.second_factors:
+            raise errors.ReauthenticationRequired(self.settings.recent_seconds, 2)

@@ -1,0 +1,32 @@
+"""Verifies the proof of a second factor, of whatever kind."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.audit.log import Action, record
+from accounts.models import Method, User
+from accounts.schemas.second_factors import FactorAnswer
+from accounts.settings import Settings
+
+Verify = Callable[[Session, Settings, User, Any], Awaitable[tuple[Method, ...]]]
+# By member of ``FactorAnswer``: returns the methods that were proven, or raises BadSecondFactor. The user is locked.
+VERIFIERS: dict[str, Verify] = {}
+
+
+async def verify_factor(db: Session, settings: Settings, user: User, answer: FactorAnswer) -> tuple[Method, ...]:
+    """Verify a proof of a locked user's second factor, and return the methods that it proves.
+
+    Raises:
+        BadSecondFactor: the proof is wrong or was used before, or the user has no such factor. The failure is recorded.
+
+    """
+    for name, verify in VERIFIERS.items():
+        if (proof := getattr(answer, name)) is not None:
+            try:
+                return await verify(db, settings, user, proof)
+            except errors.BadSecondFactor:
+                await record(db, Action.SECOND_FACTOR_REFUSED, user_id=user.id, factor=name)
+                raise
+    raise errors.BadSecondFactor
