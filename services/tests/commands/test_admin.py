@@ -29,6 +29,10 @@ TOKEN = (
     " SELECT id, '{0}', 'arthur', '{0}', now() + interval '{1}' FROM \"user\""
 )
 EVENT = "INSERT INTO audit_event (action, at) VALUES ('old', now() + interval '{}')"
+PENDING_SIGN_IN = """
+    INSERT INTO pending_sign_in (token_hash, user_id, scopes, methods, expires_at)
+    SELECT sha256(convert_to('{0}', 'UTF8')), id, '{{}}', '{{}}', now() + interval '{0}' FROM "user"
+"""
 INVITATION = (
     "WITH new_group AS (INSERT INTO user_group (name) VALUES ('{0}') RETURNING id)"
     " INSERT INTO invitation (group_id, email, token_hash, expires_at)"
@@ -129,6 +133,7 @@ async def test_prune_deletes_only_expired_rows(
         *(TOKEN.format(*each) for each in (("reset", "-1 h"), ("verify", "1 h"))),
         *(EVENT.format(each) for each in ("-11 days", "-9 days")),
         *(PENDING.format(each) for each in ("-1 h", "1 h")),
+        *(PENDING_SIGN_IN.format(each) for each in ("-1 h", "1 h")),
         *(INVITATION.format(each) for each in ("-1 h", "1 h")),
         *(LIMIT.format(each) for each in ("-1 h", "366 days", "1 h")),
     ):
@@ -137,16 +142,16 @@ async def test_prune_deletes_only_expired_rows(
     await main("prune")
 
     assert capsys.readouterr().out == (
-        "Deleted: 2 of user_session, 1 of access_key, 1 of one_time_token, 1 of pending_registration, 1 of invitation, "
-        "0 of known_device, 0 of outbox, 2 of throttle, 1 of audit_event\n"
+        "Deleted: 2 of user_session, 1 of access_key, 1 of one_time_token, 1 of pending_registration, "
+        "1 of pending_sign_in, 1 of invitation, 0 of known_device, 0 of outbox, 2 of throttle, 1 of audit_event\n"
     )
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
 
     await main("prune")
     assert (
-        "0 of user_session, 0 of access_key, 0 of one_time_token, 0 of pending_registration, 0 of invitation, "
-        "0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
+        "0 of user_session, 0 of access_key, 0 of one_time_token, 0 of pending_registration, 0 of pending_sign_in, "
+        "0 of invitation, 0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
     )
     assert len(await events(busy_world)) == 3
 
