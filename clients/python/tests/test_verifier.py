@@ -53,8 +53,8 @@ async def test_token_of_a_service_account_has_no_claims_of_people(issuer: Issuer
 
 
 async def test_scope_account_implies_all_others(issuer: Issuer, verifier: Verifier) -> None:
-    assert (await verifier.verify(issuer.token(scope="account"))).has_scope("users:write")
-    assert not (await verifier.verify(issuer.token(scope=None))).has_scope("users:write")
+    assert (await verifier.verify(issuer.token(scope="account"))).has_scope("users:read")
+    assert not (await verifier.verify(issuer.token(scope=None))).has_scope("users:read")
 
 
 @pytest.mark.parametrize(

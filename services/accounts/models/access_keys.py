@@ -31,7 +31,6 @@ class Scope(StrEnum):
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     USERS_READ = "users:read"
-    USERS_WRITE = "users:write"
     INTROSPECT = "introspect"
 
 

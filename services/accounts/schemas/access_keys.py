@@ -11,7 +11,7 @@ from accounts.schemas.fields import KeyName, Password
 from accounts.schemas.identity.users import unchanged
 
 MAX_DAYS = 366
-# What a program can be granted. Changes of users require a person, so ``users:write`` would open nothing.
+# What a program can be granted. Changes of users require a person, so there is no scope for them.
 ProgramScope = Literal[
     Scope.PROFILE_READ,
     Scope.GROUPS_READ,
