@@ -4,6 +4,7 @@ It connects as the API does: an import needs no rights of the schema's owner.
 """
 
 import argparse
+import gc
 import sys
 from collections.abc import Buffer, Sequence
 from io import BufferedReader, RawIOBase, TextIOWrapper
@@ -117,4 +118,5 @@ def describe(result: UserImportRead, without_email: int) -> str:
 
 
 if __name__ == "__main__":
+    gc.freeze()  # the modules stay, and searching them for garbage takes a tenth of the time
     main()

@@ -1,13 +1,12 @@
 """The groups of imported users: found by id or name, or created; each new one needs an active owner in the file."""
 
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.audit.log import Action
-from accounts.domain.user_files.new_users import NewUser
+from accounts.domain.user_files.new_users import TRUE, NewUser
 from accounts.models import Role, Visibility
 from accounts.models.base import COLLATION
 from accounts.schemas.user_files import GroupLine
@@ -67,7 +66,7 @@ class ImportedGroups:
         """Add users to their groups. A group that does not exist, or one of several with a name, is a fault."""
         users = [user for user in users if user.groups]
         await self._look_up(users)
-        memberships: dict[tuple[int, uuid.UUID], Role] = {}
+        memberships: dict[tuple[int, str], Role] = {}
         for user in users:
             for group in user.groups:
                 group_id = self._known[_key(group)]
@@ -75,7 +74,7 @@ class ImportedGroups:
                     self._refuse(user.line, group)
                     continue
                 memberships.setdefault((group_id, user.id), group.role)
-                if group.role is Role.OWNER and user.is_active:
+                if group.role is Role.OWNER and user.is_active == TRUE:
                     self._without_owner.pop(group_id, None)
         await self._add(memberships)
 
@@ -110,7 +109,7 @@ class ImportedGroups:
             self._known[name.lower()] = group_id
             self._without_owner[group_id] = lines[name.lower()]
 
-    async def _add(self, memberships: dict[tuple[int, uuid.UUID], Role]) -> None:
+    async def _add(self, memberships: dict[tuple[int, str], Role]) -> None:
         self._added.update(group_id for group_id, _ in memberships)
         if memberships and not self.dry_run:
             rows = sorted((group_id, user_id, role) for (group_id, user_id), role in memberships.items())

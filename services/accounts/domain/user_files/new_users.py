@@ -3,12 +3,11 @@
 These take a fraction of the schema's time, and have its result. All others are left to the schema.
 """
 
-import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, NamedTuple, Required, TypedDict
 
-from asyncpg.pgproto.pgproto import UUID
 from pydantic import ConfigDict, Field, StrictBool, StringConstraints, TypeAdapter, with_config
 from uuid_utils import uuid7
 
@@ -19,26 +18,33 @@ from accounts.schemas.user_files import HASH_LENGTH, GroupLine, UserLine
 # Longer emails are left to the schema, so none of their parts can be too long.
 _EMAIL = r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$"
 _NAME = r"^(?:[!-~](?:[ -~]{0,98}[!-~])?)?$"
+_ID = "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z$"
 
 
 class NewUser(NamedTuple):
-    """A valid user of a file: first the ``COLUMNS`` to store, then what else the file says."""
+    """A valid user of a file: first the ``COLUMNS`` to store, as texts that PostgreSQL reads, then what else it says.
 
-    id: uuid.UUID
+    Texts of the file stay texts, which takes a fraction of the time of objects in between.
+    """
+
+    id: str
     email: str
     display_name: str
     hashed_password: str
-    is_active: bool
-    is_verified: bool
-    created_at: datetime
-    is_superuser: bool  # never: no import creates superusers
+    is_active: str
+    is_verified: str
+    created_at: str
+    is_superuser: str  # never: no import creates superusers
     line: int
     has_given_id: bool
-    groups: list[GroupLine]
+    groups: Sequence[GroupLine]
 
 
 COLUMNS = NewUser._fields[:8]
+FLAGS = "f", "t"
+TRUE = FLAGS[True]
+NOW = "now"  # which PostgreSQL reads as the start of the transaction
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -49,7 +55,7 @@ class _Plain(TypedDict, total=False):
     is_verified: StrictBool
     is_active: StrictBool
     created_at: Annotated[str, StringConstraints(pattern=_TIME)] | None
-    id: uuid.UUID | None
+    id: Annotated[str, StringConstraints(pattern=_ID)] | None
     groups: Annotated[list[Any], Field(max_length=0)]
 
 
@@ -65,53 +71,50 @@ def new_user(line: int, record: bytes | dict[str, Any], now: datetime) -> NewUse
 
     """
     if isinstance(record, dict):
-        return _to_new_user(line, UserLine.model_validate(record), now)
-    return plain_user(line, record, now) or _to_new_user(line, UserLine.model_validate_json(record), now)
+        return _to_new_user(line, UserLine.model_validate(record))
+    return plain_user(line, record, now) or _to_new_user(line, UserLine.model_validate_json(record))
 
 
 def plain_user(line: int, record: bytes, now: datetime) -> NewUser | None:
     """Validate a plain line; return None for another one, which may be valid as well."""
     try:
-        values = _validate_plain(record)
-        get = values.get
-        created_at = datetime.fromisoformat(given) if (given := get("created_at")) else now
+        get = _validate_plain(record).get
+        created_at = get("created_at")
+        if created_at and datetime.fromisoformat(created_at) > now:
+            return None
     except ValueError:  # ValidationError is one
         return None
-    email, given_id = values["email"], get("id")
-    if created_at > now or not is_ordinary(email):
+    email, given_id = get("email", ""), get("id")
+    if not is_ordinary(email):
         return None
-    stored = to_stored_hash(get("hashed_password"))
-    flags = get("is_active", True), get("is_verified", False)
-    row = (given_id or _new_id(), email, get("display_name", ""), stored, *flags, created_at, False)
-    return NewUser._make((*row, line, given_id is not None, ()))
+    row = (  # as NewUser names them
+        given_id or str(uuid7()),
+        email,
+        get("display_name", ""),
+        to_stored_hash(get("hashed_password")),
+        FLAGS[get("is_active", True)],
+        FLAGS[get("is_verified", False)],
+        created_at or NOW,
+        "f",
+        line,
+        given_id is not None,
+        (),
+    )
+    return tuple.__new__(NewUser, row)  # in half the time of NewUser(*row)
 
 
-def _to_new_user(line: int, user: UserLine, now: datetime) -> NewUser:
+def _to_new_user(line: int, user: UserLine) -> NewUser:
     stored = to_stored_hash(user.hashed_password)
-    row = (user.email, user.display_name, stored, user.is_active, user.is_verified, user.created_at or now, False)
-    return NewUser(user.id or _new_id(), *row, line, user.id is not None, user.groups)
-
-
-def _new_id() -> uuid.UUID:
-    new_id: uuid.UUID = UUID(uuid7().bytes)  # in a fifth of the time of the standard library's class, and equal to it
-    return new_id
+    flags = FLAGS[user.is_active], FLAGS[user.is_verified]
+    row = (user.email, user.display_name, stored, *flags, str(user.created_at or NOW), "f")
+    return NewUser(str(user.id or uuid7()), *row, line, user.id is not None, user.groups)
 
 
 def copy_text(users: Iterable[NewUser]) -> bytes:
     """Return the ``COLUMNS`` of users in the text format of PostgreSQL's COPY.
 
-    It is faster to write than asyncpg's records are to encode, and a thread can write it.
+    It is faster to write than asyncpg's records are to encode, and a thread can write it. Valid texts have no tabs or
+    line breaks.
     """
-    return "".join(
-        f"{user.id}\t{user.email}\t{user.display_name}\t{user.hashed_password}\t{user.is_active}\t{user.is_verified}"
-        f"\t{user.created_at}\t{user.is_superuser}\n"
-        for user in map(_escaped, users)
-    ).encode()
-
-
-def _escaped(user: NewUser) -> NewUser:
-    texts = user.email, user.display_name, user.hashed_password
-    if not any("\\" in text for text in texts):  # valid texts have no tabs or line breaks
-        return user
-    email, name, stored = (text.replace("\\", "\\\\") for text in texts)
-    return user._replace(email=email, display_name=name, hashed_password=stored)
+    text = "\n".join(map("\t".join, map(itemgetter(slice(len(COLUMNS))), users)))
+    return text.replace("\\", "\\\\").encode()

@@ -72,7 +72,7 @@ class UserFile:
                 if not records:
                     break
                 self._count(records)
-                users = list(self._valid(records))
+                users = self._valid(records)
         except Fault as fault:
             self._faults[fault.error.line] = [fault.error]
         return users
@@ -91,21 +91,20 @@ class UserFile:
         if self._lines_max is not None and self._lines > self._lines_max:
             raise Fault(records[-1][0], "too_many_rows", f"A file has at most {self._lines_max} users")
 
-    def _valid(self, records: Iterable[Record]) -> Iterator[NewUser]:
+    def _valid(self, records: Iterable[Record]) -> list[NewUser]:
+        users = []
         for line, record in records:
             try:
-                user = new_user(line, record, self._now)
+                users.append(new_user(line, record, self._now))
             except ValidationError as error:
                 self.refuse(line, *map(_describe, error.errors(include_input=False, include_url=False)))
             except UnusableHash as error:
                 self.refuse(line, ("hashed_password", error.type, error.message))
-            else:
-                self._emails.add(user.email.lower(), line)
-                if user.has_given_id:
-                    self._ids.add(user.id, line)
-                yield user
             if len(self._faults) >= FAULTY_LINES_MAX:
-                return
+                break
+        self._emails.add((user.email.lower(), user.line) for user in users)
+        self._ids.add((user.id, user.line) for user in users if user.has_given_id)
+        return users
 
     def refuse(self, line: int, *faults: tuple[str | None, str, str]) -> None:
         """Add faults of a line: column, type and message of each."""
@@ -137,11 +136,12 @@ class _Repeated:
     def __init__(self) -> None:
         self._shards = [(array("q"), array("q")) for _ in range(self.SHARDS)]
 
-    def add(self, value: object, line: int) -> None:
-        digest = hash(value)
-        digests, lines = self._shards[digest % self.SHARDS]
-        digests.append(digest)
-        lines.append(line)
+    def add(self, values: Iterable[tuple[str, int]]) -> None:
+        for value, line in values:
+            digest = hash(value)
+            digests, lines = self._shards[digest % self.SHARDS]
+            digests.append(digest)
+            lines.append(line)
 
     def find(self) -> Iterator[tuple[int, int]]:
         """Find the lines with a value of an earlier line, and that line."""

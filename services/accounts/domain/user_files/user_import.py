@@ -5,7 +5,6 @@ validated in a thread. Groups that get members stay locked until the end. A dry 
 """
 
 import asyncio
-import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
@@ -32,20 +31,20 @@ INSERT_USERS = CompiledStatement(f"""
         CAST(:email AS text[]),
         CAST(:display_name AS text[]),
         CAST(:hashed_password AS text[]),
-        CAST(:is_active AS boolean[]),
-        CAST(:is_verified AS boolean[]),
-        CAST(:created_at AS timestamptz[]),
-        CAST(:is_superuser AS boolean[])
+        CAST(CAST(:is_active AS text[]) AS boolean[]),
+        CAST(CAST(:is_verified AS text[]) AS boolean[]),
+        CAST(CAST(:created_at AS text[]) AS timestamptz[]),
+        CAST(CAST(:is_superuser AS text[]) AS boolean[])
     )
     ON CONFLICT DO NOTHING
-    RETURNING id
+    RETURNING CAST(id AS text)
 """)  # noqa: S608  # only names of columns are interpolated
 # A reservation that was made in the transaction that freed the email is seen only after the INSERT, which waits for it.
 HAS_RESERVED = CompiledStatement(f"""
     SELECT EXISTS (SELECT FROM one_time_token WHERE purpose = '{Purpose.UNDO_EMAIL}' AND expires_at > now())
 """)  # noqa: S608  # only a constant is interpolated
 FIND_RESERVED = CompiledStatement(f"""
-    SELECT given.id FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[])) AS given (id, email)
+    SELECT CAST(given.id AS text) FROM unnest(CAST(:ids AS uuid[]), CAST(:emails AS text[])) AS given (id, email)
     JOIN one_time_token AS token ON lower(token.email) = lower(given.email COLLATE "{COLLATION}")
     WHERE token.purpose = '{Purpose.UNDO_EMAIL}' AND token.expires_at > now() AND token.user_id <> given.id
 """)  # noqa: S608  # only constants are interpolated
@@ -173,5 +172,5 @@ async def _chunk(text: bytes) -> AsyncIterator[bytes]:
     yield text
 
 
-def _ids(rows: Iterable[Any]) -> set[uuid.UUID]:
+def _ids(rows: Iterable[Any]) -> set[str]:
     return {user_id for (user_id,) in rows}
