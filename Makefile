@@ -38,7 +38,7 @@ superuser: $(ENGINE_READY) ## Create a superuser: EMAIL=me@example.com
 admin: $(ENGINE_READY) ## Deactivate or sign out a user, remove sample users, …: ARGS="deactivate a@example.com", ARGS=--help
 	scripts/$(ENGINE) admin
 
-import-users: $(ENGINE_READY) ## Import users with their passwords: FILE=users.jsonl; FORMAT=auth0|django|…; DRY_RUN=yes
+import-users: $(ENGINE_READY) ## Import users with their passwords: FILE=users.jsonl; FORMAT=auth0|django|…; DRY_RUN=yes; INVITE=yes
 	scripts/user-files $(ENGINE) import "$$FILE"
 
 export-users: $(ENGINE_READY) ## Export all users with their password hashes: FILE=users.jsonl

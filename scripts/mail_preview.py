@@ -27,7 +27,7 @@ NOTE = "There is a seat left at the table.\n\nBring your own sword; more on www.
 SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
     MailKind.SIGN_UP: {"url": LINK, "expires_at": LATER},
     MailKind.VERIFY: {"url": LINK, "expires_at": LATER},
-    MailKind.RESET: {"url": LINK, "expires_at": LATER, "email_restored": False},
+    MailKind.RESET: {"url": LINK, "expires_at": LATER, "email_restored": False, "first_password": False},
     MailKind.CONFIRM_EMAIL: {"url": LINK, "expires_at": LATER},
     MailKind.EMAIL_CHANGED: {"new_email_hint": "g…@example.com", "at": AT, "url": LINK, "expires_at": LATER},
     MailKind.ACCOUNT_EXISTS: {"at": AT, "sign_in_url": f"{SITE}/sign-in", "reset_url": RESET, "previous": False},

@@ -12,13 +12,15 @@ from io import BufferedReader, RawIOBase, TextIOWrapper
 from tqdm import tqdm
 
 from accounts.commands.run import fail, one_line_errors, run
-from accounts.db.session import Sessionmaker
+from accounts.db.session import RequestContext, Sessionmaker
 from accounts.domain.bulk import NO_TIMEOUTS, BulkWork
 from accounts.domain.errors import ImportInvalid
 from accounts.domain.user_files.sources import SOURCES, converted
 from accounts.domain.user_files.user_file import UserFile, json_lines
 from accounts.domain.user_files.user_import import SUBJECT, import_users
 from accounts.schemas.user_files import UserImportRead
+from accounts.settings import get_settings
+from accounts.translations import SOURCE_LANGUAGE, available_languages
 
 NAME = "import-users"
 
@@ -71,6 +73,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m accounts.commands.import_users", description="Import users.")
     parser.add_argument("--format", choices=SOURCES, help="the system that exported the file (default: JSON lines)")
     parser.add_argument("--bytes", type=int, help="refuse an input of another length: it was cut off")
+    parser.add_argument(
+        "--invite",
+        nargs="?",
+        const=SOURCE_LANGUAGE,
+        choices=sorted(available_languages()),
+        help="send active users without a password a mail to choose one, in this language",
+    )
     parser.add_argument("--dry-run", action="store_true", help="validate and count only; change nothing")
     parser.add_argument("--progress", action="store_true", help="show progress, also where there is no terminal")
     return parser.parse_args(argv)
@@ -92,10 +101,13 @@ async def execute(sessionmaker: Sessionmaker, arguments: argparse.Namespace) -> 
         records = converted(arguments.format, text, lambda: without_email.append(None))
     else:
         records = json_lines(file)
+    key = get_settings().secret_keys[0] if arguments.invite else None
+    context = RequestContext(accept_language=arguments.invite or "")
     with tqdm(desc="users", unit="row", unit_scale=True, leave=False, disable=hidden) as bar:
-        async with BulkWork(sessionmaker).transaction(None, SUBJECT) as db:
+        async with BulkWork(sessionmaker).transaction(context, SUBJECT) as db:
             await db.exec(NO_TIMEOUTS)
-            result = await import_users(db, UserFile(records), dry_run=arguments.dry_run, progress=bar.update)
+            options = {"dry_run": arguments.dry_run, "invite": key, "progress": bar.update}
+            result = await import_users(db, UserFile(records), **options)
     return result, len(without_email)
 
 
@@ -108,6 +120,9 @@ def describe(result: UserImportRead, without_email: int) -> str:
             f"{result.groups_created:,} groups and {result.memberships_created:,} memberships."
         )
     ]
+    if result.invited:
+        verb = "gets" if result.invited == 1 else "get"
+        lines.append(f"{result.invited:,} of those without a password {verb} a mail to choose one.")
     if result.already_exist:
         lines.append(f"{result.already_exist:,} users exist already, and stay as they are.")
     if result.reserved:

@@ -41,6 +41,7 @@ CAUSED_BY_OTHERS = frozenset([MailKind.INVITATION, MailKind.ROLE_CHANGED])
 # Mail with a token that proves the address, recovers the account or undoes a change. It is sent before all notices.
 URGENT = frozenset([MailKind.SIGN_UP, MailKind.VERIFY, MailKind.RESET, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED])
 URGENT_TURN, NOTICE_TURN = -1, 0
+LAST_TURN = 2**62  # after all other mail
 
 
 class OutboxMail(Entity, table=True):
@@ -51,7 +52,7 @@ class OutboxMail(Entity, table=True):
 
     Of the mail that is due, the one with the lowest ``turn`` is sent next. It is -1 for mail with a token about the
     recipient's own account, and 0 for notices about it. The mails that a user, ``sender_id``, causes others to get have
-    ascending turns.
+    ascending turns. The last turn is that of mail to all users of an import.
     """
 
     __tablename__ = "outbox"

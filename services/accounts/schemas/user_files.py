@@ -69,6 +69,11 @@ class UserImportRead(BaseModel):
     without_password: int = Field(
         default=0, description="Those of them without a password, who have to reset it.", examples=[1]
     )
+    invited: int = Field(
+        default=0,
+        description="Active ones of these, who get a mail to choose a password, if that was asked for.",
+        examples=[0],
+    )
     already_exist: int = Field(
         default=0, description="Users who existed already. Nothing of them was changed.", examples=[0]
     )

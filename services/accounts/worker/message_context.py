@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.domain.identity import mailed_tokens, one_time_tokens, pending_registrations
+from accounts.domain.identity import first_passwords, mailed_tokens, one_time_tokens, pending_registrations
 from accounts.domain.mail.languages import best_language
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import AccessKey, Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
@@ -25,7 +25,13 @@ LINKS = {
     MailKind.EMAIL_CHANGED: (Purpose.UNDO_EMAIL, "undo-email"),
 }
 # What only some mails of a kind have.
-OPTIONAL: dict[str, Any] = {"previous": False, "email_restored": False, "factor_name": "", "more": 0}
+OPTIONAL: dict[str, Any] = {
+    "previous": False,
+    "email_restored": False,
+    "factor_name": "",
+    "first_password": False,
+    "more": 0,
+}
 INVITATION_PAGE, SIGN_UP_PAGE = "invitation", "complete-registration"
 
 
@@ -68,7 +74,8 @@ async def _display_name(db: Session, mail: OutboxMail) -> str:
 
 async def _token_link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:
     purpose, page = LINKS[MailKind(mail.kind)]
-    activated = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose)
+    lifetime = first_passwords.LIFETIME if mail.detail.get("first_password") else None
+    activated = await one_time_tokens.activate_token(db, settings.secret_keys, mail.id, purpose, lifetime)
     return _link(settings, page, *activated) if activated else None
 
 

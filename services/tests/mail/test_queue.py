@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from accounts.db.session import RequestContext, transaction
+from accounts.domain.identity.first_passwords import enqueue_first_passwords
 from accounts.domain.mail import queue
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
 from accounts.models import MailKind, User
@@ -101,6 +102,25 @@ async def test_mail_with_a_token_comes_before_notices_whatever_enqueues_it(world
     await world.client.post("/auth/register", json={"email": senders[2].email})  # a notice
 
     assert await send(world, 5) == "agenm"
+
+
+async def test_mail_to_the_users_of_an_import_is_sent_last(world: World, senders: list[User]) -> None:
+    """It delays no mail that is enqueued later, and no sender's first mail."""
+    arthur, guinevere, _ = senders
+    async with transaction(world.sessionmaker) as db:
+        await enqueue_first_passwords(
+            db, world.key, [str(each.id) for each in senders], [*map("{}@x.org".format, "zzz")]
+        )
+    await world.sql("UPDATE outbox SET created_at = now() - interval '1 day'")
+    async with transaction(world.sessionmaker) as db:
+        assert await queue.backlog(db) == queue.Backlog(waiting=3, oldest_seconds=0, parked=0)
+    assert await send(world, 1) == "z"
+
+    await post(world, arthur, *"aa")
+    await post(world, guinevere, *"g")
+    await post(world, None, "n", kind=MailKind.NEW_SIGN_IN)
+
+    assert await send(world, 6) == "nagazz"
 
 
 async def test_mail_without_a_sender_has_turns_too(world: World) -> None:

@@ -38,8 +38,9 @@ def test_file_is_imported_and_exported(project: Project) -> None:
 
     dry = user_files(project, "import", "users.jsonl", DRY_RUN="yes")
     assert dry.stdout.startswith("Would create 1 users (1 without a password), 1 groups and 1 memberships."), dry.stderr
-    real = user_files(project, "import", "users.jsonl")
+    real = user_files(project, "import", "users.jsonl", INVITE="de")
     assert real.stdout.startswith("Created 1 users"), real.stderr
+    assert "1 of those without a password gets a mail" in real.stdout
     exported = user_files(project, "export", "exported.jsonl")
 
     assert (exported.returncode, "Exported 1 users" in exported.stderr) == (0, True), exported.stderr

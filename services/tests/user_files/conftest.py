@@ -20,7 +20,8 @@ def import_file(
     monkeypatch: pytest.MonkeyPatch, fresh_settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> Import:
     """The command, on the database of ``busy_world``. It takes the users or the content, and returns what it prints."""
-    monkeypatch.setattr(run, "get_settings", lambda: fresh_settings)
+    for module in (run, import_users):
+        monkeypatch.setattr(module, "get_settings", lambda: fresh_settings)
 
     async def command(*users: dict[str, Any] | str | bytes, options: tuple[str, ...] = ()) -> str:
         content = b"\n".join(to_bytes(user) for user in users)

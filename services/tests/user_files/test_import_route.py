@@ -37,7 +37,7 @@ async def test_superuser_imports_users(busy_world: World, merlin: dict[str, str]
     assert set(await users(busy_world)) == {"merlin"}
     real = await post(busy_world, merlin, *lines)
 
-    expected = {"created": 2, "without_password": 1, "already_exist": 0, "reserved": 0}
+    expected = {"created": 2, "without_password": 1, "invited": 0, "already_exist": 0, "reserved": 0}
     expected |= {"groups_created": 1, "memberships_created": 1}
     assert (dry.status_code, dry.json()) == (200, {"dry_run": True, **expected})
     assert (real.status_code, real.json()) == (200, {"dry_run": False, **expected})

@@ -152,6 +152,15 @@ def test_reset_after_an_undone_email_change_says_so() -> None:
     assert "Ignore this email" not in text
 
 
+def test_first_password_says_that_there_is_none_yet() -> None:
+    values: dict[str, Any] = {"first_password": True, "reset_url": "https://accounts.example.com/forgot-password"}
+    text = " ".join(parts(letter(MailKind.RESET, **values))[0].split())
+
+    assert "which has no password yet" in text
+    assert values["reset_url"] in text
+    assert "asked to reset" not in text
+
+
 def test_recipient_without_a_name_is_greeted_without_one() -> None:
     assert parts(letter(name=""))[0].startswith("Hello,\n")
 

@@ -99,11 +99,11 @@ async def store_token(
 
 
 async def activate_token(
-    db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose
+    db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose, lifetime: timedelta | None = None
 ) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token; see ``start_lifetime``."""
+    """Start the lifetime of a mail's token, by default that of its purpose; see ``start_lifetime``."""
     is_for = col(OneTimeToken.purpose) == purpose
-    return await start_lifetime(db, OneTimeToken, keys, mail_id, LIFETIME[purpose], is_for)
+    return await start_lifetime(db, OneTimeToken, keys, mail_id, lifetime or LIFETIME[purpose], is_for)
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:

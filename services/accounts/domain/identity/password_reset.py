@@ -40,6 +40,8 @@ class PasswordResetManager:
     async def reset(self, token: str, password: str) -> User:
         """Set a new password, end all sessions, and revoke all other tokens and access keys.
 
+        The token was sent to the user's email address, so it verifies that as well.
+
         Raises:
             ResetPasswordBadToken: the token is not usable for this.
             ResetPasswordInvalidPassword: the policy refuses the password. The token stays usable.
@@ -52,7 +54,7 @@ class PasswordResetManager:
         hashed = await self.passwords.hash_new(password, about, errors.ResetPasswordInvalidPassword)
         if await one_time_tokens.consume_token(self.db, token, Purpose.RESET) is None:
             raise errors.ResetPasswordBadToken
-        user = await UserAdapter(self.db).update(user, {"hashed_password": hashed})
+        user = await UserAdapter(self.db).update(user, {"hashed_password": hashed, "is_verified": True})
         await one_time_tokens.revoke_tokens(self.db, user)
         await self.sessions.revoke_all(user)
         await AccessKeyStore(self.db).revoke_all(user)

@@ -17,7 +17,7 @@ from accounts.domain.mail.languages import negotiate_language
 from accounts.models import MailKind, Purpose, User
 from accounts.models.base import COLLATION
 from accounts.models.identity import is_service_email
-from accounts.models.mail import CAUSED_BY_OTHERS, NOTICE_TURN, URGENT, URGENT_TURN
+from accounts.models.mail import CAUSED_BY_OTHERS, LAST_TURN, NOTICE_TURN, URGENT, URGENT_TURN
 
 CHANNEL = "outbox"  # PostgreSQL notifies it at each commit that enqueued mail
 
@@ -39,7 +39,10 @@ ENQUEUE = CompiledStatement(f"""
     WITH latest AS (
         SELECT greatest(
             (SELECT max(turn) FROM outbox WHERE sender_id = CAST(:sender_id AS uuid)),
-            (SELECT min(turn) - 1 FROM outbox WHERE turn > 0 AND next_at <= now() AND parked_at IS NULL),
+            (
+                SELECT min(turn) - 1 FROM outbox
+                WHERE turn > 0 AND turn < {LAST_TURN} AND next_at <= now() AND parked_at IS NULL
+            ),
             0
         ) AS turn
     ), enqueued AS (
@@ -55,7 +58,7 @@ ENQUEUE = CompiledStatement(f"""
         ) WITH ORDINALITY AS mail (id, email, user_id, invitation_id, detail, number)
     )
     SELECT pg_notify('{CHANNEL}', '')
-""")  # noqa: S608  # only a constant is interpolated
+""")  # noqa: S608  # only constants are interpolated
 # What a notice says about the first event that it stands for. All else is about the newest one.
 OF_FIRST_EVENT = frozenset(["device", "address", "was", "key_name", "change", "factor_name"])
 # The id and the turn stay: a notice whose events do not end is sent no later. A worker that leases the row meanwhile

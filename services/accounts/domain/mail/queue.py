@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.models import OutboxMail
-from accounts.models.mail import ERROR_LENGTH
+from accounts.models.mail import ERROR_LENGTH, LAST_TURN
 from accounts.observability import metrics
 
 FIRST_DELAY, MAX_DELAY = timedelta(seconds=15), timedelta(hours=4)
@@ -23,7 +23,10 @@ MAX_ATTEMPTS = 16  # within about two days
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """The number of queued mails, the age of the oldest in seconds, and the number of parked mails."""
+    """The number of queued mails, the age of the oldest in seconds, and the number of parked mails.
+
+    Mail to the users of an import may wait for days, and has no age.
+    """
 
     waiting: int
     oldest_seconds: int
@@ -34,7 +37,7 @@ async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
     """Lease the due mail whose turn it is, and count the attempt. Return None if none is due.
 
     Mail about the recipient's own account comes first, that with a token before notices; among the rest, senders take
-    turns.
+    turns. Mail to the users of an import is last.
     """
     due = (
         select(OutboxMail.id)
@@ -104,7 +107,7 @@ async def backlog(db: Session) -> Backlog:
     waiting = col(OutboxMail.parked_at).is_(None)
     counts = select(
         func.count().filter(waiting),
-        func.min(OutboxMail.created_at).filter(waiting),
+        func.min(OutboxMail.created_at).filter(waiting, col(OutboxMail.turn) < LAST_TURN),
         func.count().filter(~waiting),
         func.clock_timestamp(),
     ).select_from(OutboxMail)

@@ -15,9 +15,10 @@ from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
+from accounts.domain.identity.first_passwords import enqueue_first_passwords
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.user_files.imported_groups import ImportedGroups
-from accounts.domain.user_files.new_users import COLUMNS, NewUser, copy_text
+from accounts.domain.user_files.new_users import COLUMNS, TRUE, NewUser, copy_text
 from accounts.domain.user_files.user_file import UserFile
 from accounts.models import Purpose
 from accounts.models.base import COLLATION
@@ -65,12 +66,18 @@ FIND_KNOWN = CompiledStatement(f"""
 
 
 async def import_users(
-    db: Session, file: UserFile, *, dry_run: bool, progress: Callable[[int], object] = lambda _: None
+    db: Session,
+    file: UserFile,
+    *,
+    dry_run: bool,
+    invite: str | None = None,
+    progress: Callable[[int], object] = lambda _: None,
 ) -> UserImportRead:
     """Create the users of a file, and the groups that it names.
 
     Args:
         dry_run: count only.
+        invite: the secret key of mailed tokens, if active users without a password get a mail to choose one.
         progress: is called with the number of users in each batch.
 
     Raises:
@@ -78,17 +85,21 @@ async def import_users(
         Conflict: a user was deleted or changed concurrently; the import can be repeated.
 
     """
-    user_import = _UserImport(db, file, ImportedGroups(db, file.refuse, dry_run=dry_run), dry_run=dry_run)
+    groups = ImportedGroups(db, file.refuse, dry_run=dry_run)
+    user_import = _UserImport(db, file, groups, dry_run=dry_run, invite=invite)
     await user_import.run(progress)
     return UserImportRead(dry_run=dry_run, **user_import.counts)
 
 
 class _UserImport:
-    def __init__(self, db: Session, file: UserFile, groups: ImportedGroups, *, dry_run: bool) -> None:
+    def __init__(
+        self, db: Session, file: UserFile, groups: ImportedGroups, *, dry_run: bool, invite: str | None
+    ) -> None:
         self.db = db
         self.file = file
         self.groups = groups
         self.dry_run = dry_run
+        self.invite = invite
         self.all_new = True  # as far as is known
         self.counts: Counter[str] = Counter()
 
@@ -118,8 +129,16 @@ class _UserImport:
             return  # nothing will be imported: only more faults are looked for
         created = await (self._find_new(batch) if self.dry_run else self._insert(batch, text))
         self.counts["created"] += len(created)
-        self.counts["without_password"] += sum(user.hashed_password == UNUSABLE for user in created)
+        without_password = [user for user in created if user.hashed_password == UNUSABLE]
+        self.counts["without_password"] += len(without_password)
         await self.groups.join(created)
+        if self.invite:
+            await self._invite(self.invite, [user for user in without_password if user.is_active == TRUE])
+
+    async def _invite(self, key: str, users: list[NewUser]) -> None:
+        self.counts["invited"] += len(users)
+        if users and not self.dry_run:
+            await enqueue_first_passwords(self.db, key, [user.id for user in users], [user.email for user in users])
 
     async def _insert(self, batch: list[NewUser], text: bytes) -> list[NewUser]:
         if not (self.all_new and await self._copy(text)):

@@ -59,12 +59,15 @@ async def import_users(
     db: DbDep,
     *,
     dry_run: Annotated[bool, Query(description="Validate and count only; change nothing.")] = False,
+    invite: Annotated[
+        bool, Query(description="Send active users without a password a mail to choose one, in your language.")
+    ] = False,
 ) -> UserImportRead:
     """Create users from JSON lines. Requires a superuser, and a recent sign-in.
 
     Each line is an object with `email`, and optionally `display_name`, `hashed_password`, `is_verified`, `is_active`,
     `created_at`, `id` and `groups`. A password hash is verified at the user's first sign-in, and replaced by Argon2id.
-    Without one, the user resets the password. No mail is sent.
+    Without one, the user resets the password. No mail is sent, but with `invite` to these users.
 
     Users who exist already are not changed. A group with a `name` that no group has is created, if it gets an owner.
 
@@ -73,13 +76,16 @@ async def import_users(
     """
     if media_type(request) not in JSON_LINES:
         raise unsupported_media_type(JSON_LINES[0])
-    recent = timedelta(seconds=request.state.settings.recent_seconds)
+    settings = request.state.settings
+    recent = timedelta(seconds=settings.recent_seconds)
     caller = Reauthentication(db, passwords(request), recent, current)
     await caller.verify(None)
     await db.release_connection()
     content = await read_file(request)
     async with request.state.bulk.transaction(db.context, SUBJECT) as bulk_db:
-        result = await import_file(bulk_db, UserFile(json_lines(BytesIO(content)), USERS_MAX), dry_run=dry_run)
+        file = UserFile(json_lines(BytesIO(content)), USERS_MAX)
+        key = settings.secret_keys[0] if invite else None
+        result = await import_file(bulk_db, file, dry_run=dry_run, invite=key)
         caller.db = bulk_db
         await caller.verify_again()
     return result
