@@ -45,12 +45,15 @@ def to_stored_hash(hashed: str | None) -> str:
     if not hashed or hashed.startswith(UNUSABLE):  # Django's mark of an unusable password
         return UNUSABLE
     stored = DJANGO_PREFIX.sub("", hashed) if hashed[0] != "$" else hashed
-    if stored[0] != "$" and FAST.fullmatch(stored):
+    if complete := COMPLETE.fullmatch(stored):
+        affordable = _is_affordable(complete[1] or stored[:BCRYPT_COST_LENGTH])
+    elif FAST.fullmatch(stored):
         raise UnusableHash("hash_too_fast", f"MD5 and plain SHA hashes are guessed too easily. {RESET}")
-    complete = COMPLETE.fullmatch(stored)
-    if not (complete or read_foreign_hash(stored)):
+    elif foreign := read_foreign_hash(stored):
+        affordable = foreign.affordable
+    else:
         raise UnusableHash("hash_unknown", f"This is not a hash that can be verified. {RESET}")
-    if not (_is_affordable(complete[1] or stored[:BCRYPT_COST_LENGTH]) if complete else has_acceptable_cost(stored)):
+    if not affordable:
         raise UnusableHash("hash_too_expensive", f"Verifying this hash takes too much time or memory. {RESET}")
     return stored
 

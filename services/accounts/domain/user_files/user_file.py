@@ -137,9 +137,10 @@ class _Repeated:
         self._shards = [(array("q"), array("q")) for _ in range(self.SHARDS)]
 
     def add(self, values: Iterable[tuple[str, int]]) -> None:
+        shards = self._shards
         for value, line in values:
             digest = hash(value)
-            digests, lines = self._shards[digest % self.SHARDS]
+            digests, lines = shards[digest % len(shards)]
             digests.append(digest)
             lines.append(line)
 
