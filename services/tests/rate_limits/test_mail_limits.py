@@ -221,6 +221,7 @@ ENQUEUING: dict[str, Cause | None] = {
     "sample_users/removal.py:_appoint_owners": None,
     "sample_users/removal.py:_lock_out": None,
     "sessions/sessions.py:_start": sign_in_elsewhere,
+    "user_files/user_import.py:_invite": None,  # a superuser, whose mails are not counted
 }
 
 
