@@ -1,7 +1,8 @@
 """Creates, checks and reads ``.env``.
 
 A variable that ``make up`` was given counts for later commands as well: ``remember`` stores those that differ from
-``.env``, and ``overrides`` prints them for a shell. ``get NAME`` prints the value of a variable.
+``.env``, and ``overrides`` prints them for a shell. ``get NAME`` prints the value of a variable. ``providers`` writes
+those of sign-in providers to a file for Compose.
 
 Needs only Python 3.9, since people who use Docker have no other on their machine.
 """
@@ -24,7 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / ".env.example"
 FILE = ROOT / ".env"
 OVERRIDES = ROOT / ".local" / "overrides"
+PROVIDERS = ROOT / ".local" / "providers.env"
 PLACEHOLDER = "change-me"
+PROVIDER_VARIABLE = re.compile(r"OIDC_(?!PROVIDERS$)\w+")
 # Created with the file: an earlier installation goes on as the project "accounts", with its data.
 PROJECT = """
 # Docker Compose's project: containers, volumes and image of this copy, apart from those of another one on this machine.
@@ -56,10 +59,21 @@ def effective(overrides: Mapping[str, str] | None = None) -> dict[str, str]:
 def remember() -> None:
     """Store the variables of this process that differ from ``.env``, for later commands."""
     file, known = read(FILE), {*read(EXAMPLE), "TAG"}
-    given = {name: value for name, value in os.environ.items() if name in known or name.startswith("COMPOSE_")}
+    given = {
+        name: value
+        for name, value in os.environ.items()
+        if name in known or name.startswith("COMPOSE_") or PROVIDER_VARIABLE.fullmatch(name)
+    }
     differing = {name: value for name, value in given.items() if value != file.get(name)}
     OVERRIDES.parent.mkdir(exist_ok=True)
     write(OVERRIDES, "".join(f"{name}={quote(value)}\n" for name, value in differing.items()))
+
+
+def write_providers() -> None:
+    """Write the variables of sign-in providers, whose names compose.yaml cannot list, to a file that it reads."""
+    given = {name: value for name, value in effective({}).items() if PROVIDER_VARIABLE.fullmatch(name)}
+    PROVIDERS.parent.mkdir(exist_ok=True)
+    write(PROVIDERS, "".join(f"{name}={quote(value)}\n" for name, value in given.items()))
 
 
 def address(environment: dict[str, str]) -> tuple[str, int]:
@@ -121,9 +135,17 @@ def check() -> None:
         with FILE.open("a", encoding="utf-8") as file:
             file.write(f"\n{name}={secret()}\n")
         _say(f"{name} was missing; added with a random value")
+    known.update(dict.fromkeys(_provider_variables(given.get("OIDC_PROVIDERS", "")), ""))
     for name in [name for name in given if name not in known and not name.startswith("COMPOSE_")]:
         close = get_close_matches(name, known, n=1)
         _say(f"{name} is not a variable of .env.example" + (f"; did you mean {close[0]}?" if close else ""))
+
+
+def _provider_variables(names: str) -> list[str]:
+    """Return the variables of the named providers: those which .env.example has for Google."""
+    ends = re.findall(r"(?m)^# OIDC_GOOGLE_(\w+)=", _text(EXAMPLE))
+    prefixes = [name.strip().upper().replace("-", "_") for name in names.split(",") if name.strip()]
+    return [f"OIDC_{prefix}_{end}" for prefix in prefixes for end in ends]
 
 
 def _text(path: Path) -> str:
@@ -146,6 +168,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["remember"]:
             remember()
+        elif sys.argv[1:] == ["providers"]:
+            write_providers()
         elif sys.argv[1:2] == ["get"]:
             print(effective({}).get(sys.argv[2], ""))
         elif sys.argv[1:] == ["overrides"]:

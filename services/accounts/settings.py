@@ -8,6 +8,7 @@ from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -16,6 +17,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from accounts.database_url import DatabaseUrl
 from accounts.settings_addresses import (
+    LOOPBACK,
     Host,
     Hosts,
     Networks,
@@ -28,6 +30,7 @@ from accounts.settings_addresses import (
     bracketed,
     local_url,
 )
+from accounts.settings_providers import ProviderKeys, ProviderSettings
 from accounts.settings_types import (
     Count,
     Environment,
@@ -44,7 +47,16 @@ from accounts.settings_types import (
     split_keys,
 )
 
-__all__ = ["Environment", "LimitGroup", "Settings", "SettingsError", "SignUp", "SmtpSecurity", "get_settings"]
+__all__ = [
+    "Environment",
+    "LimitGroup",
+    "Settings",
+    "SettingsError",
+    "SignUp",
+    "SmtpSecurity",
+    "get_providers",
+    "get_settings",
+]
 
 PLACEHOLDER = "change-me"
 SECRETS_DIRECTORY = Path("/run/secrets")
@@ -91,6 +103,7 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
 
     sign_up: SignUp = SignUp.VERIFIED
+    oidc_providers: ProviderKeys = ()
     email_special_use_domains: bool = False
     secret_key: SecretStr
     signing_key: PrivateKeys = SecretStr("")
@@ -211,23 +224,46 @@ def get_settings() -> Settings:
         SettingsError: a variable is missing or invalid. The message contains its name, never its value.
 
     """
+    return _read(Settings)
+
+
+def get_providers(settings: Settings) -> list[ProviderSettings]:
+    """Read the variables of each provider in OIDC_PROVIDERS.
+
+    Raises:
+        SettingsError: as in ``get_settings``.
+
+    """
+    return [_read_provider(key, settings) for key in settings.oidc_providers]
+
+
+def _read_provider(key: str, settings: Settings) -> ProviderSettings:
+    prefix = ProviderSettings.prefix(key)
+    provider = _read(ProviderSettings, prefix, key=key)
+    url = urlsplit(provider.issuer)
+    if url.scheme == "http" and url.hostname not in LOOPBACK and not settings.development:
+        raise SettingsError(f"accounts: {prefix}ISSUER: must begin with https://")
+    return provider
+
+
+def _read[Model: BaseSettings](model: type[Model], prefix: str = "", **values: str) -> Model:
     secrets = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
     try:
-        return Settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # without pydantic's plugin mypy knows the fields only
+        return model(_env_prefix=prefix, _secrets_dir=secrets, **values)  # type: ignore[arg-type]  # mypy knows the fields only
     except SourceError as error:
         name, reason = str(error).split('"')[1].upper(), getattr(error.__cause__, "strerror", "it is not UTF-8")
-        raise SettingsError(f"accounts: {name}: the file in {secrets} cannot be read: {reason}") from None
+        raise SettingsError(f"accounts: {prefix}{name}: the file in {secrets} cannot be read: {reason}") from None
     except ValidationError as error:
         faults = error.errors(include_url=False)
         problems = [
-            _problem(fault) for fault in faults if fault["type"] != "default_factory_not_called"
+            _problem(fault, prefix) for fault in faults if fault["type"] != "default_factory_not_called"
         ]  # a consequence
         raise SettingsError("accounts: " + "; ".join(problems)) from None
 
 
-def _problem(error: ErrorDetails) -> str:
+def _problem(error: ErrorDetails, prefix: str) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return message
-    name = str(error["loc"][0]).upper()
+    name = prefix + str(error["loc"][0]).upper()
     return f"{name} is not set" if error["type"] == "missing" else f"{name}: {message}"

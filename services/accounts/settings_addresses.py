@@ -63,8 +63,13 @@ def _port_or_zero(value: object) -> int:
     return 0 if str(value).strip() == "0" else _port(value)
 
 
-def _parts(value: str) -> tuple[str, SplitResult]:
-    """Return the origin (RFC 6454) of a URL as browsers write it, and the URL's parts."""
+def url_parts(value: str) -> tuple[str, SplitResult]:
+    """Return the origin (RFC 6454) of a URL as browsers write it, and the URL's parts.
+
+    Raises:
+        ValueError: it is not the URL of a server.
+
+    """
     if not value.strip().lower().startswith(("https://", "http://")):
         raise ValueError(f"must begin with https:// or http://, {EXAMPLE}")
     try:
@@ -83,7 +88,7 @@ def _parts(value: str) -> tuple[str, SplitResult]:
 
 
 def _origin(value: str) -> str:
-    origin, parts = _parts(value)
+    origin, parts = url_parts(value)
     if parts.path.strip("/"):
         raise ValueError(f"must end after the host, or the port, {EXAMPLE}")
     return origin
@@ -96,7 +101,7 @@ def _origin_or_asterisk(value: str) -> str:
 def _url_or_empty(value: str) -> str:
     if not value.strip():
         return ""
-    origin, parts = _parts(value)
+    origin, parts = url_parts(value)
     return origin + quote(parts.path.rstrip("/"), safe=PATH)
 
 

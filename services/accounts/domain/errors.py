@@ -153,6 +153,30 @@ class BadSecondFactor(Refusal, CommittedRefusal):
     code = "BAD_SECOND_FACTOR"
 
 
+class ProviderNotFound(Refusal):
+    """No provider with this name is configured."""
+
+    code = "OAUTH_PROVIDER_NOT_FOUND"
+
+
+class ProviderUnavailable(Refusal):
+    """The provider cannot be reached, or answers with something else than its protocol. Try again later."""
+
+    code = "OAUTH_PROVIDER_UNAVAILABLE"
+
+
+class ProviderRefused(Refusal):
+    """The provider does not prove who the user is: its response is invalid, or not for this sign-in."""
+
+    code = "OAUTH_INVALID_RESPONSE"
+
+
+class ProviderDenied(Refusal):
+    """The user, or the provider, has declined the sign-in."""
+
+    code = "OAUTH_DENIED"
+
+
 class EmailUndoOpen(Refusal):
     """The change of email can still be undone from the previous one: the account stays until then, see `reason`."""
 
