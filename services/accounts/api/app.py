@@ -45,10 +45,11 @@ from accounts.db.engine import (
 from accounts.db.session import create_sessionmaker
 from accounts.domain import bulk
 from accounts.domain.breached_passwords import lists
+from accounts.domain.external_providers.providers import Providers
 from accounts.domain.identity.hashing_queue import threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.sessions.access_tokens import key_ring
-from accounts.settings import Settings, get_settings
+from accounts.settings import Settings, get_providers, get_settings
 
 if TYPE_CHECKING:
     from accounts.observability.tracing import Tracing
@@ -111,6 +112,7 @@ def create_app() -> FastAPI:
     """Create the application from the settings."""
     settings = get_settings()
     lists.check_file(settings)
+    get_providers(settings)
     tracing = _create_tracing(settings)
     app = Api(
         title="accounts",
@@ -188,6 +190,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     if tracing:
         tracing.start(engine, bulk_engine)
     threads = threads_per_worker(settings.web_concurrency)
+    providers = Providers(get_providers(settings))
     async with lists.open_lists(settings) as is_breached:
         passwords = PasswordHasher(threads, settings.password_min_length, is_breached)
         try:
@@ -199,9 +202,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
                 "connect": partial(DriverConnection, engine),
                 "passwords": passwords,
                 "keys": key_ring(settings),
+                "providers": providers,
             }
         finally:
             passwords.close()
+            await providers.close()
             await engine.dispose()
             await bulk_engine.dispose()
             if tracing:

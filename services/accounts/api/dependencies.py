@@ -15,6 +15,7 @@ from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.bulk import BulkWork
 from accounts.domain.client_network import canonical, network, site
+from accounts.domain.external_providers.providers import Providers
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
@@ -49,6 +50,7 @@ class State(TypedDict):
     connect: ConnectDriver
     passwords: PasswordHasher
     keys: KeyRing
+    providers: Providers
 
 
 def client_ip(request: Request) -> str:

@@ -54,3 +54,16 @@ def test_installation_from_before_keeps_its_project(tmp_path: Path) -> None:
     assert read["name"] == "accounts"
     assert read["volumes"]["data"]["name"] == "accounts_data"
     assert read["services"]["api"]["image"] == "accounts:dev"
+
+
+@pytest.mark.slow
+def test_only_the_api_gets_the_variables_of_providers(tmp_path: Path) -> None:
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "providers.env").write_text("OIDC_GOOGLE_CLIENT_SECRET='a $b \"c\"'\n")
+
+    services = config(tmp_path, OIDC_PROVIDERS="google")["services"]
+
+    assert services["api"]["environment"]["OIDC_PROVIDERS"] == "google"
+    value = services["api"]["environment"]["OIDC_GOOGLE_CLIENT_SECRET"]
+    assert value.replace("$$", "$") == 'a $b "c"'  # config escapes it
+    assert [name for name, each in services.items() if "CLIENT_SECRET" in str(each.get("environment"))] == ["api"]

@@ -18,6 +18,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / ".env"
     monkeypatch.setattr(environment, "FILE", file)
     monkeypatch.setattr(environment, "OVERRIDES", tmp_path / ".local" / "overrides")
+    monkeypatch.setattr(environment, "PROVIDERS", tmp_path / ".local" / "providers.env")
     for name in ("API_PORT", "LOG_LEVEL", "PUBLIC_URL"):
         monkeypatch.delenv(name, raising=False)
     return file
@@ -79,3 +80,28 @@ def test_check_warns_about_unknown_variables_except_those_of_compose(
     environment.check()
 
     assert capsys.readouterr().err == ".env: API_PROT is not a variable of .env.example; did you mean API_PORT?\n"
+
+
+def test_variables_of_providers_are_written_for_compose_and_nothing_else(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("SECRET_KEY=s\nOIDC_PROVIDERS=google\nOIDC_GOOGLE_NAME='a $b \"c\"'\nOIDC_GOOGLE_CLIENT_ID=file\n")
+    monkeypatch.setenv("OIDC_GOOGLE_CLIENT_ID", "shell")
+
+    environment.write_providers()
+    environment.remember()
+
+    written = environment.read(environment.PROVIDERS)
+    assert written == {"OIDC_GOOGLE_NAME": 'a $b "c"', "OIDC_GOOGLE_CLIENT_ID": "shell"}
+    assert stat.S_IMODE(environment.PROVIDERS.stat().st_mode) == 0o600
+    assert environment.read(environment.OVERRIDES)["OIDC_GOOGLE_CLIENT_ID"] == "shell"
+
+
+def test_check_knows_the_variables_of_providers(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = "OIDC_PROVIDERS=google, my-work\nOIDC_MY_WORK_ISSUER=-\nOIDC_MY_WORK_ISUER=-\n"
+    file.write_text(environment.EXAMPLE.read_text().replace("OIDC_PROVIDERS=\n", given))
+
+    environment.check()
+
+    unknown = "OIDC_MY_WORK_ISUER is not a variable of .env.example; did you mean OIDC_MY_WORK_ISSUER?"
+    assert capsys.readouterr().err == f".env: {unknown}\n"

@@ -7,17 +7,13 @@ so, about two thousand. ``Add-Padding`` hides the number of them, by which an ob
 import re
 from collections import OrderedDict
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import httpx2
+from accounts.domain.http_client import HttpClient
 
 PREFIX_LENGTH = 5
-MAX_BYTES = 512 * 1024  # eight times the usual answer
-MAX_CONNECTIONS = 10
 CACHED_ANSWERS = 16  # users send a form again, and again with the same password
 LINE = re.compile(rb"([0-9A-F]{35}):([0-9]{1,12})")
-# Compression is refused, so that a small answer cannot become a large one.
-HEADERS = {"Add-Padding": "true", "User-Agent": "accounts", "Accept-Encoding": "identity"}
+HEADERS = {"Add-Padding": "true"}
 
 
 class RangeApi:
@@ -25,17 +21,12 @@ class RangeApi:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._client = httpx2.AsyncClient(
-            headers=HEADERS,
-            limits=httpx2.Limits(max_connections=MAX_CONNECTIONS),
-            follow_redirects=False,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # they would link the requests
-        )
+        self._client = HttpClient(environment=True)
         self._answers: OrderedDict[str, frozenset[bytes]] = OrderedDict()  # the one used last comes last
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
     async def contains(self, digest: bytes) -> bool:
         """Return whether a password is known by its SHA-1 hash.
@@ -54,18 +45,10 @@ class RangeApi:
         return suffix.encode() in self._answers[prefix]
 
     async def _fetch(self, prefix: str) -> bytes:
-        body = bytearray()
-        try:
-            async with self._client.stream("GET", f"{self._url}/range/{prefix}") as response:
-                if response.status_code != HTTPStatus.OK:
-                    raise OSError(f"the server answered with status {response.status_code}")
-                async for part in response.aiter_raw():
-                    body += part
-                    if len(body) > MAX_BYTES:
-                        raise OSError("the answer is too long")
-        except httpx2.HTTPError as error:
-            raise OSError(type(error).__name__) from None  # its text may contain the URL, and so the prefix
-        return bytes(body)
+        status, body = await self._client.fetch(f"{self._url}/range/{prefix}", headers=HEADERS)
+        if status != HTTPStatus.OK:
+            raise OSError(f"the server answered with status {status}")
+        return body
 
 
 def _parse(body: bytes) -> frozenset[bytes]:

@@ -1,18 +1,20 @@
-"""The providers of OIDC_PROVIDERS, as one process uses them. Nothing is fetched, and nothing imported, before a sign-in."""
+"""The providers in OIDC_PROVIDERS, as a process uses them. Before the first sign-in nothing is fetched or imported."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
-from accounts.settings_providers import ProviderSettings
+from accounts.settings_providers import Kind, ProviderSettings
 
 
 class Providers:
-    """All configured providers. ``names`` are their names on buttons, by their names in URLs."""
+    """All configured providers. Each has connections of its own, so that a slow one delays no other."""
 
     def __init__(self, settings: Sequence[ProviderSettings]) -> None:
         self._settings = {each.key: each for each in settings}
         self._opened: dict[str, Provider] = {}
+        self._stack = AsyncExitStack()
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -28,7 +30,21 @@ class Providers:
         """
         if name not in self._settings:
             raise errors.ProviderNotFound
-        raise errors.ProviderUnavailable
+        if name not in self._opened:
+            self._opened[name] = self._open(self._settings[name])
+        return self._opened[name]
 
     async def close(self) -> None:
         """Close the connections to all providers."""
+        await self._stack.aclose()
+
+    def _open(self, settings: ProviderSettings) -> Provider:
+        # They cost memory and start-up time.
+        from accounts.domain.external_providers.connection import Connection  # noqa: PLC0415
+        from accounts.domain.external_providers.github import GitHubProvider  # noqa: PLC0415
+        from accounts.domain.external_providers.oidc import OidcProvider  # noqa: PLC0415
+
+        connection = Connection(settings.key)
+        self._stack.push_async_callback(connection.close)
+        kinds = {Kind.OIDC: OidcProvider, Kind.GITHUB: GitHubProvider}
+        return kinds[settings.kind](settings, connection)
