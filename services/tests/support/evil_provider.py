@@ -139,7 +139,10 @@ def evil_provider() -> Iterator[EvilProvider]:
     class Handler(StreamRequestHandler):
         @override
         def handle(self) -> None:
-            path = self.rfile.readline().decode().split()[1]
+            request_line = self.rfile.readline().decode().split()
+            if not request_line:  # the client has gone
+                return
+            path = request_line[1]
             lines = iter(lambda: self.rfile.readline().decode().strip(), "")
             headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
             body = self.rfile.read(int(headers.get("content-length", 0))).decode()

@@ -8,6 +8,8 @@ import fcntl
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -47,6 +49,19 @@ def run_script(script: str, *arguments: str, **environment: str) -> str:
     """Run an ES module, which may import the pinned packages, and return what it prints."""
     folder = node_modules().parent
     return run("node", "--input-type=module", "-", *arguments, folder=folder, script=script, **environment)
+
+
+@contextmanager
+def running_script(script: str, *arguments: str) -> Iterator[str]:
+    """Run an ES module until the block ends, and return the first line that it prints, such as the URL it serves."""
+    folder = node_modules().parent
+    command = ["node", "--input-type=module", "--eval", script, *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 def run_tool(name: str, *arguments: str, folder: Path) -> str:
