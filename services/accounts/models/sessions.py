@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Index, SmallInteger, String, func
+from sqlalchemy import DateTime, Index, String, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -65,7 +65,7 @@ class UserSession(Entity, table=True):
     # What its access tokens may be used for. Empty in sessions of earlier releases, which have the scope ``account``.
     scopes: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
     # The authenticator assurance level (NIST SP 800-63B): 2 with a second factor, or with a passkey.
-    aal: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
+    aal: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     # Empty in sessions of earlier releases, which began with a password, and in those of service accounts.
     methods: list[str] = Field(default=[], sa_type=ARRAY(String(20)), sa_column_kwargs={"server_default": "{}"})
 
@@ -80,7 +80,7 @@ class PendingSignIn(Entity, table=True):
     user_id: uuid.UUID = Field(foreign_key="user.id", ondelete="CASCADE")
     scopes: list[str] = Field(sa_type=ARRAY(String(20)))
     methods: list[str] = Field(sa_type=ARRAY(String(20)))
-    attempts: int = Field(default=0, sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 

@@ -13,6 +13,7 @@ revision = "7d1e5a9c3b48"
 down_revision = "c6f0a4d2e8b1"
 branch_labels = None
 depends_on = None
+# squawk-ignore prefer-bigint-over-int: one of two levels
 # squawk-ignore ban-drop-constraint: a wider one takes its place in the same transaction
 # squawk-ignore constraint-missing-not-valid: the table has only unsent mail, so the check is fast
 MAIL_KIND = "ck_outbox_mailkind"
@@ -25,7 +26,7 @@ NAMES = postgresql.ARRAY(sa.String(20))
 
 def upgrade() -> None:
     op.add_column("user", sa.Column("second_factors", NAMES, server_default="{}", nullable=False))
-    op.add_column("user_session", sa.Column("aal", sa.SmallInteger(), server_default="1", nullable=False))
+    op.add_column("user_session", sa.Column("aal", sa.Integer(), server_default="1", nullable=False))
     op.add_column("user_session", sa.Column("methods", NAMES, server_default="{}", nullable=False))
     op.create_table(
         "pending_sign_in",
@@ -33,7 +34,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("scopes", NAMES, nullable=False),
         sa.Column("methods", NAMES, nullable=False),
-        sa.Column("attempts", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user.id"], name=op.f("fk_pending_sign_in_user_id_user"), ondelete="CASCADE"
