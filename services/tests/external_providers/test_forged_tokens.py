@@ -264,16 +264,20 @@ async def test_key_that_fits_no_token_is_refused(sign_in: SignIn, evil: EvilProv
         await sign_in()
 
 
-@pytest.mark.parametrize("modulus", [None, 1, "A", "A" * 100_000, "_" * 200_000])
-async def test_rsa_key_is_neither_too_short_nor_too_long(sign_in: SignIn, evil: EvilProvider, modulus: Any) -> None:
+@pytest.mark.parametrize(
+    ("modulus", "reason"),
+    [(None, "Error"), (1, "Error"), ("A", "Error"), ("_" * 1401, "too long"), ("_" * 9**5, "too long")],
+)
+async def test_modulus_of_an_rsa_key_is_neither_missing_nor_huge(
+    sign_in: SignIn, evil: EvilProvider, caplog: pytest.LogCaptureFixture, modulus: Any, reason: str
+) -> None:
     evil.algorithm, evil.key = "RS256", private_key("RS256")
     evil.publish({"kty": "RSA", "kid": "1", "e": "AQAB", "n": modulus})
-    began = time.monotonic()
 
     with pytest.raises(errors.ProviderRefused):
         await sign_in()
 
-    assert time.monotonic() - began < 3
+    assert reason in caplog.text
 
 
 async def test_rsa_key_of_1024_bits_is_refused(sign_in: SignIn, evil: EvilProvider) -> None:

@@ -60,8 +60,11 @@ WRONG: dict[str, Raw] = {
 }
 
 
-@pytest.mark.parametrize("path", [METADATA, "/jwks", "/token", "/userinfo"])
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize(
+    ("path", "case"),
+    [(path, case) for path in (METADATA, "/token") for case in WRONG]
+    + [(path, case) for path in ("/jwks", "/userinfo") for case in ("a redirect", "a page", "a list")],
+)
 async def test_wrong_answer_makes_the_provider_unavailable(
     sign_in: SignIn, evil: EvilProvider, caplog: pytest.LogCaptureFixture, path: str, case: str
 ) -> None:

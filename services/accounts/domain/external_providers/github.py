@@ -38,7 +38,7 @@ class GitHubProvider(Provider):
         self, request: AuthorizationRequest, redirect_uri: str, code: str, iss: str | None
     ) -> ExternalUser:
         self._require_no_age(request)
-        if iss not in {None, self.issuer}:
+        if iss not in {None, self.issuer, self._oauth}:  # the last is what GitHub calls itself
             self._connection.refused("the response is that of another provider")
         secret = self.settings.client_secret.get_secret_value()
         form = {"client_id": self.settings.client_id, "client_secret": secret}
