@@ -210,6 +210,7 @@ ENQUEUING: dict[str, Cause | None] = {
     "identity/password_reset.py:request": forgot,
     "identity/password_reset.py:reset": change_password,  # for a token, to the user's own address
     "identity/personal_tokens.py:create": create_token,
+    "identity/security_notices.py:report_change": None,  # nothing causes one yet
     "identity/users.py:_notify": change_password,
     "identity/verification.py:request": request_verify,
     "invitations/sending.py:_create": invite,

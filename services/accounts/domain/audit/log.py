@@ -28,6 +28,16 @@ class Action(StrEnum):
     USER_CREATED = "user.created"
     USER_CHANGED = "user.changed"
     USER_DELETED = "user.deleted"
+    TOTP_ADDED = "totp.added"
+    TOTP_REMOVED = "totp.removed"
+    RECOVERY_CODES_CREATED = "recovery_codes.created"
+    RECOVERY_CODE_USED = "recovery_code.used"
+    PASSKEY_ADDED = "passkey.added"
+    PASSKEY_REMOVED = "passkey.removed"
+    PASSKEY_CLONED = "passkey.cloned"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITY_UNLINKED = "identity.unlinked"
+    FACTORS_RESET = "factors.reset"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # a name
     EMAIL_CHANGED = "email.changed"
     GROUP_CREATED = "group.created"
@@ -58,6 +68,7 @@ SELF_ACTIONS = {
     Action.USER_CREATED,
     Action.USER_CHANGED,
     Action.PASSWORD_CHANGED,
+    Action.RECOVERY_CODE_USED,
     Action.MEMBERSHIP_CREATED,
     Action.INVITATION_ACCEPTED,
 }

@@ -1,6 +1,6 @@
 """Verifies the proof of a second factor, of whatever kind."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from accounts.db.session import Session
@@ -11,18 +11,21 @@ from accounts.schemas.second_factors import FactorAnswer
 from accounts.settings import Settings
 
 Verify = Callable[[Session, Settings, User, Any], Awaitable[tuple[Method, ...]]]
-# By member of ``FactorAnswer``: returns the methods that were proven, or raises BadSecondFactor. The user is locked.
-VERIFIERS: dict[str, Verify] = {}
 
 
-async def verify_factor(db: Session, settings: Settings, user: User, answer: FactorAnswer) -> tuple[Method, ...]:
+async def verify_factor(
+    db: Session, settings: Settings, user: User, answer: FactorAnswer, verifiers: Mapping[str, Verify]
+) -> tuple[Method, ...]:
     """Verify a proof of a locked user's second factor, and return the methods that it proves.
+
+    Args:
+        verifiers: by member of ``answer``: each returns the methods that were proven, or raises BadSecondFactor.
 
     Raises:
         BadSecondFactor: the proof is wrong or was used before, or the user has no such factor. The failure is recorded.
 
     """
-    for name, verify in VERIFIERS.items():
+    for name, verify in verifiers.items():
         if (proof := getattr(answer, name)) is not None:
             try:
                 return await verify(db, settings, user, proof)
