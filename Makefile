@@ -51,6 +51,7 @@ breached: ## Convert a downloaded list of leaked passwords: FILE=pwnedpasswords.
 	PYTHONPATH=services python3 -m accounts.commands.breached_passwords "$${FILE:?is not given}" "$${OUT:?is not given}"
 
 rotate-keys: $(ENGINE_READY) ## Rotate the keys, and deploy them; no one is signed out, and no token refused
+	ARGS=reseal scripts/$(ENGINE) admin
 	python3 scripts/rotate_keys.py
 	$(UP_AGAIN)
 	$(REMEMBER_ENGINE)

@@ -10,6 +10,7 @@ import grimp
 import pytest
 
 LONGEST_CHAIN = 5
+LOADED_WHEN_USED = {"segno"}  # libraries of one feature
 
 
 @cache
@@ -46,3 +47,14 @@ def test_modules_can_be_imported_without_settings() -> None:
     )
 
     assert result.stderr.decode() == ""
+
+
+@pytest.mark.slow
+def test_api_loads_libraries_of_one_feature_when_they_are_first_used() -> None:
+    program = f"import sys, accounts.api.app; print({LOADED_WHEN_USED} & sys.modules.keys())"
+
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=Path(__file__).parent.parent, env={}, capture_output=True, check=True
+    )
+
+    assert result.stdout == b"set()\n"

@@ -32,7 +32,7 @@ from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
-from accounts.api.routes.second_factors import proofs
+from accounts.api.routes.second_factors import factors, proofs, totp
 from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (
@@ -60,6 +60,8 @@ ROUTE_MODULES = (
     sign_up,
     recovery,
     proofs,
+    factors,
+    totp,
     sessions,
     users,
     tokens,

@@ -31,11 +31,13 @@ from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.registration import RegistrationManager
+from accounts.domain.second_factors.factors import FactorManager
 from accounts.domain.second_factors.proofs import SecondFactorManager
 from accounts.domain.service_accounts.accounts import ServiceAccountManager
 from accounts.domain.service_accounts.secrets import SecretManager
 from accounts.domain.sessions.access_tokens import KeyRing
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.domain.totp.enrolment import TotpManager
 from accounts.models.sessions import ADDRESS_LENGTH, USER_AGENT_LENGTH
 from accounts.settings import Settings
 
@@ -143,6 +145,12 @@ SessionManagerDep = Annotated[SessionManager, _manager(lambda db, request: Sessi
 SecondFactorDep = Annotated[
     SecondFactorManager,
     _manager(lambda db, request: SecondFactorManager(db, passwords(request), request.state.settings)),
+]
+FactorManagerDep = Annotated[
+    FactorManager, _manager(lambda db, request: FactorManager(db, passwords(request), request.state.settings))
+]
+TotpManagerDep = Annotated[
+    TotpManager, _manager(lambda db, request: TotpManager(db, passwords(request), request.state.settings))
 ]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]

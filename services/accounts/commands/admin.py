@@ -15,6 +15,8 @@ from accounts.domain import retention
 from accounts.domain.identity.users import UserManager
 from accounts.domain.mail.queue import backlog
 from accounts.domain.sample_users.removal import remove_sample_users
+from accounts.domain.second_factors.factors import FactorManager
+from accounts.domain.totp.resealing import reseal_all
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.users import SuperuserUpdate
 from accounts.settings import get_settings
@@ -41,6 +43,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for name, work, text in (
         ("deactivate", deactivate, "deactivate a user and end all sessions of the user"),
         ("revoke-sessions", revoke_sessions, "end all sessions of a user and revoke all access keys"),
+        ("reset-factors", reset_factors, "delete all second factors of a user who lost them, and end all sessions"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("email", metavar="EMAIL", type=TypeAdapter(Username).validate_python)
@@ -48,14 +51,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     text = "count the mail that waits and the mail that is parked"
     commands.add_parser("mail", help=text, description=text).set_defaults(work=mail)
     text = (
-        "delete expired sessions, tokens, sign-ups, invitations and rate limits, access keys expired for 30 days, "
-        "devices not seen for 180 days, mail parked for 30 days, and audit events older than AUDIT_DAYS"
+        "delete expired sessions, tokens, sign-ups, invitations and rate limits, unconfirmed authenticator apps, "
+        "access keys expired for 30 days, devices not seen for 180 days, mail parked for 30 days, and audit events "
+        "older than AUDIT_DAYS"
     )
     more = "; with --overdue also if suspiciously many expired long ago"
     command = commands.add_parser("prune", help=text + more, description=text)
     text = "delete also the rows of a table where suspiciously many expired long ago: check the database's clock first"
     command.add_argument("--overdue", action="store_true", help=text)
     command.set_defaults(work=prune)
+    text = "seal the secrets of authenticator apps with the key that signs now, so that older keys can be dropped"
+    commands.add_parser("reseal", help=text, description=text).set_defaults(work=reseal)
     text = "delete the users of make seed who have its published password, and the groups that have no other members"
     commands.add_parser("remove-sample-users", help=text, description=text).set_defaults(work=remove_samples)
     return parser.parse_args(argv)
@@ -98,6 +104,20 @@ async def revoke_sessions(users: UserManager, arguments: argparse.Namespace) -> 
     return f"Ended all sessions of {user.email}: {sessions}. Revoked all access keys: {keys}."
 
 
+async def reset_factors(users: UserManager, arguments: argparse.Namespace) -> str:
+    """Delete all second factors of a user, and notify the user.
+
+    Raises:
+        UserNotFound: no user has the email address.
+
+    """
+    user = await users.get_by_email(arguments.email)
+    factors = FactorManager(users.db, users.passwords, get_settings())
+    if not await factors.reset(user):
+        return f"{user.email} has no second factor."
+    return f"Deleted all second factors of {user.email} and ended all sessions."
+
+
 async def mail(users: UserManager, _: argparse.Namespace) -> str:
     """Count the queued and the parked mails."""
     queued = await backlog(users.db)
@@ -113,6 +133,13 @@ async def prune(users: UserManager, arguments: argparse.Namespace) -> str:
     """
     deleted = await retention.delete_expired(users.db, get_settings(), overdue=arguments.overdue)
     return "Deleted: " + ", ".join(f"{count:,} of {table}" for table, count in deleted.items())
+
+
+async def reseal(users: UserManager, _: argparse.Namespace) -> str:
+    """Seal the secrets of authenticator apps again."""
+    resealed = await reseal_all(users.db, get_settings())
+    lost = "" if not resealed.unreadable else f" SECRET_KEY lacks the key of {resealed.unreadable:,} others."
+    return f"Authenticator apps sealed with the key that signs now: {resealed.done:,}.{lost}"
 
 
 async def remove_samples(users: UserManager, _: argparse.Namespace) -> str:

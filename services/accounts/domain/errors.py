@@ -177,6 +177,30 @@ class ProviderDenied(Refusal):
     code = "OAUTH_DENIED"
 
 
+class FactorUnavailable(Refusal):
+    """The authenticator app cannot be verified now. Use another second factor, or a recovery code."""
+
+    code = "FACTOR_UNAVAILABLE"
+
+
+class TotpExists(Refusal):
+    """The user has an authenticator app. Remove it first."""
+
+    code = "TOTP_EXISTS"
+
+
+class TotpNotFound(Refusal):
+    """The user has no authenticator app, or none that waits for a code; an unconfirmed one expires after an hour."""
+
+    code = "TOTP_NOT_FOUND"
+
+
+class NoSecondFactor(Refusal):
+    """Recovery codes exist only beside another second factor, which the user does not have."""
+
+    code = "NO_SECOND_FACTOR"
+
+
 class EmailUndoOpen(Refusal):
     """The change of email can still be undone from the previous one: the account stays until then, see `reason`."""
 

@@ -26,6 +26,7 @@ from accounts.models import (
     OneTimeToken,
     OutboxMail,
     Purpose,
+    Totp,
     User,
     UserGroup,
     UserSession,
@@ -42,6 +43,7 @@ from accounts.schemas.personal_data import (
     PersonalMembership,
     PersonalSession,
     PersonalToken,
+    PersonalTotp,
     StoredRow,
 )
 
@@ -51,6 +53,7 @@ NOT_SHOWN = [
     "access_key.secret_hash",
     "one_time_token.token_hash",
     "invitation.token_hash",
+    "totp.secret_sealed",
 ]
 # Functions that write a key into a cursor and parse it, for types where ``str`` and the type itself cannot.
 CURSOR_CODECS: dict[type, tuple[Callable[[Any], str], Callable[[str], Any]]] = {bytes: (bytes.hex, bytes.fromhex)}
@@ -83,6 +86,7 @@ def parts(user: User) -> dict[str, ReadPage]:
             col(OneTimeToken.user_id) == user.id,
             col(OneTimeToken.purpose) != Purpose.CONFIRM_EMAIL,
         ),
+        "totp": _part(PersonalTotp, col(Totp.user_id), col(Totp.user_id) == user.id),
         "devices": _part(PersonalDevice, col(KnownDevice.fingerprint), col(KnownDevice.user_id) == user.id),
         "mails": _part(
             PersonalMail,

@@ -10,6 +10,7 @@ from sqlmodel import col, or_, select
 from accounts.db.session import CommittedRefusal, Session
 from accounts.domain.audit.log import Action, record
 from accounts.domain.rate_limits.rules import KNOWN_NETWORK_TTL
+from accounts.domain.totp.codes import UNCONFIRMED_LIFETIME
 from accounts.models import (
     AccessKey,
     AuditEvent,
@@ -22,6 +23,7 @@ from accounts.models import (
     PendingRegistration,
     PendingSignIn,
     Throttle,
+    Totp,
     UserSession,
 )
 from accounts.settings import Settings
@@ -71,6 +73,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
     expired_token = and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL)
     unused_limit = or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL)
     pending = and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL)
+    unconfirmed = and_(col(Totp.confirmed_at).is_(None), col(Totp.created_at) < now - UNCONFIRMED_LIFETIME)
     forgotten_device = col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL
     return {
         UserSession: Expiry(
@@ -80,6 +83,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         OneTimeToken: Expiry(expired_token, harmless="users can request another mail"),
         PendingRegistration: Expiry(pending, harmless="people can sign up again"),
         PendingSignIn: Expiry(col(PendingSignIn.expires_at) < now, harmless="users can sign in again"),
+        Totp: Expiry(unconfirmed, harmless="users can begin again"),
         Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),
         KnownDevice: Expiry(forgotten_device, harmless="users get a notice of their next sign-in"),
         OutboxMail: Expiry(

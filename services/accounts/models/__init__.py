@@ -8,6 +8,7 @@ from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, 
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
 from accounts.models.rate_limits import Throttle
+from accounts.models.second_factors import RecoveryCode, Totp
 from accounts.models.sessions import KnownDevice, Method, PendingSignIn, SessionKind, UserSession
 
 __all__ = [
@@ -26,10 +27,12 @@ __all__ = [
     "PendingRegistration",
     "PendingSignIn",
     "Purpose",
+    "RecoveryCode",
     "Role",
     "Scope",
     "SessionKind",
     "Throttle",
+    "Totp",
     "User",
     "UserGroup",
     "UserSession",

@@ -63,6 +63,14 @@ class PersonalAccessKey(StoredRow):
     last_used_address: str = Field(examples=["203.0.113.7"])
 
 
+class PersonalTotp(StoredRow):
+    """The user's authenticator app, also one that was not confirmed."""
+
+    created_at: datetime
+    confirmed_at: datetime | None
+    last_step: int = Field(description="The time step of the last code that was accepted.", examples=[58_790_000])
+
+
 class PersonalToken(StoredRow):
     """A one-time token that was sent and not used."""
 
@@ -130,6 +138,7 @@ class PersonalData(PersonalDataHead):
     sessions: list[PersonalSession]
     access_keys: list[PersonalAccessKey]
     one_time_tokens: list[PersonalToken]
+    totp: list[PersonalTotp]
     devices: list[PersonalDevice]
     mails: list[PersonalMail]
     invitations_for_me: list[InvitationForMe]

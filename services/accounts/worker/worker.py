@@ -15,6 +15,7 @@ from accounts.domain import retention
 from accounts.domain.access_keys.expiry import notify_of_expiry
 from accounts.domain.errors import NotReady
 from accounts.domain.mail.outbox import CHANNEL
+from accounts.domain.totp.resealing import reseal_all
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
@@ -27,6 +28,7 @@ CONNECTIONS = DELIVERIES + 1  # one listens
 POLL_SECONDS = 10.0  # for retries, and in case a notification is lost
 HEARTBEAT_SECONDS = 10.0  # a connection that only listens does not notice that the network or the server is gone
 CLEANUP_SECONDS = 3600.0
+UNREADABLE = "they are sealed with a key that SECRET_KEY no longer has; put it back, after the other keys"
 FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 
 
@@ -109,6 +111,10 @@ class Worker:
         try:
             async with self._stop.limit(), transaction(self.sessionmaker) as db:
                 await notify_of_expiry(db)
+            async with self._stop.limit(), transaction(self.sessionmaker) as db:
+                resealed = await reseal_all(db, self.settings)
+            if resealed.unreadable:
+                log.error("%d authenticator apps cannot be used: %s", resealed.unreadable, UNREADABLE)
             async with self._stop.limit(), transaction(create_sessionmaker(self.cleanup_engine)) as db:
                 deleted = await retention.delete_expired(db, self.settings)
         except retention.PruningRefused as error:

@@ -11,9 +11,10 @@ from sqlmodel import col, func, select
 
 from accounts.commands import admin, run
 from accounts.db.session import transaction
-from accounts.models import AuditEvent, Invitation, OneTimeToken, PendingRegistration, Throttle, UserSession
+from accounts.models import AuditEvent, Invitation, MailKind, OneTimeToken, PendingRegistration, Throttle, UserSession
 from accounts.settings import Settings, SignUp
 from support.people import World
+from support.second_factors import user_with_app
 
 Main = Callable[..., Awaitable[None]]
 SESSION = (
@@ -41,6 +42,7 @@ INVITATION = (
 PENDING = (
     "INSERT INTO pending_registration (email, token_hash, expires_at) VALUES ('{0}', '{0}', now() + interval '{0}')"
 )
+TOTP = "INSERT INTO totp (user_id, secret_sealed, created_at) SELECT id, '', now() + interval '{0}' FROM \"user\""
 LIMIT = "INSERT INTO throttle VALUES ('{0}', now() + interval '{0}')"
 
 
@@ -93,6 +95,47 @@ async def test_revoke_sessions_signs_the_user_out_everywhere(
     await busy_world.sign_in(arthur)
 
 
+async def test_reset_of_factors_lets_the_password_alone_suffice(
+    busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone = await user_with_app(busy_world)
+    email = "arthur@camelot.example.com"
+
+    await main("reset-factors", email)
+    await main("reset-factors", email)
+
+    assert capsys.readouterr().out == (
+        f"Deleted all second factors of {email} and ended all sessions.\n{email} has no second factor.\n"
+    )
+    assert (await busy_world.client.get("/users/me", headers=phone.headers)).status_code == 401
+    await busy_world.sign_in(email)
+    assert [mail.detail["change"] for mail in await busy_world.mails(MailKind.SECURITY_CHANGED)][-1:] == ["totp_added"]
+    assert ("factors.reset", None, (await events(busy_world))[0][2], "") in await events(busy_world)
+
+
+async def test_reseal_lets_an_older_key_be_dropped(
+    busy_world: World,
+    main: Main,
+    fresh_settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("arthur", "bors"):
+        await user_with_app(busy_world, name)
+    await busy_world.sql(
+        "UPDATE totp SET secret_sealed = 'a value of no key' WHERE user_id = (SELECT user_id FROM totp LIMIT 1)"
+    )
+    keys = SecretStr(f"a-new-key-of-at-least-32-characters,{busy_world.key}")
+    changed = fresh_settings.model_copy(update={"secret_key": keys})
+    monkeypatch.setattr(admin, "get_settings", lambda: changed)
+
+    await main("reseal")
+
+    assert capsys.readouterr().out == (
+        "Authenticator apps sealed with the key that signs now: 1. SECRET_KEY lacks the key of 1 others.\n"
+    )
+
+
 async def test_last_superuser_cannot_be_deactivated(busy_world: World, main: Main) -> None:
     morgana = await busy_world.user("morgana", superuser=True)
 
@@ -116,7 +159,7 @@ async def test_only_one_of_two_superusers_can_be_deactivated_concurrently(busy_w
     assert sorted([(await busy_world.login(each)).status_code for each in people]) == [200, 400]
 
 
-@pytest.mark.parametrize("command", ["deactivate", "revoke-sessions"])
+@pytest.mark.parametrize("command", ["deactivate", "revoke-sessions", "reset-factors"])
 @pytest.mark.usefixtures("busy_world")
 async def test_unknown_email_is_reported(main: Main, command: str) -> None:
     with pytest.raises(SystemExit, match=r"^admin: The user does not exist\.$"):
@@ -134,6 +177,7 @@ async def test_prune_deletes_only_expired_rows(
         *(EVENT.format(each) for each in ("-11 days", "-9 days")),
         *(PENDING.format(each) for each in ("-1 h", "1 h")),
         *(PENDING_SIGN_IN.format(each) for each in ("-1 h", "1 h")),
+        TOTP.format("-61 min"),
         *(INVITATION.format(each) for each in ("-1 h", "1 h")),
         *(LIMIT.format(each) for each in ("-1 h", "366 days", "1 h")),
     ):
@@ -143,7 +187,8 @@ async def test_prune_deletes_only_expired_rows(
 
     assert capsys.readouterr().out == (
         "Deleted: 2 of user_session, 1 of access_key, 1 of one_time_token, 1 of pending_registration, "
-        "1 of pending_sign_in, 1 of invitation, 0 of known_device, 0 of outbox, 2 of throttle, 1 of audit_event\n"
+        "1 of pending_sign_in, 1 of totp, 1 of invitation, 0 of known_device, 0 of outbox, 2 of throttle, "
+        "1 of audit_event\n"
     )
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
@@ -151,7 +196,8 @@ async def test_prune_deletes_only_expired_rows(
     await main("prune")
     assert (
         "0 of user_session, 0 of access_key, 0 of one_time_token, 0 of pending_registration, 0 of pending_sign_in, "
-        "0 of invitation, 0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event" in capsys.readouterr().out
+        "0 of totp, 0 of invitation, 0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event"
+        in capsys.readouterr().out
     )
     assert len(await events(busy_world)) == 3
 

@@ -18,6 +18,7 @@ from accounts.schemas.personal_data import (
     PersonalMembership,
     PersonalSession,
     PersonalToken,
+    PersonalTotp,
 )
 
 PERSONAL = {"user_id", "actor_id", "inviter_id", "email"}
@@ -27,6 +28,7 @@ EXPORTED: dict[str, type[BaseModel]] = {
     "user_session": PersonalSession,
     "access_key": PersonalAccessKey,
     "one_time_token": PersonalToken,
+    "totp": PersonalTotp,
     "known_device": PersonalDevice,
     "outbox": PersonalMail,
     "invitation": PersonalInvitation,
@@ -41,6 +43,8 @@ REASONS = {
     "user.second_factors": "follows from the rows of the factors",
     "pending_sign_in": "lasts five minutes",
     "one_time_token.user_id": "the user of the export",
+    "totp.user_id": "the user of the export",
+    "recovery_code": "only hashes of what the user has; GET /users/me/factors counts them",
     "known_device.user_id": "the user of the export",
     "outbox.user_id": "the user of the export",
     "outbox.sender_id": "the user who caused the mail; the recipient is another one",

@@ -24,12 +24,14 @@ from accounts.models import (
     Membership,
     OneTimeToken,
     Role,
+    Totp,
     User,
     UserGroup,
     UserSession,
     Visibility,
 )
 from support.people import PASSWORD, World
+from support.second_factors import user_with_app
 
 PATH = "/users/me/export"
 ELSEWHERE = "198.51.100.9"
@@ -186,6 +188,19 @@ async def test_export_has_no_secrets(world: World, arthur: User) -> None:
 async def all_users(world: World) -> list[User]:
     async with transaction(world.sessionmaker) as db:
         return list((await db.exec(select(User))).all())
+
+
+async def test_export_has_the_authenticator_app_without_its_secret(world: World) -> None:
+    phone = await user_with_app(world)
+
+    document = await export(world, phone.headers)
+
+    [app] = document["totp"]
+    assert app.keys() == {"created_at", "confirmed_at", "last_step"}
+    assert document["user"]["email"] == "arthur@camelot.example.com"
+    async with transaction(world.sessionmaker) as db:
+        [sealed] = await db.exec(select(Totp.secret_sealed))
+    assert sealed.hex() not in str(document)
 
 
 async def test_export_has_empty_lists_without_rows(world: World) -> None:

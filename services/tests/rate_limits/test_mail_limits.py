@@ -26,6 +26,7 @@ from accounts.worker.transports import Folder
 from support.invitations import Table, table_of
 from support.member_files import CSV, invited
 from support.people import PASSWORD, World
+from support.second_factors import add_app
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 FREE = "enid@x.org"
@@ -149,6 +150,16 @@ async def let_token_expire(scene: Scene) -> None:
         await notify_of_expiry(db)
 
 
+async def add_authenticator_app(scene: Scene) -> None:
+    await add_app(scene.world, scene.table.owner)
+
+
+async def use_recovery_code(scene: Scene) -> None:
+    phone = await add_app(scene.world, scene.table.owner)
+    await scene.clear()
+    await scene.call("POST", "/auth/elevate", json={"recovery_code": phone.recovery_codes[0]})
+
+
 async def sign_in_elsewhere(scene: Scene) -> None:
     form = {"username": "arthur@camelot.example.com", "password": PASSWORD}
     await scene.client.post("/auth/jwt/login", data=form, headers={"User-Agent": "Mozilla/5.0 Firefox/140.0"})
@@ -198,6 +209,8 @@ CAUSES: dict[Cause, tuple[MailKind, set[str]]] = {
     promote: (MailKind.SUPERUSER_CHANGED, set()),  # by a superuser
     create_token: (MailKind.TOKEN_CREATED, set()),  # to the user's own address
     let_token_expire: (MailKind.TOKEN_EXPIRES, set()),  # by the worker
+    add_authenticator_app: (MailKind.SECURITY_CHANGED, {"second-factor-account"}),
+    use_recovery_code: (MailKind.SECURITY_CHANGED, {"second-factor-account"}),
 }
 # The functions that enqueue mail, each with a cause that calls it; None for a command of the operator.
 ENQUEUING: dict[str, Cause | None] = {
@@ -210,7 +223,7 @@ ENQUEUING: dict[str, Cause | None] = {
     "identity/password_reset.py:request": forgot,
     "identity/password_reset.py:reset": change_password,  # for a token, to the user's own address
     "identity/personal_tokens.py:create": create_token,
-    "identity/security_notices.py:report_change": None,  # nothing causes one yet
+    "identity/security_notices.py:report_change": add_authenticator_app,
     "identity/users.py:_notify": change_password,
     "identity/verification.py:request": request_verify,
     "invitations/sending.py:_create": invite,
@@ -303,7 +316,7 @@ def test_every_kind_of_mail_and_every_function_that_enqueues_it_has_a_cause_abov
         "identity/one_time_tokens.py",  # forgot, request_verify, register_free
         "identity/pending_registrations.py",  # sign_up
     }
-    assert {kind for kind, _ in CAUSES.values()} == set(MailKind) - {MailKind.SECURITY_CHANGED}
+    assert {kind for kind, _ in CAUSES.values()} == set(MailKind)
     assert calls == ENQUEUING.keys()
     assert {cause for cause in ENQUEUING.values() if cause} <= CAUSES.keys()
 

@@ -24,6 +24,7 @@ from sqlmodel import select
 from accounts.db.engine import DriverConnection, create_engine
 from accounts.db.session import create_sessionmaker, transaction
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
+from accounts.domain.totp.resealing import Resealed, reseal_all
 from accounts.models import MailKind, OutboxMail
 from accounts.settings import Settings, get_settings
 from accounts.worker import __main__ as process_of_worker
@@ -37,6 +38,7 @@ from conftest import execute
 from faults.proxy import Proxy
 from postgres import throwaway
 from support.people import SCHEMA_OWNER, World
+from support.second_factors import user_with_app
 from support.smtp import Mailbox, serving
 from support.waiting import PATIENCE, eventually
 
@@ -113,6 +115,31 @@ async def test_commit_wakes_the_worker_and_stop_ends_it(
         await asyncio.wait_for(running, PATIENCE)
 
     assert len(names(tmp_path)) == 1
+
+
+async def test_worker_seals_authenticator_apps_with_the_key_that_signs_now_and_tells_of_lost_keys(
+    busy_world: World, fresh_settings: Settings, owned_database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("arthur", "bors"):
+        await user_with_app(busy_world, name)
+    await busy_world.sql(
+        "UPDATE totp SET secret_sealed = 'of no key' WHERE user_id = (SELECT user_id FROM totp LIMIT 1)"
+    )
+    keys = SecretStr(f"a-new-key-of-at-least-32-characters,{busy_world.key}")
+    settings = fresh_settings.model_copy(update={"database_url": SecretStr(owned_database), "secret_key": keys})
+    caplog.set_level("INFO", "accounts.worker")
+    worker = Worker(settings, Folder(tmp_path))
+    running = asyncio.create_task(worker.run())
+
+    await eventually("the worker has cleaned up", lambda: "expired data" in caplog.text)
+    worker.stop()
+    await asyncio.wait_for(running, PATIENCE)
+
+    assert (
+        "1 authenticator apps cannot be used: they are sealed with a key that SECRET_KEY no longer has" in caplog.text
+    )
+    async with transaction(busy_world.sessionmaker) as db:
+        assert await reseal_all(db, settings) == Resealed(unreadable=1)
 
 
 async def test_mail_of_a_rolled_back_transaction_is_not_sent(

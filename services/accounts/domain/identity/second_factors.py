@@ -1,21 +1,45 @@
 """The second factors of a user. The row of the user lists them, because each sign-in reads that row."""
 
+from sqlalchemy.orm.attributes import set_committed_value
+
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.models import Factor, User
 
-# The condition under which a user has a kind of factor. Recovery codes, the last one, count only beside another factor.
-HAS: dict[Factor, str] = {}
-KINDS = ", ".join(f"CASE WHEN {condition} THEN '{kind}' END" for kind, condition in HAS.items())
+# By kind: its table, and which of a user's rows count. Recovery codes count only beside another factor.
+TABLES: dict[Factor, tuple[str, str]] = {
+    Factor.TOTP: ("totp", "confirmed_at IS NOT NULL"),
+    Factor.RECOVERY_CODE: ("recovery_code", "true"),
+}
+KINDS = ", ".join(
+    f"CASE WHEN EXISTS (SELECT FROM {table} WHERE user_id = :user_id AND {counts}) THEN '{kind}' END"
+    for kind, (table, counts) in TABLES.items()
+)
 REFRESH = CompiledStatement(f"""
     UPDATE "user" SET second_factors = CASE WHEN has.kinds = '{{{Factor.RECOVERY_CODE}}}' THEN '{{}}' ELSE has.kinds END
     FROM (SELECT array_remove(CAST(ARRAY[{KINDS}] AS text[]), NULL) AS kinds) AS has
     WHERE id = :user_id
     RETURNING second_factors
 """)  # noqa: S608  # only constants are interpolated
+DELETE = {
+    kind: CompiledStatement(f"DELETE FROM {table} WHERE user_id = :user_id")  # noqa: S608  # as above
+    for kind, (table, _) in TABLES.items()
+}
 
 
 async def refresh_factors(db: Session, user: User) -> None:
-    """Update which second factors a locked user has, after one was added, removed or used up."""
+    """Update which second factors a locked user has, after one was added, removed or used up.
+
+    Recovery codes are deleted with the last other factor.
+    """
     [(factors,)] = await REFRESH.run(db, user_id=user.id)
-    user.second_factors = factors
+    if not factors:
+        await DELETE[Factor.RECOVERY_CODE].run(db, user_id=user.id)
+    set_committed_value(user, "second_factors", factors)
+
+
+async def delete_factors(db: Session, user: User) -> None:
+    """Delete all second factors of a locked user, also those that do not count yet."""
+    for delete in DELETE.values():
+        await delete.run(db, user_id=user.id)
+    await refresh_factors(db, user)

@@ -1,5 +1,7 @@
 """Changes of how a user signs in. Each is recorded, and reported to the user by mail."""
 
+from typing import Any
+
 from accounts.db.session import Session
 from accounts.domain.audit.log import Action, record
 from accounts.domain.mail import outbox
@@ -14,7 +16,8 @@ async def report_change(db: Session, user: User, action: Action, *, name: str = 
         name: of what was added, removed or used, for example of a passkey or a provider.
 
     """
-    await record(db, action, user_id=user.id, **({"name": name} if name else {}))
+    named: dict[str, Any] = {"name": name} if name else {}
+    await record(db, action, user_id=user.id, **named)
     address = db.client_ip if db.actor_id in {None, user.id} else ""
     detail = {"change": action.replace(".", "_"), "factor_name": name, "address": address}
     await outbox.enqueue_notice(db, MailKind.SECURITY_CHANGED, user, **detail)

@@ -6,16 +6,18 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.people import lock_user
+from accounts.domain.recovery_codes import use_recovery_code
 from accounts.domain.second_factors.verify import Verify, verify_factor
 from accounts.domain.sessions import pending_sign_ins
 from accounts.domain.sessions.assurance import Assurance, assurance_of
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.domain.totp.codes import verify_code
 from accounts.models import Method, Scope, User, UserSession
 from accounts.schemas.second_factors import ElevateInput, FactorAnswer
 from accounts.settings import Settings
 
 # By member of ``FactorAnswer``. Each kind of factor has a line here, and one in ``identity.second_factors``.
-VERIFIERS: dict[str, Verify] = {}
+VERIFIERS: dict[str, Verify] = {"code": verify_code, "recovery_code": use_recovery_code}
 
 
 class SecondFactorManager:

@@ -1,0 +1,1 @@
+"""Authenticator apps: time-based one-time passwords (RFC 6238)."""
