@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
     breached_passwords_url: OptionalUrl = ""
     breached_passwords_file: Path | None = None
+    passkey_rp_id: OptionalHost = ""
     throttle_scale: Factor = 1
     throttle_scale_sign_in: Factor = 1
     throttle_scale_guesses: Factor = 1

@@ -33,6 +33,9 @@ from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_f
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
 from accounts.api.routes.second_factors import factors, proofs, totp
+from accounts.api.routes.passkeys import passkeys
+from accounts.api.routes.passkeys import sign_in as passkey_sign_in
+from accounts.api.routes.second_factors import proofs
 from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (
@@ -48,6 +51,7 @@ from accounts.domain.breached_passwords import lists
 from accounts.domain.external_providers.providers import Providers
 from accounts.domain.identity.hashing_queue import threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.passkeys.relying_party import check_domain
 from accounts.domain.sessions.access_tokens import key_ring
 from accounts.settings import Settings, get_providers, get_settings
 
@@ -62,6 +66,8 @@ ROUTE_MODULES = (
     proofs,
     factors,
     totp,
+    passkey_sign_in,
+    passkeys,
     sessions,
     users,
     tokens,
@@ -115,6 +121,7 @@ def create_app() -> FastAPI:
     settings = get_settings()
     lists.check_file(settings)
     get_providers(settings)
+    check_domain(settings)
     tracing = _create_tracing(settings)
     app = Api(
         title="accounts",

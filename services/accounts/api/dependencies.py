@@ -27,6 +27,8 @@ from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
 from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.passkeys.passkeys import PasskeyManager
+from accounts.domain.passkeys.sign_in import PasskeySignInManager
 from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt
@@ -151,6 +153,11 @@ FactorManagerDep = Annotated[
 ]
 TotpManagerDep = Annotated[
     TotpManager, _manager(lambda db, request: TotpManager(db, passwords(request), request.state.settings))
+PasskeyManagerDep = Annotated[
+    PasskeyManager, _manager(lambda db, request: PasskeyManager(db, passwords(request), request.state.settings))
+]
+PasskeySignInDep = Annotated[
+    PasskeySignInManager, _manager(lambda db, request: PasskeySignInManager(db, request.state.settings))
 ]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]

@@ -201,6 +201,42 @@ class NoSecondFactor(Refusal):
     code = "NO_SECOND_FACTOR"
 
 
+class BadPasskey(Refusal, CommittedRefusal):
+    """The passkey's response is invalid or was used before, or the passkey is not known here. Begin again."""
+
+    code = "BAD_PASSKEY"
+
+
+class PasskeysUnavailable(Refusal):
+    """Browsers refuse passkeys here: PUBLIC_URL has neither https:// and a host name, nor localhost."""
+
+    code = "PASSKEYS_UNAVAILABLE"
+
+
+class PasskeyExists(Refusal):
+    """The passkey was added before."""
+
+    code = "PASSKEY_EXISTS"
+
+
+class PasskeyNotFound(Refusal):
+    """The user has no such passkey."""
+
+    code = "PASSKEY_NOT_FOUND"
+
+
+class TooManyPasskeys(Refusal):
+    """The user has as many passkeys as are allowed. Remove one first."""
+
+    code = "TOO_MANY_PASSKEYS"
+
+
+class LastWayIn(Refusal):
+    """Without it, the user could no longer sign in: set a password, or add another way to sign in, first."""
+
+    code = "LAST_WAY_IN"
+
+
 class EmailUndoOpen(Refusal):
     """The change of email can still be undone from the previous one: the account stays until then, see `reason`."""
 

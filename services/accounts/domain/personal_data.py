@@ -25,6 +25,7 @@ from accounts.models import (
     Membership,
     OneTimeToken,
     OutboxMail,
+    Passkey,
     Purpose,
     Totp,
     User,
@@ -41,6 +42,7 @@ from accounts.schemas.personal_data import (
     PersonalInvitation,
     PersonalMail,
     PersonalMembership,
+    PersonalPasskey,
     PersonalSession,
     PersonalToken,
     PersonalTotp,
@@ -80,6 +82,7 @@ def parts(user: User) -> dict[str, ReadPage]:
         ),
         "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
         "access_keys": _part(PersonalAccessKey, col(AccessKey.id), col(AccessKey.user_id) == user.id),
+        "passkeys": _part(PersonalPasskey, col(Passkey.id), col(Passkey.user_id) == user.id),
         "one_time_tokens": _part(
             PersonalToken,
             col(OneTimeToken.purpose),

@@ -25,6 +25,7 @@ from accounts.models import (
     Throttle,
     Totp,
     UserSession,
+    WebauthnChallenge,
 )
 from accounts.settings import Settings
 
@@ -84,6 +85,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         PendingRegistration: Expiry(pending, harmless="people can sign up again"),
         PendingSignIn: Expiry(col(PendingSignIn.expires_at) < now, harmless="users can sign in again"),
         Totp: Expiry(unconfirmed, harmless="users can begin again"),
+        WebauthnChallenge: Expiry(col(WebauthnChallenge.expires_at) < now, harmless="users can try again"),
         Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),
         KnownDevice: Expiry(forgotten_device, harmless="users get a notice of their next sign-in"),
         OutboxMail: Expiry(

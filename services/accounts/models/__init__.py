@@ -7,6 +7,7 @@ from accounts.models.groups import Membership, Role, UserGroup, Visibility
 from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
+from accounts.models.passkeys import CeremonyKind, Passkey, WebauthnChallenge
 from accounts.models.rate_limits import Throttle
 from accounts.models.second_factors import RecoveryCode, Totp
 from accounts.models.sessions import KnownDevice, Method, PendingSignIn, SessionKind, UserSession
@@ -15,6 +16,7 @@ __all__ = [
     "AccessKey",
     "AuditEvent",
     "Base",
+    "CeremonyKind",
     "Entity",
     "Factor",
     "Invitation",
@@ -24,6 +26,7 @@ __all__ = [
     "Method",
     "OneTimeToken",
     "OutboxMail",
+    "Passkey",
     "PendingRegistration",
     "PendingSignIn",
     "Purpose",
@@ -37,4 +40,5 @@ __all__ = [
     "UserGroup",
     "UserSession",
     "Visibility",
+    "WebauthnChallenge",
 ]

@@ -59,6 +59,7 @@ def rules(names: Iterable[str]) -> dict[str, Counter]:
 SIGNED_IN = _SIGN_INS.labels("succeeded")
 WRONG_PASSWORD = _SIGN_INS.labels("wrong_password")
 UNKNOWN_ADDRESS = _SIGN_INS.labels("unknown_address")
+BAD_PASSKEY = _SIGN_INS.labels("bad_passkey")
 INACTIVE = _SIGN_INS.labels("inactive")
 BREACHED = _BREACH_CHECKS.labels("breached")
 NOT_BREACHED = _BREACH_CHECKS.labels("not_breached")

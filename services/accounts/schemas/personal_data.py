@@ -69,6 +69,18 @@ class PersonalTotp(StoredRow):
     created_at: datetime
     confirmed_at: datetime | None
     last_step: int = Field(description="The time step of the last code that was accepted.", examples=[58_790_000])
+class PersonalPasskey(StoredRow):
+    """A passkey of the user. The private key never leaves the authenticator."""
+
+    id: uuid.UUID
+    credential_id: Annotated[str, BeforeValidator(bytes.hex)]
+    public_key: Annotated[str, BeforeValidator(bytes.hex)]
+    name: str = Field(examples=["Phone"])
+    sign_count: int = Field(examples=[7])
+    transports: list[str] = Field(examples=[["hybrid", "internal"]])
+    backup_eligible: bool
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 class PersonalToken(StoredRow):
@@ -137,6 +149,7 @@ class PersonalData(PersonalDataHead):
     memberships: list[PersonalMembership]
     sessions: list[PersonalSession]
     access_keys: list[PersonalAccessKey]
+    passkeys: list[PersonalPasskey]
     one_time_tokens: list[PersonalToken]
     totp: list[PersonalTotp]
     devices: list[PersonalDevice]

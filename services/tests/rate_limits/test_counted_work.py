@@ -51,7 +51,8 @@ async def test_invalid_request_of_a_stranger_is_counted(
 
     answers = [await call(world, operation, {}, {"unknown": "field"}) for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [400 if operation.path in TOKEN_ENDPOINTS else 422, 429]
+    invalid = 400 if operation.path in TOKEN_ENDPOINTS else 422 if operation.fields() else 200  # without a body
+    assert [answer.status_code for answer in answers] == [invalid, 429]
 
 
 MEDIA_TYPES = (

@@ -25,6 +25,7 @@ PATH_VALUES = {
     "session_id": str(UUID(int=1)),
     "account_id": str(UUID(int=1)),
     "secret_id": str(UUID(int=1)),
+    "passkey_id": str(UUID(int=1)),
     "token_id": str(UUID(int=1)),
     "name": "sent",
     "path": "start.js",

@@ -10,11 +10,13 @@ from accounts.domain import errors
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.reserved_emails import email_is_reserved
+from accounts.domain.identity.second_factors import refresh_factors
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.domain.ways_in import remove_all
 from accounts.models import MailKind, Purpose, User
 from accounts.models.base import folded
 from accounts.settings import Settings
@@ -62,7 +64,8 @@ class EmailChangeManager:
     async def undo(self, token: str) -> User:
         """Change the email address back to the one that a token was sent to, and end all sessions and access keys.
 
-        The attacker may know the password, so no password is valid until the reset token is used that is sent as well.
+        The attacker may know the password, and may have added other ways in. So there is none until the reset token is
+        used that is sent as well.
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
@@ -74,6 +77,8 @@ class EmailChangeManager:
             raise errors.UndoEmailBadToken
         await self._set(user, email, hashed_password=UNUSABLE)
         await AccessKeyStore(self.db).revoke_all(user)
+        await remove_all(self.db, user)
+        await refresh_factors(self.db, user)
         mail = OutgoingMail(email, user.id, detail={"email_restored": True})
         await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.RESET, email)
         await outbox.enqueue(self.db, MailKind.RESET, [mail])

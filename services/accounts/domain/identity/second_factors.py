@@ -15,6 +15,11 @@ KINDS = ", ".join(
     f"CASE WHEN EXISTS (SELECT FROM {table} WHERE user_id = :user_id AND {counts}) THEN '{kind}' END"
     for kind, (table, counts) in TABLES.items()
 )
+# The condition under which a user has a kind of factor. Recovery codes, the last one, count only beside another factor.
+HAS: dict[Factor, str] = {
+    Factor.PASSKEY: "EXISTS (SELECT FROM passkey WHERE user_id = :user_id)",
+}
+KINDS = ", ".join(f"CASE WHEN {condition} THEN '{kind}' END" for kind, condition in HAS.items())
 REFRESH = CompiledStatement(f"""
     UPDATE "user" SET second_factors = CASE WHEN has.kinds = '{{{Factor.RECOVERY_CODE}}}' THEN '{{}}' ELSE has.kinds END
     FROM (SELECT array_remove(CAST(ARRAY[{KINDS}] AS text[]), NULL) AS kinds) AS has

@@ -57,6 +57,8 @@ class Attempt(StrEnum):
     SERVICE_TOKEN = "service-token"  # noqa: S105  # as above
     MFA = "mfa"
     SECOND_FACTOR = "second-factor"
+    PASSKEY_OPTIONS = "passkey-options"
+    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True)
@@ -127,5 +129,9 @@ RULES = {
     # Before a proof of a second factor is verified. Only a user who gave the password, or is signed in, gets this far,
     # so others cannot exhaust the limit. A code has a million values, three of which are valid.
     Attempt.SECOND_FACTOR: Rule(LimitGroup.GUESSES, account=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY))),
+    # Each stores a challenge for five minutes. An open sign-in page requests one every four minutes.
+    Attempt.PASSKEY_OPTIONS: Rule(LimitGroup.SIGN_IN, network=(Limit(300, MINUTE), Limit(6000, HOUR))),
+    # Before a passkey is looked up. No limit by its id, which others could exhaust: nobody guesses a signature.
+    Attempt.PASSKEY: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
     Attempt.MAIL_OTHERS: Rule(LimitGroup.MAIL, account=(MAILS_PER_ACCOUNT,)),
 }

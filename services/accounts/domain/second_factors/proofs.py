@@ -1,10 +1,14 @@
 """What a second factor is for: it finishes a sign-in, and renews the authentication of a session."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.passkeys import assertions
+from accounts.domain.passkeys.challenges import Ceremony
 from accounts.domain.people import lock_user
 from accounts.domain.recovery_codes import use_recovery_code
 from accounts.domain.second_factors.verify import Verify, verify_factor
@@ -13,11 +17,18 @@ from accounts.domain.sessions.assurance import Assurance, assurance_of
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.totp.codes import verify_code
 from accounts.models import Method, Scope, User, UserSession
+from accounts.models import CeremonyKind, Method, Scope, User, UserSession
 from accounts.schemas.second_factors import ElevateInput, FactorAnswer
 from accounts.settings import Settings
 
 # By member of ``FactorAnswer``. Each kind of factor has a line here, and one in ``identity.second_factors``.
 VERIFIERS: dict[str, Verify] = {"code": verify_code, "recovery_code": use_recovery_code}
+# A passkey answers a challenge, which is of this ceremony.
+VERIFIERS: dict[str, Verify] = {}
+
+
+def _verifiers(ceremony: Ceremony) -> Mapping[str, Verify]:
+    return VERIFIERS | {"passkey": partial(assertions.verify_assertion, ceremony=ceremony)}
 
 
 class SecondFactorManager:
@@ -38,6 +49,24 @@ class SecondFactorManager:
         """
         return await pending_sign_ins.find_user(self.db, token)
 
+    async def begin_passkey(self, token: str) -> dict[str, Any]:
+        """Begin to finish a sign-in with a passkey, and return the options.
+
+        Raises:
+            MfaBadToken: there is no such sign-in, or it has expired.
+            PasskeysUnavailable: no page could use a passkey.
+            BadSecondFactor: the user has no passkey.
+
+        """
+        user = await self.find_user(token)
+        ceremony = Ceremony(CeremonyKind.SECOND, user.id, pending_sign_ins.hash_token(token))
+        return await assertions.begin(self.db, self.settings, user, ceremony)
+
+    async def begin_passkey_elevation(self, user: User, current: UserSession) -> dict[str, Any]:
+        """Begin to prove a passkey in a session, and return the options. Raises as ``begin_passkey``."""
+        ceremony = Ceremony.in_session(CeremonyKind.ELEVATE, current)
+        return await assertions.begin(self.db, self.settings, user, ceremony)
+
     async def finish(self, token: str, answer: FactorAnswer) -> tuple[User, Assurance, Sequence[Scope]]:
         """Finish a sign-in. Return the user, how the user was authenticated, and the scopes of the session to start.
 
@@ -48,7 +77,8 @@ class SecondFactorManager:
         """
         user = await pending_sign_ins.find_user(self.db, token, lock=True)
         pending = await pending_sign_ins.count_attempt(self.db, token)
-        methods = await verify_factor(self.db, self.settings, user, answer, VERIFIERS)
+        ceremony = Ceremony(CeremonyKind.SECOND, user.id, pending.token_hash)
+        methods = await verify_factor(self.db, self.settings, user, answer, _verifiers(ceremony))
         await pending_sign_ins.end(self.db, pending)
         assurance = Assurance(tuple(map(Method, pending.methods))).plus(*methods)
         return user, assurance, [Scope(scope) for scope in pending.scopes]
@@ -70,7 +100,8 @@ class SecondFactorManager:
             assurance = assurance_of(current)
         else:
             locked = await lock_user(self.db, user)
-            methods = await verify_factor(self.db, self.settings, locked, proof, VERIFIERS)
+            ceremony = Ceremony.in_session(CeremonyKind.ELEVATE, current)
+            methods = await verify_factor(self.db, self.settings, locked, proof, _verifiers(ceremony))
             assurance = assurance_of(current).plus(*methods)
         await self.sessions.elevate(current, assurance)
 

@@ -22,7 +22,7 @@ TOKEN_BYTES = 32
 async def store(db: Session, user: User, assurance: Assurance, scopes: Sequence[Scope]) -> str:
     """Store a pending sign-in of a locked user, and return its token."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    values = {"token_hash": _hash(token), "user_id": user.id, "scopes": [*scopes], "methods": [*assurance.methods]}
+    values = {"token_hash": hash_token(token), "user_id": user.id, "scopes": [*scopes], "methods": [*assurance.methods]}
     await db.exec(insert(PendingSignIn).values(**values, expires_at=func.now() + LIFETIME))
     return token
 
@@ -68,13 +68,14 @@ async def revoke_all(db: Session, user: User) -> None:
     await db.exec(delete(PendingSignIn).where(col(PendingSignIn.user_id) == user.id))
 
 
-def _hash(token: str) -> bytes:
+def hash_token(token: str) -> bytes:
+    """Return the hash of a token, as it is stored."""
     return hashlib.sha256(token.encode()).digest()
 
 
 def _usable(token: str) -> tuple[ColumnElement[bool], ...]:
     return (
-        col(PendingSignIn.token_hash) == _hash(token),
+        col(PendingSignIn.token_hash) == hash_token(token),
         col(PendingSignIn.expires_at) > func.now(),
         col(PendingSignIn.attempts) < ATTEMPTS_MAX,
     )

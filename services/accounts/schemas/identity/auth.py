@@ -19,22 +19,27 @@ def _require_scopes(value: str) -> str:
 Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
 
-class LoginForm(BaseModel):
-    """OAuth 2.0's password grant (RFC 6749, 4.3.2)."""
+class SignInScopes(BaseModel):
+    """What the session of a sign-in may be used for."""
 
-    username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
-    password: Password
-    grant_type: Literal["password"] = "password"
     scope: Annotated[str, AfterValidator(_require_scopes)] = Field(
         "", description="`groups` adds the user's groups to the access tokens.", examples=["groups"]
     )
-    client_id: Ignored = ""
-    client_secret: Ignored = ""
 
     @property
     def scopes(self) -> list[Scope]:
         """The scopes of the session: everything that the user may do, and those that were asked for."""
         return [scope for scope in SIGN_IN_SCOPES if scope == Scope.ACCOUNT or scope in self.scope.split()]
+
+
+class LoginForm(SignInScopes):
+    """OAuth 2.0's password grant (RFC 6749, 4.3.2)."""
+
+    username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
+    password: Password
+    grant_type: Literal["password"] = "password"
+    client_id: Ignored = ""
+    client_secret: Ignored = ""
 
 
 class RefreshForm(BaseModel):
