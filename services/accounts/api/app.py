@@ -32,10 +32,9 @@ from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
-from accounts.api.routes.second_factors import factors, proofs, totp
 from accounts.api.routes.passkeys import passkeys
 from accounts.api.routes.passkeys import sign_in as passkey_sign_in
-from accounts.api.routes.second_factors import proofs
+from accounts.api.routes.second_factors import factors, proofs, totp
 from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.db.engine import (

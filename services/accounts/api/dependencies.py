@@ -153,6 +153,7 @@ FactorManagerDep = Annotated[
 ]
 TotpManagerDep = Annotated[
     TotpManager, _manager(lambda db, request: TotpManager(db, passwords(request), request.state.settings))
+]
 PasskeyManagerDep = Annotated[
     PasskeyManager, _manager(lambda db, request: PasskeyManager(db, passwords(request), request.state.settings))
 ]

@@ -69,6 +69,8 @@ class PersonalTotp(StoredRow):
     created_at: datetime
     confirmed_at: datetime | None
     last_step: int = Field(description="The time step of the last code that was accepted.", examples=[58_790_000])
+
+
 class PersonalPasskey(StoredRow):
     """A passkey of the user. The private key never leaves the authenticator."""
 

@@ -9,17 +9,13 @@ from accounts.models import Factor, User
 # By kind: its table, and which of a user's rows count. Recovery codes count only beside another factor.
 TABLES: dict[Factor, tuple[str, str]] = {
     Factor.TOTP: ("totp", "confirmed_at IS NOT NULL"),
+    Factor.PASSKEY: ("passkey", "true"),
     Factor.RECOVERY_CODE: ("recovery_code", "true"),
 }
 KINDS = ", ".join(
     f"CASE WHEN EXISTS (SELECT FROM {table} WHERE user_id = :user_id AND {counts}) THEN '{kind}' END"
     for kind, (table, counts) in TABLES.items()
 )
-# The condition under which a user has a kind of factor. Recovery codes, the last one, count only beside another factor.
-HAS: dict[Factor, str] = {
-    Factor.PASSKEY: "EXISTS (SELECT FROM passkey WHERE user_id = :user_id)",
-}
-KINDS = ", ".join(f"CASE WHEN {condition} THEN '{kind}' END" for kind, condition in HAS.items())
 REFRESH = CompiledStatement(f"""
     UPDATE "user" SET second_factors = CASE WHEN has.kinds = '{{{Factor.RECOVERY_CODE}}}' THEN '{{}}' ELSE has.kinds END
     FROM (SELECT array_remove(CAST(ARRAY[{KINDS}] AS text[]), NULL) AS kinds) AS has

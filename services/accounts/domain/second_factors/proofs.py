@@ -16,15 +16,13 @@ from accounts.domain.sessions import pending_sign_ins
 from accounts.domain.sessions.assurance import Assurance, assurance_of
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.totp.codes import verify_code
-from accounts.models import Method, Scope, User, UserSession
 from accounts.models import CeremonyKind, Method, Scope, User, UserSession
 from accounts.schemas.second_factors import ElevateInput, FactorAnswer
 from accounts.settings import Settings
 
 # By member of ``FactorAnswer``. Each kind of factor has a line here, and one in ``identity.second_factors``.
+# A passkey answers a challenge, which belongs to a ceremony: ``_verifiers`` adds it.
 VERIFIERS: dict[str, Verify] = {"code": verify_code, "recovery_code": use_recovery_code}
-# A passkey answers a challenge, which is of this ceremony.
-VERIFIERS: dict[str, Verify] = {}
 
 
 def _verifiers(ceremony: Ceremony) -> Mapping[str, Verify]:
