@@ -16,6 +16,9 @@ from accounts.db.session import RequestContext, Session, Sessionmaker, transacti
 from accounts.domain.bulk import BulkWork
 from accounts.domain.client_network import canonical, network, site
 from accounts.domain.external_providers.providers import Providers
+from accounts.domain.external_sign_in.authorization import AuthorizationManager
+from accounts.domain.external_sign_in.identities import ExternalIdentityManager
+from accounts.domain.external_sign_in.linking import AccountLinker
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
 from accounts.domain.identity.email_change import EmailChangeManager
@@ -85,12 +88,18 @@ def _printable(text: str, length: int) -> str:
     return "".join(filter(str.isprintable, text))[:length]
 
 
+async def begin_writing(request: Request) -> None:
+    """Have a route write in spite of its method: other sites send users back with GET. It comes before ``DbDep``."""
+    request.state.writes = True
+
+
 async def get_db(request: Request) -> AsyncIterator[Session]:
     """Open the request's transaction. Depend on ``DbDep`` only: another scope would open a second one.
 
-    Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is its own transaction.
+    Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is its own transaction. But see ``begin_writing``.
     """
-    sessionmaker = request.state.reader if request.method in SAFE_METHODS else request.state.sessionmaker
+    reads = request.method in SAFE_METHODS and not hasattr(request.state, "writes")
+    sessionmaker = request.state.reader if reads else request.state.sessionmaker
     async with transaction(sessionmaker, request_context(request)) as db:
         yield db
 
@@ -159,6 +168,13 @@ PasskeyManagerDep = Annotated[
 ]
 PasskeySignInDep = Annotated[
     PasskeySignInManager, _manager(lambda db, request: PasskeySignInManager(db, request.state.settings))
+AuthorizationDep = Annotated[
+    AuthorizationManager, _manager(lambda db, request: AuthorizationManager(db, request.state.settings.public_url))
+]
+AccountLinkerDep = Annotated[AccountLinker, _manager(lambda db, request: AccountLinker(db, request.state.settings))]
+ExternalIdentityDep = Annotated[
+    ExternalIdentityManager,
+    _manager(lambda db, request: ExternalIdentityManager(db, passwords(request), request.state.settings)),
 ]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]

@@ -19,6 +19,7 @@ from accounts.domain.invitations.answering import sent_to
 from accounts.domain.keyset import Keyset
 from accounts.models import (
     AccessKey,
+    ExternalIdentity,
     Invitation,
     KnownDevice,
     MailKind,
@@ -39,6 +40,7 @@ from accounts.schemas.personal_data import (
     PersonalAccessKey,
     PersonalDataHead,
     PersonalDevice,
+    PersonalIdentity,
     PersonalInvitation,
     PersonalMail,
     PersonalMembership,
@@ -83,6 +85,9 @@ def parts(user: User) -> dict[str, ReadPage]:
         "sessions": _part(PersonalSession, col(UserSession.id), col(UserSession.user_id) == user.id),
         "access_keys": _part(PersonalAccessKey, col(AccessKey.id), col(AccessKey.user_id) == user.id),
         "passkeys": _part(PersonalPasskey, col(Passkey.id), col(Passkey.user_id) == user.id),
+        "external_identities": _part(
+            PersonalIdentity, col(ExternalIdentity.id), col(ExternalIdentity.user_id) == user.id
+        ),
         "one_time_tokens": _part(
             PersonalToken,
             col(OneTimeToken.purpose),

@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens, pending_registrations
+from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.answering import accept_token, require_invitation
@@ -56,7 +57,7 @@ class RegistrationManager:
     async def _create(self, registration: RegistrationCreate) -> User:
         columns = await self.passwords.new_user_columns(registration)
         if registration.invitation:
-            await require_invitation(self.db, registration.invitation, registration.email)
+            await require_invitation(self.db, hash_token(registration.invitation), registration.email)
             columns["is_verified"] = True
         try:
             async with self.db.begin_nested():
@@ -65,7 +66,7 @@ class RegistrationManager:
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, registration.email)
             return _unsaved_user(registration)
         if registration.invitation:
-            await accept_token(self.db, registration.invitation, user)
+            await accept_token(self.db, hash_token(registration.invitation), user)
         else:
             await one_time_tokens.send_token(self.db, self.key, user.email, Purpose.VERIFY)
         return user

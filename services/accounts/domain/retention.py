@@ -20,6 +20,7 @@ from accounts.models import (
     MailKind,
     OneTimeToken,
     OutboxMail,
+    PendingAuthorization,
     PendingRegistration,
     PendingSignIn,
     Throttle,
@@ -83,6 +84,9 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         AccessKey: Expiry(key_ends < now - EXPIRED_KEY_TTL, key_ends + EXPIRED_KEY_TTL),
         OneTimeToken: Expiry(expired_token, harmless="users can request another mail"),
         PendingRegistration: Expiry(pending, harmless="people can sign up again"),
+        PendingAuthorization: Expiry(
+            col(PendingAuthorization.expires_at) < now, harmless="users can begin the sign-in again"
+        ),
         PendingSignIn: Expiry(col(PendingSignIn.expires_at) < now, harmless="users can sign in again"),
         Totp: Expiry(unconfirmed, harmless="users can begin again"),
         WebauthnChallenge: Expiry(col(WebauthnChallenge.expires_at) < now, harmless="users can try again"),

@@ -15,6 +15,10 @@ HAS_OTHER = CompiledStatement("""
     )
 """)
 REMOVE_ALL = CompiledStatement("DELETE FROM passkey WHERE user_id = :user_id")
+        OR EXISTS (SELECT FROM external_identity WHERE user_id = :user_id AND id <> :without)
+    )
+""")
+REMOVE_ALL = CompiledStatement("DELETE FROM external_identity WHERE user_id = :user_id")
 
 
 async def require_other_way_in(db: Session, user: User, without: uuid.UUID) -> None:

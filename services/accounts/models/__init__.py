@@ -3,6 +3,7 @@
 from accounts.models.access_keys import AccessKey, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
+from accounts.models.external_identities import AuthorizationPurpose, ExternalIdentity, PendingAuthorization
 from accounts.models.groups import Membership, Role, UserGroup, Visibility
 from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
@@ -15,9 +16,11 @@ from accounts.models.sessions import KnownDevice, Method, PendingSignIn, Session
 __all__ = [
     "AccessKey",
     "AuditEvent",
+    "AuthorizationPurpose",
     "Base",
     "CeremonyKind",
     "Entity",
+    "ExternalIdentity",
     "Factor",
     "Invitation",
     "KnownDevice",
@@ -27,6 +30,7 @@ __all__ = [
     "OneTimeToken",
     "OutboxMail",
     "Passkey",
+    "PendingAuthorization",
     "PendingRegistration",
     "PendingSignIn",
     "Purpose",

@@ -81,6 +81,14 @@ class PersonalPasskey(StoredRow):
     sign_count: int = Field(examples=[7])
     transports: list[str] = Field(examples=[["hybrid", "internal"]])
     backup_eligible: bool
+class PersonalIdentity(StoredRow):
+    """An account at another provider with which the user signs in."""
+
+    id: uuid.UUID
+    provider: str = Field(examples=["google"])
+    issuer: str = Field(examples=["https://accounts.google.com"])
+    subject: str = Field(examples=["24400320"])
+    email: Email | None
     created_at: datetime
     last_used_at: datetime | None
 
@@ -152,6 +160,7 @@ class PersonalData(PersonalDataHead):
     sessions: list[PersonalSession]
     access_keys: list[PersonalAccessKey]
     passkeys: list[PersonalPasskey]
+    external_identities: list[PersonalIdentity]
     one_time_tokens: list[PersonalToken]
     totp: list[PersonalTotp]
     devices: list[PersonalDevice]

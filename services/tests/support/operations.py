@@ -27,6 +27,8 @@ PATH_VALUES = {
     "secret_id": str(UUID(int=1)),
     "passkey_id": str(UUID(int=1)),
     "token_id": str(UUID(int=1)),
+    "identity_id": str(UUID(int=1)),
+    "provider": "unknown",
     "name": "sent",
     "path": "start.js",
 }

@@ -145,9 +145,10 @@ def redirect(page_path: str, cookie_from: Response | None = None, **query: str) 
 
 
 def is_page(request: Request) -> bool:
-    """Return whether a request is for a page that is served here."""
+    """Return whether a request is for a page that is served here, or part of the way to one, as its route has said."""
     path = request.scope["path"]
-    return not request.state.settings.pages_url and (path == PATH or path.startswith(f"{PATH}/"))
+    leads_to_page = path == PATH or path.startswith(f"{PATH}/") or getattr(request.state, "leads_to_page", False)
+    return leads_to_page and not request.state.settings.pages_url
 
 
 async def problem_page(request: Request, problem: Problem) -> Response:

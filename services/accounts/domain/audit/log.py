@@ -65,10 +65,12 @@ class Action(StrEnum):
 # A caller without a session performs these as the user whom they affect, for example registering.
 SELF_ACTIONS = {
     Action.SESSION_STARTED,
+    Action.SESSION_ELEVATED,
     Action.USER_CREATED,
     Action.USER_CHANGED,
     Action.PASSWORD_CHANGED,
     Action.RECOVERY_CODE_USED,
+    Action.IDENTITY_LINKED,
     Action.MEMBERSHIP_CREATED,
     Action.INVITATION_ACCEPTED,
 }

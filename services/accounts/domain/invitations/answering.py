@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, literal, or_
-from sqlmodel import col, delete, func, select
+from sqlmodel import col, delete, exists, func, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
@@ -76,7 +76,7 @@ class OwnInvitationManager:
 
         """
         user = await lock_user(self.db, user)
-        return await get_group(self.db, await accept_token(self.db, token, user), user)
+        return await get_group(self.db, await accept_token(self.db, hash_token(token), user), user)
 
     async def decline(self, invitation_id: int, user: User) -> None:
         """Decline an invitation to the user, by id or verified address.
@@ -95,7 +95,7 @@ class OwnInvitationManager:
             InvitationBadToken: there is no open invitation with this token.
 
         """
-        if not await self._decline(_has_token(token)):
+        if not await self._decline(_has_token(hash_token(token))):
             raise errors.InvitationBadToken
 
     async def _decline(self, conditions: Conditions, user: User | None = None) -> bool:
@@ -107,7 +107,7 @@ class OwnInvitationManager:
         return deleted is not None
 
 
-async def require_invitation(db: Session, token: str, email: str) -> None:
+async def require_invitation(db: Session, token_hash: bytes, email: str) -> None:
     """Check that a token belongs to an open invitation to ``email``, without using it.
 
     Raises:
@@ -115,11 +115,16 @@ async def require_invitation(db: Session, token: str, email: str) -> None:
         InvitationOtherAddress: the invitation was sent to another address.
 
     """
-    if refusal := await _find_refusal(db, token, email):
+    if refusal := await _find_refusal(db, token_hash, email):
         raise refusal
 
 
-async def accept_token(db: Session, token: str, user: User) -> int:
+async def is_invited(db: Session, email: str) -> bool:
+    """Return whether an email address has an open invitation."""
+    return bool(await db.scalar(select(exists().where(_has_email(email), IS_OPEN))))
+
+
+async def accept_token(db: Session, token_hash: bytes, user: User) -> int:
     """Join the group of an invitation by its token. If it is for an email address, mark the address as verified.
 
     The caller has locked the user, or has just stored them.
@@ -133,19 +138,19 @@ async def accept_token(db: Session, token: str, user: User) -> int:
 
     """
     for_address, for_user = _has_email(user.email), col(Invitation.user_id) == user.id
-    group_id = await _join(db, user, (*_has_token(token), for_address))
+    group_id = await _join(db, user, (*_has_token(token_hash), for_address))
     if group_id is not None:
         await UserAdapter(db).update(user, {"is_verified": True})
         return group_id
     # This token may have been mailed to a previous address of the user, so it verifies nothing.
-    group_id = await _join(db, user, (*_has_token(token), for_user))
+    group_id = await _join(db, user, (*_has_token(token_hash), for_user))
     if group_id is None:
-        raise await _find_refusal(db, token, user.email) or errors.InvitationBadToken
+        raise await _find_refusal(db, token_hash, user.email) or errors.InvitationBadToken
     return group_id
 
 
-async def _find_refusal(db: Session, token: str, email: str) -> errors.Refusal | None:
-    statement = select(func.coalesce(_has_email(email), False)).where(*_has_token(token))
+async def _find_refusal(db: Session, token_hash: bytes, email: str) -> errors.Refusal | None:
+    statement = select(func.coalesce(_has_email(email), False)).where(*_has_token(token_hash))
     matches = (await db.exec(statement)).one_or_none()
     if matches is None:
         return errors.InvitationBadToken()
@@ -172,8 +177,8 @@ async def _delete(db: Session, conditions: Conditions) -> tuple[int, Role] | Non
     return (deleted.group_id, Role(deleted.role)) if deleted else None
 
 
-def _has_token(token: str) -> Conditions:
-    return col(Invitation.token_hash) == hash_token(token), IS_OPEN
+def _has_token(token_hash: bytes) -> Conditions:
+    return col(Invitation.token_hash) == token_hash, IS_OPEN
 
 
 def _has_email(email: str) -> ColumnElement[bool]:

@@ -59,6 +59,7 @@ class Attempt(StrEnum):
     SECOND_FACTOR = "second-factor"
     PASSKEY_OPTIONS = "passkey-options"
     PASSKEY = "passkey"
+    EXTERNAL_SIGN_IN = "external-sign-in"
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,9 @@ RULES = {
         network=(Limit(120, MINUTE), Limit(2000, HOUR)),
         account=(Limit(60, MINUTE), Limit(1000, HOUR)),
     ),
+    # Each sign-in with a provider is two attempts: the way there stores a row, and the way back asks the provider.
+    # Nothing is guessed: a state has 256 bits.
+    Attempt.EXTERNAL_SIGN_IN: Rule(LimitGroup.SIGN_IN, network=(Limit(120, MINUTE), Limit(1200, HOUR))),
     # Before the token of a sign-in that waits for a second factor is looked up.
     Attempt.MFA: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
     # Before a proof of a second factor is verified. Only a user who gave the password, or is signed in, gets this far,

@@ -25,11 +25,32 @@ class SignInScopes(BaseModel):
     scope: Annotated[str, AfterValidator(_require_scopes)] = Field(
         "", description="`groups` adds the user's groups to the access tokens.", examples=["groups"]
     )
+SignInScope = Annotated[
+    str,
+    AfterValidator(_require_scopes),
+    Field(description="`groups` adds the user's groups to the access tokens.", examples=["groups"]),
+]
+
+
+def sign_in_scopes(scope: str) -> list[Scope]:
+    """Return the scopes of a session: everything that the user may do, and those that were asked for."""
+    return [each for each in SIGN_IN_SCOPES if each == Scope.ACCOUNT or each in scope.split()]
+
+
+class LoginForm(BaseModel):
+    """OAuth 2.0's password grant (RFC 6749, 4.3.2)."""
+
+    username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
+    password: Password
+    grant_type: Literal["password"] = "password"
+    scope: SignInScope = ""
+    client_id: Ignored = ""
+    client_secret: Ignored = ""
 
     @property
     def scopes(self) -> list[Scope]:
-        """The scopes of the session: everything that the user may do, and those that were asked for."""
-        return [scope for scope in SIGN_IN_SCOPES if scope == Scope.ACCOUNT or scope in self.scope.split()]
+        """The scopes of the session."""
+        return sign_in_scopes(self.scope)
 
 
 class LoginForm(SignInScopes):

@@ -1,0 +1,1 @@
+"""Routes of the sign-in with other providers."""

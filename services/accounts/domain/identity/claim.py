@@ -1,0 +1,35 @@
+"""An unverified account may belong to a stranger who signed up with an address of someone else, and waits there.
+
+So the owner of the mailbox gets it without any of the stranger's ways in (Sudhodanan and Paverd, "Pre-hijacked
+accounts", USENIX Security 2022).
+"""
+
+from accounts.db.session import Session
+from accounts.domain.access_keys.store import AccessKeyStore
+from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.second_factors import refresh_factors
+from accounts.domain.identity.stored_hashes import UNUSABLE
+from accounts.domain.identity.user_adapter import UserAdapter
+from accounts.domain.mail import outbox
+from accounts.domain.sessions.sessions import SessionManager
+from accounts.domain.ways_in import remove_all
+from accounts.models import MailKind, User
+from accounts.settings import Settings
+
+
+async def claim(db: Session, settings: Settings, user: User) -> None:
+    """Verify the email address of a locked user for the owner of the mailbox, who has proven it without the password.
+
+    The password and all other ways in, the sessions, the access keys and the mailed tokens end. A notice says so, if
+    there was a password.
+    """
+    had_password = user.hashed_password != UNUSABLE
+    await UserAdapter(db).update(user, {"is_verified": True, "hashed_password": UNUSABLE})
+    await one_time_tokens.revoke_tokens(db, user)
+    await SessionManager(db, settings).revoke_all(user)
+    await AccessKeyStore(db).revoke_all(user)
+    await remove_all(db, user)
+    await refresh_factors(db, user)
+    if had_password:
+        detail = {"change": "account_claimed", "factor_name": "", "address": db.client_ip}
+        await outbox.enqueue_notice(db, MailKind.SECURITY_CHANGED, user, **detail)
