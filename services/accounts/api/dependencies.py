@@ -168,6 +168,7 @@ PasskeyManagerDep = Annotated[
 ]
 PasskeySignInDep = Annotated[
     PasskeySignInManager, _manager(lambda db, request: PasskeySignInManager(db, request.state.settings))
+]
 AuthorizationDep = Annotated[
     AuthorizationManager, _manager(lambda db, request: AuthorizationManager(db, request.state.settings.public_url))
 ]

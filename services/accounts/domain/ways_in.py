@@ -12,13 +12,13 @@ HAS_OTHER = CompiledStatement("""
     SELECT id FROM "user" WHERE id = :user_id AND (
         hashed_password <> '!'
         OR EXISTS (SELECT FROM passkey WHERE user_id = :user_id AND id <> :without)
-    )
-""")
-REMOVE_ALL = CompiledStatement("DELETE FROM passkey WHERE user_id = :user_id")
         OR EXISTS (SELECT FROM external_identity WHERE user_id = :user_id AND id <> :without)
     )
 """)
-REMOVE_ALL = CompiledStatement("DELETE FROM external_identity WHERE user_id = :user_id")
+REMOVE_ALL = CompiledStatement("""
+    WITH passkeys AS (DELETE FROM passkey WHERE user_id = :user_id)
+    DELETE FROM external_identity WHERE user_id = :user_id
+""")
 
 
 async def require_other_way_in(db: Session, user: User, without: uuid.UUID) -> None:

@@ -81,6 +81,8 @@ class PersonalPasskey(StoredRow):
     sign_count: int = Field(examples=[7])
     transports: list[str] = Field(examples=[["hybrid", "internal"]])
     backup_eligible: bool
+
+
 class PersonalIdentity(StoredRow):
     """An account at another provider with which the user signs in."""
 

@@ -1,7 +1,7 @@
 """external identities
 
 Revision: 2f8c4b6e1a97
-Revises: 7d1e5a9c3b48
+Revises: 4b8d20f6e1a7
 Created: 2026-11-30 13:00:00.000000+00:00
 """
 
@@ -10,7 +10,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2f8c4b6e1a97"
-down_revision = "7d1e5a9c3b48"
+down_revision = "4b8d20f6e1a7"
 branch_labels = None
 depends_on = None
 

@@ -19,12 +19,6 @@ def _require_scopes(value: str) -> str:
 Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
 
-class SignInScopes(BaseModel):
-    """What the session of a sign-in may be used for."""
-
-    scope: Annotated[str, AfterValidator(_require_scopes)] = Field(
-        "", description="`groups` adds the user's groups to the access tokens.", examples=["groups"]
-    )
 SignInScope = Annotated[
     str,
     AfterValidator(_require_scopes),
@@ -37,15 +31,10 @@ def sign_in_scopes(scope: str) -> list[Scope]:
     return [each for each in SIGN_IN_SCOPES if each == Scope.ACCOUNT or each in scope.split()]
 
 
-class LoginForm(BaseModel):
-    """OAuth 2.0's password grant (RFC 6749, 4.3.2)."""
+class SignInScopes(BaseModel):
+    """What the session of a sign-in may be used for."""
 
-    username: Username = Field(description="The email.", examples=["king.arthur@camelot.example.com"])
-    password: Password
-    grant_type: Literal["password"] = "password"
     scope: SignInScope = ""
-    client_id: Ignored = ""
-    client_secret: Ignored = ""
 
     @property
     def scopes(self) -> list[Scope]:
