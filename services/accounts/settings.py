@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     session_seconds: Positive = 90 * DAY
     sessions_per_user: Positive = 20
     recent_seconds: Positive = 600
+    superuser_aal: Annotated[int, Field(ge=1, le=2)] = 1
     password_min_length: Annotated[int, Field(ge=8, le=64)] = 12
     breached_passwords_url: OptionalUrl = ""
     breached_passwords_file: Path | None = None

@@ -30,6 +30,7 @@ from accounts.api.request_body import check_body
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.external_sign_in import authorization, callback, identities
 from accounts.api.routes.groups import groups, member_files, members
+from accounts.api.routes.groups import assurance, groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
@@ -78,6 +79,7 @@ ROUTE_MODULES = (
     users_admin,
     user_files,
     groups,
+    assurance,
     members,
     member_files,
     sending,

@@ -21,6 +21,7 @@ from accounts.domain import errors
 from accounts.domain.identity import password_hashing
 from accounts.domain.identity.sign_in import SignInManager
 from accounts.domain.identity.users import UserManager
+from accounts.domain.people import has_superuser_rights
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.assurance import BY_PASSWORD, Assurance
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
@@ -193,10 +194,18 @@ CurrentUser = Annotated[User, Depends(current_user)]
 Viewer = Annotated[User | None, Depends(fastapi_users.current_user(active=True, optional=True))]
 
 
-async def current_superuser(user: CurrentUser) -> User:
-    """Require a superuser. It depends on ``CurrentUser``, so the user is loaded once per request."""
+async def current_superuser(user: CurrentUser, db: DbDep) -> User:
+    """Require a superuser. It depends on ``CurrentUser``, so the user is loaded once per request.
+
+    Raises:
+        HTTPException: 403, of another user.
+        AssuranceRequired: the superuser's session is of too low a level.
+
+    """
     if not user.is_superuser:
         raise HTTPException(HTTPStatus.FORBIDDEN)
+    if not has_superuser_rights(db, user):
+        raise errors.AssuranceRequired
     return user
 
 

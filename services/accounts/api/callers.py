@@ -5,7 +5,7 @@ from dataclasses import replace
 from fastapi import Request
 
 from accounts.api.scopes import require_scope
-from accounts.db.session import RequestContext, Session
+from accounts.db.session import CallerLevel, RequestContext, Session
 from accounts.domain.access_keys.secret import KeyKind, is_key
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.sessions.access_tokens import Claims
@@ -41,7 +41,8 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     # For the access log: after a rollback, the expired objects cannot be read.
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
-    db.context = replace(db.context or RequestContext(), actor_id=user.id, key_id=key_id)
+    level = CallerLevel(credential.aal, state.settings.superuser_aal)
+    db.context = replace(db.context or RequestContext(), actor_id=user.id, key_id=key_id, caller_level=level)
     require_scope(request, scopes)
 
 

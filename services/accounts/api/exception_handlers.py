@@ -106,6 +106,12 @@ def handle_reauthentication(_: Request, error: errors.ReauthenticationRequired) 
     return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
 
 
+def handle_assurance(_: Request, error: errors.AssuranceRequired) -> Problem:
+    """Request a second factor (RFC 9470, 3), with 403 as above."""
+    challenge = 'Bearer error="insufficient_user_authentication", acr_values="aal2"'
+    return Problem.from_refusal(error, headers={"WWW-Authenticate": challenge})
+
+
 def handle_mfa(_: Request, error: errors.MfaRequired) -> Problem:
     """Return what finishes a sign-in."""
     return Problem.from_refusal(error, mfa_token=error.token, factors=error.factors)
@@ -194,6 +200,7 @@ Handler = Callable[[Request, Any], Problem]
 HANDLERS: dict[type[Exception], Handler] = {
     errors.TooManyAttempts: handle_rate_limit,
     errors.ReauthenticationRequired: handle_reauthentication,
+    errors.AssuranceRequired: handle_assurance,
     errors.MfaRequired: handle_mfa,
     errors.InsufficientScope: handle_scope,
     errors.InvalidClient: handle_invalid_client,

@@ -19,7 +19,7 @@ from starlette.routing import request_response
 from accounts.api.authentication import COOKIE
 from accounts.api.callers import admit, find_by_bearer
 from accounts.api.dependencies import request_context
-from accounts.db.session import transaction
+from accounts.db.session import CallerLevel, transaction
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.caller import FastReader
 from accounts.domain.sessions.session_token import parse_session_token
@@ -62,16 +62,17 @@ async def fast_reader(request: Request) -> FastReader:
     scheme, value = get_authorization_scheme_param(request.headers.get("authorization"))
     token = value if scheme.lower() == "bearer" else ""
     claims = state.keys.verify(token) if token else None
+    level = CallerLevel(required_of_superusers=state.settings.superuser_aal)
     is_person = claims is not None and Scope.ACCOUNT in claims.scopes
     if not is_person:
         cookie = request.cookies.get(COOKIE, "")
-        claims = await _look_up(request, token, cookie) if token or cookie else None
+        claims, level = await _look_up(request, token, cookie) if token or cookie else (None, level)
     state.claims = claims  # for the access log
     idle = timedelta(seconds=state.settings.session_idle_seconds)
-    return FastReader(state.connect, claims, idle, looked_up=not is_person)
+    return FastReader(state.connect, claims, idle, looked_up=not is_person, caller_level=level)
 
 
-async def _look_up(request: Request, token: str, cookie: str) -> Claims | None:
+async def _look_up(request: Request, token: str, cookie: str) -> tuple[Claims | None, CallerLevel]:
     state = request.state
     async with transaction(state.reader, request_context(request)) as db:
         sessions = SessionManager(db, state.settings)
@@ -79,9 +80,9 @@ async def _look_up(request: Request, token: str, cookie: str) -> Claims | None:
         if row is None and (parsed := parse_session_token(cookie)):
             row = await sessions.by_cookie(parsed)
         if row is None:
-            return None
+            return None, CallerLevel()
         admit(request, db, *row)
-        return cast("Claims", state.claims)
+        return state.claims, db.caller_level
 
 
 def parse_query[Model: BaseModel](request: Request, model: type[Model]) -> Model:

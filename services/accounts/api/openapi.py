@@ -56,7 +56,7 @@ Responses = dict[int | str, dict[str, Any]]
 # The body of routes that return nothing. FastAPI would document an arbitrary value.
 NO_BODY: dict[str, Any] = {"content": {JSON: {"schema": {"type": "null"}}}}
 AUTHENTICATED = (HTTPStatus.UNAUTHORIZED,)
-SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+SUPERUSER = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, errors.AssuranceRequired)
 
 
 def problems(*causes: type[Refusal] | HTTPStatus) -> Responses:

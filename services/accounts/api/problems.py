@@ -32,6 +32,7 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.UndoEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
     errors.ReauthenticationRequired: HTTPStatus.FORBIDDEN,
+    errors.AssuranceRequired: HTTPStatus.FORBIDDEN,
     errors.MfaRequired: HTTPStatus.FORBIDDEN,
     errors.MfaBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadSecondFactor: HTTPStatus.BAD_REQUEST,

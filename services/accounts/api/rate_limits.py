@@ -14,7 +14,9 @@ from pydantic import TypeAdapter
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, client_ip, count_attempt
 from accounts.api.problems import rate_limit_headers
+from accounts.db.session import Session
 from accounts.domain import errors
+from accounts.domain.people import has_superuser_rights
 from accounts.domain.rate_limits import counting
 from accounts.domain.rate_limits.rules import MAILS_PER_ACCOUNT, Attempt
 from accounts.models import User
@@ -153,17 +155,17 @@ async def get_second_factor_limit(request: Request, response: Response, db: DbDe
     return check
 
 
-def mails_allowed(request: Request, user: User) -> int | None:
+def mails_allowed(request: Request, db: Session, user: User) -> int | None:
     """Return how many mails a user may cause others to get in a day, or None for superusers: any number."""
     limit = MAILS_PER_ACCOUNT.scaled(request.state.settings.limit_scale(LimitGroup.MAIL))
-    return None if user.is_superuser else limit.attempts
+    return None if has_superuser_rights(db, user) else limit.attempts
 
 
 async def get_sender_limit(request: Request, db: DbDep) -> CheckSenderLimit:
     """Return a function that counts mails that a user causes others to get. Those of superusers are not counted."""
 
     async def check(user: User, mails: int = 1, *, count: bool = True) -> None:
-        allowed = mails_allowed(request, user)
+        allowed = mails_allowed(request, db, user)
         if allowed is None or mails == 0:
             return
         if mails > allowed:

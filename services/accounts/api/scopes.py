@@ -57,6 +57,7 @@ ROUTES: dict[str, Permission | Scope | None] = {
     "GET /user-groups": Permission.SEE,
     "POST /user-groups": Scope.GROUPS_WRITE,
     "GET /user-groups/{group_id}": Permission.SEE,
+    "GET /user-groups/{group_id}/assurance": Permission.SEE_ASSURANCE,
     "PATCH /user-groups/{group_id}": Permission.UPDATE,
     "DELETE /user-groups/{group_id}": Permission.DELETE,
     "GET /users/me/groups": Permission.SEE,

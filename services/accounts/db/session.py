@@ -11,11 +11,27 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
+class CallerLevel:
+    """The assurance level of the caller's session or key, and the one that superusers' rights require."""
+
+    level: int = 1
+    required_of_superusers: int = 1
+
+    @property
+    def suffices_for_superusers(self) -> bool:
+        """Whether superusers have their rights at this level."""
+        return self.level >= self.required_of_superusers
+
+
+TRUSTED = CallerLevel(level=2)  # of commands and workers
+
+
+@dataclass(frozen=True, slots=True)
 class RequestContext:
     """The client whose request a transaction belongs to, for the audit log, mail and sessions.
 
-    ``actor_id`` is set once the caller is authenticated, and ``key_id`` if an access key did that; the other fields
-    come from the client and may be empty.
+    ``actor_id`` and ``caller_level`` are set once the caller is authenticated, and ``key_id`` if an access key did
+    that; the other fields come from the client and may be empty.
     """
 
     client_ip: str = ""
@@ -23,6 +39,7 @@ class RequestContext:
     accept_language: str = ""
     actor_id: uuid.UUID | None = None
     key_id: uuid.UUID | None = None
+    caller_level: CallerLevel = CallerLevel()
 
 
 class Session(AsyncSession):
@@ -39,6 +56,11 @@ class Session(AsyncSession):
     def key_detail(self) -> dict[str, str]:
         """The access key of the caller, for the audit log: empty unless a program uses one."""
         return {"key_id": str(self.context.key_id)} if self.context and self.context.key_id else {}
+
+    @property
+    def caller_level(self) -> CallerLevel:
+        """The assurance level of the caller."""
+        return self.context.caller_level if self.context else TRUSTED
 
     @property
     def client_ip(self) -> str:

@@ -294,6 +294,12 @@ class EmailUndoOpen(Refusal):
         super().__init__(f"The change can be undone until {until:%Y-%m-%d %H:%M} UTC.")
 
 
+class AssuranceRequired(Refusal):
+    """Requires a session with a second factor, or an access key that was created in one."""
+
+    code = "ASSURANCE_REQUIRED"
+
+
 class VerifiedEmailRequired(Refusal):
     """Requires a verified email: others receive mail in the caller's name."""
 

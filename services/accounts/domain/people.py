@@ -14,6 +14,11 @@ def require_person(user: User) -> None:
         raise errors.NotForServiceAccounts
 
 
+def has_superuser_rights(db: Session, user: User) -> bool:
+    """Return whether the caller ``user`` is a superuser, with a session of the level that their rights require."""
+    return user.is_superuser and db.caller_level.suffices_for_superusers
+
+
 async def lock_user(db: Session, user: User, *, read: bool = False) -> User:
     """Lock a user against being changed or deleted until the transaction ends, and read the row again.
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Index, String, func
+from sqlalchemy import DateTime, Index, SmallInteger, String, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 from uuid_utils.compat import uuid7
@@ -54,4 +54,6 @@ class AccessKey(Entity, table=True):
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     last_used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     expiry_noticed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    # The assurance level of the session that created the key.
+    aal: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
     last_used_address: str = Field(default="", max_length=ADDRESS_LENGTH, sa_column_kwargs={"server_default": ""})

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, SmallInteger, String, func, text
 from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Relationship
 
@@ -73,6 +73,8 @@ class UserGroup(Timestamps, Entity, table=True):
         sa_type=one_of(Visibility),
         sa_column_kwargs={"server_default": Visibility.PRIVATE},
     )
+    # The assurance level that a session needs for more than seeing and leaving the group.
+    required_aal: int = Field(default=1, sa_type=SmallInteger, sa_column_kwargs={"server_default": "1"})
     member_count: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
     memberships: Mapped[list["Membership"]] = Relationship(

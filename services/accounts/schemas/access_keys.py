@@ -64,6 +64,7 @@ class PersonalAccessTokenRead(BaseModel):
     expires_at: datetime
     last_used_at: datetime | None = Field(description="To the minute; null if it was never used.")
     last_used_address: str = Field(description="The client's IP address at that time.", examples=["203.0.113.7"])
+    aal: int = Field(description="The assurance level of the sign-in that created it.", examples=[1])
 
 
 class PersonalAccessTokenCreated(PersonalAccessTokenRead):

@@ -21,12 +21,25 @@ class GroupCreate(BaseModel):
     visibility: Visibility = Visibility.PRIVATE
 
 
+RequiredAal = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=2,
+        strict=True,
+        description="The assurance level that a session needs for everything but seeing and leaving the group.",
+        examples=[2],
+    ),
+]
+
+
 class GroupUpdate(BaseModel):
     """Changes to a group. Fields that are left out are not changed."""
 
     name: GroupName = unchanged()
     description: Description = unchanged()
     visibility: Visibility = unchanged()
+    required_aal: RequiredAal = unchanged()
 
 
 class GroupQuery(PageQuery):
@@ -51,8 +64,19 @@ class GroupRead(BaseModel):
     visibility: Visibility
     member_count: int = Field(examples=[4])
     my_role: Role | None = Field(description="Your role, or null if you are not a member.")
+    required_aal: int = Field(description="The assurance level that a session needs to use the group.", examples=[1])
     created_at: datetime
     updated_at: datetime
+
+
+class GroupAssuranceRead(BaseModel):
+    """What a group requires, and whom assurance level 2 locks out, or would lock out, until they act."""
+
+    required_aal: int = Field(examples=[1])
+    users_locked_out: int = Field(description="Those without a second factor.", examples=[2])
+    service_accounts_locked_out: int = Field(
+        description="Those with a secret that was created in a session of level 1.", examples=[0]
+    )
 
 
 class RoleInput(BaseModel):
@@ -75,6 +99,9 @@ class MemberQuery(PageQuery):
     email: Annotated[
         Prefix | None, NFKC, Field(description="The beginning of the email. Requires permission to see emails.")
     ] = None
+    second_factor: Annotated[
+        bool | None, Field(description="Users with, or without, a second factor. Requires the admin role.")
+    ] = None
 
 
 class MemberRead(BaseModel):
@@ -88,4 +115,9 @@ class MemberRead(BaseModel):
         examples=["king.arthur@camelot.example.com"],
     )
     role: Role
+    second_factor: bool | SkipJsonSchema[None] = Field(
+        default_factory=lambda: None,
+        description="In the list, for admins: whether the user has a second factor; null for service accounts.",
+        examples=[True],
+    )
     joined_at: datetime

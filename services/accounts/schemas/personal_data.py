@@ -61,6 +61,7 @@ class PersonalAccessKey(StoredRow):
     last_used_at: datetime | None
     expiry_noticed_at: datetime | None
     last_used_address: str = Field(examples=["203.0.113.7"])
+    aal: int = Field(examples=[1])
 
 
 class PersonalTotp(StoredRow):

@@ -65,6 +65,7 @@ class SecretRead(BaseModel):
     expires_at: datetime
     last_used_at: datetime | None = Field(description="To the minute.")
     last_used_address: str = Field(description="The client's IP address.", examples=["203.0.113.7"])
+    aal: int = Field(description="The assurance level of the sign-in that created it.", examples=[1])
 
 
 class SecretCreated(SecretRead):

@@ -15,13 +15,14 @@ from support.people import World
 CALLERS = ("anonymous", "outsider", "member", "admin", "owner", "superuser")
 CODES = {
     "401": "UNAUTHORIZED",
+    "403a": "ASSURANCE_REQUIRED",
     "403": "GROUP_FORBIDDEN",
     "404": "GROUP_NOT_FOUND",
     "404m": "MEMBER_NOT_FOUND",
     "404u": "USER_NOT_FOUND",
 }
 # What it is, which line of the domain's table it is about, and the answers to each caller in turn; "+" is an answer
-# that shows addresses.
+# that shows addresses, and "*" one that takes a session of level 2 in any group.
 TABLE = """
                                                   in a public group              | in a private one
                                                   anon  outs memb admn ownr supr | anon  outs memb admn ownr supr
@@ -35,6 +36,9 @@ leave                              LEAVE            401  403  204  204  204  404
 rename                             UPDATE           401  403  403  200  200  200 |  401  404  403  200  200  200
 describe                           UPDATE           401  403  403  200  200  200 |  401  404  403  200  200  200
 set the visibility                 SET_VISIBILITY   401  403  403  403  200  200 |  401  404  403  403  200  200
+set the required level             REQUIRE          401  403  403  403  200* 200*|  401  404  403  403  200* 200*
+see who would be locked out        SEE_ASSURANCE    401  403  403  200  200  200 |  401  404  403  200  200  200
+list who would be locked out       SEE_ASSURANCE    403  403  403  200  200  200 |  404  404  403  200  200  200
 delete                             DELETE           401  403  403  403  204  204 |  401  404  403  403  204  204
 
 put an acquaintance                INVITE           401  403  403  202  202  201 |  401  404  403  202  202  201
@@ -71,7 +75,16 @@ list its secrets                   SERVICE          401  403  403  200  200  200
 create a secret                    SERVICE          401  403  403  201  201  201 |  401  404  403  201  201  201
 revoke a secret                    SERVICE          401  403  403  204  204  204 |  401  404  403  204  204  204
 """
-ABBREVIATED = {"SERVICE": "MANAGE_SERVICE_ACCOUNTS"}
+ABBREVIATED = {"SERVICE": "MANAGE_SERVICE_ACCOUNTS", "REQUIRE": "REQUIRE_ASSURANCE"}
+# What callers whom a group requires to be of a higher level may do nevertheless, by visibility.
+UNPROVEN: dict[str, tuple[str | None, str | None]] = {
+    "read the group": ("200", "200"),
+    "list the members": ("200", "403a"),
+    "see their addresses": ("200", "403a"),
+    "leave": (None, None),  # as with the level
+}
+# What owners may do in routes of admins: the level is asked for before the role.
+OWNERS_PART = {"MANAGE_OWNERS", "SET_VISIBILITY", "REQUIRE"}
 # Lines of the domain's table that other files test.
 ELSEWHERE = {"EXPORT", "IMPORT"}
 ROWS = [(line[:35].strip(), line[35:50].strip(), line[50:].split("|")) for line in TABLE.splitlines()[4:] if line]
@@ -85,6 +98,9 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "rename": ("PATCH", "", {"name": "Square Table"}),
     "describe": ("PATCH", "", {"description": "It has corners"}),
     "set the visibility": ("PATCH", "", None),
+    "set the required level": ("PATCH", "", None),
+    "see who would be locked out": ("GET", "/assurance", None),
+    "list who would be locked out": ("GET", "/users?second_factor=false", None),
     "delete": ("DELETE", "", None),
     "put an acquaintance": ("PUT", "/users/acquaintance", {"role": "member"}),
     "put an acquaintance as an admin": ("PUT", "/users/acquaintance", {"role": "admin"}),
@@ -144,6 +160,8 @@ class Scene:
         path = f"{before}/{self.ids.get(name, name)}".format(**self.ids) if name else path
         if action == "set the visibility":
             body = {"visibility": "private" if self.group.visibility == "public" else "public"}
+        elif action == "set the required level":
+            body = {"required_aal": 3 - self.group.required_aal}
         elif "transfer" in action:
             body = {"user_id": self.ids[body["user_id"]]}
         undone = await self.world.sessionmaker.kw["bind"].begin_nested()
@@ -174,27 +192,49 @@ async def store_service_account(world: World, group: UserGroup) -> dict[str, str
 
 
 @pytest.fixture
-async def scene(world: World, caller: str, visibility: Visibility) -> Scene:
+async def scene(world: World, caller: str, visibility: Visibility, required: int, level: int) -> Scene:
     people = {
         name: await world.user(name, is_verified=True) for name in (*ROLES, "outsider", "acquaintance", "stranger")
     }
     people["superuser"] = await world.user("superuser", superuser=True)
     group = await world.group("Round Table", visibility, members={people[name]: ROLES[name] for name in ROLES})
+    if required > 1:
+        await world.require_second_factor(group)
+        group.required_aal = required
     known = (*ROLES, "outsider", "acquaintance")
     await world.group("Hunt", Visibility.PRIVATE, members={people[name]: Role.MEMBER for name in known})
     scene = Scene(world, caller, group, people)
     scene.ids |= await store_service_account(world, group)
     if caller in people:
         scene.headers = await world.sign_in(people[caller])
+        if level > 1:
+            await world.raise_level(people[caller])
     return scene
 
 
+def expected_outcome(row: tuple[str, str, list[str]], caller: str, side: int, required: int, level: int) -> str:
+    """Return the cell of the table, or what the level of the session makes of it."""
+    action, act, sides = row
+    cell = sides[side].split()[CALLERS.index(caller)]  # a row may stand close to the line: "200+|" is two words
+    answer = cell.removesuffix("*")
+    if caller in {"anonymous", "outsider"}:
+        return answer
+    if level >= required:
+        return "403a" if answer != cell and level == 1 else answer
+    if action in UNPROVEN:
+        return UNPROVEN[action][side] or answer
+    level_would_help = answer != "403" or (caller == "admin" and act in OWNERS_PART)
+    return "403a" if level_would_help else answer
+
+
+@pytest.mark.parametrize(("required", "level"), [(1, 1), (2, 1), (2, 2)], ids=["no", "unproven", "proven"])
 @pytest.mark.parametrize("visibility", list(Visibility), ids=str)
 @pytest.mark.parametrize("caller", CALLERS)
-async def test_responses_are_those_of_the_table(scene: Scene, caller: str, visibility: Visibility) -> None:
-    side, column = list(Visibility).index(visibility), CALLERS.index(caller)
-    # A row may stand close to the line between the two: "200+|" is two words.
-    expected = {action: sides[side].split()[column] for action, _, sides in ROWS}
+async def test_responses_are_those_of_the_table(
+    scene: Scene, caller: str, visibility: Visibility, required: int, level: int
+) -> None:
+    side = list(Visibility).index(visibility)
+    expected = {row[0]: expected_outcome(row, caller, side, required, level) for row in ROWS}
 
     assert {action: await scene.ask(action) for action in expected} == expected
 

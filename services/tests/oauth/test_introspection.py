@@ -170,6 +170,7 @@ async def test_personal_access_token_is_active_until_it_is_revoked(world: World,
         "iat": answer["iat"],
         "exp": answer["iat"] + 30 * 86400,
         "jti": answer["jti"],
+        "acr": "aal1",
         "group_role": "admin",
     }
     assert (await ask(world, service, without, group=group.id)).json()["group_role"] is None

@@ -63,7 +63,8 @@ async def test_token_of_a_service_account_says_its_client_and_ends_with_the_secr
     await squire.ask("DELETE", f"/{squire.id}/secrets/{secret['id']}")
 
     assert (told["sub"], told["client_id"], told["scope"]) == (squire.id, squire.id, "members:read")
-    assert told.keys().isdisjoint({"auth_time", "acr", "amr"})
+    assert told["acr"] == "aal1"
+    assert told.keys().isdisjoint({"auth_time", "amr"})
     assert (await introspect(squire, by_secret, token)).json() == {"active": False}
 
 

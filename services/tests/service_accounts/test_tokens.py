@@ -73,7 +73,8 @@ class TestGrant:
         (session,) = await sessions(squire.world)
         assert (claims["sub"], claims["client_id"], claims["scope"]) == (squire.id, squire.id, "members:read")
         assert claims["sid"] == str(session.id)
-        assert claims.keys().isdisjoint({"auth_time", "acr", "amr", "groups"})
+        assert claims["acr"] == "aal1"
+        assert claims.keys().isdisjoint({"auth_time", "amr", "groups"})
 
     async def test_session_has_the_granted_scopes_and_the_tokens_lifetime(self, squire: Squire) -> None:
         await squire.request_token(await squire.secret("members:read", "members:write"), scope="members:write")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlmodel import col, select
 from starlette.types import Receive, Scope, Send
 
@@ -20,7 +20,7 @@ from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.users import UserManager
-from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
+from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, UserSession, Visibility
 from accounts.schemas.identity.users import SuperuserCreate, UserCreate
 
 PASSWORD = "guinevere-and-lancelot"
@@ -128,6 +128,16 @@ class World:
         response = await self.login(user, password)
         assert response.status_code == 200, response.text
         return {"Authorization": f"Bearer {response.json()['access_token']}"}
+
+    async def raise_level(self, user: User) -> None:
+        """Store that the user proved a second factor in all sessions."""
+        async with transaction(self.sessionmaker) as db:
+            await db.exec(update(UserSession).where(col(UserSession.user_id) == user.id).values(aal=2))
+
+    async def require_second_factor(self, group: UserGroup) -> None:
+        """Store that a group requires assurance level 2."""
+        async with transaction(self.sessionmaker) as db:
+            await db.exec(update(UserGroup).where(col(UserGroup.id) == group.id).values(required_aal=2))
 
     async def access_key(self, user: User, *scopes: str, kind: KeyKind = KeyKind.PERSONAL) -> dict[str, str]:
         """Store an access key and return the headers to send."""

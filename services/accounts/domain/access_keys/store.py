@@ -63,9 +63,12 @@ class AccessKeyStore:
         await STORE_USE.run(self.db, id=key.id, address=self.db.client_ip, precision=LAST_USED_PRECISION)
 
     async def create(
-        self, user: User, kind: KeyKind, name: str, scopes: Iterable[str], lifetime: timedelta
+        self, user: User, kind: KeyKind, name: str, scopes: Iterable[str], lifetime: timedelta, aal: int = 1
     ) -> tuple[AccessKey, KeySecret]:
         """Create a key. Its secret is returned here and never again.
+
+        Args:
+            aal: the assurance level of the session that creates it.
 
         Raises:
             UserNotFound: the user has been deleted or deactivated.
@@ -75,12 +78,12 @@ class AccessKeyStore:
         await self._lock(user)
         if await self.count(user) >= KEYS_PER_USER:
             raise errors.TooManyKeys
-        key, secret = await self.add(user, kind, name, scopes, lifetime)
+        key, secret = await self.add(user, kind, name, scopes, lifetime, aal)
         await record(self.db, Action.TOKEN_CREATED, user_id=user.id, token_id=str(key.id), scopes=key.scopes)
         return key, secret
 
     async def add(
-        self, user: User, kind: KeyKind, name: str, scopes: Iterable[str], lifetime: timedelta
+        self, user: User, kind: KeyKind, name: str, scopes: Iterable[str], lifetime: timedelta, aal: int = 1
     ) -> tuple[AccessKey, KeySecret]:
         """Insert a key. The caller has locked the user, checked a limit, and records an event."""
         secret = KeySecret.create(kind, uuid7())
@@ -90,6 +93,7 @@ class AccessKeyStore:
             name=name,
             secret_hash=secret.hash,
             scopes=sorted(set(scopes)),
+            aal=aal,
             expires_at=func.now() + lifetime,
         )
         return (await self.db.exec(created.returning(AccessKey))).scalar_one(), secret

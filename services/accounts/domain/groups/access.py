@@ -8,8 +8,14 @@ from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.db.statements import POPULATE_EXISTING
-from accounts.domain import errors
-from accounts.domain.groups.permissions import Permission, Standing, allows, require, standing_of
+from accounts.domain.groups.permissions import (
+    Permission,
+    Standings,
+    allows,
+    require,
+    require_missing,
+    standings_of,
+)
 from accounts.domain.people import lock_user
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupRead
@@ -21,21 +27,22 @@ class GroupAccess:
 
     group: UserGroup
     role: Role | None
-    standing: Standing
+    standings: Standings
 
     def may(self, permission: Permission) -> bool:
         """Return whether the caller has a permission."""
-        return allows(permission, self.standing, Visibility(self.group.visibility))
+        return allows(permission, self.standings.now, Visibility(self.group.visibility))
 
     def require(self, permission: Permission) -> None:
         """Raise unless the caller has a permission.
 
         Raises:
+            AssuranceRequired: the caller would have it in a session of level 2.
             GroupNotFound: the caller may not even see the group.
             GroupForbidden: the caller lacks the permission.
 
         """
-        require(permission, self.standing, Visibility(self.group.visibility))
+        require(permission, self.standings, Visibility(self.group.visibility))
 
     def require_for_role(self, role: Role) -> None:
         """Raise GroupForbidden unless the caller may grant and remove a role: that of owners takes MANAGE_OWNERS."""
@@ -62,7 +69,7 @@ async def get_access(
         .where(UserGroup.id == group_id)
     )
     group, role = (await db.exec(statement)).one_or_none() or (None, None)
-    return _authorize(group, role, viewer, permission)
+    return _authorize(db, group, role, viewer, permission)
 
 
 async def get_group(db: Session, group_id: int, viewer: User | None) -> GroupRead:
@@ -109,7 +116,7 @@ async def lock_membership(
     rows = (await db.exec(both, execution_options=POPULATE_EXISTING)).all()
     memberships = {membership.user_id: membership for membership in rows}
     own = memberships.get(viewer.id)
-    return _authorize(group, own and own.role, viewer, permission), memberships.get(user_id)
+    return _authorize(db, group, own and own.role, viewer, permission), memberships.get(user_id)
 
 
 def to_group_read(group: UserGroup, role: Role | None) -> GroupRead:
@@ -117,10 +124,12 @@ def to_group_read(group: UserGroup, role: Role | None) -> GroupRead:
     return GroupRead(**group.model_dump(), my_role=role)
 
 
-def _authorize(group: UserGroup | None, role: Any, viewer: User | None, permission: Permission) -> GroupAccess:
-    if group is None:
-        raise errors.GroupNotFound
+def _authorize(
+    db: Session, group: UserGroup | None, role: Any, viewer: User | None, permission: Permission
+) -> GroupAccess:
     role = Role(role) if role else None
-    access = GroupAccess(group, role, standing_of(viewer, role))
+    if group is None:
+        require_missing(standings_of(db, viewer, role))
+    access = GroupAccess(group, role, standings_of(db, viewer, role, group.required_aal))
     access.require(permission)
     return access

@@ -15,7 +15,7 @@ from accounts.domain.audit.log import Action, record, record_many
 from accounts.domain.groups.access import get_group, lock_group, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.owned_accounts import lock_for_deletion
-from accounts.domain.groups.permissions import Permission, allows, standing_of
+from accounts.domain.groups.permissions import Permission, Standing, allows, standings_of
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
 from accounts.domain.people import lock_user, require_person
 from accounts.domain.prefix_search import starts_with
@@ -35,6 +35,7 @@ BY_NAME = Keyset(
     text=lambda row: f"{row[0].id} {row[0].name}",
     parse=_parse_name_cursor,
 )
+RECORDED = {"visibility", "required_aal"}  # of changes, the audit log has these values: names may be personal
 BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
@@ -82,6 +83,7 @@ class GroupManager:
         Raises:
             GroupNotFound: there is no such group, or the actor may not see it.
             GroupForbidden: the actor lacks the permission.
+            AssuranceRequired: the session's level is lower than the group requires, or would.
             GroupNameTaken: another public group has the name.
 
         """
@@ -90,11 +92,14 @@ class GroupManager:
         changed = {name: value for name, value in values.items() if getattr(access.group, name) != value}
         if "visibility" in changed:
             access.require(Permission.SET_VISIBILITY)
+        if "required_aal" in changed:
+            access.require(Permission.REQUIRE_ASSURANCE)
+            self._require_level(changed["required_aal"])
         for name, value in changed.items():
             setattr(access.group, name, value)
         await self._flush()
         if changed:
-            detail = {"visibility": changed["visibility"]} if "visibility" in changed else {}
+            detail = {name: value for name, value in changed.items() if name in RECORDED}
             await record(self.db, Action.GROUP_CHANGED, group_id=group_id, changed=sorted(changed), **detail)
         return to_group_read(access.group, access.role)
 
@@ -121,7 +126,10 @@ class GroupManager:
         """
         own = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
         # Each part reads one page from an index; one query with OR would read all groups in the order of their names.
-        parts = [BY_NAME.window(part, requested_position(query)) for part in _visible(viewer, query)]
+        parts = [
+            BY_NAME.window(part, requested_position(query))
+            for part in _visible(standings_of(self.db, viewer, None).now, viewer, query)
+        ]
         statement = (
             select(UserGroup, Membership.role)
             .outerjoin(Membership, own)
@@ -141,6 +149,11 @@ class GroupManager:
             statement = statement.where(col(Membership.role) == query.role)
         return _to_read(await BY_ID.page(self.db, statement, query))
 
+    def _require_level(self, required_aal: int) -> None:
+        """Raise AssuranceRequired for callers who would lock themselves out."""
+        if self.db.caller_level.level < required_aal:
+            raise errors.AssuranceRequired
+
     async def _flush(self) -> None:
         try:
             await self.db.flush()
@@ -150,13 +163,13 @@ class GroupManager:
             raise
 
 
-def _visible(viewer: User | None, query: GroupQuery) -> Iterator[Any]:
+def _visible(standing: Standing, viewer: User | None, query: GroupQuery) -> Iterator[Any]:
     """Select the ids of the groups that the viewer may see: for each visibility, all groups or those of the viewer."""
     for visibility in [query.visibility] if query.visibility else Visibility:
         ids = select(UserGroup.id).where(
             col(UserGroup.visibility) == visibility, *starts_with(UserGroup.name, query.name)
         )
-        if not allows(Permission.SEE, standing_of(viewer, None), visibility):
+        if not allows(Permission.SEE, standing, visibility):
             ids = ids.join(Membership).where(col(Membership.user_id) == (viewer and viewer.id))
         yield ids
 

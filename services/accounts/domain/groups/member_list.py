@@ -9,22 +9,23 @@ from functools import cache, partial
 from typing import Any
 
 import asyncpg
-from sqlalchemy import ARRAY, String, bindparam, exists, func, select, true
+from sqlalchemy import ARRAY, BigInteger, Boolean, String, bindparam, exists, func, select, true
 from sqlmodel import col
 
 from accounts.db.statements import CompiledStatement, JsonRows
-from accounts.domain import errors
+from accounts.domain.groups.assurance import SECOND_FACTOR
 from accounts.domain.groups.permissions import (
     Permission,
     Standing,
     allows,
-    get_standing,
+    get_standings,
     require,
+    require_missing,
     visibilities_open_to_anyone,
 )
 from accounts.domain.keyset import Keyset, Position, parse_email_cursor, parse_name_cursor, requested_position
 from accounts.domain.prefix_search import LAST_CHARACTER, in_range
-from accounts.domain.sessions.caller import FastReader, select_caller
+from accounts.domain.sessions.caller import LEVEL, FastReader, select_caller
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import MemberQuery
 from accounts.schemas.pagination import Page
@@ -38,16 +39,32 @@ BY_NAME = Keyset(
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 
 IS_GROUP = col(UserGroup.id) == bindparam("group_id")
+OPTIONAL_COLUMNS: dict[Permission, Any] = {
+    Permission.SEE_EMAILS: User.email,
+    Permission.SEE_ASSURANCE: SECOND_FACTOR.label("second_factor"),
+}
+NO_CALLER = (None,) * 5
+NOTHING = (None, *NO_CALLER)
 
 
 def _select_access(*, looked_up: bool) -> CompiledStatement:
-    caller = select_caller(User.id, User.is_superuser, looked_up=looked_up).subquery("caller")
+    """Select the group, if there is one, and the caller, if there is a live session: one row in any case."""
+    caller = select_caller(User.id, User.is_superuser, LEVEL[looked_up], looked_up=looked_up).subquery("caller")
     # A scalar subquery, because PostgreSQL might begin a join with all members of the group.
     role = select(col(Membership.role)).where(
         col(Membership.group_id) == UserGroup.id, col(Membership.user_id) == caller.c.id
     )
-    columns = col(UserGroup.visibility), caller.c.id, caller.c.is_superuser, role.scalar_subquery()
-    return CompiledStatement(select(*columns).select_from(UserGroup).outerjoin(caller, true()).where(IS_GROUP))
+    columns = (
+        col(UserGroup.visibility),
+        col(UserGroup.required_aal),
+        caller.c.id,
+        caller.c.is_superuser,
+        caller.c.level,
+        role.scalar_subquery(),
+    )
+    requested = select(bindparam("group_id", type_=BigInteger).label("id")).subquery("requested")
+    found = requested.outerjoin(UserGroup, col(UserGroup.id) == requested.c.id).outerjoin(caller, true())
+    return CompiledStatement(select(*columns).select_from(found))
 
 
 SELECT_ACCESS = {looked_up: _select_access(looked_up=looked_up) for looked_up in (False, True)}
@@ -59,30 +76,33 @@ async def list_members(reader: FastReader, group_id: int, query: MemberQuery) ->
     """List a group's members: by email address or name if the query has one, else by id.
 
     Returns:
-        Each member as the JSON of a ``MemberRead``; with ``email`` only if the caller may see addresses.
+        Each member as the JSON of a ``MemberRead``; with ``email`` and ``second_factor`` only if the
+        caller may see them.
 
     Raises:
         GroupNotFound: there is no such group, or the caller may not see it.
         GroupForbidden: the caller may not search by email address.
+        AssuranceRequired: the caller might in a session of level 2.
         BadCursor: the cursor does not belong to this list.
 
     """
-    search = query.model_dump(include={"email", "name", "role"}, exclude_none=True)
+    search = query.model_dump(include={"email", "name", "role", "second_factor"}, exclude_none=True)
     bounds = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in search.items()}
     keyset = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    permission = Permission.SEE_EMAILS if query.email else Permission.LIST_MEMBERS
+    permission = _required_permission(query)
     values = keyset.values(query) | search | bounds | {"group_id": group_id}
-    rows_for = partial(_select_members, keyset, requested_position(query), frozenset([*search, *_rare(query)]))
+    conditions = frozenset([*search, *_rare(query)])
+    rows_for = partial(_select_members, keyset, requested_position(query), conditions)
     rows: list[str] = []
     async with reader.connect() as connection:
         if reader.claims is None:
             # The common case takes one statement; a second one tells an empty page from a group that is hidden.
             values["open"] = visibilities_open_to_anyone(permission)
-            rows = await rows_for(emails=False, only_open=True).texts(connection, **values)
+            rows = await rows_for(only_open=True).texts(connection, **values)
         if not rows:
             standing, visibility = await _read_access(reader, connection, group_id, permission)
-            emails = allows(Permission.SEE_EMAILS, standing, visibility)
-            rows = await rows_for(emails=emails, only_open=False).texts(connection, **values)
+            shown = frozenset(one for one in OPTIONAL_COLUMNS if allows(one, standing, visibility))
+            rows = await rows_for(shown).texts(connection, **values)
     return keyset.cut(rows, query, json.loads)
 
 
@@ -91,13 +111,24 @@ async def _read_access(
 ) -> tuple[Standing, Visibility]:
     statement = SELECT_ACCESS[reader.looked_up] if reader.claims else SELECT_VISIBILITY
     rows = await statement.fetch(connection, group_id=group_id, **reader.parameters)
-    if not rows:
-        raise errors.GroupNotFound
-    visibility, *caller = rows[0]
-    user_id, superuser, role = caller or (None, None, None)
-    standing = get_standing(signed_in=user_id is not None, superuser=bool(superuser), role=role and Role(role))
-    require(permission, standing, Visibility(visibility))
-    return standing, Visibility(visibility)
+    visibility, required_aal, user_id, superuser, level, role = (*rows[0], *NO_CALLER)[:6] if rows else NOTHING
+    standings = get_standings(
+        signed_in=user_id is not None,
+        superuser=bool(superuser),
+        role=role and Role(role),
+        caller_level=reader.at(level or 1),
+        required_aal=required_aal or 1,
+    )
+    if visibility is None:
+        require_missing(standings)
+    require(permission, standings, Visibility(visibility))
+    return standings.now, Visibility(visibility)
+
+
+def _required_permission(query: MemberQuery) -> Permission:
+    if query.second_factor is not None:
+        return Permission.SEE_ASSURANCE
+    return Permission.SEE_EMAILS if query.email else Permission.LIST_MEMBERS
 
 
 def _rare(query: MemberQuery) -> list[str]:
@@ -107,12 +138,17 @@ def _rare(query: MemberQuery) -> list[str]:
 
 @cache
 def _select_members(
-    keyset: Keyset, position: Position, search: frozenset[str], *, emails: bool, only_open: bool
+    keyset: Keyset,
+    position: Position,
+    search: frozenset[str],
+    shown: frozenset[Permission] = frozenset(),
+    *,
+    only_open: bool = False,
 ) -> JsonRows:
     columns: list[Any] = [
         User.id,
         User.display_name,
-        *([User.email] if emails else []),
+        *(column for permission, column in OPTIONAL_COLUMNS.items() if permission in shown),
         Membership.role,
         Membership.joined_at,
     ]
@@ -131,6 +167,8 @@ def _select_members(
             statement = statement.where(in_range(column, first, last))
     if "role" in search:
         statement = statement.where(col(Membership.role) == bindparam("role"))
+    if "second_factor" in search:
+        statement = statement.where(bindparam("second_factor", type_=Boolean) == SECOND_FACTOR)
     if "rare" in search:
         # PostgreSQL takes role and group for independent, and would search all users of the name for owners. Stated
         # twice, the condition makes it expect fewer rows, and begin with the owners.

@@ -81,7 +81,8 @@ class MemberManager:
         permission = Permission.LEAVE if user_id == actor.id else Permission.REMOVE_MEMBERS
         user, access, membership = await self._lock_member(group_id, user_id, actor, permission)
         role = Role(membership.role)
-        access.require_for_role(role)
+        if user_id != actor.id:
+            access.require_for_role(role)
         statement = delete(Membership).where(*_unless_last_owner(membership))
         if not (await self.db.exec(statement)).rowcount:
             raise errors.LastOwner([access.group])

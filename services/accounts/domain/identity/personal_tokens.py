@@ -9,6 +9,7 @@ from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication
 from accounts.domain.mail import outbox
+from accounts.domain.people import has_superuser_rights
 from accounts.models import AccessKey, MailKind, Scope, User, UserSession
 from accounts.schemas.access_keys import PersonalAccessTokenCreate
 from accounts.settings import Settings
@@ -35,6 +36,7 @@ class PersonalTokenManager:
             ReauthenticationRequired: no password is given, and the sign-in is too old.
             Busy: the queue of passwords to verify is full.
             ScopeRequiresSuperuser: a scope is for superusers only.
+            AssuranceRequired: the same, and the superuser's session is of too low a level.
             TooManyKeys: the user has as many keys as are allowed.
             UserNotFound: the user was deleted or deactivated concurrently.
 
@@ -42,10 +44,12 @@ class PersonalTokenManager:
         caller = Reauthentication(self.db, self.passwords, self.recent, current)
         await caller.verify(token_create.current_password)
         await caller.verify_again(user)
-        if not user.is_superuser and SUPERUSER_SCOPES.intersection(token_create.scopes):
-            raise errors.ScopeRequiresSuperuser
+        if SUPERUSER_SCOPES.intersection(token_create.scopes) and not has_superuser_rights(self.db, user):
+            raise errors.AssuranceRequired if user.is_superuser else errors.ScopeRequiresSuperuser
         lifetime = timedelta(days=token_create.expires_in_days)
-        key, secret = await self.keys.create(user, KeyKind.PERSONAL, token_create.name, token_create.scopes, lifetime)
+        key, secret = await self.keys.create(
+            user, KeyKind.PERSONAL, token_create.name, token_create.scopes, lifetime, current.aal
+        )
         detail = {"key_name": key.name, "address": self.db.client_ip}
         await outbox.enqueue_notice(self.db, MailKind.TOKEN_CREATED, user, **detail)
         return key, secret

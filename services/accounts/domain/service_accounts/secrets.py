@@ -53,7 +53,9 @@ class SecretManager:
         if (await self.db.exec(select(func.count()).where(*usable))).one() >= SECRETS_PER_ACCOUNT:
             raise errors.TooManySecrets
         lifetime = timedelta(days=create.expires_in_days)
-        key, secret = await AccessKeyStore(self.db).add(account, KeyKind.SERVICE, create.name, create.scopes, lifetime)
+        key, secret = await AccessKeyStore(self.db).add(
+            account, KeyKind.SERVICE, create.name, create.scopes, lifetime, current.aal
+        )
         detail = {"secret_id": str(key.id), "scopes": key.scopes}
         await record(self.db, Action.SECRET_CREATED, user_id=account.id, group_id=group_id, **detail)
         return key, secret

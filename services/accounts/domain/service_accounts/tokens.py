@@ -1,6 +1,7 @@
 """Access tokens of service accounts (RFC 6749, 4.4): a client secret starts a short session, which is not refreshed.
 
-The session's ``token_hash`` is that of the secret, so that revoking the secret ends its sessions.
+The session's ``token_hash`` is that of the secret, so that revoking the secret ends its sessions. Its assurance level
+is also the secret's: that of the session in which a person created it.
 """
 
 import uuid
@@ -22,12 +23,12 @@ START_SESSION = CompiledStatement(f"""
     WITH account AS (
         SELECT id FROM "user" WHERE id = :user_id AND is_active FOR SHARE
     ), secret AS (
-        SELECT access_key.user_id, secret_hash FROM access_key JOIN account ON account.id = access_key.user_id
+        SELECT access_key.user_id, secret_hash, aal FROM access_key JOIN account ON account.id = access_key.user_id
         WHERE access_key.id = :key_id AND expires_at > now() FOR KEY SHARE OF access_key
     )
-    INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes)
+    INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal)
     SELECT CAST(:id AS uuid), user_id, '{SessionKind.SERVICE}', secret_hash, now() + CAST(:lifetime AS interval),
-        :user_agent, :address, CAST(:scopes AS text[])
+        :user_agent, :address, CAST(:scopes AS text[]), aal
     FROM secret
     RETURNING id
 """)  # noqa: S608  # only a constant is interpolated

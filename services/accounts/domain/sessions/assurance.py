@@ -1,5 +1,6 @@
 """How well a user was authenticated: by which methods, and at which assurance level."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -25,7 +26,16 @@ class Assurance:
 BY_PASSWORD = Assurance((Method.PASSWORD,))
 
 
+def acr(level: int) -> str:
+    """Return an assurance level as the claim ``acr`` (RFC 9068, 2.2.1)."""
+    return f"aal{level}"
+
+
 def assurance_of(session: UserSession) -> Assurance:
     """Return how the user of a session was authenticated."""
-    methods = tuple(map(Method, session.methods))
-    return Assurance(methods, session.aal) if methods else BY_PASSWORD  # of an earlier release
+    return stored_assurance(session.aal, session.methods)
+
+
+def stored_assurance(level: int, methods: Sequence[str]) -> Assurance:
+    """Return the assurance of a person's session by what is stored."""
+    return Assurance(tuple(map(Method, methods)), level) if methods else BY_PASSWORD  # of an earlier release

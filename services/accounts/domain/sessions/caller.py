@@ -6,14 +6,15 @@ is live: revoking a session takes effect at once here, too. A caller with a cook
 by a statement before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, SmallInteger, bindparam, select
 from sqlmodel import col
 
 from accounts.db.engine import ConnectDriver
+from accounts.db.session import CallerLevel
 from accounts.db.statements import JsonRows
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.live_sessions import IS_CALLER, IS_SESSION_OF_CALLER
@@ -28,13 +29,14 @@ class FastReader:
     """The driver's connections, and the caller's ids. ``claims`` is None for anonymous callers.
 
     ``idle`` is the time after which an unused session expires. ``looked_up`` means that another statement has checked
-    the session or the key already.
+    the session or the key already, and found its ``caller_level``.
     """
 
     connect: ConnectDriver
     claims: Claims | None
     idle: timedelta
     looked_up: bool = False
+    caller_level: CallerLevel = field(default_factory=CallerLevel)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -43,7 +45,19 @@ class FastReader:
             "session_id": self.claims and self.claims.session_id,
             "caller_id": self.claims and self.claims.user_id,
             "idle": self.idle,
+            "level": self.caller_level.level,
         }
+
+    def at(self, level: int) -> CallerLevel:
+        """Return the caller's assurance level, as the column ``LEVEL`` says it."""
+        return replace(self.caller_level, level=level)
+
+
+# The assurance level of the caller. By whether the caller was looked up.
+LEVEL: dict[bool, Any] = {
+    False: col(UserSession.aal).label("level"),
+    True: bindparam("level", type_=SmallInteger).label("level"),
+}
 
 
 def select_caller(*columns: Any, looked_up: bool) -> Select[Any]:

@@ -19,7 +19,7 @@ GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 LOCATION: Responses = {
     201: {"headers": {"Location": {"description": "The path of the new group.", "schema": {"type": "string"}}}}
 }
-GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden)
+GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden, errors.AssuranceRequired)
 GROUP_CHANGE_ERRORS = (*GROUP_ERRORS, errors.UserNotFound)
 
 
@@ -70,7 +70,9 @@ async def create_group(
     return group
 
 
-@router.get("/user-groups/{group_id}", summary="Get a group", responses=problems(errors.GroupNotFound))
+@router.get(
+    "/user-groups/{group_id}", summary="Get a group", responses=problems(errors.GroupNotFound, errors.AssuranceRequired)
+)
 async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep) -> GroupRead:
     """Return a group. Private groups are visible to their members and to superusers only."""
     return await groups.get(group_id, viewer)
@@ -84,7 +86,10 @@ async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep)
 async def update_group(
     group_id: GroupId, group_update: GroupUpdate, user: CurrentUser, groups: GroupManagerDep
 ) -> GroupRead:
-    """Update the fields in the body. Requires the admin role; changing the visibility requires the owner role."""
+    """Update the fields in the body. Requires the admin role; `visibility` and `required_aal` require the owner role.
+
+    Setting `required_aal` to 2 requires a session of that level, so that you do not lock yourself out.
+    """
     return await groups.update(group_id, group_update, user)
 
 

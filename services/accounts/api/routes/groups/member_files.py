@@ -162,5 +162,5 @@ async def import_members(
     subjects = f"import by {user.id}", f"import into {group_id}"
     async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
         known = await member_import.count_known(bulk_db, group_id)
-        rows = await parse_import(content, charset, mails_allowed(request, user), known)
+        rows = await parse_import(content, charset, mails_allowed(request, bulk_db, user), known)
         return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)

@@ -37,10 +37,14 @@ def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[
     summary="List a group's members",
     response_model=list[MemberRead],
     response_model_exclude_none=True,
-    responses=LINK_HEADER | problems(errors.GroupNotFound, errors.GroupForbidden, errors.BadCursor),
+    responses=LINK_HEADER
+    | problems(errors.GroupNotFound, errors.GroupForbidden, errors.AssuranceRequired, errors.BadCursor),
 )
 async def list_members(request: Request) -> Response:
-    """List a group's members. Emails are shown to members of the group and superusers only."""
+    """List a group's members. Emails are shown to members of the group and superusers only.
+
+    Admins also see who has a second factor.
+    """
     group_id = parse_path(request, "group_id", GROUP_ID)
     query = parse_query(request, MemberQuery)
     page = await member_list.list_members(await fast_reader(request), group_id, query)

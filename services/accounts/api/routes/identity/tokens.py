@@ -38,7 +38,12 @@ async def list_personal_tokens(user: CurrentUser, tokens: PersonalTokenManagerDe
     summary="Create a personal access token",
     status_code=HTTPStatus.CREATED,
     responses=problems(
-        *AUTHENTICATED, errors.ScopeRequiresSuperuser, errors.TooManyKeys, errors.UserNotFound, *REAUTHENTICATION
+        *AUTHENTICATED,
+        errors.ScopeRequiresSuperuser,
+        errors.AssuranceRequired,
+        errors.TooManyKeys,
+        errors.UserNotFound,
+        *REAUTHENTICATION,
     ),
 )
 async def create_personal_token(

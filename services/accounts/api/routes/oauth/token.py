@@ -13,6 +13,7 @@ from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.service_accounts.tokens import authenticate_client, granted_scopes, start_session
+from accounts.domain.sessions.assurance import acr
 from accounts.schemas.service_accounts import ClientCredentialsForm, ServiceTokenRead
 
 router = APIRouter(prefix="/oauth", tags=["oauth"])
@@ -45,5 +46,5 @@ async def issue_token(
     seconds = request.state.settings.access_token_seconds
     session_id = await start_session(db, key, scopes, timedelta(seconds=seconds))
     response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
-    token = request.state.keys.sign(user.id, session_id, scopes, client_id=str(user.id))
+    token = request.state.keys.sign(user.id, session_id, scopes, client_id=str(user.id), acr=acr(key.aal))
     return ServiceTokenRead(access_token=token, expires_in=seconds, scope=" ".join(scopes))

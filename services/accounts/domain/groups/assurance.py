@@ -1,0 +1,44 @@
+"""Whom a group would lock out by requiring a second factor."""
+
+from typing import Any
+
+from sqlalchemy import bindparam, case, exists, func, select
+from sqlmodel import col
+
+from accounts.db.session import Session
+from accounts.db.statements import CompiledStatement
+from accounts.domain.groups.access import get_access
+from accounts.domain.groups.permissions import Permission
+from accounts.models import AccessKey, Membership, User
+from accounts.schemas.groups import GroupAssuranceRead
+
+HAS_WEAK_SECRET = exists().where(
+    col(AccessKey.user_id) == col(User.id), col(AccessKey.aal) == 1, col(AccessKey.expires_at) > func.now()
+)
+IS_PERSON = col(User.owner_group_id).is_(None)
+HAS_FACTOR = func.cardinality(col(User.second_factors)) > 0
+SECOND_FACTOR: Any = case((IS_PERSON, HAS_FACTOR))  # null of service accounts, which have none
+COUNT_LOCKED_OUT = CompiledStatement(
+    select(func.count().filter(IS_PERSON & ~HAS_FACTOR), func.count().filter(~IS_PERSON & HAS_WEAK_SECRET))
+    .select_from(Membership)
+    .join(User, col(User.id) == Membership.user_id)
+    .where(col(Membership.group_id) == bindparam("group_id"))
+)
+
+
+async def get_assurance(db: Session, group_id: int, viewer: User) -> GroupAssuranceRead:
+    """Return what a group requires, and how many members do not or would not meet level 2.
+
+    Raises:
+        GroupNotFound: there is no such group, or the viewer may not see it.
+        GroupForbidden: the viewer lacks the permission.
+        AssuranceRequired: the viewer has it in sessions of level 2 only.
+
+    """
+    access = await get_access(db, group_id, viewer, Permission.SEE_ASSURANCE)
+    [(users, service_accounts)] = await COUNT_LOCKED_OUT.run(db, group_id=group_id)
+    return GroupAssuranceRead(
+        required_aal=access.group.required_aal,
+        users_locked_out=users,
+        service_accounts_locked_out=service_accounts,
+    )
