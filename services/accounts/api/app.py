@@ -29,7 +29,6 @@ from accounts.api.openapi import DESCRIPTION, openapi_document, tags_of
 from accounts.api.request_body import check_body
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.external_sign_in import authorization, callback, identities
-from accounts.api.routes.groups import groups, member_files, members
 from accounts.api.routes.groups import assurance, groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending

@@ -1,7 +1,7 @@
 """required assurance
 
 Revision: 4b8e2f6a1c97
-Revises: 7d1e5a9c3b48
+Revises: 71d228a56385
 Created: 2026-11-30 12:30:00.000000+00:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "4b8e2f6a1c97"
-down_revision = "7d1e5a9c3b48"
+down_revision = "71d228a56385"
 branch_labels = None
 depends_on = None
 # squawk-ignore prefer-bigint-over-smallint: it is 1 or 2

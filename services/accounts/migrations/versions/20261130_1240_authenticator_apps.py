@@ -1,7 +1,7 @@
 """authenticator apps and recovery codes
 
 Revision: 4b8d20f6e1a7
-Revises: 71d228a56385
+Revises: 4b8e2f6a1c97
 Created: 2026-11-30 12:40:00.000000+00:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "4b8d20f6e1a7"
-down_revision = "71d228a56385"
+down_revision = "4b8e2f6a1c97"
 branch_labels = None
 depends_on = None
 
