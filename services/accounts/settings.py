@@ -103,6 +103,7 @@ class Settings(BaseSettings):
     trusted_proxies: Networks = ()
 
     sign_up: SignUp = SignUp.VERIFIED
+    sign_in_by_code: bool = False
     oidc_providers: ProviderKeys = ()
     email_special_use_domains: bool = False
     secret_key: SecretStr

@@ -32,6 +32,7 @@ from accounts.api.routes.external_sign_in import authorization, callback, identi
 from accounts.api.routes.groups import assurance, groups, member_files, members
 from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
+from accounts.api.routes.mailed_codes import sign_in
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
 from accounts.api.routes.passkeys import passkeys
 from accounts.api.routes.passkeys import sign_in as passkey_sign_in
@@ -63,6 +64,7 @@ ROUTE_MODULES = (
     auth,
     sign_up,
     recovery,
+    sign_in,
     proofs,
     factors,
     totp,

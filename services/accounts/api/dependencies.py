@@ -32,6 +32,7 @@ from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
 from accounts.domain.passkeys.passkeys import PasskeyManager
 from accounts.domain.passkeys.sign_in import PasskeySignInManager
+from accounts.domain.mailed_codes.sign_in import MailedCodeManager
 from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt
@@ -153,6 +154,9 @@ PersonalTokenManagerDep = Annotated[
     _manager(lambda db, request: PersonalTokenManager(db, passwords(request), request.state.settings)),
 ]
 SessionManagerDep = Annotated[SessionManager, _manager(lambda db, request: SessionManager(db, request.state.settings))]
+MailedCodeDep = Annotated[
+    MailedCodeManager, _manager(lambda db, request: MailedCodeManager(db, request.state.settings))
+]
 SecondFactorDep = Annotated[
     SecondFactorManager,
     _manager(lambda db, request: SecondFactorManager(db, passwords(request), request.state.settings)),

@@ -17,6 +17,8 @@ Absent = SkipJsonSchema[None]  # for optional members: omitted rather than null
 
 STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.LoginBadCredentials: HTTPStatus.BAD_REQUEST,
+    errors.LoginBadCode: HTTPStatus.BAD_REQUEST,
+    errors.SignInByCodeDisabled: HTTPStatus.FORBIDDEN,
     errors.RegisterUserAlreadyExists: HTTPStatus.BAD_REQUEST,
     errors.RegisterInvalidPassword: HTTPStatus.BAD_REQUEST,
     errors.RegisterInvitationRequired: HTTPStatus.FORBIDDEN,

@@ -29,6 +29,18 @@ class LoginBadCredentials(Refusal, CommittedRefusal):
     code = "LOGIN_BAD_CREDENTIALS"
 
 
+class LoginBadCode(Refusal, CommittedRefusal):
+    """The mailed code is wrong or was used, has expired, had too many attempts, or the user was changed since."""
+
+    code = "LOGIN_BAD_CODE"
+
+
+class SignInByCodeDisabled(Refusal):
+    """Sign-in by mailed code is not available (`SIGN_IN_BY_CODE=false`)."""
+
+    code = "SIGN_IN_BY_CODE_DISABLED"
+
+
 class RegisterUserAlreadyExists(Refusal):
     """A user with this email exists already."""
 

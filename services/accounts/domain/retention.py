@@ -9,6 +9,7 @@ from sqlmodel import col, or_, select
 
 from accounts.db.session import CommittedRefusal, Session
 from accounts.domain.audit.log import Action, record
+from accounts.domain.mailed_codes.store import MAIL_TTL
 from accounts.domain.rate_limits.rules import KNOWN_NETWORK_TTL
 from accounts.domain.totp.codes import UNCONFIRMED_LIFETIME
 from accounts.models import (
@@ -17,6 +18,7 @@ from accounts.models import (
     Entity,
     Invitation,
     KnownDevice,
+    MailedCode,
     MailKind,
     OneTimeToken,
     OutboxMail,
@@ -90,6 +92,8 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         PendingSignIn: Expiry(col(PendingSignIn.expires_at) < now, harmless="users can sign in again"),
         Totp: Expiry(unconfirmed, harmless="users can begin again"),
         WebauthnChallenge: Expiry(col(WebauthnChallenge.expires_at) < now, harmless="users can try again"),
+        # Those of mail that waits are kept for longer than it is written, and all others as long.
+        MailedCode: Expiry(col(MailedCode.expires_at) < now - MAIL_TTL, harmless="users can request another code"),
         Invitation: Expiry(col(Invitation.expires_at) < now, col(Invitation.expires_at)),
         KnownDevice: Expiry(forgotten_device, harmless="users get a notice of their next sign-in"),
         OutboxMail: Expiry(

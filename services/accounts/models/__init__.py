@@ -9,6 +9,7 @@ from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, 
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
 from accounts.models.passkeys import CeremonyKind, Passkey, WebauthnChallenge
+from accounts.models.mailed_codes import MailedCode
 from accounts.models.rate_limits import Throttle
 from accounts.models.second_factors import RecoveryCode, Totp
 from accounts.models.sessions import KnownDevice, Method, PendingSignIn, SessionKind, UserSession
@@ -25,6 +26,7 @@ __all__ = [
     "Invitation",
     "KnownDevice",
     "MailKind",
+    "MailedCode",
     "Membership",
     "Method",
     "OneTimeToken",

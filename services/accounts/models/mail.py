@@ -23,6 +23,7 @@ class MailKind(StrEnum):
     SIGN_UP = "sign_up"
     VERIFY = "verify"
     RESET = "reset"
+    SIGN_IN_CODE = "sign_in_code"
     CONFIRM_EMAIL = "confirm_email"
     EMAIL_CHANGED = "email_changed"
     ACCOUNT_EXISTS = "account_exists"
@@ -38,8 +39,18 @@ class MailKind(StrEnum):
 
 # Mail that one user causes another to get. All other kinds are about the recipient's own account, and are sent first.
 CAUSED_BY_OTHERS = frozenset([MailKind.INVITATION, MailKind.ROLE_CHANGED])
-# Mail with a token that proves the address, recovers the account or undoes a change. It is sent before all notices.
-URGENT = frozenset([MailKind.SIGN_UP, MailKind.VERIFY, MailKind.RESET, MailKind.CONFIRM_EMAIL, MailKind.EMAIL_CHANGED])
+# Mail with a token or a code that proves the address, signs in, recovers the account or undoes a change. It is sent
+# before all notices.
+URGENT = frozenset(
+    [
+        MailKind.SIGN_UP,
+        MailKind.VERIFY,
+        MailKind.RESET,
+        MailKind.SIGN_IN_CODE,
+        MailKind.CONFIRM_EMAIL,
+        MailKind.EMAIL_CHANGED,
+    ]
+)
 URGENT_TURN, NOTICE_TURN = -1, 0
 LAST_TURN = 2**62  # after all other mail
 

@@ -58,6 +58,7 @@ def rules(names: Iterable[str]) -> dict[str, Counter]:
 
 SIGNED_IN = _SIGN_INS.labels("succeeded")
 WRONG_PASSWORD = _SIGN_INS.labels("wrong_password")
+WRONG_CODE = _SIGN_INS.labels("wrong_code")
 UNKNOWN_ADDRESS = _SIGN_INS.labels("unknown_address")
 BAD_PASSKEY = _SIGN_INS.labels("bad_passkey")
 INACTIVE = _SIGN_INS.labels("inactive")

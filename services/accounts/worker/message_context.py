@@ -3,13 +3,15 @@
 import uuid
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain.identity import first_passwords, mailed_tokens, one_time_tokens, pending_registrations
 from accounts.domain.mail.languages import best_language
+from accounts.domain.mailed_codes import store
+from accounts.domain.mailed_codes.codes import derive_code
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import AccessKey, Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.models.invitations import IS_OPEN
@@ -32,6 +34,7 @@ OPTIONAL: dict[str, Any] = {
     "first_password": False,
     "more": 0,
 }
+WITH_DEVICE = {MailKind.NEW_SIGN_IN, MailKind.SIGN_IN_CODE}
 INVITATION_PAGE, SIGN_UP_PAGE = "invitation", "complete-registration"
 
 
@@ -43,7 +46,10 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     """
     detail = OPTIONAL | mail.detail
     values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
-    if load := {MailKind.INVITATION: _invitation, MailKind.TOKEN_EXPIRES: _expiring_key}.get(MailKind(mail.kind)):
+    if mail.kind in WITH_DEVICE:
+        gettext = get_language(best_language(mail.language)).gettext
+        values |= {"device": describe_user_agent(values["device"], gettext)}
+    if load := LOADERS.get(MailKind(mail.kind)):
         return await load(db, mail, settings, values)
     if mail.kind is MailKind.SIGN_UP:
         activated = await pending_registrations.activate(db, settings.secret_keys, mail.id)
@@ -51,9 +57,6 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     if mail.kind is MailKind.EMAIL_CHANGED:
         values |= {"new_email_hint": _mask(values.pop("now")), "url": None, "expires_at": None}
         return values | (await _token_link(db, mail, settings) or {})
-    if mail.kind is MailKind.NEW_SIGN_IN:
-        gettext = get_language(best_language(mail.language)).gettext
-        values |= {"device": describe_user_agent(values["device"], gettext)}
     if mail.kind is MailKind.ROLE_CHANGED and not await role_is_current(db, mail):
         return None
     if mail.kind in LINKS:
@@ -110,6 +113,24 @@ async def _invitation(
 async def _expiring_key(db: Session, mail: OutboxMail, _: Settings, values: dict[str, Any]) -> dict[str, Any] | None:
     key = await db.get(AccessKey, uuid.UUID(mail.detail["key_id"]))
     return values | {"key_name": key.name, "expires_at": key.expires_at} if key else None
+
+
+async def _sign_in_code(
+    db: Session, mail: OutboxMail, settings: Settings, values: dict[str, Any]
+) -> dict[str, Any] | None:
+    expires_at = await store.activate(db, mail.id)
+    if expires_at is None:
+        return None
+    code, site = derive_code(settings.secret_keys[0], mail.id), urlsplit(settings.account_url).netloc
+    return values | {"code": code, "expires_at": expires_at, "site": site}
+
+
+# Kinds whose values take more than a link.
+LOADERS = {
+    MailKind.INVITATION: _invitation,
+    MailKind.TOKEN_EXPIRES: _expiring_key,
+    MailKind.SIGN_IN_CODE: _sign_in_code,
+}
 
 
 def _token_url(settings: Settings, page: str, token: str) -> str:

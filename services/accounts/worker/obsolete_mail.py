@@ -40,7 +40,7 @@ async def lacks_key(db: Session, mail: OutboxMail) -> bool:
     The transaction that enqueued the mail stored the token, so both have the same time, to the microsecond. A token
     that replaced it has a later one. A token whose lifetime has begun is not recognised.
     """
-    if mail.kind in {MailKind.ROLE_CHANGED, MailKind.TOKEN_EXPIRES}:
+    if mail.kind in {MailKind.ROLE_CHANGED, MailKind.TOKEN_EXPIRES, MailKind.SIGN_IN_CODE}:
         return False
     return bool(await db.scalar(select(exists().where(*_stored_with(mail)))))
 

@@ -10,7 +10,7 @@ from support.people import PASSWORD, World
 
 # Text that no one else sees: it is hashed, compared or ignored.
 UNSEEN = {"password", "current_password", "username", "scope", "client_id", "client_secret", "grant_type"}
-UNSEEN |= {"token", "refresh_token", "token_type_hint"}
+UNSEEN |= {"token", "refresh_token", "token_type_hint", "code"}
 HIDING, INVISIBLE = "a\u202eb", "\u3164"
 PASTED = "\ufeff\u200b\u2060\u202a Arthur@Camelot.example.com\u200e\u00a0\u202c"
 SPECIAL_USE = "user@localhost"
@@ -20,6 +20,7 @@ VALID = {
     "username": "new@example.com",
     "password": PASSWORD,
     "token": "x" * 43,
+    "code": "492039",
     "session": str(uuid.UUID(int=1)),
     "answer": "accept",
 }

@@ -35,6 +35,10 @@ def request_verify_token(email: str) -> dict[str, Any]:
     return {"url": "/auth/request-verify-token", "json": {"email": email}}
 
 
+def request_code(email: str) -> dict[str, Any]:
+    return {"url": "/auth/code/request", "json": {"email": email}}
+
+
 @pytest.fixture
 async def work(world: World, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[str]]:
     """The statements, except the ends of transactions, and the password hashes that a request runs."""
@@ -71,6 +75,24 @@ async def test_response_and_work_are_the_same_for_known_and_unknown_emails(
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
     assert known.headers.keys() == unknown.headers.keys()
     assert for_known == work != []
+
+
+@pytest.mark.parametrize("email", [KNOWN, INACTIVE, VERIFIED])
+async def test_request_for_a_code_and_wrong_codes_do_the_same_work_for_known_and_unknown_emails(
+    world: World, work: list[str], email: str
+) -> None:
+    world.change_settings(sign_in_by_code=True)
+    seen = []
+    for each in (email, UNKNOWN):
+        work.clear()
+        requested = await world.client.post(**request_code(each))
+        body = {"code_token": requested.json()["code_token"], "code": "BBBB-BBBB"}
+        answers = [await world.client.post("/auth/jwt/code", json=body) for _ in range(7)]
+        statuses = [(answer.status_code, answer.content, answer.headers.keys()) for answer in answers]
+        seen.append((requested.status_code, len(requested.content), requested.headers.keys(), statuses, work.copy()))
+
+    assert seen[0] == seen[1]
+    assert seen[0][-1] != []
 
 
 async def test_registration_does_the_same_work_for_free_and_taken_emails(world: World, work: list[str]) -> None:

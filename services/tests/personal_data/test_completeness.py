@@ -48,6 +48,7 @@ REASONS = {
     "user.owner_group_id": "set only for service accounts, which are no persons",
     "user.second_factors": "follows from the rows of the factors",
     "pending_sign_in": "lasts five minutes",
+    "mailed_code": "lasts ten minutes from its mail, which is exported",
     "one_time_token.user_id": "the user of the export",
     "totp.user_id": "the user of the export",
     "recovery_code": "only hashes of what the user has; GET /users/me/factors counts them",

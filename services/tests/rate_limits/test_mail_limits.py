@@ -24,6 +24,7 @@ from accounts.worker.delivery import Delivery
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
 from support.invitations import Table, table_of
+from support.mailed_codes import Codes
 from support.member_files import CSV, invited
 from support.people import PASSWORD, World
 from support.second_factors import add_app
@@ -169,6 +170,20 @@ async def forgot(scene: Scene) -> None:
     await scene.client.post("/auth/forgot-password", json={"email": "arthur@camelot.example.com"})
 
 
+async def request_code(scene: Scene) -> None:
+    scene.world.change_settings(sign_in_by_code=True)
+    answer = await scene.client.post("/auth/code/request", json={"email": "arthur@camelot.example.com"})
+    assert answer.is_success
+
+
+async def claim_account(scene: Scene) -> None:
+    codes = Codes(scene.world)
+    await scene.world.user("gawain")
+    token, code = await codes.requested("gawain@camelot.example.com")
+    await scene.clear()
+    assert (await codes.send(token, code)).is_success
+
+
 async def request_verify(scene: Scene) -> None:
     await scene.world.user("gawain")
     await scene.client.post("/auth/request-verify-token", json={"email": "gawain@camelot.example.com"})
@@ -202,6 +217,8 @@ CAUSES: dict[Cause, tuple[MailKind, set[str]]] = {
     register_free: (MailKind.VERIFY, {"register-client", "register-address"}),
     register_taken: (MailKind.ACCOUNT_EXISTS, {"register-client", "register-address"}),
     forgot: (MailKind.RESET, {"forgot-password-client", "forgot-password-address"}),
+    request_code: (MailKind.SIGN_IN_CODE, {"code-request-client", "code-request-pair", "code-request-address"}),
+    claim_account: (MailKind.SECURITY_CHANGED, {"code-client"}),  # to the user's own address
     request_verify: (MailKind.VERIFY, {"request-verify-client", "request-verify-address"}),
     sign_in_elsewhere: (MailKind.NEW_SIGN_IN, {"login-client"}),
     confirm_email: (MailKind.EMAIL_CHANGED, set()),  # to the user's own addresses, and once for a token
@@ -216,6 +233,7 @@ CAUSES: dict[Cause, tuple[MailKind, set[str]]] = {
 ENQUEUING: dict[str, Cause | None] = {
     "access_keys/expiry.py:notify_of_expiry": let_token_expire,
     "groups/members.py:_report": patch_role,
+    "identity/claim.py:claim": claim_account,
     "identity/email_change.py:notify_previous": confirm_email,
     "identity/email_change.py:request": change_email,
     "identity/email_change.py:undo": confirm_email,  # for a token that was sent by it
@@ -286,7 +304,7 @@ async def test_own_limit_of_each_kind_exceeds_what_requests_by_address_can_cause
     """So the limit of the mail that recovers an account cannot be exhausted by others."""
     requests = {attempt: RULES[attempt].email for attempt in Attempt if RULES[attempt].email and attempt != "login"}
     assert set(requests) == {
-        Attempt.REGISTER, Attempt.FORGOT_PASSWORD, Attempt.REQUEST_VERIFY, Attempt.CHANGE_EMAIL
+        Attempt.REGISTER, Attempt.FORGOT_PASSWORD, Attempt.REQUEST_VERIFY, Attempt.CHANGE_EMAIL, Attempt.CODE_REQUEST
     }  # fmt: skip
     for of_kind, *of_requests in zip(MAILS_OF_KIND, *requests.values(), strict=True):
         assert {limit.seconds for limit in of_requests} == {of_kind.seconds}
@@ -315,6 +333,7 @@ def test_every_kind_of_mail_and_every_function_that_enqueues_it_has_a_cause_abov
         "identity/first_passwords.py",  # of imports; the recipient's limit for resets counts it
         "identity/one_time_tokens.py",  # forgot, request_verify, register_free
         "identity/pending_registrations.py",  # sign_up
+        "mailed_codes/store.py",  # request_code
     }
     assert {kind for kind, _ in CAUSES.values()} == set(MailKind)
     assert calls == ENQUEUING.keys()

@@ -12,6 +12,8 @@ UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a 
 UNKNOWN = N_("Something went wrong. Nothing was changed.")
 MESSAGES = {
     "LOGIN_BAD_CREDENTIALS": N_("That email address and password don't match."),
+    "LOGIN_BAD_CODE": N_("That code is wrong or no longer works. Check it, or request another one."),
+    "SIGN_IN_BY_CODE_DISABLED": N_("You can't sign in with a code here."),
     "REGISTER_INVALID_PASSWORD": CHECK_FIELDS,
     "RESET_PASSWORD_INVALID_PASSWORD": CHECK_FIELDS,
     "UPDATE_USER_INVALID_PASSWORD": CHECK_FIELDS,

@@ -24,6 +24,8 @@ PATH = "/account"
 # Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",
+    "sign-in-code",
+    "enter-code",
     "register",
     "complete-registration",
     "verify",
@@ -101,6 +103,7 @@ def render_page(
             can_sign_up_alone=settings.sign_up in FREE,
             can_sign_up=settings.sign_up in FREE or (invited and settings.sign_up is SignUp.INVITED),
             sign_up_closed=settings.sign_up is SignUp.CLOSED,
+            signs_in_by_code=settings.sign_in_by_code,
             drops_cookies=drops_cookies(request),
             chooses_password=invited or settings.sign_up is SignUp.OPEN,
             failure=failure,

@@ -22,6 +22,7 @@ async def claim(db: Session, settings: Settings, user: User) -> None:
 
     The password and all other ways in, the sessions, the access keys and the mailed tokens end. A notice says so, if
     there was a password.
+    The password, the sessions, the access keys and the mailed tokens end. A notice says so, if there was a password.
     """
     had_password = user.hashed_password != UNUSABLE
     await UserAdapter(db).update(user, {"is_verified": True, "hashed_password": UNUSABLE})

@@ -55,6 +55,8 @@ class Attempt(StrEnum):
     MAIL_OTHERS = "mail-others"
     CLIENT = "client"
     SERVICE_TOKEN = "service-token"  # noqa: S105  # as above
+    CODE_REQUEST = "code-request"
+    CODE = "code"
     MFA = "mfa"
     SECOND_FACTOR = "second-factor"
     PASSKEY_OPTIONS = "passkey-options"
@@ -128,6 +130,13 @@ RULES = {
     # Each sign-in with a provider is two attempts: the way there stores a row, and the way back asks the provider.
     # Nothing is guessed: a state has 256 bits.
     Attempt.EXTERNAL_SIGN_IN: Rule(LimitGroup.SIGN_IN, network=(Limit(120, MINUTE), Limit(1200, HOUR))),
+    # Networks from which the user has signed in have a limit of their own, so others cannot keep the user from signing
+    # in. A code has five attempts, so this bounds how often the codes of a user can be guessed.
+    Attempt.CODE_REQUEST: Rule(
+        LimitGroup.MAIL, network=_MAIL_BY_NETWORK, email_and_network=_MAIL_BY_EMAIL, email=_MAIL_BY_EMAIL
+    ),
+    # Before the token of a mailed code is looked up.
+    Attempt.CODE: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
     # Before the token of a sign-in that waits for a second factor is looked up.
     Attempt.MFA: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
     # Before a proof of a second factor is verified. Only a user who gave the password, or is signed in, gets this far,

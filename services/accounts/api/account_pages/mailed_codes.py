@@ -1,0 +1,86 @@
+"""Pages to sign in with a mailed code: one asks for the address, the other for the code."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.authentication import CookieStrategyDep, Viewer
+from accounts.api.dependencies import MailedCodeDep
+from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
+from accounts.domain import errors
+from accounts.domain.mailed_codes.sign_in import BY_MAILED_CODE
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.fields import OpaqueToken
+from accounts.schemas.identity.auth import EmailInput
+from accounts.schemas.mailed_codes import CodeForm
+
+router = APIRouter(prefix=PATH)
+CODE_COOKIE = "__Host-accounts-code"  # has the token of the request: the code works in this browser only
+COOKIE_SECONDS = 60 * 60
+
+
+class InvitedEmail(EmailInput):
+    """The email address, and the invitation that the sign-in continues with."""
+
+    invitation: OpaqueToken | None = None
+
+
+class InvitedCode(CodeForm):
+    """The code, and the invitation that the sign-in continues with."""
+
+    invitation: OpaqueToken | None = None
+
+
+@router.get("/sign-in-code")
+async def request_page(request: Request, viewer: Viewer) -> Response:
+    """Show the form that requests a code."""
+    if viewer and "invitation" not in request.query_params:
+        return redirect("")
+    _require_enabled(request)
+    return render_page(request, "sign-in-code")
+
+
+@router.post("/sign-in-code", dependencies=[limit_by_email(Attempt.CODE_REQUEST, form=True)])
+async def request_code(form: Annotated[InvitedEmail, Form()], codes: MailedCodeDep) -> Response:
+    """Mail a code if an account has the email address. The response is the same either way."""
+    token = await codes.request(form.email)
+    response = _redirect("/enter-code", form.invitation)
+    response.set_cookie(CODE_COOKIE, token, COOKIE_SECONDS, secure=True, httponly=True, samesite="lax")
+    return response
+
+
+@router.get("/enter-code")
+async def code_page(request: Request) -> Response:
+    """Show the form for the code, in the browser that requested one."""
+    _require_enabled(request)
+    if CODE_COOKIE not in request.cookies:
+        return _redirect("/sign-in-code", request.query_params.get("invitation"))
+    return render_page(request, "enter-code")
+
+
+@router.post("/enter-code", dependencies=[limit_by_client(Attempt.CODE)])
+async def enter_code(
+    request: Request,
+    form: Annotated[InvitedCode, Form()],
+    codes: MailedCodeDep,
+    strategy: CookieStrategyDep,
+    reset_attempts: ResetAttemptsDep,
+) -> Response:
+    """Sign in, and continue with the invitation if there is one."""
+    user = await codes.authenticate(request.cookies.get(CODE_COOKIE, ""), form.code)
+    signed_in = await strategy.sign_in(user, BY_MAILED_CODE)
+    await reset_attempts(user.email)
+    response = redirect("/invitation", signed_in, token=form.invitation) if form.invitation else redirect("", signed_in)
+    response.delete_cookie(CODE_COOKIE, secure=True, httponly=True, samesite="lax")
+    return response
+
+
+def _redirect(page_path: str, invitation: str | None) -> Response:
+    return redirect(page_path, invitation=invitation) if invitation else redirect(page_path)
+
+
+def _require_enabled(request: Request) -> None:
+    if not request.state.settings.sign_in_by_code:
+        raise errors.SignInByCodeDisabled

@@ -1,0 +1,1 @@
+"""Routes of the sign-in by mailed code."""
