@@ -7,6 +7,7 @@ and convert its values each time. For a short statement that takes longer than r
 from typing import Any
 
 import asyncpg
+import sqlmodel
 from sqlalchemy import DateTime, Row, Select, Text, cast, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.orm import Session as SyncSession
@@ -15,6 +16,8 @@ from accounts.db.session import Session
 
 # For ORM queries: objects of the session get what other transactions changed before a lock was granted.
 POPULATE_EXISTING = {"populate_existing": True}
+# The commit of this transaction does not wait for the disk, so its duration does not tell whether something was stored.
+ASYNCHRONOUS_COMMIT = sqlmodel.select(func.set_config("synchronous_commit", "off", True))
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 

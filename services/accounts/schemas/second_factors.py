@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from accounts.schemas.fields import OpaqueToken, Password
+from accounts.schemas.mailed_codes import CodeInput
 
 TotpCode = Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,10}$")]
 
@@ -36,7 +37,7 @@ class MfaInput(FactorAnswer):
 
 
 class ElevateInput(FactorAnswer):
-    """Exactly one proof: of a second factor, or the current password of a user without one."""
+    """Exactly one proof: of a second factor, or the current password or a mailed code of a user without one."""
 
     current_password: Password | None = None
 
@@ -75,3 +76,4 @@ class FactorsRead(BaseModel):
     totp: TotpRead | None = Field(description="The authenticator app, if there is one.")
     recovery_codes_left: int = Field(examples=[10])
     passkeys: int = Field(description="The number of passkeys.", examples=[0])
+    mailed_code: CodeInput | None = Field(None, description="A code that `/auth/code/request` has mailed to the user.")

@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import CompiledStatement
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
@@ -23,7 +23,6 @@ LIFETIME = {
     Purpose.CONFIRM_EMAIL: timedelta(hours=24),
     Purpose.UNDO_EMAIL: timedelta(days=7),
 }
-ASYNCHRONOUS_COMMIT = select(func.set_config("synchronous_commit", "off", True))
 # Locks the user, who could otherwise be deleted before the token is inserted.
 ISSUE = CompiledStatement(f"""
     WITH needs AS (

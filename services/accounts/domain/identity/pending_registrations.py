@@ -13,9 +13,8 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import CompiledStatement
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
-from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
 from accounts.domain.mail.outbox import CHANNEL, EMAIL_HOLDERS, request_language
 from accounts.models import MailKind, PendingRegistration
 from accounts.models.mail import NOTICE_TURN, URGENT_TURN

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import ColumnElement, delete, func, update
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import RequestContext, Session
-from accounts.db.statements import POPULATE_EXISTING, CompiledStatement
-from accounts.domain.identity.one_time_tokens import ASYNCHRONOUS_COMMIT
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import MailedCode, MailKind, User
 from accounts.models.base import COLLATION
@@ -94,8 +93,8 @@ async def activate(db: Session, mail_id: uuid.UUID) -> datetime | None:
     return expires_at
 
 
-async def lock_user(db: Session, token: str) -> User | None:
-    """Lock the active user of a token, unless the user was changed since the request.
+async def lock_user(db: Session, token: str, *conditions: ColumnElement[bool]) -> User | None:
+    """Lock the active user of a token who meets the conditions, unless the user was changed since the request.
 
     The user is locked before the request, as by a deletion of the user, which would otherwise deadlock with it.
     """
@@ -104,6 +103,7 @@ async def lock_user(db: Session, token: str) -> User | None:
         col(MailedCode.token_hash) == _hash(token),
         col(User.updated_at) == MailedCode.user_updated_at,
         col(User.is_active),
+        *conditions,
     )
     locked = statement.with_for_update(of=User, key_share=True)
     return (await db.exec(locked, execution_options=POPULATE_EXISTING)).one_or_none()

@@ -9,6 +9,7 @@ from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.passkeys import assertions
 from accounts.domain.passkeys.challenges import Ceremony
+from accounts.domain.mailed_codes.verify import use_code
 from accounts.domain.people import lock_user
 from accounts.domain.recovery_codes import use_recovery_code
 from accounts.domain.second_factors.verify import Verify, verify_factor
@@ -17,6 +18,8 @@ from accounts.domain.sessions.assurance import Assurance, assurance_of
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.totp.codes import verify_code
 from accounts.models import CeremonyKind, Method, Scope, User, UserSession
+from accounts.models import Method, Scope, User, UserSession
+from accounts.schemas.mailed_codes import CodeInput
 from accounts.schemas.second_factors import ElevateInput, FactorAnswer
 from accounts.settings import Settings
 
@@ -82,12 +85,14 @@ class SecondFactorManager:
         return user, assurance, [Scope(scope) for scope in pending.scopes]
 
     async def elevate(self, user: User, current: UserSession, proof: ElevateInput) -> None:
-        """Authenticate the user of a session again, by a second factor or, without one, by the password.
+        """Authenticate the user of a session again, by a second factor or, without one, the password or a mailed code.
 
         Raises:
             BadSecondFactor: the proof is wrong, or the user has no such factor.
             BadCurrentPassword: the password is wrong.
-            ReauthenticationRequired: the user has a second factor, which the password does not replace.
+            LoginBadCode: the mailed code is wrong or not usable, or of another user.
+            SignInByCodeDisabled: SIGN_IN_BY_CODE is false.
+            ReauthenticationRequired: the user has a second factor, which neither password nor mailed code replaces.
             Busy: the queue of passwords to verify is full.
             UserNotFound: the user was deleted or deactivated meanwhile.
             SessionNotFound: the session has ended meanwhile.
@@ -95,6 +100,9 @@ class SecondFactorManager:
         """
         if proof.current_password is not None:
             await self._by_password(user, proof.current_password)
+            assurance = assurance_of(current)
+        elif proof.mailed_code is not None:
+            await self._by_mailed_code(user, proof.mailed_code)
             assurance = assurance_of(current)
         else:
             locked = await lock_user(self.db, user)
@@ -113,6 +121,10 @@ class SecondFactorManager:
         self._require_no_factor(await lock_user(self.db, user))
         if user.hashed_password != verified:  # the lock has read the row again
             raise errors.BadCurrentPassword
+
+    async def _by_mailed_code(self, user: User, proof: CodeInput) -> None:
+        self._require_no_factor(await lock_user(self.db, user))
+        await use_code(self.db, self.settings, proof.code_token, proof.code, of=user)
 
     def _require_no_factor(self, user: User) -> None:
         if user.second_factors:

@@ -88,6 +88,8 @@ async def finish_cookie_sign_in(
         *AUTHENTICATED,
         errors.BadSecondFactor,
         errors.BadCurrentPassword,
+        errors.LoginBadCode,
+        errors.SignInByCodeDisabled,
         errors.ReauthenticationRequired,
         errors.UserNotFound,
         errors.SessionNotFound,
@@ -106,7 +108,7 @@ async def elevate(
     """Prove again who you are, for operations that require a recent sign-in (RFC 9470).
 
     With a second factor the session gets assurance level 2; access tokens say so after the next refresh. Users who have
-    a second factor cannot use their password here.
+    a second factor can use neither their password nor a mailed code here.
     """
     if body.current_password is None:
         await check_limit(user)
