@@ -62,6 +62,21 @@ class Accounts(SecurityBase):
 
         return member
 
+    def level(self, least: int) -> Dependency:
+        """Return a dependency that requires an assurance level; 2 is that of sessions with a second factor.
+
+        The response is 403 with the challenge of RFC 9470, as the issuer's own: clients answer 401 with a refresh. They
+        prove a second factor to the issuer (``POST /auth/elevate``), and refresh the token then.
+        """
+
+        async def assured(token: Annotated[AccessToken, Depends(self)]) -> AccessToken:
+            if token.level < least:
+                challenge = f'Bearer error="insufficient_user_authentication", acr_values="aal{least}"'
+                raise _refusal(HTTPStatus.FORBIDDEN, "ASSURANCE_REQUIRED", challenge)
+            return token
+
+        return assured
+
     async def require(self, token: AccessToken, group_id: int, role: Role, *, live: bool = False) -> None:
         """Raise an HTTPException unless the user has at least ``role`` in a group."""
         try:

@@ -12,6 +12,7 @@ from accounts_client.errors import InvalidToken
 Role = Literal["member", "admin", "owner"]
 RANKS: dict[object, int] = {"member": 1, "admin": 2, "owner": 3}
 EVERYTHING = "account"  # the scope of people's own sign-ins
+LEVELS: dict[object, int] = {"aal1": 1, "aal2": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class AccessToken:
         user_id: the user, or the service account.
         client_id: ``accounts`` for people, the service account's id for service accounts.
         groups: the user's role by group id; None if the token does not have the claim, as without the scope ``groups``.
-        auth_time: when the user proved the password; people only, as ``acr`` and ``amr``.
+        auth_time: when the user was authenticated, the last time; people only, as ``amr``.
+        acr: the assurance level of the session, ``aal1`` or ``aal2``; ``level`` is its number.
         raw: the token as it was sent. It is a secret.
 
     """
@@ -37,6 +39,11 @@ class AccessToken:
     amr: tuple[str, ...]
     expires_at: datetime
     raw: str = field(repr=False)
+
+    @property
+    def level(self) -> int:
+        """The assurance level: 2 if the session has a second factor, else 1."""
+        return LEVELS.get(self.acr, 1)
 
     def has_scope(self, scope: str) -> bool:
         """Return whether a scope was granted. ``account`` implies all others."""

@@ -37,6 +37,10 @@ def service(verifier: Verifier) -> FastAPI:
     async def live_scope(token: Annotated[AccessToken, Security(accounts.live, scopes=["groups:read"])]) -> uuid.UUID:
         return token.user_id
 
+    @app.get("/level")
+    async def level(token: Annotated[AccessToken, Depends(accounts.level(2))]) -> uuid.UUID:
+        return token.user_id
+
     @app.put("/groups/{group_id}/logo", dependencies=[Depends(accounts.group("admin"))])
     async def logo(group_id: int) -> int:
         return group_id
@@ -71,6 +75,25 @@ def bearer(token: str) -> dict[str, str]:
 
 def refusal(response: Response) -> tuple[int, str, str | None]:
     return response.status_code, response.json()["detail"], response.headers.get("WWW-Authenticate")
+
+
+WEAK = (403, "ASSURANCE_REQUIRED", 'Bearer error="insufficient_user_authentication", acr_values="aal2"')
+
+
+@pytest.mark.parametrize("acr", ["aal1", None, "aal3", "AAL2", "2"])
+async def test_token_of_another_level_than_two_is_refused_where_a_second_factor_is_required(
+    issuer: Issuer, client: AsyncClient, acr: str | None
+) -> None:
+    assert refusal(await client.get("/level", headers=bearer(issuer.token(acr=acr)))) == WEAK
+
+
+async def test_token_of_level_two_is_admitted_where_a_second_factor_is_required(
+    issuer: Issuer, client: AsyncClient
+) -> None:
+    response = await client.get("/level", headers=bearer(issuer.token(acr="aal2")))
+
+    assert response.status_code == 200
+    assert (await client.get("/level")).status_code == 401
 
 
 EXPIRED = (401, "UNAUTHORIZED", 'Bearer error="invalid_token"')
