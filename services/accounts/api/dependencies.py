@@ -30,9 +30,9 @@ from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
 from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.invitations.sending import InvitationManager
+from accounts.domain.mailed_codes.sign_in import MailedCodeManager
 from accounts.domain.passkeys.passkeys import PasskeyManager
 from accounts.domain.passkeys.sign_in import PasskeySignInManager
-from accounts.domain.mailed_codes.sign_in import MailedCodeManager
 from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.gcra import Allowance
 from accounts.domain.rate_limits.rules import Attempt

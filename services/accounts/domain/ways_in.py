@@ -1,6 +1,7 @@
 """Ways in: what a user can sign in with. The last one cannot be removed."""
 
 import uuid
+from datetime import timedelta
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
@@ -15,9 +16,9 @@ HAS_OTHER = CompiledStatement("""
         OR EXISTS (SELECT FROM external_identity WHERE user_id = :user_id AND id <> :without)
     )
 """)
-REMOVE_ALL = CompiledStatement("""
-    WITH passkeys AS (DELETE FROM passkey WHERE user_id = :user_id)
-    DELETE FROM external_identity WHERE user_id = :user_id
+DELETE_IDENTITIES = CompiledStatement("""
+    DELETE FROM external_identity
+    WHERE user_id = :user_id AND (created_at > now() - CAST(:age AS interval)) IS NOT FALSE
 """)
 
 
@@ -37,6 +38,6 @@ async def require_other_way_in(db: Session, user: User, without: uuid.UUID) -> N
         raise errors.LastWayIn
 
 
-async def remove_all(db: Session, user: User) -> None:
-    """Remove all ways in but the password, because someone else may have added them."""
-    await REMOVE_ALL.run(db, user_id=user.id)
+async def delete_identities(db: Session, user: User, newer_than: timedelta | None = None) -> None:
+    """Disconnect a user from the accounts at other providers, or only from the newer ones."""
+    await DELETE_IDENTITIES.run(db, user_id=user.id, age=newer_than)

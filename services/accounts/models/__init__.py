@@ -8,8 +8,8 @@ from accounts.models.groups import Membership, Role, UserGroup, Visibility
 from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
-from accounts.models.passkeys import CeremonyKind, Passkey, WebauthnChallenge
 from accounts.models.mailed_codes import MailedCode
+from accounts.models.passkeys import CeremonyKind, Passkey, WebauthnChallenge
 from accounts.models.rate_limits import Throttle
 from accounts.models.second_factors import RecoveryCode, Totp
 from accounts.models.sessions import KnownDevice, Method, PendingSignIn, SessionKind, UserSession

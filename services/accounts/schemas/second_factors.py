@@ -40,6 +40,7 @@ class ElevateInput(FactorAnswer):
     """Exactly one proof: of a second factor, or the current password or a mailed code of a user without one."""
 
     current_password: Password | None = None
+    mailed_code: CodeInput | None = Field(None, description="A code that `/auth/code/request` has mailed to the user.")
 
 
 class TotpInput(BaseModel):
@@ -76,4 +77,3 @@ class FactorsRead(BaseModel):
     totp: TotpRead | None = Field(description="The authenticator app, if there is one.")
     recovery_codes_left: int = Field(examples=[10])
     passkeys: int = Field(description="The number of passkeys.", examples=[0])
-    mailed_code: CodeInput | None = Field(None, description="A code that `/auth/code/request` has mailed to the user.")

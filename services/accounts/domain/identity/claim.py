@@ -7,12 +7,12 @@ accounts", USENIX Security 2022).
 from accounts.db.session import Session
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.second_factors import refresh_factors
+from accounts.domain.identity.second_factors import delete_factors
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.sessions.sessions import SessionManager
-from accounts.domain.ways_in import remove_all
+from accounts.domain.ways_in import delete_identities
 from accounts.models import MailKind, User
 from accounts.settings import Settings
 
@@ -22,15 +22,14 @@ async def claim(db: Session, settings: Settings, user: User) -> None:
 
     The password and all other ways in, the sessions, the access keys and the mailed tokens end. A notice says so, if
     there was a password.
-    The password, the sessions, the access keys and the mailed tokens end. A notice says so, if there was a password.
     """
     had_password = user.hashed_password != UNUSABLE
     await UserAdapter(db).update(user, {"is_verified": True, "hashed_password": UNUSABLE})
     await one_time_tokens.revoke_tokens(db, user)
     await SessionManager(db, settings).revoke_all(user)
     await AccessKeyStore(db).revoke_all(user)
-    await remove_all(db, user)
-    await refresh_factors(db, user)
+    await delete_identities(db, user)
+    await delete_factors(db, user)
     if had_password:
         detail = {"change": "account_claimed", "factor_name": "", "address": db.client_ip}
         await outbox.enqueue_notice(db, MailKind.SECURITY_CHANGED, user, **detail)

@@ -10,16 +10,18 @@ from accounts.domain import errors
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.reserved_emails import email_is_reserved
-from accounts.domain.identity.second_factors import refresh_factors
+from accounts.domain.identity.second_factors import delete_factors
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.sessions.sessions import SessionManager
-from accounts.domain.ways_in import remove_all
+from accounts.domain.ways_in import delete_identities
 from accounts.models import MailKind, Purpose, User
 from accounts.models.base import folded
 from accounts.settings import Settings
+
+UNDONE = one_time_tokens.LIFETIME[Purpose.UNDO_EMAIL]  # the change is not older
 
 
 class EmailChangeManager:
@@ -64,8 +66,9 @@ class EmailChangeManager:
     async def undo(self, token: str) -> User:
         """Change the email address back to the one that a token was sent to, and end all sessions and access keys.
 
-        The attacker may know the password, and may have added other ways in. So there is none until the reset token is
-        used that is sent as well.
+        The attacker may know the password, and may have added second factors and other ways in. So the password ends,
+        and what was added since. A token to reset the password is sent as well. Older factors stay: the one who reads
+        the mail of the previous address may be the attacker.
 
         Raises:
             UndoEmailBadToken: the token is not usable for this.
@@ -77,8 +80,8 @@ class EmailChangeManager:
             raise errors.UndoEmailBadToken
         await self._set(user, email, hashed_password=UNUSABLE)
         await AccessKeyStore(self.db).revoke_all(user)
-        await remove_all(self.db, user)
-        await refresh_factors(self.db, user)
+        await delete_identities(self.db, user, newer_than=UNDONE)
+        await delete_factors(self.db, user, newer_than=UNDONE)
         mail = OutgoingMail(email, user.id, detail={"email_restored": True})
         await one_time_tokens.store_token(self.db, self.key, mail.id, user, Purpose.RESET, email)
         await outbox.enqueue(self.db, MailKind.RESET, [mail])

@@ -1,5 +1,7 @@
 """The second factors of a user. The row of the user lists them, because each sign-in reads that row."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm.attributes import set_committed_value
 
 from accounts.db.session import Session
@@ -23,7 +25,9 @@ REFRESH = CompiledStatement(f"""
     RETURNING second_factors
 """)  # noqa: S608  # only constants are interpolated
 DELETE = {
-    kind: CompiledStatement(f"DELETE FROM {table} WHERE user_id = :user_id")  # noqa: S608  # as above
+    kind: CompiledStatement(
+        f"DELETE FROM {table} WHERE user_id = :user_id AND (created_at > now() - CAST(:age AS interval)) IS NOT FALSE"  # noqa: S608  # as above
+    )
     for kind, (table, _) in TABLES.items()
 }
 
@@ -35,12 +39,12 @@ async def refresh_factors(db: Session, user: User) -> None:
     """
     [(factors,)] = await REFRESH.run(db, user_id=user.id)
     if not factors:
-        await DELETE[Factor.RECOVERY_CODE].run(db, user_id=user.id)
+        await DELETE[Factor.RECOVERY_CODE].run(db, user_id=user.id, age=None)
     set_committed_value(user, "second_factors", factors)
 
 
-async def delete_factors(db: Session, user: User) -> None:
-    """Delete all second factors of a locked user, also those that do not count yet."""
+async def delete_factors(db: Session, user: User, newer_than: timedelta | None = None) -> None:
+    """Delete all second factors of a locked user, also those that do not count yet; or only the newer ones."""
     for delete in DELETE.values():
-        await delete.run(db, user_id=user.id)
+        await delete.run(db, user_id=user.id, age=newer_than)
     await refresh_factors(db, user)

@@ -22,7 +22,7 @@ OVERVIEW = CompiledStatement("""
     SELECT
         (SELECT confirmed_at FROM totp WHERE user_id = :user_id) AS totp,
         (SELECT count(*) FROM recovery_code WHERE user_id = :user_id) AS recovery_codes_left,
-        0 AS passkeys
+        (SELECT count(*) FROM passkey WHERE user_id = :user_id) AS passkeys
 """)
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.mailed_codes.verify import use_code
 from accounts.domain.passkeys import assertions
 from accounts.domain.passkeys.challenges import Ceremony
-from accounts.domain.mailed_codes.verify import use_code
 from accounts.domain.people import lock_user
 from accounts.domain.recovery_codes import use_recovery_code
 from accounts.domain.second_factors.verify import Verify, verify_factor
@@ -18,7 +18,6 @@ from accounts.domain.sessions.assurance import Assurance, assurance_of
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.totp.codes import verify_code
 from accounts.models import CeremonyKind, Method, Scope, User, UserSession
-from accounts.models import Method, Scope, User, UserSession
 from accounts.schemas.mailed_codes import CodeInput
 from accounts.schemas.second_factors import ElevateInput, FactorAnswer
 from accounts.settings import Settings

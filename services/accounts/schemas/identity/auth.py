@@ -16,16 +16,6 @@ def _require_scopes(value: str) -> str:
     return value
 
 
-def sign_in_scopes(scope: str) -> list[Scope]:
-    """Return the scopes of a session: everything that the user may do, and those that were asked for."""
-    return [each for each in SIGN_IN_SCOPES if each == Scope.ACCOUNT or each in scope.split()]
-
-
-SignInScope = Annotated[
-    str,
-    AfterValidator(_require_scopes),
-    Field(description="`groups` adds the user's groups to the access tokens.", examples=["groups"]),
-]
 Ignored = Annotated[str, StringConstraints(max_length=1000), Field(description="Ignored.")]
 
 
@@ -60,15 +50,6 @@ class LoginForm(SignInScopes):
     grant_type: Literal["password"] = "password"
     client_id: Ignored = ""
     client_secret: Ignored = ""
-
-    scope: SignInScope = ""
-    client_id: Ignored = ""
-    client_secret: Ignored = ""
-
-    @property
-    def scopes(self) -> list[Scope]:
-        """The scopes of the session."""
-        return sign_in_scopes(self.scope)
 
 
 class RefreshForm(BaseModel):

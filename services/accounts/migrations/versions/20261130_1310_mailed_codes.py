@@ -1,15 +1,15 @@
 """mailed codes
 
 Revision: 3b9f6d20c8e5
-Revises: 7d1e5a9c3b48
-Created: 2026-11-30 12:40:00.000000+00:00
+Revises: 2f8c4b6e1a97
+Created: 2026-11-30 13:10:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "3b9f6d20c8e5"
-down_revision = "7d1e5a9c3b48"
+down_revision = "2f8c4b6e1a97"
 branch_labels = None
 depends_on = None
 # squawk-ignore prefer-bigint-over-int: counts up to six
