@@ -9,25 +9,31 @@ from pydantic_core import PydanticCustomError
 from accounts.schemas.fields import OpaqueToken, Password
 from accounts.schemas.mailed_codes import CodeInput
 
+PROOFS = ("code", "recovery_code", "passkey", "current_password", "mailed_code")
 TotpCode = Annotated[str, StringConstraints(pattern=r"^[0-9 ]{6,10}$")]
 
 
-class FactorAnswer(BaseModel):
-    """Exactly one proof of a second factor."""
+class FactorCodes(BaseModel):
+    """Exactly one proof of a second factor that people type."""
 
     code: TotpCode | None = Field(None, description="The code that the authenticator app shows.", examples=["492039"])
     recovery_code: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z -]{1,40}$")] | None = Field(
         None, description="A recovery code that was not used yet."
     )
-    passkey: dict[str, Any] | None = Field(
-        None, description="The result of `navigator.credentials.get()`, as its `toJSON()` returns it."
-    )
 
     @model_validator(mode="after")
     def _require_one(self) -> Self:
-        if len(self.model_dump(exclude={"mfa_token"}, exclude_none=True)) != 1:
+        if sum(getattr(self, name, None) is not None for name in PROOFS) != 1:
             raise PydanticCustomError("one_proof", "Exactly one proof is required")
         return self
+
+
+class FactorAnswer(FactorCodes):
+    """Exactly one proof of a second factor."""
+
+    passkey: dict[str, Any] | None = Field(
+        None, description="The result of `navigator.credentials.get()`, as its `toJSON()` returns it."
+    )
 
 
 class MfaInput(FactorAnswer):

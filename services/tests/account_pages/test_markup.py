@@ -24,7 +24,7 @@ PAGES = [each for each in page_operations() if each.method != "head"]
 FORMS = {each.path: each for each in PAGES if each.is_form}
 STATES = list(zip(sorted(available_languages()), cycle([SignUp.OPEN, SignUp.INVITED]), strict=False))
 VALUES = ("", "<b>&amp;\"'", "x" * 300)
-CHOICES = {"grant_type", "answer", "others", "session"}
+CHOICES = {"grant_type", "answer", "others", "session", "step"}
 PASSWORD_FIELDS = {"password": "new-password", "current_password": "current-password"}
 
 

@@ -12,8 +12,8 @@ from turbohtml import conformance
 VOID = frozenset(["br", "img", "input", "link", "meta"])
 # A parser takes any name for an attribute, also two names that were glued together.
 ATTRIBUTES = re.compile(
-    r"aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
-    r"|d|datetime|for|height|href|id|inputmode|lang|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck"
+    r"alt|aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
+    r"|d|datetime|for|height|href|id|inputmode|lang|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck|src"
     r"|tabindex|type|value|viewbox|width"
 )
 REFERENCES = ("for", "aria-describedby", "aria-labelledby")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from accounts.api.problems import Problem
 from accounts.domain.identity import password_policy
 from accounts.schemas.fields import PASSWORD_MAX_LENGTH
+from accounts.schemas.second_factors import PROOFS
 from accounts.translations import N_, Language
 
 CHECK_FIELDS = N_("Please check the fields marked below.")
@@ -24,6 +25,10 @@ MESSAGES = {
     "REGISTER_USER_ALREADY_EXISTS": N_("This email address has an account by now. Please sign in."),
     "UPDATE_USER_EMAIL_ALREADY_EXISTS": N_("Another account now uses this email address."),
     "INVITATION_OTHER_ADDRESS": N_("This invitation was sent to a different email address than your account's."),
+    "BAD_SECOND_FACTOR": N_("This code is wrong or was used before. Please try another one."),
+    "FACTOR_UNAVAILABLE": N_("Your authenticator app can't be verified right now. Please use a recovery code."),
+    "TOTP_EXISTS": N_("Your account has an authenticator app already."),
+    "NO_SECOND_FACTOR": N_("Recovery codes are for accounts with a second factor. Please add one first."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -112,6 +117,12 @@ RESULTS = {
     "password-changed": Result(
         N_("Your password has been changed"), N_("You've been signed out on all other devices."), _ACCOUNT, ""
     ),
+    "app-removed": Result(
+        N_("Your authenticator app has been removed"),
+        N_("You've been signed out on all other devices."),
+        N_("Security"),
+        "/security",
+    ),
     "accepted": Result(N_("Welcome"), N_("You've joined the group."), _ACCOUNT, ""),
     "declined": Result(N_("Invitation declined"), N_("We won't notify anyone."), _SIGN_IN),
     "signed-out": Result(N_("Signed out"), N_("You're signed out on this device."), N_("Sign in again")),
@@ -144,6 +155,11 @@ DEAD_LINKS = {
         N_("If you didn't change your email address yourself, contact the people who run this service."),
         _ACCOUNT,
         "",
+    ),
+    "MFA_BAD_TOKEN": Result(
+        N_("Please sign in again"),
+        N_("This sign-in took too long, or too many codes were wrong."),
+        _SIGN_IN,
     ),
     "INVITATION_BAD_TOKEN": Result(
         N_("This invitation is no longer valid"),
@@ -180,6 +196,8 @@ def field_messages(language: Language, problem: Problem, password_min_length: in
         return {"current_password": language.gettext(WRONG_PASSWORD)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
+    if [error.type for error in problem.errors or ()] == ["one_proof"]:
+        return dict.fromkeys(PROOFS, language.gettext(_EMPTY))
     return {
         str(error.loc[-1]): language.gettext(FIELD_MESSAGES.get(error.type, INVALID_FIELD))
         for error in problem.errors or ()

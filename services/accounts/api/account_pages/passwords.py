@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.account_pages.render import PATH, kept_values, missing_field, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
-from accounts.api.dependencies import PasswordResetDep, UserManagerDep
+from accounts.api.dependencies import FactorManagerDep, PasswordResetDep, UserManagerDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.fields import Password
@@ -20,9 +20,9 @@ EmailForm = Annotated[EmailInput, Form()]
 
 
 class PasswordChangeForm(BaseModel):
-    """The current password and the new one."""
+    """The new password and, of users without a second factor, the current one."""
 
-    current_password: Password
+    current_password: Password | None = None
     password: Password
 
 
@@ -59,13 +59,22 @@ async def reset_password(
     return redirect("/done/reset")
 
 
-@router.get("/change-password")
-async def change_password_page(request: Request, user: CurrentUser) -> Response:
-    """Show the form that changes the password."""
+async def keep_asked(request: Request, user: CurrentUser) -> None:
+    """Set whether the form asks for the current password."""
+    kept_values(request)["asks_password"] = not user.second_factors
+
+
+@router.get("/change-password", dependencies=[Depends(keep_asked)])
+async def change_password_page(
+    request: Request, user: CurrentUser, current: CurrentSession, factors: FactorManagerDep
+) -> Response:
+    """Show the form that changes the password. A second factor is asked for first."""
+    if user.second_factors:
+        await factors.require_recent(current)
     return render_page(request, "change-password", username=user.email)
 
 
-@router.post("/change-password")
+@router.post("/change-password", dependencies=[Depends(keep_asked)])
 async def change_password(
     form: Annotated[PasswordChangeForm, Form()],
     user: CurrentUser,
@@ -74,6 +83,8 @@ async def change_password(
     check_password_limit: PasswordLimitDep,
 ) -> Response:
     """Change the password, and end all other sessions."""
+    if form.current_password is None and not user.second_factors:
+        raise missing_field("current_password")
     await check_password_limit(user, form.current_password)
-    await users.update(UserUpdate(**form.model_dump()), user, current)
+    await users.update(UserUpdate(**form.model_dump(exclude_none=True)), user, current)
     return redirect("/done/password-changed")

@@ -1,5 +1,6 @@
 """Renders the account pages, errors included, in the browser's language. They load nothing from other sites."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import HTTPException, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from starlette.responses import Response
@@ -35,6 +37,9 @@ FORMS = {
     "reset-password",
     "change-password",
     "invitation",
+    "second-factor",
+    "confirm",
+    "authenticator-app",
 }
 # The body was not read to its end, or is no form.
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
@@ -48,7 +53,11 @@ HEADERS = {
     "Referrer-Policy": "strict-origin",
     "X-Robots-Tag": "noindex",
 }
-SECRET = "password"  # noqa: S105  # in the names of fields that are never shown again
+SECRETS = ("password", "code")  # in the names of fields that are never shown again
+# The sign-in that waits for a second factor. Lax: the page is also opened by a redirect from a provider's site.
+MFA_COOKIE = "__Host-accounts-mfa"
+MFA_SECONDS = 5 * 60
+PAGE = re.compile(r"/[a-z-]{1,40}")  # the pages that a confirmation leads back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +99,7 @@ def render_page(
 
     ``username`` is the email address of the account that the page is about, if it is known.
     """
-    empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": ""}
+    empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": "", "next": ""}
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
     given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known
@@ -112,10 +121,26 @@ def render_page(
             language=language.tag,
             now=datetime.now(UTC),
             path=PATH,
-            **values,
+            **kept_values(request) | values,
         )
     )
     return HTMLResponse(html, status, HEADERS | {"Content-Language": language.tag, "Vary": "Accept-Language"})
+
+
+def kept_values(request: Request) -> dict[str, Any]:
+    """Return the values that the template of the request's page needs, also if its form is shown again.
+
+    A dependency of the route sets them, since it runs before the form is validated.
+    """
+    if not hasattr(request.state, "values"):
+        request.state.values = {}
+    values: dict[str, Any] = request.state.values
+    return values
+
+
+def missing_field(name: str) -> RequestValidationError:
+    """Return the error of a field that a form needs in some cases only."""
+    return RequestValidationError([{"type": "missing", "loc": ("body", name), "msg": "Field required"}])
 
 
 def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
@@ -147,6 +172,13 @@ def redirect(page_path: str, cookie_from: Response | None = None, **query: str) 
     return response
 
 
+def ask_for_second_factor(token: str, invitation: str = "") -> RedirectResponse:
+    """Redirect to the page that finishes a sign-in, whose token a cookie keeps."""
+    response = redirect("/second-factor", invitation=invitation) if invitation else redirect("/second-factor")
+    response.set_cookie(MFA_COOKIE, token, MFA_SECONDS, secure=True, httponly=True, samesite="lax")
+    return response
+
+
 def is_page(request: Request) -> bool:
     """Return whether a request is for a page that is served here, or part of the way to one, as its route has said."""
     path = request.scope["path"]
@@ -158,9 +190,15 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     """Render a problem as a page: the form again if it can be corrected, or a page of its own; 401 leads to sign-in."""
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
+    form = request.scope["path"].removeprefix(PATH)
+    if problem.detail == "MFA_REQUIRED":
+        sent = await request.form()
+        return ask_for_second_factor(problem.mfa_token or "", str(sent.get("invitation", "")))
+    if problem.detail == "REAUTHENTICATION_REQUIRED":
+        return redirect("/confirm", next=form if PAGE.fullmatch(form) and form != "/confirm" else "")
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
-    form = request.scope["path"].removeprefix(f"{PATH}/")
+    form = form.removeprefix("/")
     if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:
@@ -177,7 +215,7 @@ def _can_be_corrected(problem: Problem) -> bool:
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
     sent = await request.form()  # the route has read the body, and the request remembers it
-    request.state.form = {name: value for name, value in sent.items() if SECRET not in name}
+    request.state.form = {name: value for name, value in sent.items() if not any(each in name for each in SECRETS)}
     fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)
     return render_page(request, form, problem.status, failure=Failure(message, fields))
 

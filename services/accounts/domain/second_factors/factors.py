@@ -40,6 +40,10 @@ class FactorManager:
         [row] = await OVERVIEW.run(self.db, user_id=user.id)
         return {**row._mapping, "totp": {"created_at": row.totp} if row.totp else None}  # noqa: SLF001  # public in SQLAlchemy
 
+    async def require_recent(self, current: UserSession) -> None:
+        """Raise ReauthenticationRequired unless the user of a session was authenticated recently, as is required."""
+        await Reauthentication(self.db, self.passwords, self.recent, current).verify(None)
+
     async def renew_recovery_codes(
         self, user: User, current: UserSession, current_password: str | None = None
     ) -> list[str]:

@@ -19,7 +19,7 @@ from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.totp.codes import verify_code
 from accounts.models import CeremonyKind, Method, Scope, User, UserSession
 from accounts.schemas.mailed_codes import CodeInput
-from accounts.schemas.second_factors import ElevateInput, FactorAnswer
+from accounts.schemas.second_factors import ElevateInput, FactorCodes
 from accounts.settings import Settings
 
 # By member of ``FactorAnswer``. Each kind of factor has a line here, and one in ``identity.second_factors``.
@@ -67,7 +67,7 @@ class SecondFactorManager:
         ceremony = Ceremony.in_session(CeremonyKind.ELEVATE, current)
         return await assertions.begin(self.db, self.settings, user, ceremony)
 
-    async def finish(self, token: str, answer: FactorAnswer) -> tuple[User, Assurance, Sequence[Scope]]:
+    async def finish(self, token: str, answer: FactorCodes) -> tuple[User, Assurance, Sequence[Scope]]:
         """Finish a sign-in. Return the user, how the user was authenticated, and the scopes of the session to start.
 
         Raises:

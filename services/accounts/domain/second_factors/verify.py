@@ -7,14 +7,14 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.models import Method, User
-from accounts.schemas.second_factors import FactorAnswer
+from accounts.schemas.second_factors import FactorCodes
 from accounts.settings import Settings
 
 Verify = Callable[[Session, Settings, User, Any], Awaitable[tuple[Method, ...]]]
 
 
 async def verify_factor(
-    db: Session, settings: Settings, user: User, answer: FactorAnswer, verifiers: Mapping[str, Verify]
+    db: Session, settings: Settings, user: User, answer: FactorCodes, verifiers: Mapping[str, Verify]
 ) -> tuple[Method, ...]:
     """Verify a proof of a locked user's second factor, and return the methods that it proves.
 
@@ -26,7 +26,7 @@ async def verify_factor(
 
     """
     for name, verify in verifiers.items():
-        if (proof := getattr(answer, name)) is not None:
+        if (proof := getattr(answer, name, None)) is not None:
             try:
                 return await verify(db, settings, user, proof)
             except errors.BadSecondFactor:

@@ -1,0 +1,103 @@
+"""Pages that ask for a second factor: to finish a sign-in, and before sensitive changes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from pydantic import StringConstraints
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import MFA_COOKIE, PATH, kept_values, redirect, render_page
+from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.dependencies import SecondFactorDep
+from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, SecondFactorLimitDep, limit_by_client
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.models import User
+from accounts.schemas.fields import OpaqueToken, Password
+from accounts.schemas.second_factors import ElevateInput, FactorCodes
+
+router = APIRouter(prefix=PATH)
+# Appended to the path of the pages: it cannot lead anywhere else.
+NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z-]{1,40})?$")]
+
+
+class SecondFactorForm(FactorCodes):
+    """A proof that finishes a sign-in, and the invitation to continue with."""
+
+    invitation: OpaqueToken | None = None
+
+
+class ConfirmForm(FactorCodes):
+    """A proof of who uses the session, and the page to continue with."""
+
+    current_password: Password | None = None
+    next: NextPage = ""
+
+
+async def get_pending_user(request: Request, factors: SecondFactorDep) -> User:
+    """Return the user of the sign-in that the browser's cookie names."""
+    user = await factors.find_user(request.cookies.get(MFA_COOKIE, ""))
+    kept_values(request)["factors"] = user.second_factors
+    return user
+
+
+async def get_confirming_user(request: Request, user: CurrentUser) -> User:
+    """Return the signed-in user, who proves a second factor or, without one, the password."""
+    kept_values(request)["factors"] = user.second_factors
+    return user
+
+
+PendingUser = Annotated[User, Depends(get_pending_user)]
+ConfirmingUser = Annotated[User, Depends(get_confirming_user)]
+
+
+@router.get("/second-factor")
+async def second_factor_page(request: Request, _: PendingUser) -> Response:
+    """Show the form that finishes a sign-in."""
+    return render_page(request, "second-factor")
+
+
+@router.post("/second-factor", dependencies=[limit_by_client(Attempt.MFA)])
+async def finish_sign_in(
+    request: Request,
+    user: PendingUser,
+    form: Annotated[SecondFactorForm, Form()],
+    factors: SecondFactorDep,
+    strategy: CookieStrategyDep,
+    check_limit: SecondFactorLimitDep,
+    reset_attempts: ResetAttemptsDep,
+) -> Response:
+    """Finish a sign-in, and continue with the invitation if there is one."""
+    await check_limit(user)
+    user, assurance, _ = await factors.finish(request.cookies[MFA_COOKIE], form)
+    signed_in = await strategy.sign_in(user, assurance)
+    await reset_attempts(user.email)
+    invitation = form.invitation
+    response = redirect("/invitation", signed_in, token=invitation) if invitation else redirect("", signed_in)
+    response.delete_cookie(MFA_COOKIE, secure=True, httponly=True, samesite="lax")
+    return response
+
+
+@router.get("/confirm")
+async def confirm_page(
+    request: Request, _: ConfirmingUser, next_page: Annotated[NextPage, Query(alias="next")] = ""
+) -> Response:
+    """Show the form that proves again who uses the session."""
+    return render_page(request, "confirm", next_page=next_page)
+
+
+@router.post("/confirm")
+async def confirm(
+    user: ConfirmingUser,
+    form: Annotated[ConfirmForm, Form()],
+    current: CurrentSession,
+    factors: SecondFactorDep,
+    check_password_limit: PasswordLimitDep,
+    check_limit: SecondFactorLimitDep,
+) -> Response:
+    """Renew the authentication of the session, and go back to the page that asked for it."""
+    if form.current_password is None:
+        await check_limit(user)
+    else:
+        await check_password_limit(user, form.current_password)
+    await factors.elevate(user, current, ElevateInput(**form.model_dump(exclude={"next"})))
+    return redirect(form.next)
