@@ -84,7 +84,8 @@ def check_fields(page: Page) -> None:
             own = element.form.attributes["action"].endswith("/sign-in")
             assert attributes["autocomplete"] == ("current-password" if own else PASSWORD_FIELDS[name])
         elif name in {"email", "username"}:
-            assert (kind, attributes["inputmode"], attributes["autocomplete"]) == ("text", "email", "username")
+            assert (kind, attributes["inputmode"]) == ("text", "email")
+            assert attributes["autocomplete"] in {"username", "username webauthn"}
             assert (attributes["autocapitalize"], attributes["spellcheck"]) == ("none", "false")
     for form in page.find("form"):
         assert form.attributes["action"] in {each.path for each in PAGES}

@@ -1,11 +1,8 @@
 """People with a browser and a mailbox: Chromium, the served API and the worker, at two widths."""
 
-import asyncio
 import os
 import re
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -13,9 +10,7 @@ from typing import Any
 
 import pyotp
 import pytest
-import uvicorn
 from playwright.async_api import Browser, Page, ViewportSize, expect
-from starlette.types import Receive, Scope, Send
 
 from accounts.models import Role
 from accounts.settings import SignUp
@@ -25,6 +20,7 @@ from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
 from support.chromium import LAN, needs_chromium
 from support.people import PASSWORD, World
+from support.served import served
 from support.waiting import PATIENCE
 
 EMAIL = "elaine@astolat.example.com"
@@ -94,23 +90,6 @@ class Person:
         name = re.sub(r"\W+", "-", await page.title())[:40]
         await page.screenshot(path=self.pictures / f"{name}-{page.viewport_size['width']}.png")  # type: ignore[index]  # it has one
         assert self.console == []
-
-
-@asynccontextmanager
-async def served(world: World) -> AsyncIterator[str]:
-    """Serve a world over HTTP, under the URL that its mails contain."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://localhost:{listening.getsockname()[1]}"
-    world.change_settings(public_url=url)
-
-    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await world.app({**scope, "state": dict(world.state)}, receive, send)
-
-    server = uvicorn.Server(uvicorn.Config(asgi, log_level="error", lifespan="off"))
-    serving = asyncio.create_task(server.serve([listening]))
-    yield url
-    server.should_exit = True
-    await serving
 
 
 @pytest.fixture(params=[("desktop", "light"), ("phone", "dark")], ids="-".join)

@@ -15,6 +15,10 @@ ATTRIBUTES = re.compile(
     r"alt|aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
     r"|d|datetime|for|height|href|id|inputmode|lang|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck|src"
     r"|tabindex|type|value|viewbox|width"
+    r"aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
+    r"|d|data-(accepted|autofill|fault|options|passkey|without-passkeys)|datetime|for|height|hidden|href|id|inputmode"
+    r"|lang|maxlength|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck|src|tabindex|type|value|viewbox"
+    r"|width"
 )
 REFERENCES = ("for", "aria-describedby", "aria-labelledby")
 

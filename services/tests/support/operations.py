@@ -113,6 +113,7 @@ def get_paths() -> Iterator[str]:
     yield from (each.path for each in (*operations(), *page_operations()) if each.method == "get")
     yield from (route.path for route in APP.routes if type(route) is Route)
     yield "/account/static/site.css"
+    yield "/account/static/passkey.js"
 
 
 def name_of(operation: Operation) -> str:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
+from accounts.domain.passkeys.relying_party import is_available
 from accounts.settings import SignUp
 from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
@@ -41,6 +42,9 @@ FORMS = {
     "confirm",
     "authenticator-app",
 }
+# Forms that are parts of another page.
+PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
+PASSKEY_PAGES = {"sign-in", "passkeys"}  # with the script
 # The body was not read to its end, or is no form.
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
@@ -58,6 +62,10 @@ SECRETS = ("password", "code")  # in the names of fields that are never shown ag
 MFA_COOKIE = "__Host-accounts-mfa"
 MFA_SECONDS = 5 * 60
 PAGE = re.compile(r"/[a-z-]{1,40}")  # the pages that a confirmation leads back to
+SCRIPT_HEADERS = HEADERS | {
+    "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
+}
+SECRET = "password"  # noqa: S105  # in the names of fields that are never shown again
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ def render_page(
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
     given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known
+    uses_passkeys = name in PASSKEY_PAGES and is_available(settings)
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
         _environment(language)
@@ -115,6 +124,7 @@ def render_page(
             signs_in_by_code=settings.sign_in_by_code,
             drops_cookies=drops_cookies(request),
             chooses_password=invited or settings.sign_up is SignUp.OPEN,
+            uses_passkeys=uses_passkeys,
             failure=failure,
             service=settings.service,
             password_min_length=settings.password_min_length,
@@ -124,7 +134,8 @@ def render_page(
             **kept_values(request) | values,
         )
     )
-    return HTMLResponse(html, status, HEADERS | {"Content-Language": language.tag, "Vary": "Accept-Language"})
+    headers = SCRIPT_HEADERS if uses_passkeys else HEADERS
+    return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language"})
 
 
 def kept_values(request: Request) -> dict[str, Any]:
@@ -199,6 +210,8 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = form.removeprefix("/")
+    form = request.scope["path"].removeprefix(f"{PATH}/")
+    form = PAGE_OF_FORM.get(form, form)
     if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:

@@ -1,17 +1,21 @@
-"""All account pages under one path, their style sheet, and the well-known URL that leads to one of them."""
+"""All account pages under one path, their style sheet and script, and the well-known URLs that lead to them."""
 
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import links, mailed_codes, passwords, second_factor, security, sign_in, sign_up
+from accounts.api.account_pages import links, mailed_codes, passkeys, passwords, sign_in, sign_up
 from accounts.api.account_pages.render import PATH, require_pages_enabled
+from accounts.domain.passkeys.relying_party import is_available
 
 STYLE = Path(__file__).parent / "static" / "site.css"
 MODULES = (sign_in, mailed_codes, sign_up, passwords, links, second_factor, security)
+STATIC = Path(__file__).parent / "static"
+MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links)
 router = APIRouter(include_in_schema=False)
 pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
 for module in MODULES:
@@ -21,7 +25,28 @@ for module in MODULES:
 @pages.get(f"{PATH}/static/site.css")
 async def style() -> FileResponse:
     """Serve the style sheet of all pages."""
-    return FileResponse(STYLE, headers={"Cache-Control": "max-age=3600"})
+    return FileResponse(STATIC / "site.css", headers={"Cache-Control": "max-age=3600"})
+
+
+@pages.get(f"{PATH}/static/passkey.js")
+async def passkey_script() -> FileResponse:
+    """Serve the script of the pages that use passkeys."""
+    return FileResponse(STATIC / "passkey.js", headers={"Cache-Control": "max-age=300"})
+
+
+@router.get("/.well-known/passkey-endpoints")
+async def passkey_endpoints(request: Request) -> dict[str, str]:
+    """Return the page that adds and removes passkeys, for password managers (W3C, Passkey Endpoints).
+
+    Raises:
+        HTTPException: 404, passkeys cannot be used here.
+
+    """
+    settings = request.state.settings
+    if not is_available(settings):
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    page = f"{settings.account_url}/passkeys"
+    return {"enroll": page, "manage": page}
 
 
 @router.get("/.well-known/change-password")

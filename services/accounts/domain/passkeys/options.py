@@ -48,6 +48,12 @@ def request_options(party: RelyingParty, challenge: bytes, allowed: Iterable[Pas
     }
 
 
+def accepted_credentials(party: RelyingParty, user: User, passkeys: Iterable[Passkey]) -> dict[str, Any]:
+    """Return what ``PublicKeyCredential.signalAllAcceptedCredentials`` tells password managers (5.1.10)."""
+    ids = [to_base64(passkey.credential_id) for passkey in passkeys]
+    return {"rpId": party.id, "userId": to_base64(user.id.bytes), "allAcceptedCredentialIds": ids}
+
+
 def to_base64(value: bytes) -> str:
     """Encode bytes as WebAuthn's JSON does: base64url without padding."""
     return urlsafe_b64encode(value).decode().rstrip("=")

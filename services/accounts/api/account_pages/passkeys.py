@@ -1,0 +1,99 @@
+"""Pages of passkeys: sign in with one, and list, add, rename and remove one's own."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, BeforeValidator, Json
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
+from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.dependencies import PasskeyManagerDep, PasskeySignInDep
+from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client
+from accounts.domain import errors
+from accounts.domain.passkeys.options import accepted_credentials
+from accounts.domain.passkeys.relying_party import is_available, relying_party
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.domain.sessions.user_agent import describe_user_agent
+from accounts.schemas.fields import OpaqueToken
+from accounts.schemas.passkeys import PasskeyName
+
+router = APIRouter(prefix=PATH)
+# What the script puts into the form. It is empty if there were no options.
+PasskeyJson = Annotated[Json[dict[str, Any]] | None, BeforeValidator(lambda value: value or None)]
+
+
+class SignInForm(BaseModel):
+    """A proof of a passkey, and the invitation that it is for."""
+
+    passkey: PasskeyJson = None
+    invitation: OpaqueToken | None = None
+
+
+class AddForm(BaseModel):
+    """A new passkey and its name."""
+
+    name: PasskeyName
+    passkey: PasskeyJson = None
+
+
+class ChangeForm(BaseModel):
+    """The passkey to rename, or to remove."""
+
+    passkey_id: uuid.UUID
+    name: PasskeyName | None = None
+
+
+@router.post("/sign-in/passkey", dependencies=[limit_by_client(Attempt.PASSKEY)])
+async def sign_in_with_passkey(
+    form: Annotated[SignInForm, Form()],
+    sign_in: PasskeySignInDep,
+    strategy: CookieStrategyDep,
+    reset_attempts: ResetAttemptsDep,
+) -> Response:
+    """Sign in with a passkey, and continue with the invitation if there is one."""
+    user, assurance = await sign_in.authenticate(form.passkey or {})
+    response = await strategy.sign_in(user, assurance)
+    await reset_attempts(user.email)
+    return redirect("/invitation", response, token=form.invitation) if form.invitation else redirect("", response)
+
+
+@router.get("/passkeys")
+async def passkeys_page(request: Request, user: CurrentUser, passkeys: PasskeyManagerDep) -> Response:
+    """Show the user's passkeys."""
+    listed, settings = await passkeys.list(user), request.state.settings
+    device = describe_user_agent(request.headers.get("user-agent", ""), request_language(request).gettext)
+    accepted = accepted_credentials(relying_party(settings), user, listed) if is_available(settings) else None
+    return render_page(request, "passkeys", passkeys=listed, device=device, accepted=accepted)
+
+
+@router.post("/passkeys")
+async def add_passkey(
+    form: Annotated[AddForm, Form()], user: CurrentUser, current: CurrentSession, passkeys: PasskeyManagerDep
+) -> Response:
+    """Add a passkey. Without one the script got no options: say why."""
+    if form.passkey is None:
+        await passkeys.begin(user, current)
+        raise errors.BadPasskey
+    await passkeys.add(user, current, form.name, form.passkey)
+    return redirect("/passkeys")
+
+
+@router.post("/passkeys/rename")
+async def rename_passkey(
+    form: Annotated[ChangeForm, Form()], user: CurrentUser, passkeys: PasskeyManagerDep
+) -> Response:
+    """Rename a passkey."""
+    if form.name:
+        await passkeys.rename(user, form.passkey_id, form.name)
+    return redirect("/passkeys")
+
+
+@router.post("/passkeys/remove")
+async def remove_passkey(
+    form: Annotated[ChangeForm, Form()], user: CurrentUser, current: CurrentSession, passkeys: PasskeyManagerDep
+) -> Response:
+    """Remove a passkey, and end the other sessions."""
+    await passkeys.remove(user, form.passkey_id, current)
+    return redirect("/passkeys")
