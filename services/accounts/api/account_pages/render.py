@@ -65,7 +65,6 @@ PAGE = re.compile(r"/[a-z-]{1,40}")  # the pages that a confirmation leads back 
 SCRIPT_HEADERS = HEADERS | {
     "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
 }
-SECRET = "password"  # noqa: S105  # in the names of fields that are never shown again
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +209,6 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = form.removeprefix("/")
-    form = request.scope["path"].removeprefix(f"{PATH}/")
     form = PAGE_OF_FORM.get(form, form)
     if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)

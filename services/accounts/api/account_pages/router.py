@@ -7,15 +7,21 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
-from accounts.api.account_pages import links, mailed_codes, passwords, second_factor, security, sign_in, sign_up
-from accounts.api.account_pages import links, mailed_codes, passkeys, passwords, sign_in, sign_up
+from accounts.api.account_pages import (
+    links,
+    mailed_codes,
+    passkeys,
+    passwords,
+    second_factor,
+    security,
+    sign_in,
+    sign_up,
+)
 from accounts.api.account_pages.render import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
 
-STYLE = Path(__file__).parent / "static" / "site.css"
-MODULES = (sign_in, mailed_codes, sign_up, passwords, links, second_factor, security)
 STATIC = Path(__file__).parent / "static"
-MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links)
+MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links, second_factor, security)
 router = APIRouter(include_in_schema=False)
 pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
 for module in MODULES:
