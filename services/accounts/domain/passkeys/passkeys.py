@@ -64,16 +64,16 @@ class PasskeyManager:
     async def add(self, user: User, current: UserSession, name: str, response: Response) -> Passkey:
         """Add the passkey that was created for the options of ``begin``. The session gets assurance level 2.
 
-        Other sessions go on: they are as good as before. The user is told by mail.
+        With the first second factor all other sessions end, since they began without one; later they go on. The user is
+        told by mail.
 
         Raises:
             BadPasskey: the response is not valid, or answers no challenge of this session.
             PasskeysUnavailable: no page could use it.
             UserNotFound: the user was deleted or deactivated meanwhile.
-            ReauthenticationRequired: the user has got a second factor meanwhile, in another session.
             TooManyPasskeys: the user has as many passkeys as are allowed.
             PasskeyExists: the passkey was added before.
-            SessionNotFound: the session has ended meanwhile.
+            SessionNotFound: the session has ended meanwhile, as by a first second factor in another one.
 
         """
         challenge = responses.read_challenge(response)
@@ -81,11 +81,11 @@ class PasskeyManager:
             raise errors.BadPasskey
         created = await responses.verify_creation(response, challenge, relying_party(self.settings))
         user = await lock_user(self.db, user)
-        if user.second_factors and current.aal == 1:
-            raise errors.ReauthenticationRequired(self.settings.recent_seconds, 2)
         if len(await self.list(user)) >= PASSKEYS_PER_USER:
             raise errors.TooManyPasskeys
         passkey = await self._insert(user, name, created, response)
+        if not user.second_factors:
+            await self.sessions.revoke_all(user, keep=current)
         await refresh_factors(self.db, user)
         method = Method.SYNCED_KEY if created.backup_eligible else Method.HARDWARE_KEY
         await self.sessions.elevate(current, assurance_of(current).plus(method, Method.USER_VERIFIED))

@@ -43,7 +43,6 @@ async def begin_passkey(
         *AUTHENTICATED,
         errors.BadPasskey,
         errors.PasskeysUnavailable,
-        errors.ReauthenticationRequired,
         errors.UserNotFound,
         errors.SessionNotFound,
         errors.PasskeyExists,
@@ -56,7 +55,7 @@ async def add_passkey(
     """Add the passkey that your browser has created for the options.
 
     From then on, your password alone no longer signs you in: it takes a passkey or a recovery code as well, or just a
-    passkey. You get a notice by mail. You can have 20 passkeys.
+    passkey. If you had no second factor, your other sessions end. You get a notice by mail. You can have 20 passkeys.
     """
     return await passkeys.add(user, current, body.name, body.passkey)
 
