@@ -134,6 +134,16 @@ class TestConfirmation:
             actions = (await db.exec(select(AuditEvent.action))).all()
         assert {"totp.added", "session.elevated"} <= set(actions)
 
+    async def test_session_of_level_1_confirms_no_app_once_the_user_has_a_factor(self, world: World) -> None:
+        """A thief who began meanwhile in a stolen session must not end with a factor."""
+        headers = await world.sign_in(await world.user("arthur"))
+        app = pyotp.TOTP(await create_secret(world, headers))
+        await world.sql("UPDATE \"user\" SET second_factors = '{passkey}'")
+
+        refused = await confirm(world, headers, app.now())
+
+        assert (refused.status_code, refused.json()["detail"]) == (403, "REAUTHENTICATION_REQUIRED")
+
     async def test_secret_expires_after_an_hour(self, world: World) -> None:
         headers = await world.sign_in(await world.user("arthur"))
         app = pyotp.TOTP(await create_secret(world, headers))

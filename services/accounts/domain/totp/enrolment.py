@@ -86,11 +86,14 @@ class TotpManager:
             BadSecondFactor: the code is wrong.
             TotpNotFound: no secret was created in the last hour.
             TotpExists: the user has an authenticator app.
+            ReauthenticationRequired: the user has got a second factor meanwhile, in another session.
             UserNotFound: the user was deleted or deactivated meanwhile.
             SessionNotFound: the session has ended meanwhile.
 
         """
         user = await lock_user(self.db, user)
+        if user.second_factors and current.aal == 1:
+            raise errors.ReauthenticationRequired(self.settings.recent_seconds, 2)
         secret = await self._pending_secret(user)
         if secret is None:
             raise errors.TotpNotFound

@@ -46,6 +46,7 @@ async def create_totp(
         *AUTHENTICATED,
         errors.BadSecondFactor,
         errors.FactorUnavailable,
+        errors.ReauthenticationRequired,
         errors.TotpExists,
         errors.TotpNotFound,
         errors.UserNotFound,
