@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlmodel import select
@@ -184,8 +185,10 @@ class TestDisconnect:
     ) -> None:
         account = await busy_visitor.account()
         async with transaction(busy_world.sessionmaker) as db:
-            other = {"provider": "other", "issuer": "https://other.example", "subject": "1"}
-            db.add(ExternalIdentity(user_id=account["id"], **other))
+            other = ExternalIdentity(
+                user_id=UUID(account["id"]), provider="other", issuer="https://o.example", subject="1"
+            )
+            db.add(other)
         identities = (await busy_visitor.client.get(IDENTITIES)).json()
 
         responses = await asyncio.gather(
@@ -239,8 +242,7 @@ class TestReauthentication:
     ) -> None:
         await visitor.account()
         await age(world)
-        delete = {"json": None}
-        refused = await visitor.client.request("DELETE", "/users/me", **delete)
+        refused = await visitor.client.request("DELETE", "/users/me")
         parameters = await visitor.leave(REAUTHENTICATE, kind="cookie", return_to="/account/sessions")
 
         response = await visitor.come_back(parameters)
@@ -248,7 +250,7 @@ class TestReauthentication:
         assert refused.json()["detail"] == "REAUTHENTICATION_REQUIRED"
         assert (response.status_code, response.headers["Location"]) == (303, "/account/sessions")
         assert provider.codes == {}
-        assert (await visitor.client.request("DELETE", "/users/me", **delete)).status_code == 204
+        assert (await visitor.client.request("DELETE", "/users/me")).status_code == 204
 
     async def test_provider_is_asked_for_a_new_sign_in_and_has_to_confirm_it(
         self, visitor: Browser, world: World, provider: EvilProvider

@@ -32,11 +32,9 @@ REFUSED = {
         "LOGIN_BAD_CREDENTIALS",
     )
 }
-VERIFIED, UNVERIFIED, NO_EMAIL = (
-    {"email": LANCELOT, "email_verified": True},
-    {"email": LANCELOT, "email_verified": False},
-    {},
-)
+VERIFIED: dict[str, Any] = {"email": LANCELOT, "email_verified": True}
+UNVERIFIED: dict[str, Any] = {"email": LANCELOT, "email_verified": False}
+NO_EMAIL: dict[str, Any] = {}
 
 
 def outcome(response: Response) -> tuple[int, str]:
@@ -67,7 +65,7 @@ async def identities(world: World) -> list[tuple[str, str]]:
         statement = select(User.email, ExternalIdentity.subject).join(
             ExternalIdentity, col(ExternalIdentity.user_id) == User.id
         )
-        return [tuple(row) for row in await db.exec(statement)]
+        return [(email, subject) for email, subject in await db.exec(statement)]
 
 
 async def users(world: World) -> list[User]:

@@ -35,6 +35,27 @@ MESSAGES = {
     "FACTOR_UNAVAILABLE": N_("Your authenticator app can't be verified right now. Please use a recovery code."),
     "TOTP_EXISTS": N_("Your account has an authenticator app already."),
     "NO_SECOND_FACTOR": N_("Recovery codes are for accounts with a second factor. Please add one first."),
+    "OAUTH_DENIED": N_("You cancelled the sign-in at the other provider, or it was declined there."),
+    "OAUTH_INVALID_STATE": N_("This sign-in has expired, or began in another browser. Please try again."),
+    "OAUTH_INVALID_RESPONSE": N_("The response of the other provider can't be used. Please try again."),
+    "OAUTH_PROVIDER_UNAVAILABLE": N_(
+        "The other provider can't be reached right now. Please try again later, or sign in another way."
+    ),
+    "OAUTH_NOT_AVAILABLE_EMAIL": N_(
+        "Your account at the other provider has no email address that an account here can have."
+    ),
+    "OAUTH_EMAIL_UNVERIFIED": N_(
+        "Your email address isn't confirmed at the other provider. Confirm it there, or sign in another way."
+    ),
+    "OAUTH_SIGN_UP_CLOSED": N_(
+        "No account here is connected with this one. If you have an account here, sign in to it, and connect them."
+    ),
+    "OAUTH_IDENTITY_TAKEN": N_(
+        "The account at the other provider is connected with a different account here, or yours with another one there."
+    ),
+    "LAST_WAY_IN": N_("You couldn't sign in without it. Choose a password first, or connect another account."),
+    "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
+    "REAUTHENTICATION_REQUIRED": N_("You signed in a while ago. Please sign out and in again, and then repeat this."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -166,6 +187,14 @@ DEAD_LINKS = {
         N_("Please sign in again"),
         N_("This sign-in took too long, or too many codes were wrong."),
         _SIGN_IN,
+    "OAUTH_USER_ALREADY_EXISTS": Result(
+        N_("You already have an account"),
+        N_(
+            "There is an account with your email address. Sign in to it as before, to show that it is yours. Then "
+            "connect the account of the other provider."
+        ),
+        _SIGN_IN,
+        "/sign-in?connect=true",
     ),
     "INVITATION_BAD_TOKEN": Result(
         N_("This invitation is no longer valid"),

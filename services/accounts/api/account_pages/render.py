@@ -107,6 +107,7 @@ def render_page(
     ``username`` is the email address of the account that the page is about, if it is known.
     """
     empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": "", "next": ""}
+    empty = {"token": "", "invitation": "", "connect": "", "email": "", "username": "", "display_name": ""}
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
     given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known
@@ -122,6 +123,8 @@ def render_page(
             sign_up_closed=settings.sign_up is SignUp.CLOSED,
             signs_in_by_code=settings.sign_in_by_code,
             drops_cookies=drops_cookies(request),
+            providers=request.state.providers.names,
+            sign_up_providers=request.state.providers.sign_up_names,
             chooses_password=invited or settings.sign_up is SignUp.OPEN,
             uses_passkeys=uses_passkeys,
             failure=failure,

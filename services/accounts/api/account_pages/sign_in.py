@@ -2,12 +2,13 @@
 
 import uuid
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.connected_accounts import PAGE as CONNECTED_ACCOUNTS
 from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
@@ -46,10 +47,13 @@ async def sign_in(
     manager: SignInDep,
     strategy: CookieStrategyDep,
     invitation: Annotated[OpaqueToken | None, Form()] = None,
+    connect: Annotated[Literal["true"] | None, Form()] = None,
 ) -> Response:
-    """Sign in, and continue with the invitation if there is one."""
+    """Sign in, and continue with the invitation if there is one, or with an account at another provider."""
     response = await strategy.sign_in(await manager.authenticate(form.username, form.password), BY_PASSWORD)
-    return redirect("/invitation", response, token=invitation) if invitation else redirect("", response)
+    if invitation:
+        return redirect("/invitation", response, token=invitation)
+    return redirect(CONNECTED_ACCOUNTS if connect else "", response)
 
 
 @router.post("/sign-out")

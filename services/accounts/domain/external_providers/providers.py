@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
-from accounts.settings_providers import Kind, ProviderSettings
+from accounts.settings_providers import Kind, ProviderSettings, ProviderSignUp
 
 
 class Providers:
@@ -20,6 +20,11 @@ class Providers:
     def names(self) -> Mapping[str, str]:
         """The names on buttons by the names in URLs, in the order of OIDC_PROVIDERS."""
         return {key: each.name for key, each in self._settings.items()}
+
+    @property
+    def sign_up_names(self) -> Mapping[str, str]:
+        """Those of the providers whose users may create an account."""
+        return {key: each.name for key, each in self._settings.items() if each.sign_up is not ProviderSignUp.NO}
 
     def get(self, name: str) -> Provider:
         """Return a provider by its name in URLs.
