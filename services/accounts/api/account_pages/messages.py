@@ -25,7 +25,7 @@ MESSAGES = {
     "PASSKEY_EXISTS": N_("This passkey was added before."),
     "PASSKEY_NOT_FOUND": N_("This passkey was removed before."),
     "TOO_MANY_PASSKEYS": N_("You can't have more passkeys. Please remove one first."),
-    "LAST_WAY_IN": N_("Without it, you could no longer sign in. Please set a password, or add another way, first."),
+    "LAST_WAY_IN": N_("You couldn't sign in without it. Choose a password first, or add another way to sign in."),
     "REGISTER_CLOSED": N_("New accounts are created by the people who run this service."),
     "REGISTER_INVITATION_REQUIRED": N_("New accounts need an invitation."),
     "REGISTER_USER_ALREADY_EXISTS": N_("This email address has an account by now. Please sign in."),
@@ -53,9 +53,7 @@ MESSAGES = {
     "OAUTH_IDENTITY_TAKEN": N_(
         "The account at the other provider is connected with a different account here, or yours with another one there."
     ),
-    "LAST_WAY_IN": N_("You couldn't sign in without it. Choose a password first, or connect another account."),
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
-    "REAUTHENTICATION_REQUIRED": N_("You signed in a while ago. Please sign out and in again, and then repeat this."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -187,6 +185,7 @@ DEAD_LINKS = {
         N_("Please sign in again"),
         N_("This sign-in took too long, or too many codes were wrong."),
         _SIGN_IN,
+    ),
     "OAUTH_USER_ALREADY_EXISTS": Result(
         N_("You already have an account"),
         N_(

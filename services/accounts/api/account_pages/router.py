@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import (
+    connected_accounts,
     links,
     mailed_codes,
     passkeys,
@@ -17,14 +18,11 @@ from accounts.api.account_pages import (
     sign_in,
     sign_up,
 )
-from accounts.api.account_pages import connected_accounts, links, mailed_codes, passwords, sign_in, sign_up
 from accounts.api.account_pages.render import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
 
 STATIC = Path(__file__).parent / "static"
-MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links, second_factor, security)
-STYLE = Path(__file__).parent / "static" / "site.css"
-MODULES = (sign_in, mailed_codes, sign_up, passwords, connected_accounts, links)
+MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links, second_factor, security, connected_accounts)
 router = APIRouter(include_in_schema=False)
 pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
 for module in MODULES:
