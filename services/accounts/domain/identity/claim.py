@@ -22,6 +22,8 @@ async def claim(db: Session, settings: Settings, user: User) -> None:
 
     The password and all other ways in, the sessions, the access keys and the mailed tokens end. A notice says so, if
     there was a password.
+    The password, all other ways in and factors, the sessions, the access keys and the mailed tokens end. A notice says
+    so, if there was a password.
     """
     had_password = user.hashed_password != UNUSABLE
     await UserAdapter(db).update(user, {"is_verified": True, "hashed_password": UNUSABLE})
@@ -29,6 +31,7 @@ async def claim(db: Session, settings: Settings, user: User) -> None:
     await SessionManager(db, settings).revoke_all(user)
     await AccessKeyStore(db).revoke_all(user)
     await delete_identities(db, user)
+    await remove_all(db, user)
     await delete_factors(db, user)
     if had_password:
         detail = {"change": "account_claimed", "factor_name": "", "address": db.client_ip}
