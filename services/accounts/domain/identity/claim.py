@@ -20,8 +20,6 @@ from accounts.settings import Settings
 async def claim(db: Session, settings: Settings, user: User) -> None:
     """Verify the email address of a locked user for the owner of the mailbox, who has proven it without the password.
 
-    The password and all other ways in, the sessions, the access keys and the mailed tokens end. A notice says so, if
-    there was a password.
     The password, all other ways in and factors, the sessions, the access keys and the mailed tokens end. A notice says
     so, if there was a password.
     """
@@ -31,7 +29,6 @@ async def claim(db: Session, settings: Settings, user: User) -> None:
     await SessionManager(db, settings).revoke_all(user)
     await AccessKeyStore(db).revoke_all(user)
     await delete_identities(db, user)
-    await remove_all(db, user)
     await delete_factors(db, user)
     if had_password:
         detail = {"change": "account_claimed", "factor_name": "", "address": db.client_ip}
