@@ -54,6 +54,9 @@ MESSAGES = {
         "The account at the other provider is connected with a different account here, or yours with another one there."
     ),
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
+    "ASSURANCE_REQUIRED": N_("This needs a second factor. Sign in with one, and try again."),
+    "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
+    "GROUP_NOT_FOUND": N_("This group doesn't exist, or you can't see it."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),

@@ -1,5 +1,6 @@
 """Whom a group would lock out by requiring a second factor."""
 
+import uuid
 from typing import Any
 
 from sqlalchemy import bindparam, case, exists, func, select
@@ -9,8 +10,10 @@ from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.groups.access import get_access
 from accounts.domain.groups.permissions import Permission
+from accounts.domain.keyset import Keyset
 from accounts.models import AccessKey, Membership, User
 from accounts.schemas.groups import GroupAssuranceRead
+from accounts.schemas.pagination import Page, PageQuery
 
 HAS_WEAK_SECRET = exists().where(
     col(AccessKey.user_id) == col(User.id), col(AccessKey.aal) == 1, col(AccessKey.expires_at) > func.now()
@@ -18,6 +21,7 @@ HAS_WEAK_SECRET = exists().where(
 IS_PERSON = col(User.owner_group_id).is_(None)
 HAS_FACTOR = func.cardinality(col(User.second_factors)) > 0
 SECOND_FACTOR: Any = case((IS_PERSON, HAS_FACTOR))  # null of service accounts, which have none
+BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row.id), parse=lambda text: (uuid.UUID(text),))
 COUNT_LOCKED_OUT = CompiledStatement(
     select(func.count().filter(IS_PERSON & ~HAS_FACTOR), func.count().filter(~IS_PERSON & HAS_WEAK_SECRET))
     .select_from(Membership)
@@ -42,3 +46,16 @@ async def get_assurance(db: Session, group_id: int, viewer: User) -> GroupAssura
         users_locked_out=users,
         service_accounts_locked_out=service_accounts,
     )
+
+
+async def list_users_locked_out(db: Session, group_id: int, query: PageQuery) -> Page[Any]:
+    """List the members without a second factor, by id: id, name and email. ``get_assurance`` checks the permission.
+
+    Raises:
+        BadCursor: the cursor does not belong to this list.
+
+    """
+    columns: tuple[Any, ...] = User.id, User.display_name, User.email
+    without = select(*columns).join(Membership, col(Membership.user_id) == User.id)
+    statement = without.where(col(Membership.group_id) == group_id, IS_PERSON, ~HAS_FACTOR)
+    return await BY_ID.page(db, statement, query)
