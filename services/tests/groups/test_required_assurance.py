@@ -6,7 +6,10 @@ import pytest
 from httpx2 import Response
 from sqlmodel import col, select
 
-from accounts.db.session import transaction
+from accounts.db.session import RequestContext, transaction
+from accounts.domain import errors
+from accounts.domain.invitations import member_import
+from accounts.domain.invitations.store import InvitationRequest
 from accounts.models import AuditEvent, Role, User, UserGroup, Visibility
 from support.member_files import import_members
 from support.people import PASSWORD, World
@@ -116,6 +119,18 @@ async def test_import_requires_the_level(table: Table) -> None:
     await table.world.require_second_factor(table.group)
 
     assert code(await import_members(table.world, table.group, table.kay, "email\r\n")) == "403 ASSURANCE_REQUIRED"
+
+
+async def test_import_is_refused_if_the_group_requires_the_level_by_the_end_of_it(table: Table) -> None:
+    async def require_level(_: int) -> None:
+        await table.world.require_second_factor(table.group)
+
+    rows, context = [InvitationRequest("elaine@example.com")], RequestContext(actor_id=table.kay.id)
+    with pytest.raises(errors.AssuranceRequired):
+        async with transaction(table.world.sessionmaker, context) as db:
+            await member_import.import_members(
+                db, table.group.id, table.kay, rows, table.world.key, require_level, dry_run=False
+            )
 
 
 async def test_own_lists_of_groups_show_the_group_to_every_session(table: Table) -> None:

@@ -68,7 +68,8 @@ async def get_access(
         )
         .where(UserGroup.id == group_id)
     )
-    group, role = (await db.exec(statement)).one_or_none() or (None, None)
+    row = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+    group, role = row or (None, None)
     return _authorize(db, group, role, viewer, permission)
 
 
