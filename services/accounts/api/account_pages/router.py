@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import (
     connected_accounts,
+    groups,
     links,
     mailed_codes,
     passkeys,
@@ -18,14 +19,22 @@ from accounts.api.account_pages import (
     sign_in,
     sign_up,
 )
-from accounts.api.account_pages import groups, links, passwords, sign_in, sign_up
 from accounts.api.account_pages.render import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
 
 STATIC = Path(__file__).parent / "static"
-MODULES = (sign_in, passkeys, mailed_codes, sign_up, passwords, links, second_factor, security, connected_accounts)
-STYLE = Path(__file__).parent / "static" / "site.css"
-MODULES = (sign_in, sign_up, passwords, links, groups)
+MODULES = (
+    sign_in,
+    passkeys,
+    mailed_codes,
+    sign_up,
+    passwords,
+    links,
+    second_factor,
+    security,
+    connected_accounts,
+    groups,
+)
 router = APIRouter(include_in_schema=False)
 pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
 for module in MODULES:
