@@ -39,7 +39,7 @@ class Device:
 
     async def send(self, command: str, **values: Any) -> dict[str, Any]:
         values |= {"authenticatorId": self.id} if self.id else {}
-        answer: dict[str, Any] = await self.cdp.send(f"WebAuthn.{command}", values)  # type: ignore[arg-type]  # a literal of all
+        answer: dict[str, Any] = await self.cdp.send(f"WebAuthn.{command}", values)
         return answer
 
     async def go(self, path: str) -> None:
