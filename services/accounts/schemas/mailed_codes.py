@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from accounts.models import Scope
 from accounts.schemas.fields import OpaqueToken
-from accounts.schemas.identity.auth import SignInScope, sign_in_scopes
+from accounts.schemas.identity.auth import SignInScopes
 
 MailedCodeText = Annotated[
     str,
@@ -33,12 +32,5 @@ class CodeInput(CodeForm):
     code_token: OpaqueToken
 
 
-class CodeSignIn(CodeInput):
+class CodeSignIn(CodeInput, SignInScopes):
     """A code, its token, and the scopes of the access tokens."""
-
-    scope: SignInScope = ""
-
-    @property
-    def scopes(self) -> list[Scope]:
-        """The scopes of the session."""
-        return sign_in_scopes(self.scope)

@@ -1,6 +1,7 @@
 """Sign-in by mailed code over HTTP: who gets in, how often, and what that changes."""
 
 import uuid
+from datetime import UTC, datetime
 
 import jwt
 import pytest
@@ -13,7 +14,18 @@ from accounts.domain.mailed_codes import store
 from accounts.domain.mailed_codes.codes import LETTERS, derive_code, is_code
 from accounts.domain.retention import delete_expired
 from accounts.domain.sessions import pending_sign_ins
-from accounts.models import AuditEvent, MailedCode, MailKind, OneTimeToken, Purpose, Role, User, UserSession
+from accounts.models import (
+    AuditEvent,
+    Factor,
+    MailedCode,
+    MailKind,
+    OneTimeToken,
+    Purpose,
+    Role,
+    Totp,
+    User,
+    UserSession,
+)
 from support.mailed_codes import WRONG, Codes
 from support.people import PASSWORD, World
 
@@ -235,6 +247,8 @@ class TestUnverifiedUser:
         key = await codes.world.access_key(stranger, "profile:read")
         async with transaction(codes.world.sessionmaker) as db:
             await send_token(db, codes.world.key, ARTHUR, Purpose.RESET)
+            db.add(Totp(user_id=stranger.id, secret_sealed=b"sealed", confirmed_at=datetime.now(UTC)))
+            (await db.get_one(User, stranger.id)).second_factors = [Factor.TOTP]
 
         answer = await codes.send(*await codes.requested(ARTHUR))
 
@@ -244,7 +258,9 @@ class TestUnverifiedUser:
         for headers in (session, key):
             assert (await codes.world.client.get("/users/me", headers=headers)).status_code == 401
         async with transaction(codes.world.sessionmaker) as db:
-            assert (await db.exec(select(OneTimeToken))).all() == []
+            for table in (OneTimeToken, Totp):
+                assert (await db.exec(select(table))).all() == []
+        assert user.second_factors == []
         [notice] = await codes.world.mails(MailKind.SECURITY_CHANGED)
         assert (notice.email, notice.detail["change"]) == (ARTHUR, "account_claimed")
 
