@@ -106,8 +106,7 @@ def render_page(
 
     ``username`` is the email address of the account that the page is about, if it is known.
     """
-    empty = {"token": "", "invitation": "", "email": "", "username": "", "display_name": "", "next": ""}
-    empty = {"token": "", "invitation": "", "connect": "", "email": "", "username": "", "display_name": ""}
+    empty = dict.fromkeys(("token", "invitation", "connect", "email", "username", "display_name", "next"), "")
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
     given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known

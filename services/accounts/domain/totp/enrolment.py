@@ -92,11 +92,11 @@ class TotpManager:
 
         """
         user = await lock_user(self.db, user)
-        if user.second_factors and current.aal == 1:
-            raise errors.ReauthenticationRequired(self.settings.recent_seconds, 2)
         secret = await self._pending_secret(user)
         if secret is None:
             raise errors.TotpNotFound
+        if user.second_factors and current.aal == 1:
+            raise errors.ReauthenticationRequired(self.settings.recent_seconds, 2)
         await use_code(self.db, user.id, secret, code)
         codes = await create_missing_codes(self.db, user)
         await self.sessions.elevate(current, assurance_of(current).plus(Method.TOTP))
