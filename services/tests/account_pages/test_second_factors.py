@@ -181,6 +181,18 @@ class TestConfirmation:
         assert [each.status_code for each in answers] == [422, 422]
 
 
+async def test_user_whose_only_factor_is_a_passkey_is_led_to_the_sign_in_with_it(world: World) -> None:
+    await world.user("arthur")
+    cookie = await enter(world)
+    await world.sql("UPDATE \"user\" SET second_factors = '{passkey}'")
+
+    asked = Page((await get(world, "/second-factor", cookies(await begin(world)))).text)
+    confirming = Page((await get(world, "/confirm", cookie)).text)
+
+    assert asked.one("a", class_="button quiet").attributes["href"] == "/account/sign-in"
+    assert confirming.one("form").attributes["action"] == "/account/sign-out"
+
+
 class TestSettingUp:
     async def test_user_sets_an_app_up_sees_the_codes_once_and_removes_it(self, world: World) -> None:
         await world.user("arthur")
