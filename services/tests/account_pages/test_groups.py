@@ -53,6 +53,7 @@ async def test_owner_without_a_second_factor_in_the_session_is_told_to_use_one(t
 
     assert refused.status_code == 403
     assert "This needs a second factor." in refused.text
+    assert Page(refused.text).one("a", **{"class": "button"}).attributes["href"] == "/account/security"
 
 
 async def test_admin_sees_the_page_without_the_button_and_members_do_not(table: Table) -> None:

@@ -14,6 +14,7 @@ from accounts.models import AuditEvent, Role, User, UserGroup, Visibility
 from support.member_files import import_members
 from support.people import PASSWORD, World
 from support.schema import recorded_statements
+from support.second_factors import add_app, bearer, finish, mfa_token
 
 CHALLENGE = 'Bearer error="insufficient_user_authentication", acr_values="aal2"'
 
@@ -180,3 +181,19 @@ async def test_superuser_meets_the_requirement_of_the_group_or_only_sees_it(tabl
 
     assert [*map(code, before)] == ["200", "403 ASSURANCE_REQUIRED"]
     assert [*map(code, after)] == ["200", "200"]
+
+
+async def test_owner_requires_a_second_factor_and_admin_adds_an_app_to_be_let_in(table: Table) -> None:
+    """An owner adds an authenticator app and requires a second factor; an admin is let in after adding one."""
+    arthur, kay = [await table.world.sign_in(user) for user in (table.arthur, table.kay)]
+    await add_app(table.world, arthur)
+    raised = await table.ask("PATCH", "", arthur, {"required_aal": 2})
+    locked_out = await table.ask("GET", "/users", kay)
+    phone = await add_app(table.world, kay)
+    admitted = await table.ask("GET", "/users", kay)
+    waiting = await mfa_token(table.world, "kay")
+    signed_in = bearer(await finish(table.world, waiting, code=await phone.code()))
+
+    assert [*map(code, (raised, locked_out, admitted))] == ["200", "403 ASSURANCE_REQUIRED", "200"]
+    assert code(await table.ask("GET", "/users", signed_in)) == "200"
+    assert {member["second_factor"] for member in admitted.json()} == {True}

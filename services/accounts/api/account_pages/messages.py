@@ -54,7 +54,7 @@ MESSAGES = {
         "The account at the other provider is connected with a different account here, or yours with another one there."
     ),
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
-    "ASSURANCE_REQUIRED": N_("This needs a second factor. Sign in with one, and try again."),
+    "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
     "GROUP_NOT_FOUND": N_("This group doesn't exist, or you can't see it."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
@@ -96,6 +96,7 @@ class Result:
 _SIGN_IN = N_("Sign in")
 _BACK = N_("Back to sign-in")
 _ACCOUNT = N_("Your account")
+_SECURITY = N_("Security")
 _CHECK_EMAIL = N_("Check your email")
 _DEAD_LINK = N_("This link is no longer valid")
 RESULTS = {
@@ -216,7 +217,8 @@ _TITLES = {
 def problem_result(problem: Problem, message: str) -> Result:
     """Return the page for a problem: a dead link has its own text; any other problem shows ``message``."""
     title = _TITLES.get(problem.status, N_("Something went wrong"))
-    return DEAD_LINKS.get(problem.detail, Result(title, message, _ACCOUNT, ""))
+    button, page = (_SECURITY, "/security") if problem.detail == "ASSURANCE_REQUIRED" else (_ACCOUNT, "")
+    return DEAD_LINKS.get(problem.detail, Result(title, message, button, page))
 
 
 def error_message(language: Language, problem: Problem, wait: str | None = None) -> str:
