@@ -207,7 +207,8 @@ async def problem_page(request: Request, problem: Problem) -> Response:
         sent = await request.form()
         return ask_for_second_factor(problem.mfa_token or "", str(sent.get("invitation", "")))
     if problem.detail == "REAUTHENTICATION_REQUIRED":
-        return redirect("/confirm", next=form if PAGE.fullmatch(form) and form != "/confirm" else "")
+        page_path = getattr(request.state, "next_page", form)
+        return redirect("/confirm", next=page_path if PAGE.fullmatch(page_path) and page_path != "/confirm" else "")
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = form.removeprefix("/")
