@@ -1,12 +1,13 @@
 """Pages of the sign-in with providers, as a browser without scripts requests them."""
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 from httpx2 import Response
 
 from accounts.settings import SignUp
-from accounts.settings_providers import ProviderSignUp
+from accounts.settings_providers import ProviderSignUp, SecondFactor
 from support.account_pages import ARTHUR
 from support.evil_provider import EvilProvider
 from support.external_browser import HTML, Browser, configure, query_of
@@ -157,6 +158,72 @@ class TestConnectedAccounts:
         text = (await visitor.client.get("/account/connected-accounts", headers=HTML)).text
 
         assert not any(tag in text for tag in ("<b>", "<i>", "<u>"))
+
+
+class TestConfirmation:
+    async def test_user_without_a_password_confirms_by_signing_in_at_the_provider(
+        self, visitor: Browser, world: World
+    ) -> None:
+        await visitor.account()
+        await world.sql("UPDATE user_session SET authenticated_at = now() - interval '1 day'")
+        asked = await visitor.client.post(
+            "/account/connected-accounts", data={"identity": str(UUID(int=1))}, headers=SAME_ORIGIN
+        )
+        assert asked.headers["Location"] == "/account/confirm?next=%2Fconnected-accounts"
+        page = await visitor.client.get(asked.headers["Location"], headers=HTML)
+        assert not Page(page.text).find("input", type="password")
+        [url] = links(page)
+
+        confirmed = await follow(visitor, url)
+
+        assert (confirmed.status_code, confirmed.headers["Location"]) == (303, "/account/connected-accounts")
+        again = await visitor.client.post(
+            "/account/connected-accounts", data={"identity": str(UUID(int=1))}, headers=SAME_ORIGIN
+        )
+        assert again.status_code == 404
+
+    async def test_user_who_connects_an_account_confirms_first_and_comes_back(
+        self, visitor: Browser, world: World
+    ) -> None:
+        await world.user("arthur", is_verified=True)
+        form = {"username": ARTHUR, "password": PASSWORD}
+        await visitor.client.post("/account/sign-in", data=form, headers=SAME_ORIGIN)
+        await world.sql("UPDATE user_session SET authenticated_at = now() - interval '1 day'")
+        [connect] = links(await visitor.client.get("/account/connected-accounts", headers=HTML))
+
+        asked = await visitor.client.get(connect, headers=SAME_ORIGIN)
+
+        assert asked.headers["Location"] == "/account/confirm?next=%2Fconnected-accounts"
+        page = await visitor.client.get(asked.headers["Location"], headers=HTML)
+        assert links(page) == []  # no account is connected
+        assert Page(page.text).find("input", type="password")
+
+    @pytest.mark.parametrize(("second_factor", "buttons"), [(SecondFactor.ASK, 0), (SecondFactor.TRUST, 1)])
+    async def test_provider_confirms_a_second_factor_only_if_it_is_trusted(
+        self, visitor: Browser, world: World, provider: EvilProvider, second_factor: SecondFactor, buttons: int
+    ) -> None:
+        await visitor.account()
+        await world.sql("UPDATE \"user\" SET second_factors = '{totp}'")
+        configure(world, provider, second_factor=second_factor)
+
+        page = await visitor.client.get("/account/confirm", headers=HTML)
+
+        assert len(links(page)) == buttons
+
+    async def test_user_with_a_second_factor_is_asked_for_it_after_the_provider(
+        self, visitor: Browser, world: World, provider: EvilProvider
+    ) -> None:
+        await visitor.account()
+        await world.sql("UPDATE \"user\" SET second_factors = '{totp}'")
+        other = Browser(world, provider)
+        [url] = links(await other.client.get("/account/sign-in", headers=HTML))
+
+        response = await follow(other, url)
+
+        assert (response.status_code, response.headers["Location"]) == (303, "/account/second-factor")
+        page = await other.client.get("/account/second-factor", headers=HTML)
+        assert page.status_code == 200
+        assert (await other.client.get("/users/me")).status_code == 401
 
 
 class TestErrors:

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep
+from accounts.domain.external_sign_in.identities import ExternalIdentityManager
+from accounts.models import User
 
 PAGE = "/connected-accounts"
 router = APIRouter(prefix=PATH)
@@ -19,6 +21,13 @@ class DisconnectForm(BaseModel):
     """The connected account to disconnect."""
 
     identity: uuid.UUID
+
+
+async def confirming_providers(request: Request, user: User, identities: ExternalIdentityManager) -> dict[str, str]:
+    """Return the providers by which a user can confirm sensitive changes, with the names on buttons."""
+    connected = {each.provider for each in await identities.list(user)}
+    names = request.state.providers.confirming_names(second_factor=bool(user.second_factors))
+    return {name: shown for name, shown in names.items() if name in connected}
 
 
 @router.get(PAGE)

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from pydantic import StringConstraints
 from starlette.responses import Response
 
+from accounts.api.account_pages.connected_accounts import confirming_providers
 from accounts.api.account_pages.render import MFA_COOKIE, PATH, kept_values, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import SecondFactorDep
+from accounts.api.dependencies import ExternalIdentityDep, SecondFactorDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, SecondFactorLimitDep, limit_by_client
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import OpaqueToken, Password
@@ -40,9 +42,13 @@ async def get_pending_user(request: Request, factors: SecondFactorDep) -> User:
     return user
 
 
-async def get_confirming_user(request: Request, user: CurrentUser) -> User:
-    """Return the signed-in user, who proves a second factor or, without one, the password."""
-    kept_values(request)["factors"] = user.second_factors
+async def get_confirming_user(request: Request, user: CurrentUser, identities: ExternalIdentityDep) -> User:
+    """Return the signed-in user, who proves a second factor or, without one, the password or a connected account."""
+    kept_values(request).update(
+        factors=user.second_factors,
+        has_password=user.hashed_password != UNUSABLE,
+        confirming=await confirming_providers(request, user, identities),
+    )
     return user
 
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
-from accounts.settings_providers import Kind, ProviderSettings, ProviderSignUp
+from accounts.settings_providers import Kind, ProviderSettings, ProviderSignUp, SecondFactor
 
 
 class Providers:
@@ -25,6 +25,14 @@ class Providers:
     def sign_up_names(self) -> Mapping[str, str]:
         """Those of the providers whose users may create an account."""
         return {key: each.name for key, each in self._settings.items() if each.sign_up is not ProviderSignUp.NO}
+
+    def confirming_names(self, *, second_factor: bool) -> Mapping[str, str]:
+        """Those of the providers with which users confirm that they are there, or their ``second_factor``, too."""
+        return {
+            key: each.name
+            for key, each in self._settings.items()
+            if each.kind is Kind.OIDC and not (second_factor and each.second_factor is SecondFactor.ASK)
+        }
 
     def get(self, name: str) -> Provider:
         """Return a provider by its name in URLs.

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from starlette.responses import JSONResponse, RedirectResponse
 
+from accounts.api.account_pages.connected_accounts import PAGE as CONNECTED_ACCOUNTS
 from accounts.api.account_pages.render import PATH
 from accounts.api.authentication import CurrentSession
 from accounts.domain import errors
@@ -38,6 +39,7 @@ async def require_own_page(request: Request, current: CurrentSession) -> None:
         CrossSite: the browser does not say that the link is on a page of ours.
 
     """
+    request.state.next_page = CONNECTED_ACCOUNTS  # after a confirmation that the route may require
     site = request.headers.get("sec-fetch-site")
     public_url = request.state.settings.public_url
     is_own = site == "same-origin" if site else f"{request.headers.get('referer')}/".startswith(f"{public_url}/")
