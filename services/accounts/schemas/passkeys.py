@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json
 
 from accounts.schemas.fields import KeyName, OpaqueToken
 from accounts.schemas.identity.auth import SignInScopes
@@ -18,6 +18,9 @@ PasskeyAssertion = Annotated[
     dict[str, Any],
     Field(description="The result of `navigator.credentials.get()`, as its `toJSON()` returns it."),
 ]
+
+# What the script of the pages puts into a form. It is empty if there were no options.
+PasskeyJson = Annotated[Json[dict[str, Any]] | None, BeforeValidator(lambda value: value or None)]
 
 
 class PasskeyOptions(BaseModel):

@@ -10,7 +10,7 @@ from support.account_pages import alert, get, post
 from support.authenticator import Authenticator
 from support.html import Page
 from support.passkeys import MINE, PasskeyUser, sign_in_options, with_passkey
-from support.people import World
+from support.people import PASSWORD, World
 
 
 async def cookie_of(world: World, person: PasskeyUser) -> str:
@@ -50,8 +50,8 @@ async def test_passkeys_are_added_listed_renamed_and_removed(world: World) -> No
     added = await post(world, "/passkeys", cookie, name="Tablet", passkey=json.dumps(created))
     listed = Page((await get(world, "/passkeys", cookie)).text)
     ids = [field.attributes["value"] for field in listed.find("button", name="passkey_id")]
-    renamed = await post(world, "/passkeys/rename", cookie, passkey_id=ids[1], name="Excalibur")
-    removed = await post(world, "/passkeys/remove", cookie, passkey_id=ids[0])
+    renamed = await post(world, "/rename-passkey", cookie, passkey_id=ids[1], name="Excalibur")
+    removed = await post(world, "/remove-passkey", cookie, passkey_id=ids[0])
     after = Page((await get(world, "/passkeys", cookie)).text)
 
     assert [answer.headers["location"] for answer in (added, renamed, removed)] == 3 * ["/account/passkeys"]
@@ -91,7 +91,7 @@ async def test_renaming_without_a_name_changes_nothing(world: World) -> None:
     arthur = await with_passkey(world)
     [passkey] = await arthur.passkeys()
 
-    await post(world, "/passkeys/rename", await cookie_of(world, arthur), passkey_id=passkey["id"])
+    await post(world, "/rename-passkey", await cookie_of(world, arthur), passkey_id=passkey["id"])
 
     assert (await arthur.passkeys())[0]["name"] == "Phone"
 
@@ -114,3 +114,70 @@ async def test_script_is_served_as_a_script_that_is_cached_briefly(world: World)
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert answer.headers["Cache-Control"] == "max-age=300"
     assert len(answer.text.splitlines()) < 100
+
+
+def cookies(answer: Any) -> str:
+    return "; ".join(each.partition(";")[0] for each in answer.headers.get_list("set-cookie"))
+
+
+async def test_passkey_finishes_the_sign_in_that_a_password_began(world: World) -> None:
+    arthur = await with_passkey(world)
+    began = await post(world, "/sign-in", username=arthur.user.email, password=PASSWORD)
+    cookie = cookies(began)
+
+    page = Page((await get(world, "/second-factor", cookie)).text)
+    form = page.one("form", data_passkey="get").attributes
+    begun = await world.client.post(form["data-options"], headers={"Cookie": cookie})
+    done = await world.client.post(
+        form["action"], data={"passkey": json.dumps(arthur.key.get(begun.json()))}, headers={"Cookie": cookie}
+    )
+
+    assert (done.status_code, done.headers["location"]) == (303, "/account")
+    assert (await get(world, "", cookies(done))).status_code == 200
+
+
+async def test_passkey_confirms_who_uses_the_session_before_a_removal(world: World) -> None:
+    arthur = await with_passkey(world)
+    cookie = await cookie_of(world, arthur)
+    [passkey] = await arthur.passkeys()
+    await world.sql("UPDATE user_session SET authenticated_at = now() - interval '601 seconds'")
+
+    asked = await post(world, "/remove-passkey", cookie, passkey_id=passkey["id"])
+    page = Page((await world.client.get(asked.headers["location"], headers={"Cookie": cookie})).text)
+    form = page.one("form", data_passkey="get").attributes
+    begun = await world.client.post(form["data-options"], headers={"Cookie": cookie})
+    proof = {
+        "passkey": json.dumps(arthur.key.get(begun.json())),
+        "next": page.one("input", name="next").attributes["value"],
+    }
+    confirmed = await world.client.post(form["action"], data=proof, headers={"Cookie": cookie})
+    back = await world.client.get(confirmed.headers["location"], headers={"Cookie": cookie})
+
+    assert asked.headers["location"] == "/account/confirm?next=%2Fremove-passkey"
+    assert (back.status_code, back.headers["location"]) == (303, "/account/passkeys")
+    removed = await post(world, "/remove-passkey", cookie, passkey_id=passkey["id"])
+    assert removed.headers["location"] == "/account/passkeys"
+
+
+@pytest.mark.parametrize("page", ["/second-factor", "/confirm"])
+async def test_refused_second_factor_shows_the_form_again(world: World, page: str) -> None:
+    arthur = await with_passkey(world)
+    began = await post(world, "/sign-in", username=arthur.user.email, password=PASSWORD)
+    cookie = f"{cookies(began)}; {await cookie_of(world, arthur)}"
+
+    refused = await post(world, page, cookie, passkey="{}")
+
+    assert refused.status_code == 400
+    assert Page(refused.text).one("form", data_passkey="get")
+
+
+async def test_user_with_a_passkey_is_offered_recovery_codes_once(world: World) -> None:
+    arthur = await with_passkey(world)
+    cookie = await cookie_of(world, arthur)
+
+    offered = Page((await get(world, "/passkeys", cookie)).text)
+    await post(world, "/recovery-codes", cookie)
+    after = Page((await get(world, "/passkeys", cookie)).text)
+
+    assert offered.find("a", href="/account/recovery-codes")
+    assert after.find("a", href="/account/recovery-codes") == []

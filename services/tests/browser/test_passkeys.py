@@ -51,12 +51,12 @@ class Device:
     async def sees(self, title: str) -> None:
         await expect(self.page.locator("h1")).to_have_text(title)
 
-    async def enter_password(self, user: str = "arthur") -> None:
+    async def enter_password(self, user: str = "arthur", then: str = "Your account") -> None:
         await self.go("/sign-in")
         await self.page.get_by_label("Email address", exact=True).fill(f"{user}@camelot.example.com")
         await self.page.get_by_label("Password", exact=True).fill(PASSWORD)
         await self.press("Sign in")
-        await self.sees("Your account")
+        await self.sees(then)
 
     async def add_passkey(self, name: str = "This laptop") -> None:
         await self.go("/passkeys")
@@ -112,6 +112,31 @@ async def test_autofill_of_the_email_field_offers_the_passkey(device: Device) ->
     await device.go("/sign-in")
 
     await device.sees("Your account")  # a virtual authenticator chooses at once
+
+
+async def test_password_and_passkey_sign_in(device: Device) -> None:
+    await device.enter_password()
+    await device.add_passkey()
+    await device.sign_out()
+    await device.page.add_init_script(WITHOUT_AUTOFILL)
+
+    await device.enter_password("arthur", then="Second factor")
+    await device.press("Continue with a passkey")
+
+    await device.sees("Your account")
+
+
+async def test_passkey_is_used_again_before_an_old_session_adds_another_one(device: Device) -> None:
+    await device.enter_password()
+    await device.add_passkey()
+    await device.world.sql("UPDATE user_session SET authenticated_at = now() - interval '601 seconds'")
+
+    await device.page.get_by_label("Name of the new passkey", exact=True).fill("Another")
+    await device.press("Add a passkey")
+    await device.sees("Confirm that it's you")
+    await device.press("Continue with a passkey")
+
+    await device.sees("Passkeys")
 
 
 async def test_device_that_has_a_passkey_says_so(device: Device) -> None:

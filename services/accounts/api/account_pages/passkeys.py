@@ -1,10 +1,10 @@
 """Pages of passkeys: sign in with one, and list, add, rename and remove one's own."""
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BaseModel, BeforeValidator, Json
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
@@ -16,12 +16,11 @@ from accounts.domain.passkeys.options import accepted_credentials
 from accounts.domain.passkeys.relying_party import is_available, relying_party
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.user_agent import describe_user_agent
+from accounts.models import Factor
 from accounts.schemas.fields import OpaqueToken
-from accounts.schemas.passkeys import PasskeyName
+from accounts.schemas.passkeys import PasskeyJson, PasskeyName
 
 router = APIRouter(prefix=PATH)
-# What the script puts into the form. It is empty if there were no options.
-PasskeyJson = Annotated[Json[dict[str, Any]] | None, BeforeValidator(lambda value: value or None)]
 
 
 class SignInForm(BaseModel):
@@ -65,7 +64,8 @@ async def passkeys_page(request: Request, user: CurrentUser, passkeys: PasskeyMa
     listed, settings = await passkeys.list(user), request.state.settings
     device = describe_user_agent(request.headers.get("user-agent", ""), request_language(request).gettext)
     accepted = accepted_credentials(relying_party(settings), user, listed) if is_available(settings) else None
-    return render_page(request, "passkeys", passkeys=listed, device=device, accepted=accepted)
+    lacks_codes = bool(listed) and Factor.RECOVERY_CODE not in user.second_factors
+    return render_page(request, "passkeys", passkeys=listed, device=device, accepted=accepted, lacks_codes=lacks_codes)
 
 
 @router.post("/passkeys")
@@ -80,7 +80,7 @@ async def add_passkey(
     return redirect("/passkeys")
 
 
-@router.post("/passkeys/rename")
+@router.post("/rename-passkey")
 async def rename_passkey(
     form: Annotated[ChangeForm, Form()], user: CurrentUser, passkeys: PasskeyManagerDep
 ) -> Response:
@@ -90,7 +90,13 @@ async def rename_passkey(
     return redirect("/passkeys")
 
 
-@router.post("/passkeys/remove")
+@router.get("/remove-passkey")
+async def remove_passkey_page() -> Response:
+    """Lead to the passkeys: a confirmation leads back here."""
+    return redirect("/passkeys")
+
+
+@router.post("/remove-passkey")
 async def remove_passkey(
     form: Annotated[ChangeForm, Form()], user: CurrentUser, current: CurrentSession, passkeys: PasskeyManagerDep
 ) -> Response:

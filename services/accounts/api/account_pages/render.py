@@ -44,7 +44,9 @@ FORMS = {
 }
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
-PASSKEY_PAGES = {"sign-in", "passkeys"}  # with the script
+PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the script
+# What templates show of the request. Empty, unless it is sent.
+GIVEN = ("token", "invitation", "connect", "email", "username", "display_name", "next")
 # The body was not read to its end, or is no form.
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
@@ -107,6 +109,7 @@ def render_page(
     ``username`` is the email address of the account that the page is about, if it is known.
     """
     empty = dict.fromkeys(("token", "invitation", "connect", "email", "username", "display_name", "next"), "")
+    empty = dict.fromkeys(GIVEN, "")
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
     given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known

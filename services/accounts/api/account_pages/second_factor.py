@@ -1,6 +1,6 @@
 """Pages that ask for a second factor: to finish a sign-in, and before sensitive changes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from pydantic import StringConstraints
@@ -15,6 +15,7 @@ from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import OpaqueToken, Password
+from accounts.schemas.passkeys import PasskeyJson
 from accounts.schemas.second_factors import ElevateInput, FactorCodes
 
 router = APIRouter(prefix=PATH)
@@ -25,12 +26,14 @@ NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z-]{1,40})?$")]
 class SecondFactorForm(FactorCodes):
     """A proof that finishes a sign-in, and the invitation to continue with."""
 
+    passkey: PasskeyJson = None
     invitation: OpaqueToken | None = None
 
 
 class ConfirmForm(FactorCodes):
     """A proof of who uses the session, and the page to continue with."""
 
+    passkey: PasskeyJson = None
     current_password: Password | None = None
     next: NextPage = ""
 
@@ -60,6 +63,12 @@ ConfirmingUser = Annotated[User, Depends(get_confirming_user)]
 async def second_factor_page(request: Request, _: PendingUser) -> Response:
     """Show the form that finishes a sign-in."""
     return render_page(request, "second-factor")
+
+
+@router.post("/second-factor/options", dependencies=[limit_by_client(Attempt.MFA)])
+async def begin_passkey(request: Request, factors: SecondFactorDep) -> dict[str, Any]:
+    """Return the options to finish a sign-in with a passkey, for the script."""
+    return await factors.begin_passkey(request.cookies.get(MFA_COOKIE, ""))
 
 
 @router.post("/second-factor", dependencies=[limit_by_client(Attempt.MFA)])

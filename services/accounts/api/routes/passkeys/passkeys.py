@@ -67,7 +67,7 @@ async def list_passkeys(user: CurrentUser, passkeys: PasskeyManagerDep) -> Seque
 
 
 @router.patch(
-    "/{passkey_id}",
+    "/{passkey_id:uuid}",
     summary="Rename a passkey",
     response_model=PasskeyRead,
     responses=problems(*AUTHENTICATED, errors.PasskeyNotFound),
@@ -80,7 +80,7 @@ async def rename_passkey(
 
 
 @router.delete(
-    "/{passkey_id}",
+    "/{passkey_id:uuid}",
     summary="Remove a passkey",
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(*AUTHENTICATED, errors.PasskeyNotFound, errors.LastWayIn, *REAUTHENTICATION),
