@@ -181,15 +181,13 @@ class TestConfirmation:
         assert [each.status_code for each in answers] == [422, 422]
 
 
-async def test_user_whose_only_factor_is_a_passkey_is_led_to_the_sign_in_with_it(world: World) -> None:
+async def test_user_without_anything_to_confirm_with_is_led_to_a_new_sign_in(world: World) -> None:
     await world.user("arthur")
     cookie = await enter(world)
-    await world.sql("UPDATE \"user\" SET second_factors = '{passkey}'")
+    await world.sql("UPDATE \"user\" SET hashed_password = '!'")
 
-    asked = Page((await get(world, "/second-factor", cookies(await begin(world)))).text)
     confirming = Page((await get(world, "/confirm", cookie)).text)
 
-    assert asked.one("a", class_="button quiet").attributes["href"] == "/account/sign-in"
     assert confirming.one("form").attributes["action"] == "/account/sign-out"
 
 
