@@ -166,6 +166,12 @@ async def test_unknown_email_is_reported(main: Main, command: str) -> None:
         await main(command, "nobody@example.com")
 
 
+def deleted(output: str) -> dict[str, int]:
+    """Parse from how many rows of which tables something was deleted."""
+    assert output.startswith("Deleted: ")
+    return {table: int(rows) for rows, table in re.findall(r"(\d+) of (\w+)", output) if rows != "0"}
+
+
 async def test_prune_deletes_only_expired_rows(
     busy_world: World, main: Main, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,20 +191,15 @@ async def test_prune_deletes_only_expired_rows(
 
     await main("prune")
 
-    assert capsys.readouterr().out == (
-        "Deleted: 2 of user_session, 1 of access_key, 1 of one_time_token, 1 of pending_registration, "
-        "1 of pending_sign_in, 1 of totp, 1 of invitation, 0 of known_device, 0 of outbox, 2 of throttle, "
-        "1 of audit_event\n"
-    )
+    assert deleted(capsys.readouterr().out) == {
+        "user_session": 2, "access_key": 1, "one_time_token": 1, "pending_registration": 1, "pending_sign_in": 1,
+        "totp": 1, "invitation": 1, "throttle": 2, "audit_event": 1,
+    }  # fmt: skip
     assert [await count(busy_world, each) for each in (UserSession, OneTimeToken, Invitation, Throttle)] == [1] * 4
     assert [action for action, *_ in await events(busy_world)] == ["user.created", "old", "pruned"]
 
     await main("prune")
-    assert (
-        "0 of user_session, 0 of access_key, 0 of one_time_token, 0 of pending_registration, 0 of pending_sign_in, "
-        "0 of totp, 0 of invitation, 0 of known_device, 0 of outbox, 0 of throttle, 0 of audit_event"
-        in capsys.readouterr().out
-    )
+    assert deleted(capsys.readouterr().out) == {}
     assert len(await events(busy_world)) == 3
 
 
