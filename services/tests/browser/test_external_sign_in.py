@@ -81,7 +81,7 @@ class Visitor:
         await self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     async def looks_right(self) -> None:
-        for target in await self.page.locator("button, .button").all():
+        for target in await self.page.locator("button:visible, .button:visible").all():
             box = await target.bounding_box()
             assert box
             assert box["height"] >= 44
