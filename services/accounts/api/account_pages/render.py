@@ -108,7 +108,6 @@ def render_page(
 
     ``username`` is the email address of the account that the page is about, if it is known.
     """
-    empty = dict.fromkeys(("token", "invitation", "connect", "email", "username", "display_name", "next"), "")
     empty = dict.fromkeys(GIVEN, "")
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
