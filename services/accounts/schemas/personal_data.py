@@ -82,6 +82,8 @@ class PersonalPasskey(StoredRow):
     sign_count: int = Field(examples=[7])
     transports: list[str] = Field(examples=[["hybrid", "internal"]])
     backup_eligible: bool
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 class PersonalIdentity(StoredRow):
