@@ -2,11 +2,14 @@
 
 import uuid
 
+import pytest
 from sqlmodel import select
 
 from accounts.db.session import transaction
+from accounts.domain import errors
 from accounts.domain.identity.second_factors import TABLES
-from accounts.models import AuditEvent, Base, MailKind
+from accounts.domain.second_factors.factors import FactorManager
+from accounts.models import AuditEvent, Base, MailKind, User
 from support.people import PASSWORD, World
 from support.second_factors import age, create_secret, mfa_token, user_with_app
 
@@ -94,6 +97,17 @@ async def test_unknown_user_is_not_found(world: World) -> None:
     refused = await world.client.delete(f"/users/{uuid.UUID(int=1)}/factors", headers=superuser)
 
     assert (refused.status_code, refused.json()["detail"]) == (404, "USER_NOT_FOUND")
+
+
+async def test_user_who_is_deleted_meanwhile_is_not_found(world: World) -> None:
+    arthur = await world.user("arthur")
+    async with transaction(world.sessionmaker) as db:
+        await db.delete(await db.get_one(User, arthur.id))
+
+    async with transaction(world.sessionmaker) as db:
+        factors = FactorManager(db, world.passwords, world.state["settings"])
+        with pytest.raises(errors.UserNotFound):
+            await factors.reset(arthur)
 
 
 def test_reset_covers_every_table_of_second_factors() -> None:

@@ -142,6 +142,16 @@ async def test_of_two_renewals_at_once_one_set_is_left(busy_world: World) -> Non
     assert sorted(valid) == [False, False, False, True]
 
 
+async def test_app_beside_another_factor_leaves_the_recovery_codes_as_they_are(world: World) -> None:
+    phone = await user_with_app(world)
+    await world.sql("DELETE FROM totp")  # the codes stay, as beside a passkey
+
+    other = await add_app(world, phone.headers)
+
+    assert other.recovery_codes == []
+    assert (await finish(world, await mfa_token(world), recovery_code=phone.recovery_codes[0])).status_code == 200
+
+
 async def test_no_secret_is_recorded_or_mailed(world: World) -> None:
     phone = await user_with_app(world)
     await finish(world, await mfa_token(world), recovery_code=phone.recovery_codes[0])

@@ -25,11 +25,9 @@ async def verify_factor(
         BadSecondFactor: the proof is wrong or was used before, or the user has no such factor. The failure is recorded.
 
     """
-    for name, verify in verifiers.items():
-        if (proof := getattr(answer, name, None)) is not None:
-            try:
-                return await verify(db, settings, user, proof)
-            except errors.BadSecondFactor:
-                await record(db, Action.SECOND_FACTOR_REFUSED, user_id=user.id, factor=name)
-                raise
-    raise errors.BadSecondFactor
+    [name] = [name for name in verifiers if getattr(answer, name, None) is not None]
+    try:
+        return await verifiers[name](db, settings, user, getattr(answer, name))
+    except errors.BadSecondFactor:
+        await record(db, Action.SECOND_FACTOR_REFUSED, user_id=user.id, factor=name)
+        raise
