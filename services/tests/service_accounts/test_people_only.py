@@ -104,7 +104,7 @@ async def send(squire: Squire, method: str, path: str, media_type: str, body: An
     ids = {"user_id": squire.id, "account_id": squire.id, "group_id": squire.group.id}
     for name in ("secret_id", "session_id", "token_id", "identity_id"):
         ids[name] = str(uuid.UUID(int=1))
-    url = path.format(**ids, invitation_id=1, provider="unknown")
+    url = path.format(**ids, invitation_id=1, passkey_id=uuid.UUID(int=1), provider="unknown")
     request = squire.world.client.request
     if media_type == CSV["Content-Type"]:
         return await request(method, url, content=f"email,role\n{email(squire)},admin\n", headers=headers | CSV)

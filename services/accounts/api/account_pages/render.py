@@ -42,6 +42,7 @@ FORMS = {
     "confirm",
     "authenticator-app",
 }
+FORMS_WITH_VALUES = {"change-password", "second-factor", "confirm", "authenticator-app"}  # see ``kept_values``
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
 PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the script
@@ -215,7 +216,9 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = form.removeprefix("/")
     form = PAGE_OF_FORM.get(form, form)
-    if request.method == "POST" and form in FORMS and _can_be_corrected(problem):
+    # A refusal that comes before the route's dependencies leaves a form without the values that it needs.
+    is_complete = form not in FORMS_WITH_VALUES or kept_values(request)
+    if request.method == "POST" and form in FORMS and is_complete and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:
         page = render_result(request, problem_result(problem, message), problem.status)
