@@ -164,7 +164,8 @@ class Server:
 
     def fingerprint(self) -> str:
         """Return the address, and a hash of the settings."""
-        settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL"]}
+        providers = sorted(name for name in self._environment if name.startswith("OIDC_"))
+        settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL", *providers]}
         return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 
 

@@ -75,6 +75,9 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
     # The kinds of second factors that the user has, kept by ``refresh_factors``: a sign-in reads the row anyway.
     second_factors: Mapped[list[str]] = mapped_column(ARRAY(String(20)), default=list, server_default="{}")
 
+    # Whether another email address, or this one, was verified before it became unverified. Such a user is no stranger.
+    verified_before: Mapped[bool] = mapped_column(default=False, server_default="false")
+
     memberships: Mapped[list["Membership"]] = relationship(
         back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
     )

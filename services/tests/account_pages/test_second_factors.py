@@ -274,3 +274,14 @@ class TestSettingUp:
         assert asked.headers["location"] == "/account/confirm?next=%2Fremove-authenticator-app"
         back = await get(world, "/remove-authenticator-app", cookie)
         assert back.headers["location"] == "/account/authenticator-app"
+
+
+async def test_user_without_a_password_is_offered_a_link_to_choose_one(world: World) -> None:
+    await world.user("arthur")
+    cookie = await enter(world)
+    await world.sql("UPDATE \"user\" SET hashed_password = '!'")
+
+    page = Page((await get(world, "/change-password", cookie)).text)
+
+    assert page.one("form").attributes["action"] == "/account/forgot-password"
+    assert page.one("input", name="email").attributes["value"] == "arthur@camelot.example.com"

@@ -149,6 +149,7 @@ async def test_email_without_claim_is_verified_only_for_a_trusted_provider(sign_
         ("Lancelot@EXAMPLE.com", "Lancelot@example.com"),
         ("lancelot@xn--bcher-kva.example", "lancelot@bücher.example"),
         ("\uff4cancelot@example.com", None),  # verified was another mailbox than that of the plain letters
+        ("\u200blancelot@example.com", None),  # as above, without what cannot be seen
         ("lancelot", None),
         ("a@example.com\r\nBcc: b@example.com", None),
         ("a" * 300 + "@example.com", None),

@@ -8,11 +8,14 @@ import pytest
 from sqlmodel import select
 
 from accounts.db.session import transaction
+from accounts.domain.people import lock_user
+from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import ExternalIdentity, MailKind, User, UserSession
 from accounts.settings_providers import SecondFactor
 from support.evil_provider import EvilProvider
 from support.external_browser import HTML, Browser, configure
 from support.people import PASSWORD, World
+from support.waiting import eventually, is_waiting
 
 ASSOCIATE, REAUTHENTICATE = "/auth/associate/evil/authorize", "/auth/reauthenticate/evil/authorize"
 IDENTITIES = "/users/me/identities"
@@ -357,3 +360,22 @@ async def test_service_account_cannot_connect_an_account(visitor: Browser) -> No
     response = await visitor.client.get(ASSOCIATE, headers=HTML)
 
     assert (response.status_code, response.headers["Location"]) == (303, "/account/sign-in")
+
+
+async def test_no_account_is_connected_if_the_session_ends_meanwhile(busy_world: World, provider: EvilProvider) -> None:
+    configure(busy_world, provider)
+    browser = Browser(busy_world, provider)
+    arthur = await busy_world.user("arthur", is_verified=True)
+    await browser.client.post("/auth/cookie/login", data={"username": arthur.email, "password": PASSWORD})
+    parameters = await browser.leave("/auth/associate/evil/authorize", kind="cookie")
+
+    async with transaction(busy_world.sessionmaker) as db:
+        user = await lock_user(db, arthur)
+        arriving = asyncio.create_task(browser.come_back(parameters))
+        await eventually("the callback waits for the user", lambda: is_waiting(busy_world))
+        await SessionManager(db, busy_world.state["settings"]).revoke_all(user)
+    answer = await arriving
+
+    assert answer.status_code >= 400
+    async with transaction(busy_world.sessionmaker) as db:
+        assert (await db.exec(select(ExternalIdentity.id))).all() == []

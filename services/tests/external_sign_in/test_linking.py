@@ -18,9 +18,9 @@ from support.evil_provider import SUBJECT, EvilProvider
 from support.external_browser import Browser, configure
 from support.invitations import GALAHAD, Table, table_of
 from support.people import PASSWORD, World
-from support.waiting import eventually
+from support.second_factors import user_with_app
+from support.waiting import eventually, is_waiting
 
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 LANCELOT = "lancelot@camelot.example.com"
 SIGNED_IN = (200, "")
 REFUSED = {
@@ -39,12 +39,6 @@ NO_EMAIL: dict[str, Any] = {}
 
 def outcome(response: Response) -> tuple[int, str]:
     return response.status_code, "" if response.status_code == 200 else response.json()["detail"]
-
-
-async def is_waiting(world: World) -> bool:
-    """Return whether a statement waits for a lock."""
-    async with world.sessionmaker() as db:
-        return bool((await (await db.connection()).execute(text(WAITING))).all())
 
 
 @asynccontextmanager
@@ -465,3 +459,15 @@ class TestInvitations:
         assert outcome(await visitor.sign_in(invitation=token)) == (403, "INVITATION_OTHER_ADDRESS")
 
         assert len(await users(world)) == before
+
+
+async def test_nothing_is_connected_before_the_second_factor_is_proven(world: World, provider: EvilProvider) -> None:
+    configure(world, provider, link=Link.VERIFIED)
+    await user_with_app(world, is_verified=True)
+    provider.claims = {"email": "arthur@camelot.example.com", "email_verified": True}
+
+    answer = await Browser(world, provider).sign_in()
+
+    assert answer.json()["detail"] == "OAUTH_USER_ALREADY_EXISTS"
+    async with transaction(world.sessionmaker) as db:
+        assert (await db.exec(select(ExternalIdentity.id))).all() == []

@@ -1,6 +1,7 @@
 """A user's passkeys: added in a ceremony of the own session, listed, renamed and removed."""
 
 import asyncio
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -56,6 +57,13 @@ class TestOptions:
         [excluded] = (await arthur.options())["excludeCredentials"]
 
         assert excluded == {"type": "public-key", "id": b64(arthur.key.id), "transports": ["hybrid", "internal"]}
+
+    @pytest.mark.parametrize("transports", [5, True, {"usb": 1}, "usb", [["usb"]], None])
+    async def test_transports_that_are_no_list_of_words_are_ignored(self, world: World, transports: Any) -> None:
+        arthur = await signed_in(world)
+        created = arthur.key.create(await arthur.options(), transports=transports)
+
+        assert (await arthur.post(MINE, {"name": "Phone", "passkey": created})).status_code == 201
 
     async def test_old_sign_in_requires_the_password(self, world: World) -> None:
         arthur = await signed_in(world)

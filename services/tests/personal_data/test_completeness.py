@@ -47,6 +47,7 @@ REASONS = {
     "webauthn_challenge": "lasts five minutes",
     "user.owner_group_id": "set only for service accounts, which are no persons",
     "user.second_factors": "follows from the rows of the factors",
+    "user.verified_before": "whether an address was verified before; the events say when",
     "pending_sign_in": "lasts five minutes",
     "mailed_code": "lasts ten minutes from its mail, which is exported",
     "one_time_token.user_id": "the user of the export",

@@ -30,7 +30,7 @@ async def attempts_left(world: World) -> list[int]:
 
 @pytest.fixture
 async def phone(world: World) -> Phone:
-    return await user_with_app(world)
+    return await user_with_app(world, is_verified=True)
 
 
 @pytest.mark.usefixtures("phone")

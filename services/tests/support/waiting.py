@@ -5,6 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
 
+from sqlalchemy import text
+
+from support.people import World
+
 PATIENCE = 60.0  # seconds; far more than any wait needs, because a busy machine must not fail a test
 POLL = 0.05
 
@@ -35,3 +39,12 @@ async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]],
         if time.monotonic() > deadline:
             raise TimeoutError(f"still waiting after {seconds:g} s: {what}")
         await asyncio.sleep(POLL)
+
+
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+async def is_waiting(world: World) -> bool:
+    """Return whether a statement waits for a lock."""
+    async with world.sessionmaker() as db:
+        return bool((await (await db.connection()).execute(text(WAITING))).all())

@@ -13,6 +13,7 @@ from accounts.db.session import transaction
 from accounts.domain.bulk import TRY_LOCK
 from accounts.domain.user_files import user_import
 from accounts.domain.user_files.user_import import SUBJECT, import_users
+from accounts.models import Role, Visibility
 from support.people import PASSWORD, World
 from user_files.test_user_import import ARTHUR, BORS, GALAHAD, HASHED, actions, users
 
@@ -174,3 +175,15 @@ async def test_client_that_disconnects_leaves_nothing_behind(busy_world: World, 
 
     assert sent[0]["status"] == 400
     assert set(await users(busy_world)) == {"merlin"}
+
+
+async def test_session_of_level_1_adds_no_member_to_a_group_that_requires_a_second_factor(
+    busy_world: World, merlin: dict[str, str]
+) -> None:
+    group = await busy_world.group("Table", Visibility.PRIVATE, members={await busy_world.user("bors"): Role.OWNER})
+    await busy_world.require_second_factor(group)
+
+    refused = await post(busy_world, merlin, {**GALAHAD, "groups": [{"id": group.id, "role": "owner"}]})
+
+    assert (refused.status_code, refused.json()["detail"]) == (422, "IMPORT_INVALID")
+    assert set(await users(busy_world)) == {"merlin", "bors"}

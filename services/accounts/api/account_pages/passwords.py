@@ -10,6 +10,7 @@ from accounts.api.account_pages.render import PATH, kept_values, missing_field, 
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import FactorManagerDep, PasswordResetDep, UserManagerDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.fields import Password
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput
@@ -60,8 +61,10 @@ async def reset_password(
 
 
 async def keep_asked(request: Request, user: CurrentUser) -> None:
-    """Set whether the form asks for the current password."""
-    kept_values(request)["asks_password"] = not user.second_factors
+    """Set whether the form asks for the current password, or a user without one needs a mailed link."""
+    has_password = user.hashed_password != UNUSABLE
+    has_factor = bool(user.second_factors)
+    kept_values(request).update(asks_password=not has_factor, needs_link=not (has_password or has_factor))
 
 
 @router.get("/change-password", dependencies=[Depends(keep_asked)])

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from accounts.models.identity import DISPLAY_NAME_LENGTH
 from accounts.schemas.fields import DisplayName, Email
+from accounts.schemas.invisible_text import strip_invisible
 
 _EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 _NAME: TypeAdapter[str] = TypeAdapter(DisplayName)
@@ -18,7 +19,7 @@ def email_of(value: Any) -> str | None:
     An address that another one is normalised to (NFKC) is none: the provider has verified the one that it wrote, and
     the other may have another owner.
     """
-    if not isinstance(value, str) or not unicodedata.is_normalized("NFKC", value):
+    if not isinstance(value, str) or not unicodedata.is_normalized("NFKC", value) or strip_invisible(value) != value:
         return None
     try:
         return _EMAIL.validate_python(value)

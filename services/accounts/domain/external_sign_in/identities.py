@@ -8,6 +8,7 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 
 from accounts.db.session import Session
+from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action
 from accounts.domain.external_providers.provider import ExternalUser
@@ -51,7 +52,6 @@ class ExternalIdentityManager:
         """
         caller = self._reauthentication(current)
         await caller.verify(password)
-        user = await lock_user(self.db, user)
         await caller.verify_again(user)
         deleted = delete(ExternalIdentity).where(
             col(ExternalIdentity.id) == identity_id, col(ExternalIdentity.user_id) == user.id
@@ -96,6 +96,9 @@ class ExternalIdentityManager:
         if user is None or session is None:
             raise errors.OAuthInvalidState
         user = await lock_user(self.db, user)
+        # The holder of the lock may have ended the session, for example by undoing a change of the email address.
+        if (await self.db.exec(live, execution_options=POPULATE_EXISTING)).one_or_none() is None:
+            raise errors.OAuthInvalidState
         if arrival.continuation.purpose is AuthorizationPurpose.LINK:
             await self._connect(user, arrival)
         else:

@@ -89,10 +89,15 @@ class AccountLinker:
         user = await self._lock(user)
         if user.email.lower() != email.lower():
             raise _Raced
-        if user.is_verified and arrival.provider.settings.link is Link.CONFIRM:
+        is_confirmed = arrival.provider.settings.link is Link.VERIFIED and not self._lacks_factor(user, arrival)
+        if user.is_verified and not is_confirmed:
             raise await self._unless_raced(errors.OAuthUserAlreadyExists(), arrival.external)
         await self._connect(user, arrival)
         return user
+
+    def _lacks_factor(self, user: User, arrival: Arrival) -> bool:
+        """Return whether the sign-in still has to prove a second factor, before which nothing may be connected."""
+        return bool(user.second_factors) and arrival.assurance(user).level == 1
 
     async def _connect(self, user: User, arrival: Arrival) -> None:
         async with self.db.begin_nested():

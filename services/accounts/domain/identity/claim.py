@@ -17,19 +17,32 @@ from accounts.models import MailKind, User
 from accounts.settings import Settings
 
 
+def may_be_of_a_stranger(user: User) -> bool:
+    """Return whether no email address of a user was ever proven."""
+    return not (user.is_verified or user.verified_before)
+
+
+async def delete_other_ways_in(db: Session, user: User) -> None:
+    """Delete the second factors of a locked user, and the accounts at other providers."""
+    await delete_identities(db, user)
+    await delete_factors(db, user)
+
+
 async def claim(db: Session, settings: Settings, user: User) -> None:
     """Verify the email address of a locked user for the owner of the mailbox, who has proven it without the password.
 
     The password, all other ways in and factors, the sessions, the access keys and the mailed tokens end. A notice says
-    so, if there was a password.
+    so, if there was a password. Users who had a verified address before keep all of it: they are no strangers.
     """
+    if not may_be_of_a_stranger(user):
+        await UserAdapter(db).update(user, {"is_verified": True})
+        return
     had_password = user.hashed_password != UNUSABLE
     await UserAdapter(db).update(user, {"is_verified": True, "hashed_password": UNUSABLE})
     await one_time_tokens.revoke_tokens(db, user)
     await SessionManager(db, settings).revoke_all(user)
     await AccessKeyStore(db).revoke_all(user)
-    await delete_identities(db, user)
-    await delete_factors(db, user)
+    await delete_other_ways_in(db, user)
     if had_password:
         detail = {"change": "account_claimed", "factor_name": "", "address": db.client_ip}
         await outbox.enqueue_notice(db, MailKind.SECURITY_CHANGED, user, **detail)

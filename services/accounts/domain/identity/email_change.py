@@ -1,6 +1,7 @@
 """Change of an email address: confirmed from the new address; the previous one can undo it for a week."""
 
 import uuid
+from datetime import timedelta
 
 from sqlmodel import col, exists, func, or_, select
 from uuid_utils.compat import uuid7
@@ -21,7 +22,8 @@ from accounts.models import MailKind, Purpose, User
 from accounts.models.base import folded
 from accounts.settings import Settings
 
-UNDONE = one_time_tokens.LIFETIME[Purpose.UNDO_EMAIL]  # the change is not older
+# The change is not older: the undo token's lifetime begins when its mail is written, which is tried for about two days.
+UNDONE = one_time_tokens.LIFETIME[Purpose.UNDO_EMAIL] + timedelta(days=3)
 
 
 class EmailChangeManager:

@@ -10,7 +10,7 @@ from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
 from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.models import OneTimeToken, Purpose, User
@@ -116,7 +116,7 @@ async def consume_token(db: Session, token: str, purpose: Purpose) -> tuple[User
     The user is locked before the token, as by a deletion of the user, which would otherwise deadlock with it.
     """
     locked = _select_holder(token, purpose).with_for_update(of=User, key_share=True)
-    holder = (await db.exec(locked)).one_or_none()
+    holder = (await db.exec(locked, execution_options=POPULATE_EXISTING)).one_or_none()
     statement = delete(OneTimeToken).where(col(OneTimeToken.token_hash) == hash_token(token))
     deleted = (await db.exec(statement.returning(col(OneTimeToken.user_id)))).all() if holder else ()
     return holder if deleted else None

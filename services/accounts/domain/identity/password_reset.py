@@ -4,6 +4,7 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens
+from accounts.domain.identity.claim import delete_other_ways_in, may_be_of_a_stranger
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
@@ -40,7 +41,8 @@ class PasswordResetManager:
     async def reset(self, token: str, password: str) -> User:
         """Set a new password, end all sessions, and revoke all other tokens and access keys.
 
-        The token was sent to the user's email address, so it verifies that as well.
+        The token was sent to the user's email address, so it verifies that as well. If no address was verified before,
+        a stranger may have signed up with it: second factors and accounts at other providers end, too.
 
         Raises:
             ResetPasswordBadToken: the token is not usable for this.
@@ -54,6 +56,8 @@ class PasswordResetManager:
         hashed = await self.passwords.hash_new(password, about, errors.ResetPasswordInvalidPassword)
         if await one_time_tokens.consume_token(self.db, token, Purpose.RESET) is None:
             raise errors.ResetPasswordBadToken
+        if may_be_of_a_stranger(user):  # ``consume_token`` has locked the user, and read the row again
+            await delete_other_ways_in(self.db, user)
         user = await UserAdapter(self.db).update(user, {"hashed_password": hashed, "is_verified": True})
         await one_time_tokens.revoke_tokens(self.db, user)
         await self.sessions.revoke_all(user)

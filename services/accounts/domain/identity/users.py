@@ -132,6 +132,8 @@ class UserManager:
     async def _checked(self, user: User, changes: dict[str, Any], new_email: str) -> dict[str, Any]:
         """Apply the rules to a change, and return the columns to store."""
         columns = {"is_verified": False} | changes if "email" in changes else changes.copy()
+        if user.is_verified and not columns.get("is_verified", True):
+            columns["verified_before"] = True
         if password := columns.pop("password", None):
             await self.db.release_connection()
             about = user.email, user.display_name, changes.get("email", new_email), changes.get("display_name", "")

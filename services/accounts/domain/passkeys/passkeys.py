@@ -161,4 +161,5 @@ def _own(user: User, passkey_id: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
 def _transports(response: Response) -> Sequence[str]:
     """Return how the authenticator can be reached, as far as the browser says it in words that are known."""
     given = response["response"].get("transports")
-    return sorted(TRANSPORTS.intersection(filter(lambda each: isinstance(each, str), given or [])))
+    words = given if isinstance(given, list) else []
+    return sorted(TRANSPORTS.intersection(filter(lambda each: isinstance(each, str), words)))

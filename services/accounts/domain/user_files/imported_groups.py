@@ -11,9 +11,11 @@ from accounts.models import Role, Visibility
 from accounts.models.base import COLLATION
 from accounts.schemas.user_files import GroupLine
 
-# The lock, which foreign keys take as well, prevents only the deletion of the groups.
+# The lock, which foreign keys take as well, prevents only the deletion of the groups. A group that requires a higher
+# assurance level than the caller's session has is as good as missing: its members are not changed from there.
 LOCK_GROUPS = CompiledStatement("""
-    SELECT id FROM user_group WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR KEY SHARE
+    SELECT id FROM user_group WHERE id = ANY(CAST(:ids AS bigint[])) AND required_aal <= :level
+    ORDER BY id FOR KEY SHARE
 """)
 FIND_NAMES = CompiledStatement(f"""
     SELECT given.name, count(user_group.id), min(user_group.id)
@@ -93,7 +95,8 @@ class ImportedGroups:
             found[name.lower()] = group_id if number == 1 else None
             if number == 0:
                 missing.append(name)
-        locked = {group_id for (group_id,) in await LOCK_GROUPS.run(self.db, ids=list(filter(None, found.values())))}
+        ids, level = list(filter(None, found.values())), self.db.caller_level.level
+        locked = {group_id for (group_id,) in await LOCK_GROUPS.run(self.db, ids=ids, level=level)}
         self._known |= {key: group_id if group_id in locked else None for key, group_id in found.items()}
         if missing:
             await self._create(missing, {key: line for key, (_, line) in names.items()})
