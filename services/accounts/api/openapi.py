@@ -108,6 +108,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
                     _describe_scope(operation, required_scope(method.upper(), path))
                 _add_common_responses(operation, writes=method not in {"get", "head"})
                 _mark_auth_optional(operation)
+                if "{provider}" in path:
+                    _describe_pages(operation)
                 if path in TOKEN_ENDPOINTS:
                     _describe_oauth_errors(operation)
         describe_fields(document)
@@ -157,6 +159,13 @@ def _add_responses(operation: dict[str, Any], *causes: type[Refusal] | HTTPStatu
         content = _empty_response()["content"] | response["content"]
         content[PROBLEM_JSON]["examples"] |= addition["content"][PROBLEM_JSON]["examples"]
         operation["responses"][str(int(status))] = response | {"content": content}
+
+
+def _describe_pages(operation: dict[str, Any]) -> None:
+    """Say that browsers that are on their way to an account page get refusals as a page, too."""
+    for response in operation["responses"].values():
+        if PROBLEM_JSON in response.get("content", {}):
+            response["content"]["text/html"] = {"schema": {"type": "string"}}
 
 
 def _mark_auth_optional(operation: dict[str, Any]) -> None:
