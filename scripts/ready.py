@@ -15,6 +15,7 @@ ALWAYS = [("make logs", "follow the logs"), ("make down", "stop everything; data
 
 def ready(where: str, environment: Mapping[str, str]) -> str:
     """Return the text for the API at the URL ``where``, without hints of development in production."""
+    where = where.replace("//127.0.0.1:", "//localhost:")  # as PUBLIC_URL, to which cookies and passkeys belong
     commands = [SUPERUSER]
     if environment.get("ENVIRONMENT") == "development":
         commands = [SEED, (f"curl -s {where}/user-groups/1/users", "list the users of a group"), SMOKE]
