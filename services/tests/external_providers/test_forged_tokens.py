@@ -18,6 +18,7 @@ from support.evil_provider import SUBJECT, EvilProvider, Json, answer, private_k
 from support.external_sign_in import SignIn, authorization_request, later
 
 MINUTES = 600
+DAY = 24 * 60 * 60  # after the collection of the tests, which may take a while to run
 Sign = Callable[[EvilProvider], Callable[[Json], str]]
 
 
@@ -110,10 +111,10 @@ CLAIMS: dict[str, Json] = {
     "an end that is true": {"exp": True},
     "an end that is infinite": {"exp": float("inf")},
     "an end that is NaN": {"exp": float("nan")},
-    "an issue in the future": {"iat": int(time.time()) + MINUTES},
+    "an issue in the future": {"iat": int(time.time()) + DAY},
     "no issue": {"iat": ABSENT},
     "an issue that is no number": {"iat": []},
-    "not valid before": {"nbf": int(time.time()) + MINUTES},
+    "not valid before": {"nbf": int(time.time()) + DAY},
     "another nonce": {"nonce": "other"},
     "no nonce": {"nonce": ABSENT},
     "a nonce in a list": {"nonce": []},

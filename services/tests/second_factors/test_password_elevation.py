@@ -1,0 +1,21 @@
+"""Renewing the authentication of a session by the password, while another request changes the user."""
+
+import asyncio
+
+from accounts.db.session import transaction
+from accounts.domain.people import lock_user
+from support.people import PASSWORD, World
+from support.second_factors import elevate
+from support.waiting import eventually, is_waiting
+
+
+async def test_password_that_is_changed_meanwhile_renews_nothing(busy_world: World) -> None:
+    arthur = await busy_world.user("arthur")
+    headers = await busy_world.sign_in(arthur)
+    async with transaction(busy_world.sessionmaker) as db:
+        user = await lock_user(db, arthur)
+        renewing = asyncio.create_task(elevate(busy_world, headers, current_password=PASSWORD))
+        await eventually("the request waits for the user", lambda: is_waiting(busy_world))
+        user.hashed_password = "!"
+
+    assert (await renewing).json()["detail"] == "BAD_CURRENT_PASSWORD"
