@@ -9,8 +9,8 @@ from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CookieStrategyDep, Viewer
 from accounts.api.dependencies import MailedCodeDep
 from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
-from accounts.domain import errors
 from accounts.domain.mailed_codes.sign_in import BY_MAILED_CODE
+from accounts.domain.mailed_codes.verify import require_enabled
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.fields import OpaqueToken
 from accounts.schemas.identity.auth import EmailInput
@@ -38,7 +38,7 @@ async def request_page(request: Request, viewer: Viewer) -> Response:
     """Show the form that requests a code."""
     if viewer and "invitation" not in request.query_params:
         return redirect("")
-    _require_enabled(request)
+    require_enabled(request.state.settings)
     return render_page(request, "sign-in-code")
 
 
@@ -54,7 +54,7 @@ async def request_code(form: Annotated[InvitedEmail, Form()], codes: MailedCodeD
 @router.get("/enter-code")
 async def code_page(request: Request) -> Response:
     """Show the form for the code, in the browser that requested one."""
-    _require_enabled(request)
+    require_enabled(request.state.settings)
     if CODE_COOKIE not in request.cookies:
         return _redirect("/sign-in-code", request.query_params.get("invitation"))
     return render_page(request, "enter-code")
@@ -79,8 +79,3 @@ async def enter_code(
 
 def _redirect(page_path: str, invitation: str | None) -> Response:
     return redirect(page_path, invitation=invitation) if invitation else redirect(page_path)
-
-
-def _require_enabled(request: Request) -> None:
-    if not request.state.settings.sign_in_by_code:
-        raise errors.SignInByCodeDisabled

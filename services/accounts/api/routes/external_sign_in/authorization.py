@@ -1,4 +1,4 @@
-"""Sign-in with other providers: the way there, and the way back."""
+"""Sign-in with other providers: the way there."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -29,33 +29,7 @@ LIMITED = [Depends(leads_to_page), limit_by_client(Attempt.EXTERNAL_SIGN_IN)]
 ABOUT_PROVIDER = (errors.ProviderNotFound, errors.ProviderUnavailable, *RATE_LIMITED)
 AWAY = (errors.OAuthBadReturnTo, *ABOUT_PROVIDER)
 FROM_SESSION = (*AUTHENTICATED, errors.ReauthenticationRequired, errors.CrossSite, *AWAY)
-BACK = (
-    errors.OAuthInvalidState,
-    errors.ProviderDenied,
-    errors.ProviderRefused,
-    errors.OAuthNotAvailableEmail,
-    errors.OAuthEmailUnverified,
-    errors.OAuthUserAlreadyExists,
-    errors.OAuthSignUpClosed,
-    errors.OAuthIdentityTaken,
-    errors.RegisterClosed,
-    errors.RegisterInvitationRequired,
-    errors.InvitationBadToken,
-    errors.InvitationOtherAddress,
-    errors.NotForServiceAccounts,
-    errors.LoginBadCredentials,
-    errors.MfaRequired,
-    errors.ReauthenticationRequired,
-    errors.VerifiedEmailRequired,
-    errors.UserNotFound,
-    errors.SessionNotFound,
-    *ABOUT_PROVIDER,
-)
 SEE_OTHER: dict[int | str, dict[str, Any]] = {HTTPStatus.SEE_OTHER: {"description": "With `redirect`."}}
-RETURNS: dict[int | str, dict[str, Any]] = {
-    HTTPStatus.NO_CONTENT: {"description": "The account was connected, or the presence proven."},
-    HTTPStatus.SEE_OTHER: {"description": "With `kind=cookie`."},
-}
 
 
 @router.get("/providers", summary="List the providers")
