@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from daemon import Daemon, tail
-from environment import EXAMPLE, ROOT, address, read, url
+from environment import EXAMPLE, PROVIDER_VARIABLE, ROOT, address, read, url
 
 STATE = ROOT / ".local"
 SERVICES = ROOT / "services"
@@ -164,7 +164,7 @@ class Server:
 
     def fingerprint(self) -> str:
         """Return the address, and a hash of the settings."""
-        providers = sorted(name for name in self._environment if name.startswith("OIDC_"))
+        providers = sorted(filter(PROVIDER_VARIABLE.fullmatch, self._environment))
         settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL", *providers]}
         return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
 

@@ -1,6 +1,6 @@
 """Recovery codes: each replaces another second factor once, when that is lost (NIST SP 800-63B, look-up secrets).
 
-A code has 80 random bits, so that a plain hash suffices: nobody can try them all. Users have them only beside another
+A code has 80 random bits, so that a plain hash suffices: they cannot all be tried. Users have them only beside another
 factor, and get the first ones with it.
 """
 

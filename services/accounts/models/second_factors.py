@@ -1,4 +1,4 @@
-"""Second factors: the authenticator app of a user, and recovery codes for users who lost theirs."""
+"""Second factors: the authenticator app of a user, and recovery codes for users who lost it."""
 
 import uuid
 from datetime import datetime

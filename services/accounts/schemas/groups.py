@@ -70,7 +70,7 @@ class GroupRead(BaseModel):
 
 
 class GroupAssuranceRead(BaseModel):
-    """What a group requires, and whom assurance level 2 locks out, or would lock out, until they act."""
+    """What a group requires, and how many members assurance level 2 locks out, or would lock out, until they act."""
 
     required_aal: int = Field(examples=[1])
     users_locked_out: int = Field(description="Those without a second factor.", examples=[2])

@@ -222,7 +222,7 @@ async def lock_wait(world: World) -> None:
     await eventually("a request waits for a lock", waits)
 
 
-async def test_users_can_be_deleted_while_tnew_owner_roles_change(races: RaceWorld) -> None:
+async def test_users_can_be_deleted_while_their_roles_change(races: RaceWorld) -> None:
     """They share two groups. Every change locks groups in the same order, so there is no deadlock."""
     for _ in range(ROUNDS):
         (one, as_one), (two, as_two) = await races.new_user(), await races.new_user()

@@ -44,7 +44,7 @@ async def group_page(
     db: DbDep,
     query: Annotated[PageQuery, Query()],
 ) -> Response:
-    """Show the group's admins whom requiring a second factor locks out."""
+    """Show the group's admins which members have no second factor, so that requiring one locks them out."""
     assurance = await get_assurance(db, group_id, user)
     users = await list_users_locked_out(db, group_id, query)
     return render_page(request, "group", group=await groups.get(group_id, user), assurance=assurance, users=users)

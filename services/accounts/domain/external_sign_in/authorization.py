@@ -71,7 +71,7 @@ class AuthorizationManager:
         return url
 
     async def finish(self, provider: Provider, browser: str, callback: Callback) -> Arrival:
-        """Return what a provider proves of the user whom it sends back.
+        """Return what a provider proves of a user who comes back.
 
         Raises:
             OAuthInvalidState: the browser was not sent there, or has been back.

@@ -1,4 +1,4 @@
-"""Whom a group would lock out by requiring a second factor."""
+"""The members that a group would lock out by requiring a second factor."""
 
 import uuid
 from typing import Any

@@ -1,6 +1,6 @@
 """Mail with which users who were created without a password choose one, such as imported users.
 
-Nobody asked for it, so it waits for all other mail, and its token works for days: as that of an invitation.
+The users did not ask for it, so it waits for all other mail, and its token works for days: as that of an invitation.
 """
 
 from collections.abc import Sequence

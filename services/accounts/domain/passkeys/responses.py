@@ -58,7 +58,7 @@ def read_credential_id(response: Response) -> bytes:
 
 
 def read_user_handle(response: Response) -> bytes | None:
-    """Return the id of the user for whom the credential was created, if the authenticator says it.
+    """Return the id of the user of a credential, if the authenticator says it.
 
     Raises:
         BadPasskey: it is malformed.

@@ -144,7 +144,7 @@ RULES = {
     Attempt.SECOND_FACTOR: Rule(LimitGroup.GUESSES, account=(Limit(5, MINUTE), Limit(20, HOUR), Limit(50, DAY))),
     # Each stores a challenge for five minutes. An open sign-in page requests one every four minutes.
     Attempt.PASSKEY_OPTIONS: Rule(LimitGroup.SIGN_IN, network=(Limit(300, MINUTE), Limit(6000, HOUR))),
-    # Before a passkey is looked up. No limit by its id, which others could exhaust: nobody guesses a signature.
+    # Before a passkey is looked up. No limit by its id, which others could exhaust: a signature cannot be guessed.
     Attempt.PASSKEY: Rule(LimitGroup.SIGN_IN, network=(Limit(60, MINUTE), Limit(600, HOUR))),
     Attempt.MAIL_OTHERS: Rule(LimitGroup.MAIL, account=(MAILS_PER_ACCOUNT,)),
 }

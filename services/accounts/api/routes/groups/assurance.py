@@ -12,7 +12,7 @@ from accounts.schemas.groups import GroupAssuranceRead
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["groups"])
 
 
-@router.get("/assurance", summary="See whom requiring a second factor locks out", responses=problems(*GROUP_ERRORS))
+@router.get("/assurance", summary="Count the members without a second factor", responses=problems(*GROUP_ERRORS))
 async def read_group_assurance(group_id: GroupId, user: CurrentUser, db: DbDep) -> GroupAssuranceRead:
     """Return how many members cannot use the group, or could not if it required level 2. Requires the admin role.
 
