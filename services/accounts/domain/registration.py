@@ -10,11 +10,11 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import one_time_tokens, pending_registrations
-from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.answering import accept_token, require_invitation
 from accounts.domain.mail import outbox
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import MailKind, PendingRegistration, Purpose, User
 from accounts.schemas.identity.auth import RegistrationCompletion
 from accounts.schemas.identity.users import RegistrationCreate, UserCreate

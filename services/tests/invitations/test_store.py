@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from accounts.db.session import transaction
-from accounts.domain.identity import mailed_tokens
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import Role
 from support.people import World
 
@@ -27,7 +27,7 @@ async def test_rows_with_an_open_invitation_are_skipped(world: World) -> None:
         ("kay@x.org", Role.MEMBER, ""), ("Östen@x.org", Role.ADMIN, "Come!"),
     ]  # fmt: skip
     assert [each.expires_at - each.created_at for each in stored] == [timedelta(7), timedelta(3)]
-    sent = {(email, mailed_tokens.hash_token(token)) for _, email, token in await world.tokens()}
+    sent = {(email, hash_token(token)) for _, email, token in await world.tokens()}
     assert {(each.email, each.token_hash) for each in stored} == sent
     assert {each.inviter_id for each in stored} == {arthur.id}
 

@@ -16,10 +16,10 @@ from accounts.api.app import create_app
 from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.db.session import transaction
 from accounts.domain import errors
-from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.invitations.answering import OwnInvitationManager
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
+from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.registration import RegistrationManager
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.schemas.identity.users import RegistrationCreate

@@ -8,7 +8,6 @@ CSRF, RFC 9700, 4.7).
 import hashlib
 import hmac
 import re
-import secrets
 import uuid
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
@@ -20,11 +19,11 @@ from sqlmodel import col, func
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import AuthorizationRequest
+from accounts.domain.opaque_tokens import create_token, hash_token
 from accounts.models import AuthorizationPurpose, PendingAuthorization, Scope, SessionKind
 
 LIFETIME = timedelta(minutes=10)
 MAX_AGE = 60  # seconds since the sign-in at the provider that proves the user's presence
-SECRET_BYTES = 32
 SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -42,12 +41,12 @@ class Continuation:
 
 def browser_secret(known: str | None) -> str:
     """Return the secret of a browser: the one that its cookie has, since several tabs may sign in, or a new one."""
-    return known if known and SECRET.fullmatch(known) else secrets.token_urlsafe(SECRET_BYTES)
+    return known if known and SECRET.fullmatch(known) else create_token()
 
 
 def create(browser: str, purpose: AuthorizationPurpose) -> AuthorizationRequest:
     """Create the secrets of a sign-in."""
-    return restore(browser, secrets.token_urlsafe(SECRET_BYTES), purpose)
+    return restore(browser, create_token(), purpose)
 
 
 def restore(browser: str, state: str, purpose: AuthorizationPurpose) -> AuthorizationRequest:
@@ -59,8 +58,8 @@ def restore(browser: str, state: str, purpose: AuthorizationPurpose) -> Authoriz
 async def store(db: Session, provider: str, state: str, browser: str, continuation: Continuation) -> None:
     """Store that a browser was sent to a provider."""
     values = {
-        "state_hash": _hash(state),
-        "browser_hash": _hash(browser),
+        "state_hash": hash_token(state),
+        "browser_hash": hash_token(browser),
         "provider": provider,
         "purpose": continuation.purpose,
         "kind": continuation.kind,
@@ -81,8 +80,8 @@ async def consume(db: Session, provider: str, state: str, browser: str) -> Conti
     """
     row = PendingAuthorization
     consumed = delete(row).where(
-        col(row.state_hash) == _hash(state),
-        col(row.browser_hash) == _hash(browser),
+        col(row.state_hash) == hash_token(state),
+        col(row.browser_hash) == hash_token(browser),
         col(row.provider) == provider,
         col(row.expires_at) > func.now(),
     )
@@ -97,7 +96,3 @@ async def consume(db: Session, provider: str, state: str, browser: str) -> Conti
 def _derive(browser: str, name: str, state: str) -> str:
     digest = hmac.digest(browser.encode(), f"{name} {state}".encode(), hashlib.sha256)
     return urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

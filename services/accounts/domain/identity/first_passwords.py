@@ -11,8 +11,9 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.identity import one_time_tokens
-from accounts.domain.identity.mailed_tokens import derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.mail.outbox import CHANNEL, request_language
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import MailKind, Purpose
 from accounts.models.mail import LAST_TURN
 

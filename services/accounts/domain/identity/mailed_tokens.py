@@ -3,7 +3,6 @@
 So a mail that is sent again after a failure carries the same token.
 """
 
-import hashlib
 import hmac
 import uuid
 from base64 import urlsafe_b64encode
@@ -15,17 +14,13 @@ from sqlalchemy import ColumnElement, func, update
 from sqlmodel import col
 
 from accounts.db.session import Session
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import OneTimeToken, PendingRegistration
 
 
 def derive_token(key: str, mail_id: uuid.UUID) -> str:
     """Derive the token of a mail: 256 bits that cannot be computed without ``key``."""
     return urlsafe_b64encode(hmac.digest(key.encode(), b"mail " + mail_id.bytes, "sha256")).rstrip(b"=").decode()
-
-
-def hash_token(token: str) -> bytes:
-    """Return the hash that is stored of a token. 256 random bits need neither a salt nor a slow hash."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def candidate_tokens(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str]:

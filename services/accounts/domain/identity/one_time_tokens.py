@@ -11,8 +11,9 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
-from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
+from accounts.domain.identity.mailed_tokens import derive_token, start_lifetime
 from accounts.domain.mail.outbox import CHANNEL, request_language
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import OneTimeToken, Purpose, User
 from accounts.models.base import COLLATION
 from accounts.models.mail import URGENT_TURN

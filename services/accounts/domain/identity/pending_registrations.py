@@ -14,8 +14,9 @@ from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
 from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement
-from accounts.domain.identity.mailed_tokens import derive_token, hash_token, start_lifetime
+from accounts.domain.identity.mailed_tokens import derive_token, start_lifetime
 from accounts.domain.mail.outbox import CHANNEL, EMAIL_HOLDERS, request_language
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import MailKind, PendingRegistration
 from accounts.models.mail import NOTICE_TURN, URGENT_TURN
 

@@ -14,9 +14,9 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import get_group
 from accounts.domain.groups.membership import add_member
-from accounts.domain.identity.mailed_tokens import hash_token
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID
+from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.people import lock_user, require_person
 from accounts.models import Invitation, Role, User, UserGroup
 from accounts.models.base import folded

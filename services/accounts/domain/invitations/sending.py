@@ -17,10 +17,11 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import GroupAccess, get_access, lock_group
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.identity.mailed_tokens import derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
+from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.people import require_person
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded

@@ -16,10 +16,11 @@ from sqlmodel import col
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
-from accounts.domain.identity.mailed_tokens import derive_token, hash_token
+from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
+from accounts.domain.opaque_tokens import hash_token
 from accounts.models import Invitation, MailKind, Role
 from accounts.models.base import COLLATION
 

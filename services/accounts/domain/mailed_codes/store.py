@@ -3,9 +3,7 @@
 A request for an unknown email is stored, too: otherwise the time that a wrong code takes would tell which one it is.
 """
 
-import hashlib
 import json
-import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +16,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import RequestContext, Session
 from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
 from accounts.domain.mail.outbox import CHANNEL, request_language
+from accounts.domain.opaque_tokens import create_token, hash_token
 from accounts.models import MailedCode, MailKind, User
 from accounts.models.base import COLLATION
 from accounts.models.mail import URGENT_TURN
@@ -25,7 +24,6 @@ from accounts.models.mail import URGENT_TURN
 LIFETIME = timedelta(minutes=10)
 MAIL_TTL = timedelta(hours=1)  # a code that is mailed later is of no use: its page is gone
 ATTEMPTS_MAX = 5
-TOKEN_BYTES = 32
 # Locks the user, who could otherwise be deleted before the code is inserted.
 REQUEST = CompiledStatement(f"""
     WITH needs AS (
@@ -60,12 +58,12 @@ async def request(db: Session, email: str) -> str:
 
     One statement is run in all cases, and the commit does not wait for the disk.
     """
-    token, context = secrets.token_urlsafe(TOKEN_BYTES), db.context or RequestContext()
+    token, context = create_token(), db.context or RequestContext()
     await db.exec(ASYNCHRONOUS_COMMIT)
     await REQUEST.run(
         db,
         email=email,
-        token_hash=_hash(token),
+        token_hash=hash_token(token),
         mail_id=uuid7(),
         lifetime=LIFETIME,
         language=request_language(db),
@@ -100,7 +98,7 @@ async def lock_user(db: Session, token: str, *conditions: ColumnElement[bool]) -
     """
     statement = select(User).join(MailedCode, col(MailedCode.user_id) == User.id)
     statement = statement.where(
-        col(MailedCode.token_hash) == _hash(token),
+        col(MailedCode.token_hash) == hash_token(token),
         col(User.updated_at) == MailedCode.user_updated_at,
         col(User.is_active),
         *conditions,
@@ -112,7 +110,7 @@ async def lock_user(db: Session, token: str, *conditions: ColumnElement[bool]) -
 async def count_attempt(db: Session, token: str) -> Attempted | None:
     """Count an attempt, whether or not the code can still be used. The row stays locked."""
     counted = func.least(col(MailedCode.attempts) + 1, ATTEMPTS_MAX + 1)
-    statement: Any = update(MailedCode).where(col(MailedCode.token_hash) == _hash(token)).values(attempts=counted)
+    statement: Any = update(MailedCode).where(col(MailedCode.token_hash) == hash_token(token)).values(attempts=counted)
     usable = (col(MailedCode.attempts) <= ATTEMPTS_MAX) & (col(MailedCode.expires_at) > func.now())
     row = (await db.exec(statement.returning(col(MailedCode.mail_id), usable))).one_or_none()
     return Attempted(*row) if row else None
@@ -121,7 +119,3 @@ async def count_attempt(db: Session, token: str) -> Attempted | None:
 async def delete_all(db: Session, user: User) -> None:
     """Delete the used code of a user, and all others that wait."""
     await db.exec(delete(MailedCode).where(col(MailedCode.user_id) == user.id))
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()

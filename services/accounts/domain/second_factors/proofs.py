@@ -8,6 +8,7 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.mailed_codes.verify import use_code
+from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.passkeys import assertions
 from accounts.domain.passkeys.challenges import Ceremony
 from accounts.domain.people import lock_user
@@ -59,7 +60,7 @@ class SecondFactorManager:
 
         """
         user = await self.find_user(token)
-        ceremony = Ceremony(CeremonyKind.SECOND, user.id, pending_sign_ins.hash_token(token))
+        ceremony = Ceremony(CeremonyKind.SECOND, user.id, hash_token(token))
         return await assertions.begin(self.db, self.settings, user, ceremony)
 
     async def begin_passkey_elevation(self, user: User, current: UserSession) -> dict[str, Any]:

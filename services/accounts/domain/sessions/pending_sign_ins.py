@@ -1,7 +1,5 @@
 """Sign-ins that wait for a second factor. They are no sessions: only the routes that finish them accept the token."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -11,17 +9,17 @@ from sqlmodel import col, select
 from accounts.db.session import Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
+from accounts.domain.opaque_tokens import create_token, hash_token
 from accounts.domain.sessions.assurance import Assurance
 from accounts.models import PendingSignIn, Scope, User
 
 LIFETIME = timedelta(minutes=5)
 ATTEMPTS_MAX = 5
-TOKEN_BYTES = 32
 
 
 async def store(db: Session, user: User, assurance: Assurance, scopes: Sequence[Scope]) -> str:
     """Store a pending sign-in of a locked user, and return its token."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = create_token()
     values = {"token_hash": hash_token(token), "user_id": user.id, "scopes": [*scopes], "methods": [*assurance.methods]}
     await db.exec(insert(PendingSignIn).values(**values, expires_at=func.now() + LIFETIME))
     return token
@@ -66,11 +64,6 @@ async def end(db: Session, pending: PendingSignIn) -> None:
 async def revoke_all(db: Session, user: User) -> None:
     """Delete all pending sign-ins of a user."""
     await db.exec(delete(PendingSignIn).where(col(PendingSignIn.user_id) == user.id))
-
-
-def hash_token(token: str) -> bytes:
-    """Return the hash of a token, as it is stored."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def _usable(token: str) -> tuple[ColumnElement[bool], ...]:

@@ -18,7 +18,7 @@ from accounts.api.routes.external_sign_in.browser import (
 )
 from accounts.domain import errors
 from accounts.domain.external_sign_in.requests import Continuation
-from accounts.domain.identity.mailed_tokens import hash_token
+from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import AuthorizationPurpose, SessionKind
 from accounts.schemas.external_sign_in import AuthorizationUrl, ProviderRead, ReturnQuery, SignInQuery
