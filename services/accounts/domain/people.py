@@ -19,17 +19,17 @@ def has_superuser_rights(db: Session, user: User) -> bool:
     return user.is_superuser and db.caller_level.suffices_for_superusers
 
 
-async def lock_user(db: Session, user: User, *, read: bool = False) -> User:
+async def lock_user(db: Session, user: User, *, read: bool = False, or_inactive: bool = False) -> User:
     """Lock a user against being changed or deleted until the transaction ends, and read the row again.
 
-    With ``read``, other transactions may lock the user likewise.
+    With ``read``, other transactions may lock the user likewise. With ``or_inactive``, the user may be inactive.
 
     Raises:
         UserNotFound: the user has been deleted or deactivated.
 
     """
-    active = select(User).where(col(User.id) == user.id, col(User.is_active))
-    statement = active.with_for_update(read=read, key_share=True)
+    conditions = [col(User.id) == user.id] + ([] if or_inactive else [col(User.is_active)])
+    statement = select(User).where(*conditions).with_for_update(read=read, key_share=True)
     locked = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
     if locked is None:
         raise errors.UserNotFound

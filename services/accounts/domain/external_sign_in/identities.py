@@ -50,9 +50,7 @@ class ExternalIdentityManager:
             UserNotFound: the user was deleted or deactivated meanwhile.
 
         """
-        caller = self._reauthentication(current)
-        await caller.verify(password)
-        await caller.verify_again(user)
+        await self._reauthentication(current).verify_for(user, password)
         deleted = delete(ExternalIdentity).where(
             col(ExternalIdentity.id) == identity_id, col(ExternalIdentity.user_id) == user.id
         )

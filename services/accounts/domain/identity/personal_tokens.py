@@ -42,8 +42,7 @@ class PersonalTokenManager:
 
         """
         caller = Reauthentication(self.db, self.passwords, self.recent, current)
-        await caller.verify(token_create.current_password)
-        await caller.verify_again(user)
+        await caller.verify_for(user, token_create.current_password)
         if SUPERUSER_SCOPES.intersection(token_create.scopes) and not has_superuser_rights(self.db, user):
             raise errors.AssuranceRequired if user.is_superuser else errors.ScopeRequiresSuperuser
         lifetime = timedelta(days=token_create.expires_in_days)

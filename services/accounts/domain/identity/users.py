@@ -186,18 +186,14 @@ class UserManager:
         self, user: User, current: UserSession | None = None, current_password: str | None = None
     ) -> int:
         """End all sessions of a user, and return how many."""
-        caller = self._reauthentication(current)
-        await caller.verify(current_password)
-        await caller.verify_again(user)
+        await self._reauthentication(current).verify_for(user, current_password)
         return await self.sessions.revoke_all(user)
 
     async def revoke_keys(
         self, user: User, current: UserSession | None = None, current_password: str | None = None
     ) -> int:
         """Revoke all access keys of a user, with the sessions that a service account has by them; return how many."""
-        caller = self._reauthentication(current)
-        await caller.verify(current_password)
-        await caller.verify_again(user)
+        await self._reauthentication(current).verify_for(user, current_password)
         revoked = await self.keys.revoke_all(user)
         if user.owner_group_id is not None:
             await self.sessions.revoke_all(user)  # after the secrets, which could start a session meanwhile

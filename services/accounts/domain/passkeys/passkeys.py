@@ -133,9 +133,8 @@ class PasskeyManager:
         await report_change(self.db, user, Action.PASSKEY_REMOVED, name=name)
 
     async def _reauthenticate(self, user: User, current: UserSession, current_password: str | None) -> None:
-        caller = Reauthentication(self.db, self.passwords, timedelta(seconds=self.settings.recent_seconds), current)
-        await caller.verify(current_password)
-        await caller.verify_again(user)
+        recent = timedelta(seconds=self.settings.recent_seconds)
+        await Reauthentication(self.db, self.passwords, recent, current).verify_for(user, current_password)
 
     async def _insert(self, user: User, name: str, created: NewCredential, response: Response) -> Passkey:
         values = {

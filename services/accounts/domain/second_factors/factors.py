@@ -3,16 +3,15 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlmodel import col, select
-
 from accounts.db.session import Session
-from accounts.db.statements import POPULATE_EXISTING, CompiledStatement
+from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication
 from accounts.domain.identity.second_factors import delete_factors
 from accounts.domain.identity.security_notices import report_change
+from accounts.domain.people import lock_user
 from accounts.domain.recovery_codes import create_recovery_codes
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import User, UserSession
@@ -76,7 +75,7 @@ class FactorManager:
 
         """
         await self._reauthenticate(user, current, current_password)
-        user = await self._lock(user)
+        user = await lock_user(self.db, user, or_inactive=True)
         had_factors = bool(user.second_factors)
         await delete_factors(self.db, user)
         if had_factors:
@@ -84,15 +83,5 @@ class FactorManager:
             await report_change(self.db, user, Action.FACTORS_RESET)
         return had_factors
 
-    async def _lock(self, user: User) -> User:
-        """Lock a user, who may be inactive."""
-        statement = select(User).where(col(User.id) == user.id).with_for_update(key_share=True)
-        locked = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
-        if locked is None:
-            raise errors.UserNotFound
-        return locked
-
     async def _reauthenticate(self, user: User, current: UserSession | None, password: str | None) -> None:
-        caller = Reauthentication(self.db, self.passwords, self.recent, current)
-        await caller.verify(password)
-        await caller.verify_again(user)
+        await Reauthentication(self.db, self.passwords, self.recent, current).verify_for(user, password)

@@ -134,9 +134,7 @@ class TotpManager:
         await report_change(self.db, user, action)
 
     async def _reauthenticate(self, user: User, current: UserSession, password: str | None) -> None:
-        caller = Reauthentication(self.db, self.passwords, self._recent, current)
-        await caller.verify(password)
-        await caller.verify_again(user)
+        await Reauthentication(self.db, self.passwords, self._recent, current).verify_for(user, password)
 
     @property
     def _recent(self) -> timedelta:
