@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page
-from accounts.api.authentication import CookieStrategyDep, Viewer
+from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page
+from accounts.api.authentication import Viewer
 from accounts.api.dependencies import MailedCodeDep
-from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client, limit_by_email
+from accounts.api.rate_limits import limit_by_client, limit_by_email
+from accounts.api.started_sessions import StartCookieDep
 from accounts.domain.mailed_codes.sign_in import BY_MAILED_CODE
 from accounts.domain.mailed_codes.verify import require_enabled
 from accounts.domain.rate_limits.rules import Attempt
@@ -46,7 +47,7 @@ async def request_page(request: Request, viewer: Viewer) -> Response:
 async def request_code(form: Annotated[InvitedEmail, Form()], codes: MailedCodeDep) -> Response:
     """Mail a code if an account has the email address. The response is the same either way."""
     token = await codes.request(form.email)
-    response = _redirect("/enter-code", form.invitation)
+    response = redirect("/enter-code", invitation=form.invitation)
     response.set_cookie(CODE_COOKIE, token, COOKIE_SECONDS, secure=True, httponly=True, samesite="lax")
     return response
 
@@ -56,7 +57,7 @@ async def code_page(request: Request) -> Response:
     """Show the form for the code, in the browser that requested one."""
     require_enabled(request.state.settings)
     if CODE_COOKIE not in request.cookies:
-        return _redirect("/sign-in-code", request.query_params.get("invitation"))
+        return redirect("/sign-in-code", invitation=request.query_params.get("invitation") or None)
     return render_page(request, "enter-code")
 
 
@@ -65,17 +66,10 @@ async def enter_code(
     request: Request,
     form: Annotated[InvitedCode, Form()],
     codes: MailedCodeDep,
-    strategy: CookieStrategyDep,
-    reset_attempts: ResetAttemptsDep,
+    start: StartCookieDep,
 ) -> Response:
     """Sign in, and continue with the invitation if there is one."""
     user = await codes.authenticate(request.cookies.get(CODE_COOKIE, ""), form.code)
-    signed_in = await strategy.sign_in(user, BY_MAILED_CODE)
-    await reset_attempts(user.email)
-    response = redirect("/invitation", signed_in, token=form.invitation) if form.invitation else redirect("", signed_in)
+    response = redirect_signed_in(await start(user, BY_MAILED_CODE), form.invitation)
     response.delete_cookie(CODE_COOKIE, secure=True, httponly=True, samesite="lax")
     return response
-
-
-def _redirect(page_path: str, invitation: str | None) -> Response:
-    return redirect(page_path, invitation=invitation) if invitation else redirect(page_path)

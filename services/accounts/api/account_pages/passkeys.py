@@ -7,10 +7,11 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
-from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page, request_language
+from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import PasskeyManagerDep, PasskeySignInDep
-from accounts.api.rate_limits import ResetAttemptsDep, limit_by_client
+from accounts.api.rate_limits import limit_by_client
+from accounts.api.started_sessions import StartCookieDep
 from accounts.domain import errors
 from accounts.domain.passkeys.options import accepted_credentials
 from accounts.domain.passkeys.relying_party import is_available, relying_party
@@ -46,16 +47,10 @@ class ChangeForm(BaseModel):
 
 @router.post("/sign-in/passkey", dependencies=[limit_by_client(Attempt.PASSKEY)])
 async def sign_in_with_passkey(
-    form: Annotated[SignInForm, Form()],
-    sign_in: PasskeySignInDep,
-    strategy: CookieStrategyDep,
-    reset_attempts: ResetAttemptsDep,
+    form: Annotated[SignInForm, Form()], sign_in: PasskeySignInDep, start: StartCookieDep
 ) -> Response:
     """Sign in with a passkey, and continue with the invitation if there is one."""
-    user, assurance = await sign_in.authenticate(form.passkey or {})
-    response = await strategy.sign_in(user, assurance)
-    await reset_attempts(user.email)
-    return redirect("/invitation", response, token=form.invitation) if form.invitation else redirect("", response)
+    return redirect_signed_in(await start(*await sign_in.authenticate(form.passkey or {})), form.invitation)
 
 
 @router.get("/passkeys")

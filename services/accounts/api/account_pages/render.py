@@ -178,18 +178,27 @@ def _environment(language: Language) -> Environment:
     return create_environment("accounts.api.account_pages", language, autoescape=True)
 
 
-def redirect(page_path: str, cookie_from: Response | None = None, **query: str) -> RedirectResponse:
-    """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets."""
-    url = f"{PATH}{page_path}" + (f"?{urlencode(query)}" if query else "")
+def redirect(page_path: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:
+    """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets.
+
+    Of the query, values that are None are left out.
+    """
+    given = {name: value for name, value in query.items() if value is not None}
+    url = f"{PATH}{page_path}" + (f"?{urlencode(given)}" if given else "")
     response = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
     if cookie_from is not None:
         response.headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
     return response
 
 
+def redirect_signed_in(signed_in: Response, invitation: str | None) -> RedirectResponse:
+    """Redirect after a sign-in: to the invitation that it continues with, or to the account."""
+    return redirect("/invitation", signed_in, token=invitation) if invitation else redirect("", signed_in)
+
+
 def ask_for_second_factor(token: str, invitation: str = "") -> RedirectResponse:
     """Redirect to the page that finishes a sign-in, whose token a cookie keeps."""
-    response = redirect("/second-factor", invitation=invitation) if invitation else redirect("/second-factor")
+    response = redirect("/second-factor", invitation=invitation or None)
     response.set_cookie(MFA_COOKIE, token, MFA_SECONDS, secure=True, httponly=True, samesite="lax")
     return response
 

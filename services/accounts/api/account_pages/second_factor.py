@@ -7,10 +7,11 @@ from pydantic import StringConstraints
 from starlette.responses import Response
 
 from accounts.api.account_pages.connected_accounts import confirming_providers
-from accounts.api.account_pages.render import MFA_COOKIE, PATH, kept_values, redirect, render_page
-from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.account_pages.render import MFA_COOKIE, PATH, kept_values, redirect, redirect_signed_in, render_page
+from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep, SecondFactorDep
-from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, SecondFactorLimitDep, limit_by_client
+from accounts.api.rate_limits import PasswordLimitDep, SecondFactorLimitDep, limit_by_client
+from accounts.api.started_sessions import StartCookieDep
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
@@ -77,17 +78,13 @@ async def finish_sign_in(
     user: PendingUser,
     form: Annotated[SecondFactorForm, Form()],
     factors: SecondFactorDep,
-    strategy: CookieStrategyDep,
+    start: StartCookieDep,
     check_limit: SecondFactorLimitDep,
-    reset_attempts: ResetAttemptsDep,
 ) -> Response:
     """Finish a sign-in, and continue with the invitation if there is one."""
     await check_limit(user)
     user, assurance, _ = await factors.finish(request.cookies[MFA_COOKIE], form)
-    signed_in = await strategy.sign_in(user, assurance)
-    await reset_attempts(user.email)
-    invitation = form.invitation
-    response = redirect("/invitation", signed_in, token=invitation) if invitation else redirect("", signed_in)
+    response = redirect_signed_in(await start(user, assurance), form.invitation)
     response.delete_cookie(MFA_COOKIE, secure=True, httponly=True, samesite="lax")
     return response
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.connected_accounts import PAGE as CONNECTED_ACCOUNTS
-from accounts.api.account_pages.render import PATH, redirect, render_page, request_language
+from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
@@ -51,9 +51,9 @@ async def sign_in(
 ) -> Response:
     """Sign in, and continue with the invitation if there is one, or with an account at another provider."""
     response = await strategy.sign_in(await manager.authenticate(form.username, form.password), BY_PASSWORD)
-    if invitation:
-        return redirect("/invitation", response, token=invitation)
-    return redirect(CONNECTED_ACCOUNTS if connect else "", response)
+    if connect and not invitation:
+        return redirect(CONNECTED_ACCOUNTS, response)
+    return redirect_signed_in(response, invitation)
 
 
 @router.post("/sign-out")

@@ -2,13 +2,12 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep
 from accounts.api.dependencies import MailedCodeDep
 from accounts.api.openapi import problems
-from accounts.api.rate_limits import RATE_LIMITED, ResetAttemptsDep, limit_by_client, limit_by_email
-from accounts.api.routes.identity.auth import token_response
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client, limit_by_email
+from accounts.api.started_sessions import StartCookieDep, StartTokensDep
 from accounts.domain import errors
 from accounts.domain.mailed_codes.sign_in import BY_MAILED_CODE
 from accounts.domain.rate_limits.rules import Attempt
@@ -47,22 +46,12 @@ async def request_code(body: EmailInput, codes: MailedCodeDep, response: Respons
     dependencies=[limit_by_client(Attempt.CODE)],
     responses=problems(*REFUSALS),
 )
-async def code_sign_in(
-    body: CodeSignIn,
-    codes: MailedCodeDep,
-    strategy: BearerStrategyDep,
-    reset_attempts: ResetAttemptsDep,
-    request: Request,
-    response: Response,
-) -> TokenRead:
+async def code_sign_in(body: CodeSignIn, codes: MailedCodeDep, start: StartTokensDep) -> TokenRead:
     """Exchange a code, and the token of its request, for an access token and a refresh token.
 
     It proves the email, so it verifies that of a new user. What was set up before that, such as a password, ends.
     """
-    user = await codes.authenticate(body.code_token, body.code)
-    started = await strategy.start(user, BY_MAILED_CODE, body.scopes)
-    await reset_attempts(user.email)
-    return await token_response(request, response, strategy.db, *started)
+    return await start(await codes.authenticate(body.code_token, body.code), BY_MAILED_CODE, body.scopes)
 
 
 @router.post(
@@ -73,11 +62,6 @@ async def code_sign_in(
     dependencies=[limit_by_client(Attempt.CODE)],
     responses=problems(*REFUSALS, errors.CrossSite),
 )
-async def cookie_code_sign_in(
-    body: CodeInput, codes: MailedCodeDep, strategy: CookieStrategyDep, reset_attempts: ResetAttemptsDep
-) -> Response:
+async def cookie_code_sign_in(body: CodeInput, codes: MailedCodeDep, start: StartCookieDep) -> Response:
     """Exchange a code, and the token of its request, for a cookie."""
-    user = await codes.authenticate(body.code_token, body.code)
-    response = await strategy.sign_in(user, BY_MAILED_CODE)
-    await reset_attempts(user.email)
-    return response
+    return await start(await codes.authenticate(body.code_token, body.code), BY_MAILED_CODE)

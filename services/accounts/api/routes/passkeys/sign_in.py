@@ -6,13 +6,13 @@ The proofs of second factors go to ``/auth/*/mfa`` and ``/auth/elevate``.
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import PasskeySignInDep, SecondFactorDep
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.rate_limits import RATE_LIMITED, ResetAttemptsDep, limit_by_client
-from accounts.api.routes.identity.auth import token_response
+from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
+from accounts.api.started_sessions import StartCookieDep, StartTokensDep
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenRead
@@ -41,19 +41,10 @@ async def begin_passkey_sign_in(sign_in: PasskeySignInDep) -> dict[str, Any]:
     dependencies=[limit_by_client(Attempt.PASSKEY)],
     responses=problems(*SIGN_IN),
 )
-async def passkey_login(
-    body: PasskeySignIn,
-    sign_in: PasskeySignInDep,
-    strategy: BearerStrategyDep,
-    reset_attempts: ResetAttemptsDep,
-    request: Request,
-    response: Response,
-) -> TokenRead:
+async def passkey_login(body: PasskeySignIn, sign_in: PasskeySignInDep, start: StartTokensDep) -> TokenRead:
     """Exchange a proof of a passkey for the tokens. The session has assurance level 2."""
     user, assurance = await sign_in.authenticate(body.passkey)
-    started = await strategy.start(user, assurance, body.scopes)
-    await reset_attempts(user.email)
-    return await token_response(request, response, strategy.db, *started)
+    return await start(user, assurance, body.scopes)
 
 
 @router.post(
@@ -64,14 +55,9 @@ async def passkey_login(
     dependencies=[limit_by_client(Attempt.PASSKEY)],
     responses=problems(*SIGN_IN, errors.CrossSite),
 )
-async def passkey_cookie_login(
-    body: PasskeySignIn, sign_in: PasskeySignInDep, strategy: CookieStrategyDep, reset_attempts: ResetAttemptsDep
-) -> Response:
+async def passkey_cookie_login(body: PasskeySignIn, sign_in: PasskeySignInDep, start: StartCookieDep) -> Response:
     """Exchange a proof of a passkey for a cookie."""
-    user, assurance = await sign_in.authenticate(body.passkey)
-    response = await strategy.sign_in(user, assurance)
-    await reset_attempts(user.email)
-    return response
+    return await start(*await sign_in.authenticate(body.passkey))
 
 
 @router.post(

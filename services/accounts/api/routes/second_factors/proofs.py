@@ -3,19 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 
-from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep, CurrentSession, CurrentUser
+from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import SecondFactorDep
 from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import (
     RATE_LIMITED,
     PasswordLimitDep,
-    ResetAttemptsDep,
     SecondFactorLimitDep,
     limit_by_client,
 )
-from accounts.api.routes.identity.auth import token_response
+from accounts.api.started_sessions import StartCookieDep, StartTokensDep
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.identity.auth import TokenRead
@@ -44,22 +43,12 @@ MfaInputDep = Annotated[MfaInput, Depends(get_mfa_input)]
     dependencies=[limit_by_client(Attempt.MFA)],
     responses=problems(*FINISHING),
 )
-async def finish_sign_in(
-    body: MfaInputDep,
-    factors: SecondFactorDep,
-    strategy: BearerStrategyDep,
-    reset_attempts: ResetAttemptsDep,
-    request: Request,
-    response: Response,
-) -> TokenRead:
+async def finish_sign_in(body: MfaInputDep, factors: SecondFactorDep, start: StartTokensDep) -> TokenRead:
     """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for the tokens.
 
     The sign-in waits five minutes, and fails for good after five wrong proofs. An authenticator app's code works once.
     """
-    user, assurance, scopes = await factors.finish(body.mfa_token, body)
-    started = await strategy.start(user, assurance, scopes)
-    await reset_attempts(user.email)
-    return await token_response(request, response, strategy.db, *started)
+    return await start(*await factors.finish(body.mfa_token, body))
 
 
 @router.post(
@@ -70,14 +59,10 @@ async def finish_sign_in(
     dependencies=[limit_by_client(Attempt.MFA)],
     responses=problems(*FINISHING, errors.CrossSite),
 )
-async def finish_cookie_sign_in(
-    body: MfaInputDep, factors: SecondFactorDep, strategy: CookieStrategyDep, reset_attempts: ResetAttemptsDep
-) -> Response:
+async def finish_cookie_sign_in(body: MfaInputDep, factors: SecondFactorDep, start: StartCookieDep) -> Response:
     """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for a cookie."""
     user, assurance, _ = await factors.finish(body.mfa_token, body)
-    response = await strategy.sign_in(user, assurance)
-    await reset_attempts(user.email)
-    return response
+    return await start(user, assurance)
 
 
 @router.post(
