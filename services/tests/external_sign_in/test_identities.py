@@ -15,7 +15,7 @@ from accounts.settings_providers import SecondFactor
 from support.evil_provider import EvilProvider
 from support.external_browser import HTML, Browser, configure
 from support.people import PASSWORD, World
-from support.waiting import eventually, is_waiting
+from support.waiting import wait_for_lock
 
 ASSOCIATE, REAUTHENTICATE = "/auth/associate/evil/authorize", "/auth/reauthenticate/evil/authorize"
 IDENTITIES = "/users/me/identities"
@@ -372,7 +372,7 @@ async def test_no_account_is_connected_if_the_session_ends_meanwhile(busy_world:
     async with transaction(busy_world.sessionmaker) as db:
         user = await lock_user(db, arthur)
         arriving = asyncio.create_task(browser.come_back(parameters))
-        await eventually("the callback waits for the user", lambda: is_waiting(busy_world))
+        await wait_for_lock(busy_world, "the callback waits for the user")
         await SessionManager(db, busy_world.state["settings"]).revoke_all(user)
     answer = await arriving
 

@@ -19,7 +19,7 @@ from support.external_browser import Browser, configure
 from support.invitations import GALAHAD, Table, table_of
 from support.people import PASSWORD, World
 from support.second_factors import user_with_app
-from support.waiting import eventually, is_waiting
+from support.waiting import wait_for_lock
 
 LANCELOT = "lancelot@camelot.example.com"
 SIGNED_IN = (200, "")
@@ -49,7 +49,7 @@ async def locked_users(world: World, visitor: Browser) -> AsyncIterator[tuple[Se
         connection = await db.connection()
         await connection.execute(text('SELECT id FROM "user" FOR UPDATE'))
         waiting = asyncio.create_task(visitor.come_back(parameters))
-        await eventually("the sign-in waits for the user", lambda: is_waiting(world))
+        await wait_for_lock(world, "the sign-in waits for the user")
         yield db, waiting
 
 

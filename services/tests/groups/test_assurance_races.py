@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from accounts.db.session import transaction
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from support.people import World
-from support.waiting import eventually
+from support.waiting import wait_for_lock
 
 pytestmark = pytest.mark.slow
 ROUNDS = 10
@@ -53,22 +53,12 @@ async def races(busy_world: World) -> Races:
     return Races(busy_world, group, people, await busy_world.sign_in(people["lancelot"]))
 
 
-async def lock_wait(world: World) -> None:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-    async def waits() -> bool:
-        async with transaction(world.sessionmaker) as db:
-            return bool((await (await db.connection()).exec_driver_sql(query)).scalar())
-
-    await eventually("a request waits for a lock", waits)
-
-
 @pytest.mark.parametrize("write", WRITES)
 async def test_write_that_waits_for_the_new_requirement_is_refused(races: Races, write: str) -> None:
     async with transaction(races.world.sessionmaker) as db:
         await db.exec(update(UserGroup).where(col(UserGroup.id) == races.group.id).values(required_aal=2))
         waiting = asyncio.create_task(races.ask(*WRITES[write], races.lancelot))
-        await lock_wait(races.world)
+        await wait_for_lock(races.world)
 
     response = await waiting
 

@@ -15,7 +15,7 @@ from accounts.db.session import transaction
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.identity.users import SuperuserUpdate
 from support.people import SCHEMA_OWNER, World
-from support.waiting import eventually
+from support.waiting import wait_for_lock
 
 pytestmark = pytest.mark.slow
 ROUNDS = 10
@@ -77,7 +77,7 @@ async def test_request_in_a_deadlock_is_answered_with_503_and_can_be_repeated(ra
             races.client.patch, member(group, races.guinevere), json={"role": "admin"}, headers=races.as_arthur
         )
         first = asyncio.create_task(change())
-        await lock_wait(races.world)
+        await wait_for_lock(races.world)
         await stranger.exec(select(User).where(col(User.id) == races.guinevere.id).with_for_update())
 
     assert ((await first).status_code, (await first).headers["Retry-After"]) == (503, "2")
@@ -204,22 +204,10 @@ async def test_user_who_is_removed_concurrently_cannot_create_a_group(races: Rac
         else:
             await manager.delete(stored)
         creation = asyncio.ensure_future(races.client.post("/user-groups", json={"name": "Mine"}, headers=headers))
-        await lock_wait(races.world)
+        await wait_for_lock(races.world)
     response = await creation
 
     assert (response.status_code, response.json()["detail"]) == (404, "USER_NOT_FOUND")
-
-
-async def lock_wait(world: World) -> None:
-    """Return when a connection to this test's database waits for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-
-    async def waits() -> bool:
-        # A new transaction for each look: PostgreSQL shows one transaction the same list of connections throughout.
-        async with transaction(world.sessionmaker) as db:
-            return bool((await (await db.connection()).exec_driver_sql(query)).scalar())
-
-    await eventually("a request waits for a lock", waits)
 
 
 async def test_users_can_be_deleted_while_their_roles_change(races: RaceWorld) -> None:

@@ -14,10 +14,9 @@ from accounts.db.session import transaction
 from accounts.models import Role, User, UserGroup, Visibility
 from support.member_files import CSV
 from support.people import PASSWORD, World
-from support.waiting import eventually
+from support.waiting import wait_for_locks
 
 type Change = tuple[str, str, str, dict[str, Any] | bytes]
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @dataclass
@@ -107,14 +106,6 @@ def deactivate(hall: Hall) -> Coroutine[Any, Any, Response]:
 def delete_own(hall: Hall) -> Coroutine[Any, Any, Response]:
     body = {"current_password": PASSWORD}
     return hall.world.client.request("DELETE", "/users/me", json=body, headers=hall.mordred)
-
-
-async def wait_for_locks(world: World, number: int) -> None:
-    async def waiting() -> bool:
-        async with transaction(world.sessionmaker) as db:
-            return bool((await (await db.connection()).exec_driver_sql(WAITING)).scalar() == number)
-
-    await eventually(f"{number} requests wait for a lock", waiting)
 
 
 @every_change

@@ -15,9 +15,8 @@ from accounts.models import AuditEvent, MailKind
 from support.authenticator import BACKUP_ELIGIBLE, FLAGS, PRESENT, Authenticator, b64
 from support.passkeys import code, present, sign_in, sign_in_options, with_passkey
 from support.people import World
-from support.waiting import eventually
+from support.waiting import wait_for_lock
 
-WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 REFUSED = (400, "BAD_PASSKEY")
 
 
@@ -200,15 +199,10 @@ async def test_passkey_that_is_removed_during_the_sign_in_is_refused(busy_world:
         connection = await db.connection()
         await connection.execute(text("""SELECT id FROM "user" FOR UPDATE"""))
         signing_in = asyncio.create_task(present(busy_world, passkey))
-        await eventually("the sign-in waits for the user", lambda: waits_for_a_lock(busy_world))
+        await wait_for_lock(busy_world, "the sign-in waits for the user")
         await connection.execute(text(change))
 
     assert code(await signing_in) == REFUSED
-
-
-async def waits_for_a_lock(world: World) -> bool:
-    async with transaction(world.sessionmaker) as db:
-        return bool((await (await db.connection()).execute(text(WAITING))).first())
 
 
 async def test_sign_in_resets_the_failed_attempts_of_the_user(world: World) -> None:

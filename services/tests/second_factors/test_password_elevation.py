@@ -6,7 +6,7 @@ from accounts.db.session import transaction
 from accounts.domain.people import lock_user
 from support.people import PASSWORD, World
 from support.second_factors import elevate
-from support.waiting import eventually, is_waiting
+from support.waiting import wait_for_lock
 
 
 async def test_password_that_is_changed_meanwhile_renews_nothing(busy_world: World) -> None:
@@ -15,7 +15,7 @@ async def test_password_that_is_changed_meanwhile_renews_nothing(busy_world: Wor
     async with transaction(busy_world.sessionmaker) as db:
         user = await lock_user(db, arthur)
         renewing = asyncio.create_task(elevate(busy_world, headers, current_password=PASSWORD))
-        await eventually("the request waits for the user", lambda: is_waiting(busy_world))
+        await wait_for_lock(busy_world, "the request waits for the user")
         user.hashed_password = "!"
 
     assert (await renewing).json()["detail"] == "BAD_CURRENT_PASSWORD"

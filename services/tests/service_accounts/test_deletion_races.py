@@ -5,30 +5,18 @@ from typing import Any
 
 import pytest
 from httpx2 import Response
-from sqlalchemy import text
 from sqlmodel import col, select
 
 from accounts.db.session import transaction
 from accounts.models import Role, User, UserGroup, Visibility
-from support.people import World
 from support.service_accounts import Squire
-from support.waiting import eventually
-
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+from support.waiting import wait_for_locks
 
 
 @pytest.fixture
 def lock_timeout() -> str:
     """Deadlocks, which are found after a second, are errors; waiting is none."""
     return "60s"
-
-
-async def wait_for_locks(world: World, number: int) -> None:
-    async def waiting() -> bool:
-        async with transaction(world.sessionmaker) as db:
-            return bool((await (await db.connection()).execute(text(WAITING))).scalar() == number)
-
-    await eventually(f"{number} requests wait for a lock", waiting)
 
 
 @pytest.fixture

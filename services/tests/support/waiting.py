@@ -41,10 +41,31 @@ async def eventually(what: str, condition: Callable[[], bool | Awaitable[bool]],
         await asyncio.sleep(POLL)
 
 
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
-async def is_waiting(world: World) -> bool:
-    """Return whether a statement waits for a lock."""
+async def count_lock_waits(world: World) -> int:
+    """Return how many statements wait for a lock.
+
+    Each look is a transaction of its own: PostgreSQL shows one transaction the same statements throughout.
+    """
     async with world.sessionmaker() as db:
-        return bool((await (await db.connection()).execute(text(WAITING))).all())
+        return int((await (await db.connection()).execute(text(WAITING))).scalar_one())
+
+
+async def wait_for_lock(world: World, what: str = "a request waits for a lock") -> None:
+    """Return when a statement waits for a lock."""
+
+    async def waits() -> bool:
+        return await count_lock_waits(world) > 0
+
+    await eventually(what, waits)
+
+
+async def wait_for_locks(world: World, number: int) -> None:
+    """Return when this number of statements wait for a lock."""
+
+    async def wait() -> bool:
+        return await count_lock_waits(world) == number
+
+    await eventually(f"{number} requests wait for a lock", wait)
