@@ -285,6 +285,22 @@ class TestRaces:
             (False, LANCELOT),
         ]
 
+    async def test_account_that_is_connected_while_it_signs_up_signs_in_and_creates_no_user(
+        self, busy_visitor: Browser, busy_world: World, provider: EvilProvider
+    ) -> None:
+        guinevere = await busy_world.user("guinevere", is_verified=True)
+        provider.claims = VERIFIED
+        parameters = await busy_visitor.leave()
+
+        async with transaction(busy_world.sessionmaker) as db:
+            db.add(ExternalIdentity(user_id=guinevere.id, provider="evil", issuer=provider.issuer, subject=SUBJECT))
+            await db.flush()
+            waiting = asyncio.create_task(busy_visitor.come_back(parameters))
+            await wait_for_lock(busy_world, "the sign-up waits for the identity")
+
+        assert outcome(await waiting) == SIGNED_IN
+        assert [user.id for user in await users(busy_world)] == [guinevere.id]
+
     async def test_one_account_with_two_addresses_at_once_is_one_user(
         self, busy_visitor: Browser, busy_world: World, provider: EvilProvider
     ) -> None:
