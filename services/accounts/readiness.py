@@ -1,10 +1,10 @@
 """Readiness: the database answers, its schema is at this version's migrations, and it accepts writes."""
 
 import asyncio
+import re
 from functools import cache
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,8 @@ from accounts.db.session import Sessionmaker
 from accounts.domain.errors import NotReady
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+REVISES = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)  # one: the migrations have no branches
 TIMEOUT_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
 # They need a transaction that may write, and a few pages on the disk of the tables: rows beyond work_mem are spilled
@@ -74,8 +76,13 @@ async def schema_revisions(connection: AsyncConnection) -> set[str]:
 
 @cache
 def expected_revisions() -> set[str]:
-    """Return the newest revision of the installed migrations."""
-    return set(ScriptDirectory(str(MIGRATIONS)).get_heads())
+    """Return the newest revision of the installed migrations: the one that no other revises.
+
+    Their files are read as text. Alembic, which would import them, takes 10 MB and 0.2 seconds of every worker.
+    """
+    files = [path.read_text() for path in MIGRATIONS.glob("versions/*.py")]
+    revisions, revised = ({name for text in files for name in each.findall(text)} for each in (REVISION, REVISES))
+    return revisions - revised
 
 
 def _names(revisions: set[str]) -> str:

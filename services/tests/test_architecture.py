@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 LONGEST_CHAIN = 5
-LOADED_WHEN_USED = {"segno"}  # libraries of one feature
+LOADED_WHEN_USED = {"segno", "alembic", "mako"}  # libraries of one feature, and those of commands
 
 
 @cache

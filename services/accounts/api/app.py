@@ -12,9 +12,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from accounts.api.account_pages import router as account_pages
 from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
-from accounts.api.authentication import COOKIE
+from accounts.api.account_pages.router import add_account_pages
 from accounts.api.dependencies import State
 from accounts.api.exception_handlers import METHODS, add_exception_handlers
 from accounts.api.middleware.access_log import AccessLog
@@ -39,6 +38,7 @@ from accounts.api.routes.passkeys import sign_in as passkey_sign_in
 from accounts.api.routes.second_factors import factors, proofs, totp
 from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
+from accounts.api.session_cookie import COOKIE
 from accounts.db.engine import (
     COMMAND_SECONDS,
     DriverConnection,
@@ -155,7 +155,7 @@ def _add_routes(app: FastAPI) -> None:
         app.router.routes += module.reads.routes  # first, since routes are matched in order
     for module in ROUTE_MODULES:
         app.include_router(module.router)
-    app.include_router(account_pages.router)
+    add_account_pages(app)
     docs.add_docs(app)
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from accounts.api.callers import Credential, admit, find_by_bearer
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep, count_attempt
 from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.session_cookie import COOKIE, COOKIE_SECONDS
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity import password_hashing
@@ -29,9 +30,6 @@ from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import Scope, SessionKind, User, UserSession
 from accounts.schemas.identity.users import ManagedUserCreate, SuperuserUpdate, UserCreate, UserUpdate
 
-# Browsers insist on Secure, Path=/ and no Domain for this prefix (RFC 6265bis, 4.1.3.2).
-COOKIE = "__Host-accounts"
-COOKIE_SECONDS = 400 * 24 * 60 * 60  # the longest that browsers allow: the session's own limits end it earlier
 # What the methods of FastAPI Users' manager raise that are not overridden below.
 FASTAPI_USERS_ERRORS: dict[type[Exception], type[errors.Refusal]] = {
     exceptions.InvalidID: errors.UserNotFound,

@@ -16,9 +16,9 @@ from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.routing import request_response
 
-from accounts.api.authentication import COOKIE
 from accounts.api.callers import admit, find_by_bearer
 from accounts.api.dependencies import request_context
+from accounts.api.session_cookie import COOKIE
 from accounts.db.session import CallerLevel, transaction
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.caller import FastReader

@@ -12,12 +12,14 @@ from pathlib import Path
 from signal import SIGQUIT
 
 import pytest
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker
 from accounts.migrations.roles import ROLE
+from accounts.readiness import MIGRATIONS, expected_revisions
 from accounts.settings import Settings
 from conftest import execute, world_of
 from postgres import VOLATILE, Cluster
@@ -122,3 +124,7 @@ class TestWithoutADatabase:
         assert ready.json()["reason"] == "The database does not answer."
         assert (groups.status_code, groups.json()["detail"]) == (503, "SERVICE_UNAVAILABLE")
         assert "Retry-After" in groups.headers
+
+
+def test_expected_revision_is_the_head_of_the_migrations() -> None:
+    assert expected_revisions() == {*ScriptDirectory(str(MIGRATIONS)).get_heads()}

@@ -12,7 +12,7 @@ import pytest
 from httpx2 import Response
 from sqlmodel import col, select
 
-from accounts.api.authentication import COOKIE
+from accounts.api.session_cookie import COOKIE
 from accounts.db.session import transaction
 from accounts.domain import errors
 from accounts.domain.access_keys.secret import KeyKind, KeySecret, parse_key

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
@@ -35,10 +35,17 @@ MODULES = (
     connected_accounts,
     groups,
 )
-router = APIRouter(include_in_schema=False)
-pages = APIRouter(dependencies=[Depends(require_pages_enabled)])
-for module in MODULES:
-    pages.include_router(module.router)
+WITH_PAGES = [Depends(require_pages_enabled)]
+router = APIRouter()
+pages = APIRouter(dependencies=WITH_PAGES)
+
+
+def add_account_pages(app: FastAPI) -> None:
+    """Add all of this module. A router inside of another one would have its routes built twice."""
+    for each in (pages, router):
+        app.include_router(each, include_in_schema=False)
+    for module in MODULES:
+        app.include_router(module.router, dependencies=WITH_PAGES, include_in_schema=False)
 
 
 @pages.get(f"{PATH}/static/site.css")
@@ -73,6 +80,3 @@ async def change_password(request: Request) -> RedirectResponse:
     """Redirect password managers to the page that changes a password (W3C, A Well-Known URL for Changing Passwords)."""
     site = request.state.settings.pages_url.rstrip("/") or PATH
     return RedirectResponse(f"{site}/change-password", HTTPStatus.SEE_OTHER)
-
-
-router.include_router(pages)
