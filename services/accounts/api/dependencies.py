@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
 from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.session_cookie import cookie_header
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.bulk import BulkWork
@@ -98,11 +99,14 @@ async def get_db(request: Request) -> AsyncIterator[Session]:
     """Open the request's transaction. Depend on ``DbDep`` only: another scope would open a second one.
 
     Safe methods (RFC 9110, 9.2.1) run in autocommit: each statement is its own transaction. But see ``begin_writing``.
+    After the commit, the response sets the session's new cookie if there is one, whatever the route returns.
     """
     reads = request.method in SAFE_METHODS and not hasattr(request.state, "writes")
     sessionmaker = request.state.reader if reads else request.state.sessionmaker
     async with transaction(sessionmaker, request_context(request)) as db:
         yield db
+    if db.new_cookie:
+        request.state.more_headers = [cookie_header(db.new_cookie)]
 
 
 DbDep = Annotated[Session, Depends(get_db, scope="function")]

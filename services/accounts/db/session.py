@@ -46,6 +46,7 @@ class Session(AsyncSession):
     """SQLModel's session. Only ``transaction`` ends its transaction."""
 
     context: RequestContext | None = None  # commands and workers have none
+    new_cookie: str | None = None  # of the caller's session, in place of the one that came with the request
 
     @property
     def actor_id(self) -> uuid.UUID | None:

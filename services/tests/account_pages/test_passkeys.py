@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.account_pages import alert, get, post
+from support.account_pages import alert, cookie_after, get, post
 from support.authenticator import Authenticator
 from support.html import Page
 from support.passkeys import MINE, PasskeyUser, sign_in_options, with_passkey
@@ -48,6 +48,7 @@ async def test_passkeys_are_added_listed_renamed_and_removed(world: World) -> No
     created = Authenticator().create(await options(world, cookie))
 
     added = await post(world, "/passkeys", cookie, name="Tablet", passkey=json.dumps(created))
+    cookie = cookie_after(added)
     listed = Page((await get(world, "/passkeys", cookie)).text)
     ids = [field.attributes["value"] for field in listed.find("button", name="passkey_id")]
     renamed = await post(world, "/rename-passkey", cookie, passkey_id=ids[1], name="Excalibur")
@@ -151,6 +152,7 @@ async def test_passkey_confirms_who_uses_the_session_before_a_removal(world: Wor
         "next": page.one("input", name="next").attributes["value"],
     }
     confirmed = await world.client.post(form["action"], data=proof, headers={"Cookie": cookie})
+    cookie = cookie_after(confirmed)
     back = await world.client.get(confirmed.headers["location"], headers={"Cookie": cookie})
 
     assert asked.headers["location"] == "/account/confirm?next=%2Fremove-passkey"

@@ -5,7 +5,7 @@ import pytest
 from httpx2 import Response
 
 from accounts.models import MailKind
-from support.account_pages import ARTHUR, alert, enter, get, post
+from support.account_pages import ARTHUR, alert, cookie_after, enter, get, post
 from support.html import Page
 from support.people import PASSWORD, World
 from support.second_factors import age
@@ -13,15 +13,15 @@ from support.second_factors import age
 NEW_PASSWORD = "lancelot-and-elaine"
 
 
-async def set_up(world: World, cookie: str) -> tuple[pyotp.TOTP, list[str]]:
-    """Set an authenticator app up, and return it with the recovery codes."""
+async def set_up(world: World, cookie: str) -> tuple[pyotp.TOTP, list[str], str]:
+    """Set an authenticator app up, and return it with the recovery codes and the session's new cookie."""
     started = await post(world, "/authenticator-app", cookie, step="start")
     assert started.headers["location"] == "/account/authenticator-app", started.text
     page = Page((await get(world, "/authenticator-app", cookie)).text)
     app = pyotp.TOTP(page.one("code").text.replace(" ", ""))
     added = await post(world, "/authenticator-app", cookie, step="confirm", code=app.now())
     assert added.status_code == 200, added.text
-    return app, [each.text for each in Page(added.text).find("code")]
+    return app, [each.text for each in Page(added.text).find("code")], cookie_after(added)
 
 
 async def fresh_code(world: World, app: pyotp.TOTP) -> str:
@@ -40,7 +40,7 @@ async def begin(world: World, **form: str) -> Response:
 class TestSignIn:
     async def test_password_leads_to_the_page_that_asks_for_the_second_factor(self, world: World) -> None:
         await world.user("arthur")
-        app, _ = await set_up(world, await enter(world))
+        app, *_ = await set_up(world, await enter(world))
 
         began = await begin(world)
         shown = Page((await get(world, "/second-factor", cookies(began))).text)
@@ -58,7 +58,7 @@ class TestSignIn:
 
     async def test_recovery_code_signs_in(self, world: World) -> None:
         await world.user("arthur")
-        _, codes = await set_up(world, await enter(world))
+        _, codes, _ = await set_up(world, await enter(world))
 
         done = await post(world, "/second-factor", cookies(await begin(world)), recovery_code=codes[0])
 
@@ -83,7 +83,7 @@ class TestSignIn:
 
     async def test_five_wrong_codes_end_the_sign_in(self, world: World) -> None:
         await world.user("arthur")
-        app, _ = await set_up(world, await enter(world))
+        app, *_ = await set_up(world, await enter(world))
         waiting = cookies(await begin(world))
         for _ in range(5):
             await post(world, "/second-factor", waiting, code="000000")
@@ -94,7 +94,7 @@ class TestSignIn:
 
     async def test_invitation_is_continued_after_the_second_factor(self, world: World) -> None:
         await world.user("arthur")
-        app, _ = await set_up(world, await enter(world))
+        app, *_ = await set_up(world, await enter(world))
         token = "x" * 43
 
         began = await begin(world, invitation=token)
@@ -111,7 +111,7 @@ class TestConfirmation:
     async def test_user_with_a_factor_confirms_before_the_form_that_changes_the_password(self, world: World) -> None:
         await world.user("arthur")
         cookie = await enter(world)
-        app, _ = await set_up(world, cookie)
+        app, _, cookie = await set_up(world, cookie)
         await age(world)
 
         asked = await get(world, "/change-password", cookie)
@@ -119,6 +119,7 @@ class TestConfirmation:
         page = Page((await get(world, "/confirm?next=/change-password", cookie)).text)
         form = {"next": "/change-password", "code": await fresh_code(world, app)}
         confirmed = await post(world, "/confirm", cookie, **form)
+        cookie = cookie_after(confirmed)
         shown = Page((await get(world, "/change-password", cookie)).text)
         changed = await post(world, "/change-password", cookie, password=NEW_PASSWORD)
 
@@ -142,12 +143,12 @@ class TestConfirmation:
         assert Page(refused.text).one(id="current_password-fault").text == "This isn't your current password."
         assert Page(refused.text).one("input", name="next").attributes["value"] == "/authenticator-app"
         assert confirmed.headers["location"] == "/account/authenticator-app"
-        assert (await get(world, "/authenticator-app", cookie)).status_code == 200
+        assert (await get(world, "/authenticator-app", cookie_after(confirmed))).status_code == 200
 
     async def test_password_does_not_confirm_for_a_user_with_a_factor(self, world: World) -> None:
         await world.user("arthur")
         cookie = await enter(world)
-        await set_up(world, cookie)
+        *_, cookie = await set_up(world, cookie)
         await age(world)
 
         refused = await post(world, "/confirm", cookie, next="/authenticator-app", current_password=PASSWORD)
@@ -197,7 +198,7 @@ class TestSettingUp:
         cookie = await enter(world)
         before = (await get(world, "/security", cookie)).text
 
-        _, codes = await set_up(world, cookie)
+        _, codes, cookie = await set_up(world, cookie)
         after = (await get(world, "/security", cookie)).text
         page = Page((await get(world, "/authenticator-app", cookie)).text)
         removed = await post(world, "/remove-authenticator-app", cookie)
@@ -250,7 +251,7 @@ class TestSettingUp:
         cookie = await enter(world)
         none = await get(world, "/recovery-codes", cookie)
         refused = await post(world, "/recovery-codes", cookie)
-        _, old = await set_up(world, cookie)
+        _, old, cookie = await set_up(world, cookie)
 
         shown = await get(world, "/recovery-codes", cookie)
         created = await post(world, "/recovery-codes", cookie)
@@ -266,7 +267,7 @@ class TestSettingUp:
     async def test_stale_removal_leads_to_the_confirmation_and_back_to_the_app(self, world: World) -> None:
         await world.user("arthur")
         cookie = await enter(world)
-        await set_up(world, cookie)
+        *_, cookie = await set_up(world, cookie)
         await age(world)
 
         asked = await post(world, "/remove-authenticator-app", cookie)

@@ -4,6 +4,7 @@ from typing import Any
 
 from httpx2 import Response
 
+from accounts.api.session_cookie import COOKIE
 from support.html import Page
 from support.people import PASSWORD, World
 
@@ -23,6 +24,12 @@ async def enter(world: World, email: str = ARTHUR, password: str = PASSWORD) -> 
     assert answer.status_code == 303, answer.text
     cookie: str = answer.headers["set-cookie"].partition(";")[0]
     return cookie
+
+
+def cookie_after(answer: Response) -> str:
+    """Return the session's cookie that an answer sets."""
+    [cookie] = [each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{COOKIE}=")]
+    return str(cookie.partition(";")[0])
 
 
 def alert(answer: Response) -> str:

@@ -32,7 +32,8 @@ class SecurityHeaders:
     """Add security headers to every response, errors included, unless the response has them already.
 
     HSTS is sent with an https PUBLIC_URL, and where a trusted proxy says that the client used TLS. A package would
-    replace the table of constants only.
+    replace the table of constants only. Raw headers that dependencies leave in ``more_headers`` of the request's state
+    are added as well.
 
     Args:
         app: the next ASGI application.
@@ -62,7 +63,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}
                 missing = [header for header in defaults if header[0] not in present]
-                message = {**message, "headers": [*message["headers"], *missing]}
+                more = scope["state"].get("more_headers", ())
+                message = {**message, "headers": [*message["headers"], *missing, *more]}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -1,6 +1,7 @@
 """Session tokens: the opaque value of a refresh token or a cookie. Only its hash is stored.
 
 The successor of a refresh token is derived from it with a secret key, so it can be returned again without being stored.
+The cookie that replaces another one is derived from the stored hash: all requests that carry the old one get the same.
 A token carries an authentication code of the same key, so a used token can be told from an invented one.
 """
 
@@ -15,6 +16,7 @@ from typing import Self
 
 NONCE_BYTES = 16
 SECRET_BYTES = 2 * NONCE_BYTES
+RENEWED = b"renewed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class SessionToken:
         """Derive the token that replaces this one, which cannot be computed without ``key``."""
         return SessionToken.create(self.session_id, key, _code(key, self.session_id, self.secret))
 
+    @classmethod
+    def renewed(cls, session_id: uuid.UUID, used_hash: bytes, key: str) -> Self:
+        """Derive the cookie that replaces the one with ``used_hash``: the same one in concurrent requests."""
+        return cls.create(session_id, key, _code(key, session_id, RENEWED + used_hash))
+
     def is_issued(self, keys: Iterable[str]) -> bool:
         """Return whether this service issued the token for its session, now or earlier, with one of ``keys``."""
         nonce, code = self.secret[:NONCE_BYTES], self.secret[NONCE_BYTES:]
@@ -49,7 +56,7 @@ class SessionToken:
 
 
 def _code(key: str, session_id: uuid.UUID, message: bytes) -> bytes:
-    # A nonce and a secret differ in length, so the code of one is never the code of the other.
+    # A nonce, a secret and a marked hash differ in length, so the code of one is never the code of another.
     return hmac.digest(key.encode(), session_id.bytes + message, "sha256")[:NONCE_BYTES]
 
 

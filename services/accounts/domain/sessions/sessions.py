@@ -124,12 +124,18 @@ class SessionManager:
     async def elevate(self, session: UserSession, assurance: Assurance) -> None:
         """Store that the user of a session was authenticated once more: now, and with ``assurance``.
 
+        A cookie is replaced (ASVS 5.0, 7.2.4), so that a copy of it does not rise with the session. Access tokens say
+        so after the next refresh, which replaces the refresh token.
+
         Raises:
             SessionNotFound: the session has ended.
 
         """
         elevated = update(UserSession).where(col(UserSession.id) == session.id)
         values = {"aal": assurance.level, "methods": [*assurance.methods], "authenticated_at": func.clock_timestamp()}
+        if session.kind == SessionKind.COOKIE:
+            cookie = SessionToken.renewed(session.id, session.token_hash, self.settings.secret_keys[0])
+            values["token_hash"], self.db.new_cookie = cookie.hash, str(cookie)
         if not (await self.db.exec(elevated.values(**values))).rowcount:
             raise errors.SessionNotFound
         await record(self.db, Action.SESSION_ELEVATED, user_id=session.user_id, session_id=str(session.id))
