@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from accounts.api.account_pages.render import is_page, problem_page
+from accounts.api.account_pages.render import application_url, is_page, problem_page, redirect_with_problem
 from accounts.api.authentication import FASTAPI_USERS_ERRORS
 from accounts.api.client_authentication import CHALLENGE
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem
@@ -55,9 +55,14 @@ MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  # how Pydantic names a member of 
 
 
 async def render_problem(request: Request, problem: Problem) -> Response:
-    """Render a problem as HTML on account pages, as an OAuth 2.0 error at token endpoints, and as JSON elsewhere."""
+    """Render a problem as HTML on account pages, as an OAuth 2.0 error at token endpoints, and as JSON elsewhere.
+
+    On the way to or from a provider, an application with pages of its own gets the code in the URL.
+    """
     if is_page(request):
         return await problem_page(request, problem)
+    if url := application_url(request):
+        return redirect_with_problem(url, problem)
     if request.url.path in TOKEN_ENDPOINTS:
         return token_problem(problem).json_response(JSON)
     return problem.json_response()

@@ -12,12 +12,11 @@ from uuid_utils.compat import uuid7
 
 from accounts.models.base import COLLATION, Entity, one_of
 from accounts.models.identity import EMAIL_LENGTH
-from accounts.models.sessions import SessionKind
+from accounts.models.sessions import RETURN_TO_LENGTH, SessionKind
 
 PROVIDER_LENGTH = 50
 ISSUER_LENGTH = 255
 SUBJECT_LENGTH = 255
-RETURN_TO_LENGTH = 1000
 
 
 class AuthorizationPurpose(StrEnum):

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from accounts.models.base import Entity, one_of
 
 USER_AGENT_LENGTH = 300
+RETURN_TO_LENGTH = 1000
 ADDRESS_LENGTH = 45  # the longest textual form of an IPv6 address
 
 
@@ -81,6 +82,9 @@ class PendingSignIn(Entity, table=True):
     scopes: list[str] = Field(sa_type=ARRAY(String(20)))
     methods: list[str] = Field(sa_type=ARRAY(String(20)))
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    # What a sign-in with a provider continues with: a page or a URL, and an invitation.
+    return_to: str = Field(default="", max_length=RETURN_TO_LENGTH, sa_column_kwargs={"server_default": ""})
+    invitation_hash: bytes | None = None
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 

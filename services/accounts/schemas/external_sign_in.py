@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from accounts.models.external_identities import RETURN_TO_LENGTH
+from accounts.models.sessions import RETURN_TO_LENGTH
 from accounts.schemas.fields import OpaqueToken
 from accounts.schemas.identity.auth import SignInScope
 

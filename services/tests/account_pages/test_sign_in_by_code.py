@@ -8,6 +8,7 @@ from support.account_pages import ARTHUR, alert, get, post
 from support.html import Page
 from support.mailed_codes import WRONG, Codes
 from support.people import World
+from support.second_factors import age
 
 
 @pytest.fixture
@@ -104,3 +105,48 @@ async def test_pages_are_refused_where_the_setting_does_not_allow_them(world: Wo
 
     assert (answer.status_code, "You can&#39;t sign in with a code here." in answer.text) == (403, True)
     assert "sign-in-code" not in (await get(world, "/sign-in")).text
+
+
+class TestConfirmation:
+    """A mailed code also confirms who uses a session."""
+
+    async def test_user_without_a_password_confirms_with_a_code(self, codes: Codes) -> None:
+        session = await self.signed_in(codes)
+        await age(codes.world)
+        page = Page((await get(codes.world, "/confirm?next=/passkeys", session)).text)
+
+        asked = await post(codes.world, "/confirm-code", session, next="/passkeys")
+        both = f"{session}; {cookie_of(asked)}"
+        form = Page((await get(codes.world, "/confirm?next=/passkeys", both)).text)
+        wrong = await post(codes.world, "/confirm", both, mailed_code=WRONG, next="/passkeys")
+        done = await post(codes.world, "/confirm", both, mailed_code=await codes.last(), next="/passkeys")
+
+        assert [each.text for each in page.find("button") if "code" in each.text] == ["Send a code by email"]
+        assert asked.headers["location"] == "/account/confirm?next=%2Fpasskeys"
+        assert form.one("input", name="mailed_code").attributes["autocomplete"] == "one-time-code"
+        assert (wrong.status_code, WRONG in wrong.text) == (400, False)
+        assert (done.status_code, done.headers["location"]) == (303, "/account/passkeys")
+
+    async def test_without_a_request_no_code_is_accepted(self, codes: Codes) -> None:
+        answer = await post(codes.world, "/confirm", await self.signed_in(codes), mailed_code=WRONG)
+
+        assert answer.status_code == 400
+        assert alert(answer) == "That code is wrong or no longer works. Check it, or request another one."
+
+    async def test_it_is_offered_neither_without_the_setting_nor_beside_a_second_factor(self, codes: Codes) -> None:
+        session = await self.signed_in(codes)
+        codes.world.change_settings(sign_in_by_code=False)
+        without_setting = await get(codes.world, "/confirm", session)
+        refused = await post(codes.world, "/confirm-code", session)
+        codes.world.change_settings(sign_in_by_code=True)
+        await codes.world.sql("UPDATE \"user\" SET second_factors = '{totp}'")
+        with_factor = await get(codes.world, "/confirm", session)
+
+        assert "by email" not in without_setting.text + with_factor.text
+        assert refused.status_code == 403
+
+    async def signed_in(self, codes: Codes) -> str:
+        """Return the session's cookie of Arthur, who has no password."""
+        await codes.world.user("arthur", is_verified=True, hashed_password="!")
+        requested = await post(codes.world, "/sign-in-code", email=ARTHUR)
+        return cookie_of(await post(codes.world, "/enter-code", cookie_of(requested), code=await codes.last()))

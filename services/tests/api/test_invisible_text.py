@@ -12,6 +12,7 @@ from support.people import PASSWORD, World
 UNSEEN = {"password", "current_password", "username", "scope", "client_id", "client_secret", "grant_type"}
 UNSEEN |= {"token", "refresh_token", "token_type_hint", "code", "recovery_code", "passkey"}
 UNSEEN |= {"kind", "return_to", "invitation", "state", "iss", "error"}  # of a sign-in with another provider
+UNSEEN |= {"next"}  # a page to continue with
 HIDING, INVISIBLE = "a\u202eb", "\u3164"
 PASTED = "\ufeff\u200b\u2060\u202a Arthur@Camelot.example.com\u200e\u00a0\u202c"
 SPECIAL_USE = "user@localhost"

@@ -1,19 +1,26 @@
 """Pages of the sign-in with providers, as a browser without scripts requests them."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 import pytest
 from httpx2 import Response
+from sqlmodel import select
 
+from accounts.db.session import transaction
+from accounts.models import ExternalIdentity, User
 from accounts.settings import SignUp
 from accounts.settings_providers import ProviderSignUp, SecondFactor
 from support.account_pages import ARTHUR
-from support.evil_provider import EvilProvider
+from support.evil_provider import SUBJECT, EvilProvider
 from support.external_browser import HTML, Browser, configure, query_of
 from support.html import Page
+from support.invitations import status_and_code, table_of
 from support.people import PASSWORD, World
+from support.second_factors import finish, user_with_app
 
+LANCELOT = "lancelot@camelot.example.com"
+PAGES = "https://www.example.com/me"
 SAME_ORIGIN = HTML | {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -262,12 +269,104 @@ class TestErrors:
         assert response.status_code == 503
         assert "reached right now" in response.text
 
-    async def test_pages_of_another_site_get_problems(self, visitor: Browser, world: World) -> None:
-        world.change_settings(pages_url="https://www.example.com/me")
+    async def test_pages_of_another_site_get_the_code_in_the_fragment(self, visitor: Browser, world: World) -> None:
+        world.change_settings(pages_url=PAGES)
 
-        response = await visitor.come_back({"state": "unknown"}, HTML)
+        unknown = await visitor.come_back({"state": "unknown"}, HTML)
+        absent = await visitor.client.get("/auth/absent/authorize", params={"redirect": "true"})
+        read_by_a_program = await visitor.client.get("/auth/absent/authorize")
 
-        assert response.headers["Content-Type"] == "application/problem+json"
+        assert (unknown.status_code, unknown.headers["Location"]) == (303, f"{PAGES}#error=OAUTH_INVALID_STATE")
+        assert absent.headers["Location"] == f"{PAGES}#error=OAUTH_PROVIDER_NOT_FOUND"
+        assert read_by_a_program.headers["Content-Type"] == "application/problem+json"
+
+    async def test_pages_of_another_site_can_finish_a_sign_in_with_a_second_factor(
+        self, visitor: Browser, world: World
+    ) -> None:
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        await connect(world, visitor, LANCELOT)
+        world.change_settings(pages_url=PAGES)
+
+        response = await visitor.sign_in(kind="cookie", return_to=f"{PAGES}/groups#top")
+
+        url, _, fragment = response.headers["Location"].partition("#")
+        given = dict(parse_qsl(fragment))
+        assert (url, given["error"], given["factors"]) == (f"{PAGES}/groups", "MFA_REQUIRED", "totp,recovery_code")
+        done = await finish(world, given["mfa_token"], "cookie", code=await phone.code())
+        assert done.status_code == 204
+
+
+class TestSecondFactor:
+    """After the second factor, a sign-in continues as without one."""
+
+    async def test_user_returns_to_the_page(self, visitor: Browser, world: World) -> None:
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        await connect(world, visitor, LANCELOT)
+
+        began = await visitor.sign_in(kind="cookie", return_to="/account/sessions")
+        assert began.headers["Location"] == "/account/second-factor"
+        done = await visitor.client.post("/account/second-factor", data={"code": await phone.code()})
+
+        assert (done.status_code, done.headers["Location"]) == (303, "/account/sessions")
+
+    async def test_invitation_is_accepted_only_then(self, visitor: Browser, world: World) -> None:
+        table = await table_of(world)
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        await connect(world, visitor, LANCELOT)
+        invitation = await table.token(LANCELOT)
+
+        await visitor.sign_in(kind="cookie", invitation=invitation)
+        assert "lancelot" not in await table.roles()
+        done = await visitor.client.post("/account/second-factor", data={"code": await phone.code()})
+
+        assert done.headers["Location"] == "/account/done/accepted"
+        assert (await table.roles())["lancelot"] == "member"
+
+    @pytest.mark.parametrize("how", ["jwt", "cookie"])
+    async def test_programs_accept_the_invitation_as_well(self, visitor: Browser, world: World, how: str) -> None:
+        table = await table_of(world)
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        await connect(world, visitor, LANCELOT)
+
+        refused = await visitor.sign_in(invitation=await table.token(LANCELOT))
+        done = await finish(world, refused.json()["mfa_token"], how, code=await phone.code())
+
+        assert done.status_code < 300, done.text
+        assert (await table.roles())["lancelot"] == "member"
+
+    async def test_invitation_that_has_expired_meanwhile_is_refused_and_no_session_starts(
+        self, visitor: Browser, world: World
+    ) -> None:
+        table = await table_of(world)
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        await connect(world, visitor, LANCELOT)
+
+        refused = await visitor.sign_in(invitation=await table.token(LANCELOT))
+        await table.expire()
+        done = await finish(world, refused.json()["mfa_token"], code=await phone.code())
+
+        assert status_and_code(done) == (400, "INVITATION_BAD_TOKEN")
+
+    async def test_sign_in_that_connects_an_account_continues_with_it(self, visitor: Browser, world: World) -> None:
+        phone = await user_with_app(world, "lancelot", is_verified=True)
+        form = {"username": LANCELOT, "password": PASSWORD, "connect": "true"}
+
+        began = await visitor.client.post("/account/sign-in", data=form)
+        page = Page((await visitor.client.get(began.headers["Location"])).text)
+        kept = page.find("input", name="next")[0].attributes["value"]
+        answer = {"code": await phone.code(), "next": kept}
+        done = await visitor.client.post("/account/second-factor", data=answer)
+
+        assert done.headers["Location"] == "/account/connected-accounts"
+
+
+async def connect(world: World, visitor: Browser, email: str) -> None:
+    """Store that the user has connected the account at the provider."""
+    visitor.provider.claims = {"email": email, "email_verified": True}
+    async with transaction(world.sessionmaker) as db:
+        [user_id] = await db.exec(select(User.id).where(User.email == email))
+        issuer = visitor.provider.issuer
+        db.add(ExternalIdentity(user_id=user_id, provider="evil", issuer=issuer, subject=SUBJECT))
 
 
 async def test_content_security_policy_allows_the_links_and_no_form_of_another_site(visitor: Browser) -> None:

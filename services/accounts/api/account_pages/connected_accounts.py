@@ -7,13 +7,12 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.account_pages.render import CONNECTED_ACCOUNTS, PATH, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep
 from accounts.domain.external_sign_in.identities import ExternalIdentityManager
 from accounts.models import User
 
-PAGE = "/connected-accounts"
 router = APIRouter(prefix=PATH)
 
 
@@ -30,7 +29,7 @@ async def confirming_providers(request: Request, user: User, identities: Externa
     return {name: shown for name, shown in names.items() if name in connected}
 
 
-@router.get(PAGE)
+@router.get(CONNECTED_ACCOUNTS)
 async def connected_accounts_page(request: Request, user: CurrentUser, identities: ExternalIdentityDep) -> Response:
     """Show the connected accounts, and the providers of which an account can be connected."""
     connected = await identities.list(user)
@@ -39,10 +38,10 @@ async def connected_accounts_page(request: Request, user: CurrentUser, identitie
     return render_page(request, "connected-accounts", user=user, connected=connected, free=free)
 
 
-@router.post(PAGE)
+@router.post(CONNECTED_ACCOUNTS)
 async def disconnect(
     form: Annotated[DisconnectForm, Form()], user: CurrentUser, current: CurrentSession, identities: ExternalIdentityDep
 ) -> Response:
     """Disconnect an account."""
     await identities.disconnect(user, form.identity, current, None)
-    return redirect(PAGE)
+    return redirect(CONNECTED_ACCOUNTS)

@@ -1,21 +1,22 @@
-"""Pages to sign in with a mailed code: one asks for the address, the other for the code."""
+"""Pages to sign in with a mailed code: one asks for the address, the other for the code. A code also confirms."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page
-from accounts.api.authentication import Viewer
+from accounts.api.account_pages.render import PATH, NextPage, redirect, redirect_signed_in, render_page
+from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import MailedCodeDep
-from accounts.api.rate_limits import limit_by_client, limit_by_email
+from accounts.api.rate_limits import CodeRequestLimitDep, limit_by_client, limit_by_email
 from accounts.api.started_sessions import StartCookieDep
 from accounts.domain.mailed_codes.sign_in import BY_MAILED_CODE
 from accounts.domain.mailed_codes.verify import require_enabled
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.fields import OpaqueToken
 from accounts.schemas.identity.auth import EmailInput
-from accounts.schemas.mailed_codes import CodeForm
+from accounts.schemas.mailed_codes import CodeForm, CodeInput
 
 router = APIRouter(prefix=PATH)
 CODE_COOKIE = "__Host-accounts-code"  # has the token of the request: the code works in this browser only
@@ -26,6 +27,12 @@ class InvitedEmail(EmailInput):
     """The email address, and the invitation that the sign-in continues with."""
 
     invitation: OpaqueToken | None = None
+
+
+class NextForm(BaseModel):
+    """The page that a confirmation continues with."""
+
+    next: NextPage = ""
 
 
 class InvitedCode(CodeForm):
@@ -46,10 +53,26 @@ async def request_page(request: Request, viewer: Viewer) -> Response:
 @router.post("/sign-in-code", dependencies=[limit_by_email(Attempt.CODE_REQUEST, form=True)])
 async def request_code(form: Annotated[InvitedEmail, Form()], codes: MailedCodeDep) -> Response:
     """Mail a code if an account has the email address. The response is the same either way."""
-    token = await codes.request(form.email)
-    response = redirect("/enter-code", invitation=form.invitation)
+    return _with_cookie(redirect("/enter-code", invitation=form.invitation), await codes.request(form.email))
+
+
+@router.post("/confirm-code")
+async def request_confirming_code(
+    form: Annotated[NextForm, Form()], user: CurrentUser, codes: MailedCodeDep, check_limit: CodeRequestLimitDep
+) -> Response:
+    """Mail a code to the signed-in user, who confirms with it."""
+    await check_limit(user.email)
+    return _with_cookie(redirect("/confirm", next=form.next or None), await codes.request(user.email))
+
+
+def _with_cookie(response: Response, token: str) -> Response:
     response.set_cookie(CODE_COOKIE, token, COOKIE_SECONDS, secure=True, httponly=True, samesite="lax")
     return response
+
+
+def sent_code(request: Request, code: str) -> CodeInput:
+    """Return a code that was entered, with the token of the browser that requested it; it may have requested none."""
+    return CodeInput.model_construct(code=code, code_token=request.cookies.get(CODE_COOKIE, ""))
 
 
 @router.get("/enter-code")

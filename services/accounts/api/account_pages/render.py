@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
+from pydantic import StringConstraints
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
@@ -61,9 +62,12 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 SECRETS = ("password", "code")  # in the names of fields that are never shown again
+# Appended to the path of the pages: it cannot lead anywhere else.
+NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z-]{1,40})?$")]
 # The sign-in that waits for a second factor. Lax: the page is also opened by a redirect from a provider's site.
 MFA_COOKIE = "__Host-accounts-mfa"
 MFA_SECONDS = 5 * 60
+CONNECTED_ACCOUNTS = "/connected-accounts"
 PAGE = re.compile(r"/[a-z-]{1,40}")  # the pages that a confirmation leads back to
 SCRIPT_HEADERS = HEADERS | {
     "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
@@ -191,14 +195,26 @@ def redirect(page_path: str, cookie_from: Response | None = None, **query: str |
     return response
 
 
-def redirect_signed_in(signed_in: Response, invitation: str | None) -> RedirectResponse:
-    """Redirect after a sign-in: to the invitation that it continues with, or to the account."""
-    return redirect("/invitation", signed_in, token=invitation) if invitation else redirect("", signed_in)
+def redirect_to(url: str, cookie_from: Response | None = None) -> RedirectResponse:
+    """Redirect to any URL with GET, with the cookie that ``cookie_from`` sets. Nothing of this URL is sent along."""
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    if cookie_from is not None:
+        headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER, headers)
 
 
-def ask_for_second_factor(token: str, invitation: str = "") -> RedirectResponse:
-    """Redirect to the page that finishes a sign-in, whose token a cookie keeps."""
-    response = redirect("/second-factor", invitation=invitation or None)
+def redirect_signed_in(signed_in: Response, invitation: str | None, next_page: str = "") -> RedirectResponse:
+    """Redirect after a sign-in: to the invitation that it continues with, or to another page."""
+    return redirect("/invitation", signed_in, token=invitation) if invitation else redirect(next_page, signed_in)
+
+
+def ask_for_second_factor(token: str, sent: Mapping[str, Any]) -> RedirectResponse:
+    """Redirect to the page that finishes a sign-in, whose token a cookie keeps.
+
+    ``sent`` is the form of the sign-in, which continues with an invitation or with an account at another provider.
+    """
+    next_page = CONNECTED_ACCOUNTS if sent.get("connect") else None
+    response = redirect("/second-factor", invitation=sent.get("invitation") or None, next=next_page)
     response.set_cookie(MFA_COOKIE, token, MFA_SECONDS, secure=True, httponly=True, samesite="lax")
     return response
 
@@ -210,14 +226,31 @@ def is_page(request: Request) -> bool:
     return leads_to_page and not request.state.settings.pages_url
 
 
+def application_url(request: Request) -> str | None:
+    """Return where a browser on its way to or from a provider shows a problem, if the pages are elsewhere."""
+    if not (request.state.settings.pages_url and getattr(request.state, "leads_to_page", False)):
+        return None
+    url: str = getattr(request.state, "return_to", request.state.settings.pages_url)
+    return url
+
+
+def redirect_with_problem(url: str, problem: Problem) -> RedirectResponse:
+    """Redirect with the code of a problem in the fragment, which browsers send to no server (RFC 9110, 4.2.3).
+
+    The token of a sign-in that waits for a second factor is there as well. It opens nothing without the factor.
+    """
+    members = {"error": problem.detail, "mfa_token": problem.mfa_token, "factors": ",".join(problem.factors or ())}
+    fragment = urlencode({name: value for name, value in members.items() if value}, safe=",")
+    return redirect_to(f"{url.partition('#')[0]}#{fragment}")
+
+
 async def problem_page(request: Request, problem: Problem) -> Response:
     """Render a problem as a page: the form again if it can be corrected, or a page of its own; 401 leads to sign-in."""
     if problem.status == HTTPStatus.UNAUTHORIZED:
         return redirect("/sign-in")
     form = request.scope["path"].removeprefix(PATH)
     if problem.detail == "MFA_REQUIRED":
-        sent = await request.form()
-        return ask_for_second_factor(problem.mfa_token or "", str(sent.get("invitation", "")))
+        return ask_for_second_factor(problem.mfa_token or "", await request.form())
     if problem.detail == "REAUTHENTICATION_REQUIRED":
         page_path = getattr(request.state, "next_page", form)
         return redirect("/confirm", next=page_path if PAGE.fullmatch(page_path) and page_path != "/confirm" else "")

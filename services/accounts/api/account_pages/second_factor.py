@@ -3,11 +3,20 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request
-from pydantic import StringConstraints
 from starlette.responses import Response
 
 from accounts.api.account_pages.connected_accounts import confirming_providers
-from accounts.api.account_pages.render import MFA_COOKIE, PATH, kept_values, redirect, redirect_signed_in, render_page
+from accounts.api.account_pages.mailed_codes import CODE_COOKIE, sent_code
+from accounts.api.account_pages.render import (
+    MFA_COOKIE,
+    PATH,
+    NextPage,
+    kept_values,
+    redirect,
+    redirect_signed_in,
+    redirect_to,
+    render_page,
+)
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep, SecondFactorDep
 from accounts.api.rate_limits import PasswordLimitDep, SecondFactorLimitDep, limit_by_client
@@ -16,19 +25,19 @@ from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import OpaqueToken, Password
+from accounts.schemas.mailed_codes import MailedCodeText
 from accounts.schemas.passkeys import PasskeyJson
 from accounts.schemas.second_factors import ElevateInput, FactorCodes
 
 router = APIRouter(prefix=PATH)
-# Appended to the path of the pages: it cannot lead anywhere else.
-NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z-]{1,40})?$")]
 
 
 class SecondFactorForm(FactorCodes):
-    """A proof that finishes a sign-in, and the invitation to continue with."""
+    """A proof that finishes a sign-in, and the invitation or the page to continue with."""
 
     passkey: PasskeyJson = None
     invitation: OpaqueToken | None = None
+    next: NextPage = ""
 
 
 class ConfirmForm(FactorCodes):
@@ -36,6 +45,7 @@ class ConfirmForm(FactorCodes):
 
     passkey: PasskeyJson = None
     current_password: Password | None = None
+    mailed_code: MailedCodeText | None = None
     next: NextPage = ""
 
 
@@ -47,10 +57,12 @@ async def get_pending_user(request: Request, factors: SecondFactorDep) -> User:
 
 
 async def get_confirming_user(request: Request, user: CurrentUser, identities: ExternalIdentityDep) -> User:
-    """Return the signed-in user, who proves a second factor or, without one, the password or a connected account."""
+    """Return the signed-in user, who proves a second factor or, without one, shows who they are in another way."""
     kept_values(request).update(
         factors=user.second_factors,
         has_password=user.hashed_password != UNUSABLE,
+        has_code=CODE_COOKIE in request.cookies,
+        address=user.email,
         confirming=await confirming_providers(request, user, identities),
     )
     return user
@@ -81,10 +93,14 @@ async def finish_sign_in(
     start: StartCookieDep,
     check_limit: SecondFactorLimitDep,
 ) -> Response:
-    """Finish a sign-in, and continue with the invitation if there is one."""
+    """Finish a sign-in, and continue with what it was for."""
     await check_limit(user)
-    user, assurance, _ = await factors.finish(request.cookies[MFA_COOKIE], form)
-    response = redirect_signed_in(await start(user, assurance), form.invitation)
+    user, assurance, _, return_to = await factors.finish(request.cookies[MFA_COOKIE], form)
+    signed_in = await start(user, assurance)
+    if return_to:
+        response = redirect_to(return_to, signed_in)
+    else:
+        response = redirect_signed_in(signed_in, form.invitation, form.next)
     response.delete_cookie(MFA_COOKIE, secure=True, httponly=True, samesite="lax")
     return response
 
@@ -99,6 +115,7 @@ async def confirm_page(
 
 @router.post("/confirm")
 async def confirm(
+    request: Request,
     user: ConfirmingUser,
     form: Annotated[ConfirmForm, Form()],
     current: CurrentSession,
@@ -111,5 +128,7 @@ async def confirm(
         await check_limit(user)
     else:
         await check_password_limit(user, form.current_password)
-    await factors.elevate(user, current, ElevateInput(**form.model_dump(exclude={"next"})))
+    proof = form.model_dump(exclude={"next", "mailed_code"})
+    code = sent_code(request, form.mailed_code) if form.mailed_code else None
+    await factors.elevate(user, current, ElevateInput(**proof, mailed_code=code))
     return redirect(form.next)

@@ -8,8 +8,14 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.connected_accounts import PAGE as CONNECTED_ACCOUNTS
-from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page, request_language
+from accounts.api.account_pages.render import (
+    CONNECTED_ACCOUNTS,
+    PATH,
+    redirect,
+    redirect_signed_in,
+    render_page,
+    request_language,
+)
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
@@ -51,9 +57,7 @@ async def sign_in(
 ) -> Response:
     """Sign in, and continue with the invitation if there is one, or with an account at another provider."""
     response = await strategy.sign_in(await manager.authenticate(form.username, form.password), BY_PASSWORD)
-    if connect and not invitation:
-        return redirect(CONNECTED_ACCOUNTS, response)
-    return redirect_signed_in(response, invitation)
+    return redirect_signed_in(response, invitation, CONNECTED_ACCOUNTS if connect else "")
 
 
 @router.post("/sign-out")

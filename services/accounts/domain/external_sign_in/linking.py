@@ -136,18 +136,16 @@ class AccountLinker:
         elif self.settings.sign_up is SignUp.INVITED and not await is_invited(self.db, email):
             raise errors.RegisterInvitationRequired
 
-    async def accept_invitation(self, user: User, arrival: Arrival) -> bool:
-        """Accept the invitation that a signed-in user has brought, and return whether there was one.
+    async def accept_invitation(self, user: User, arrival: Arrival) -> None:
+        """Accept the invitation that a signed-in user has brought, if there is one.
 
         Raises:
             InvitationBadToken: it is not usable.
             InvitationOtherAddress: it was sent to another address or user.
 
         """
-        if arrival.continuation.invitation_hash is None:
-            return False
-        await accept_token(self.db, arrival.continuation.invitation_hash, user)
-        return True
+        if arrival.continuation.invitation_hash is not None:
+            await accept_token(self.db, arrival.continuation.invitation_hash, user)
 
     async def _lock(self, user: User) -> User:
         try:

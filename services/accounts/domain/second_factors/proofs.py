@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.invitations.answering import accept_token
 from accounts.domain.mailed_codes.verify import use_code
 from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.passkeys import assertions
@@ -30,6 +31,15 @@ VERIFIERS: dict[str, Verify] = {"code": verify_code, "recovery_code": use_recove
 
 def _verifiers(ceremony: Ceremony) -> Mapping[str, Verify]:
     return VERIFIERS | {"passkey": partial(assertions.verify_assertion, ceremony=ceremony)}
+
+
+class FinishedSignIn(NamedTuple):
+    """The user of a sign-in, how they were authenticated, the scopes of the session to start, and what follows."""
+
+    user: User
+    assurance: Assurance
+    scopes: Sequence[Scope]
+    return_to: str  # where a browser is sent; empty if the sign-in did not say
 
 
 class SecondFactorManager:
@@ -68,12 +78,14 @@ class SecondFactorManager:
         ceremony = Ceremony.in_session(CeremonyKind.ELEVATE, current)
         return await assertions.begin(self.db, self.settings, user, ceremony)
 
-    async def finish(self, token: str, answer: FactorCodes) -> tuple[User, Assurance, Sequence[Scope]]:
-        """Finish a sign-in. Return the user, how the user was authenticated, and the scopes of the session to start.
+    async def finish(self, token: str, answer: FactorCodes) -> FinishedSignIn:
+        """Finish a sign-in, whose session is to be started, and accept the invitation that it came with.
 
         Raises:
             MfaBadToken: there is no such sign-in, it has expired, or too many attempts failed.
             BadSecondFactor: the proof is wrong. The attempt is counted.
+            InvitationBadToken: the invitation is not usable.
+            InvitationOtherAddress: the invitation was sent to another address or user.
 
         """
         user = await pending_sign_ins.find_user(self.db, token, lock=True)
@@ -81,8 +93,10 @@ class SecondFactorManager:
         ceremony = Ceremony(CeremonyKind.SECOND, user.id, pending.token_hash)
         methods = await verify_factor(self.db, self.settings, user, answer, _verifiers(ceremony))
         await pending_sign_ins.end(self.db, pending)
+        if pending.invitation_hash is not None:
+            await accept_token(self.db, pending.invitation_hash, user)
         assurance = Assurance(tuple(map(Method, pending.methods))).plus(*methods)
-        return user, assurance, [Scope(scope) for scope in pending.scopes]
+        return FinishedSignIn(user, assurance, [Scope(scope) for scope in pending.scopes], pending.return_to)
 
     async def elevate(self, user: User, current: UserSession, proof: ElevateInput) -> None:
         """Authenticate the user of a session again, by a second factor or, without one, the password or a mailed code.

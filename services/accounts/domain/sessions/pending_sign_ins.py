@@ -25,6 +25,12 @@ async def store(db: Session, user: User, assurance: Assurance, scopes: Sequence[
     return token
 
 
+async def keep_continuation(db: Session, token: str, return_to: str, invitation_hash: bytes | None) -> None:
+    """Store what a pending sign-in continues with: where the browser is sent, and an invitation that is accepted."""
+    pending = update(PendingSignIn).where(col(PendingSignIn.token_hash) == hash_token(token))
+    await db.exec(pending.values(return_to=return_to, invitation_hash=invitation_hash))
+
+
 async def find_user(db: Session, token: str, *, lock: bool = False) -> User:
     """Return the active user of a pending sign-in. With ``lock``, the user stays unchanged until the transaction ends.
 

@@ -1,14 +1,12 @@
 """The browser on its way to a provider and back: its cookie, its redirects, and where it may end up."""
 
 import re
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse
 
-from accounts.api.account_pages.connected_accounts import PAGE as CONNECTED_ACCOUNTS
-from accounts.api.account_pages.render import PATH
+from accounts.api.account_pages.render import CONNECTED_ACCOUNTS, PATH, redirect_to
 from accounts.api.authentication import CurrentSession
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
@@ -93,15 +91,7 @@ async def send(
     browser = browser_secret(request.cookies.get(COOKIE))
     url = await manager.begin(provider, browser, continuation)
     document = AuthorizationUrl(authorization_url=url).model_dump()
-    response = redirect(url) if query.redirect else JSONResponse(document, headers={"Cache-Control": "no-store"})
+    response = redirect_to(url) if query.redirect else JSONResponse(document, headers={"Cache-Control": "no-store"})
     seconds = int(LIFETIME.total_seconds())
     response.set_cookie(COOKIE, browser, seconds, path="/", secure=True, httponly=True, samesite="lax")
     return response
-
-
-def redirect(url: str, cookie_from: Response | None = None) -> Response:
-    """Redirect with GET, with the cookie that ``cookie_from`` sets. Nothing of this URL is sent along."""
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    if cookie_from is not None:
-        headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
-    return RedirectResponse(url, HTTPStatus.SEE_OTHER, headers)

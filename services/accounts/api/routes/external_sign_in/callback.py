@@ -5,17 +5,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from accounts.api.account_pages.render import redirect_to
 from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep
 from accounts.api.dependencies import AccountLinkerDep, AuthorizationDep, ExternalIdentityDep, begin_writing
 from accounts.api.openapi import problems
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
-from accounts.api.routes.external_sign_in.browser import COOKIE, JOINED, ProviderDep, leads_to_page, redirect
+from accounts.api.routes.external_sign_in.browser import COOKIE, JOINED, ProviderDep, leads_to_page
 from accounts.api.routes.identity.auth import token_response
 from accounts.domain import errors
 from accounts.domain.external_sign_in.authorization import Arrival, Callback
 from accounts.domain.external_sign_in.linking import AccountLinker
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.models import SessionKind
+from accounts.domain.sessions.pending_sign_ins import keep_continuation
+from accounts.models import SessionKind, User
 from accounts.schemas.external_sign_in import CallbackQuery
 from accounts.schemas.identity.auth import TokenRead
 
@@ -74,21 +76,28 @@ async def come_back(
     arrival = await manager.finish(provider, request.cookies.get(COOKIE, ""), Callback(**query.model_dump()))
     continuation = arrival.continuation
     by_cookie = request.state.leads_to_page = continuation.kind is SessionKind.COOKIE
+    request.state.return_to = continuation.return_to
     if continuation.session_id is not None:
         await identities.arrive(arrival)
-        return redirect(continuation.return_to) if by_cookie else Response(status_code=HTTPStatus.NO_CONTENT)
-    if by_cookie:
-        return await _sign_in_with_cookie(arrival, linker, cookie_strategy)
+        return redirect_to(continuation.return_to) if by_cookie else Response(status_code=HTTPStatus.NO_CONTENT)
     user = await linker.find_user(arrival)
-    started = await bearer_strategy.start(user, arrival.assurance(user), continuation.scopes)
+    return_to = continuation.return_to
+    if continuation.invitation_hash is not None:
+        return_to = JOINED.get(return_to, return_to)
+    try:
+        if by_cookie:
+            return redirect_to(return_to, await _sign_in_with_cookie(user, arrival, linker, cookie_strategy))
+        started = await bearer_strategy.start(user, arrival.assurance(user), continuation.scopes)
+    except errors.MfaRequired as required:
+        await keep_continuation(manager.db, required.token, return_to, continuation.invitation_hash)
+        raise
     await linker.accept_invitation(user, arrival)
     return await token_response(request, response, manager.db, *started)
 
 
-async def _sign_in_with_cookie(arrival: Arrival, linker: AccountLinker, strategy: CookieStrategyDep) -> Response:
-    user = await linker.find_user(arrival)
+async def _sign_in_with_cookie(
+    user: User, arrival: Arrival, linker: AccountLinker, strategy: CookieStrategyDep
+) -> Response:
     signed_in = await strategy.sign_in(user, arrival.assurance(user))
-    return_to = arrival.continuation.return_to
-    if await linker.accept_invitation(user, arrival):
-        return_to = JOINED.get(return_to, return_to)
-    return redirect(return_to, signed_in)
+    await linker.accept_invitation(user, arrival)
+    return signed_in

@@ -21,7 +21,14 @@ from accounts.schemas.identity.auth import TokenRead
 from accounts.schemas.second_factors import ElevateInput, MfaInput
 
 router = APIRouter(prefix="/auth", tags=["second factors"])
-FINISHING = (errors.MfaBadToken, errors.BadSecondFactor, errors.LoginBadCredentials, *RATE_LIMITED)
+FINISHING = (
+    errors.MfaBadToken,
+    errors.BadSecondFactor,
+    errors.LoginBadCredentials,
+    errors.InvitationBadToken,
+    errors.InvitationOtherAddress,
+    *RATE_LIMITED,
+)
 
 
 async def get_mfa_input(
@@ -47,8 +54,10 @@ async def finish_sign_in(body: MfaInputDep, factors: SecondFactorDep, start: Sta
     """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for the tokens.
 
     The sign-in waits five minutes, and fails for good after five wrong proofs. An authenticator app's code works once.
+    An invitation that a sign-in with a provider came with is accepted now.
     """
-    return await start(*await factors.finish(body.mfa_token, body))
+    user, assurance, scopes, _ = await factors.finish(body.mfa_token, body)
+    return await start(user, assurance, scopes)
 
 
 @router.post(
@@ -61,7 +70,7 @@ async def finish_sign_in(body: MfaInputDep, factors: SecondFactorDep, start: Sta
 )
 async def finish_cookie_sign_in(body: MfaInputDep, factors: SecondFactorDep, start: StartCookieDep) -> Response:
     """Exchange the `mfa_token` of a sign-in, and a proof of a second factor, for a cookie."""
-    user, assurance, _ = await factors.finish(body.mfa_token, body)
+    user, assurance, _, _ = await factors.finish(body.mfa_token, body)
     return await start(user, assurance)
 
 
@@ -92,8 +101,8 @@ async def elevate(
 ) -> None:
     """Prove again who you are, for operations that require a recent sign-in (RFC 9470).
 
-    With a second factor the session gets assurance level 2; access tokens say so after the next refresh. Users who have
-    a second factor can use neither their password nor a mailed code here.
+    With a second factor the session gets assurance level 2; access tokens say so after the next refresh. A cookie is
+    replaced. Users who have a second factor can use neither their password nor a mailed code here.
     """
     if body.current_password is None:
         await check_limit(user)
