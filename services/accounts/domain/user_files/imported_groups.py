@@ -67,6 +67,8 @@ class ImportedGroups:
     async def join(self, users: Iterable[NewUser]) -> None:
         """Add users to their groups. A group that does not exist, or one of several with a name, is a fault."""
         users = [user for user in users if user.groups]
+        if not users:
+            return
         await self._look_up(users)
         memberships: dict[tuple[int, str], Role] = {}
         for user in users:

@@ -3,7 +3,9 @@
 from array import array
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
+from operator import attrgetter
 from typing import Any, BinaryIO
 
 from pydantic import ValidationError
@@ -19,6 +21,7 @@ LINE_BYTES = 128 * 1024
 BATCH_BYTES = 1024 * 1024  # of lines that are in memory at once: the groups of one take fifty times its length
 FAULTY_LINES_MAX = 100
 NAME_LENGTH = 50
+LINE = attrgetter("line")
 UTF8_BOM = b"\xef\xbb\xbf"
 MESSAGES = {
     "extra_forbidden": f"The members of a user are {', '.join(UserLine.model_fields)}",
@@ -38,13 +41,12 @@ class Fault(Exception):  # noqa: N818  # of the file, not of the program
 
 def json_lines(file: BinaryIO) -> Iterator[Record]:
     """Read a file with one JSON object in each line. Blank lines are skipped. Raises Fault."""
-    line = 1
-    while text := file.readline(LINE_BYTES + 1):
+    read = partial(file.readline, LINE_BYTES + 1)
+    for line, text in enumerate(iter(read, b""), start=1):
         if len(text) > LINE_BYTES:
             raise Fault(line, "too_long", f"The line has more than {LINE_BYTES} bytes")
-        if text := text.removeprefix(UTF8_BOM if line == 1 else b"").strip():
-            yield line, text
-        line += 1
+        if record := (text.removeprefix(UTF8_BOM) if line == 1 else text).strip():
+            yield line, record
 
 
 class UserFile:
@@ -102,8 +104,9 @@ class UserFile:
                 self.refuse(line, ("hashed_password", error.type, error.message))
             if len(self._faults) >= FAULTY_LINES_MAX:
                 break
-        self._emails.add((user.email.lower(), user.line) for user in users)
-        self._ids.add((user.id, user.line) for user in users if user.has_given_id)
+        self._emails.add([user.email.lower() for user in users], map(LINE, users))
+        identified = [user for user in users if user.has_given_id]
+        self._ids.add([user.id for user in identified], map(LINE, identified))
         return users
 
     def refuse(self, line: int, *faults: tuple[str | None, str, str]) -> None:
@@ -131,18 +134,18 @@ class UserFile:
 class _Repeated:
     """Finds values that are in several lines, in 16 bytes for each line. Hashes have 64 bits."""
 
-    SHARDS = 256
+    SHARDS = 256  # a power of two
 
     def __init__(self) -> None:
         self._shards = [(array("q"), array("q")) for _ in range(self.SHARDS)]
+        self._append = [(digests.append, lines.append) for digests, lines in self._shards]
 
-    def add(self, values: Iterable[tuple[str, int]]) -> None:
-        shards = self._shards
-        for value, line in values:
-            digest = hash(value)
-            digests, lines = shards[digest % len(shards)]
-            digests.append(digest)
-            lines.append(line)
+    def add(self, values: Iterable[str], lines: Iterable[int]) -> None:
+        append, shard = self._append, self.SHARDS - 1
+        for digest, line in zip(map(hash, values), lines, strict=True):
+            append_digest, append_line = append[digest & shard]
+            append_digest(digest)
+            append_line(line)
 
     def find(self) -> Iterator[tuple[int, int]]:
         """Find the lines with a value of an earlier line, and that line."""
