@@ -12,8 +12,10 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from accounts.api.account_pages.render import ADMIN
 from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
 from accounts.api.account_pages.router import add_account_pages
+from accounts.api.admin_pages.router import add_admin_pages
 from accounts.api.dependencies import State
 from accounts.api.exception_handlers import METHODS, add_exception_handlers
 from accounts.api.middleware.access_log import AccessLog
@@ -156,6 +158,7 @@ def _add_routes(app: FastAPI) -> None:
     for module in ROUTE_MODULES:
         app.include_router(module.router)
     add_account_pages(app)
+    add_admin_pages(app)
     docs.add_docs(app)
 
 
@@ -168,7 +171,7 @@ def _add_middlewares(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(RequestTimeout, unlimited=LARGE_BODIES)
     app.add_middleware(Utf8Forms)
     app.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES, seconds=BODY_SECONDS, larger=LARGE_BODIES)
-    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{ACCOUNT_PAGES}/"))
+    app.add_middleware(CrossSiteGuard, cookie=COOKIE, paths=(sessions.COOKIE_PATHS, f"{ACCOUNT_PAGES}/", f"{ADMIN}/"))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

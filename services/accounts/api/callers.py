@@ -27,7 +27,7 @@ async def find_by_bearer(request: Request, sessions: SessionManager, token: str)
 def admit(request: Request, db: Session, user: User, credential: Credential) -> None:
     """Set the user as the caller of the request and its transaction, if the credential suffices for the route.
 
-    ``request.state.current_session`` is the session of a person, and None for programs.
+    ``request.state.user`` is the user, and ``current_session`` the session of a person, or None for programs.
 
     Raises:
         NotWithAKey: no program may call the route.
@@ -38,6 +38,7 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     scopes = PERSON if person else frozenset(credential.scopes)
     state = request.state
     state.current_session, state.scopes = person, scopes
+    state.user = user
     # For the access log: after a rollback, the expired objects cannot be read.
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None

@@ -1,12 +1,14 @@
 """Jinja environments of pages and letters: translated, strict about missing values."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from collections.abc import Iterable
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from accounts.translations import Language
 
 
-def create_environment(package: str, language: Language, *, autoescape: bool) -> Environment:
-    """Create the environment for the ``templates`` of a package in one language.
+def create_environment(packages: Iterable[str], language: Language, *, autoescape: bool) -> Environment:
+    """Create the environment for the ``templates`` of packages in one language.
 
     Templates translate with ``_("Hello %(name)s", name=name)`` and ``{% trans %}``. In markup, values are escaped and
     translations are not.
@@ -14,7 +16,7 @@ def create_environment(package: str, language: Language, *, autoescape: bool) ->
     environment = Environment(
         autoescape=autoescape,  # noqa: S701  # the caller knows whether it is markup
         extensions=["jinja2.ext.i18n"],
-        loader=PackageLoader(package),
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

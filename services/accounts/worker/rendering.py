@@ -32,7 +32,7 @@ def render_letter(kind: MailKind, values: Mapping[str, Any], language: Language)
 
 @cache
 def _environment(language: Language, *, autoescape: bool) -> Environment:
-    environment = create_environment("accounts.worker", language, autoescape=autoescape)
+    environment = create_environment(("accounts.worker",), language, autoescape=autoescape)
     environment.filters |= {"wrapped": _wrapped, "quoted": _quoted}
     return environment
 

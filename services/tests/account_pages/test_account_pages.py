@@ -1,6 +1,7 @@
 """Account pages over HTTP: GET changes nothing, POST does what the API does, and errors are shown as text."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from httpx2 import Response
@@ -49,7 +50,8 @@ class TestSigningIn:
     async def test_signed_out_user_is_redirected_to_the_sign_in_page(self, world: World, path: str) -> None:
         answer = await get(world, path)
 
-        assert (answer.status_code, answer.headers["location"]) == (303, "/account/sign-in")
+        back = f"?next={quote(path, safe='')}" if path else ""
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/account/sign-in{back}")
 
     async def test_sign_in_attempts_are_rate_limited_and_the_page_says_when_to_try_again(self, world: World) -> None:
         world.change_settings(throttle_scale=1)

@@ -99,8 +99,10 @@ class TestChange:
         assert [each.status_code for each in answers] == [400] * 5 + [429]
 
     async def test_signed_out_user_is_redirected_to_the_sign_in_page(self, world: World) -> None:
-        for answer in (await get(world, "/change-password"), await post(world, "/change-password")):
-            assert (answer.status_code, answer.headers["location"]) == (303, "/account/sign-in")
+        asked, posted = await get(world, "/change-password"), await post(world, "/change-password")
+
+        assert (asked.status_code, asked.headers["location"]) == (303, "/account/sign-in?next=%2Fchange-password")
+        assert (posted.status_code, posted.headers["location"]) == (303, "/account/sign-in")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -165,7 +165,7 @@ class TestConfirmation:
             "\\evil",
             "@evil",
             ".evil.example",
-            "/a/b",
+            "/a//b",
             "/a?b",
             "/%2e",
         ],

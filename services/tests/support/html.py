@@ -12,13 +12,12 @@ from turbohtml import conformance
 VOID = frozenset(["br", "img", "input", "link", "meta"])
 # A parser takes any name for an attribute, also two names that were glued together.
 ATTRIBUTES = re.compile(
-    r"alt|aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
-    r"|d|datetime|for|height|href|id|inputmode|lang|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck|src"
-    r"|tabindex|type|value|viewbox|width"
-    r"aria-(describedby|hidden|invalid|label)|action|autocapitalize|autocomplete|autofocus|charset|class|content|cx|cy"
-    r"|d|data-(accepted|autofill|fault|options|passkey|without-passkeys)|datetime|for|height|hidden|href|id|inputmode"
-    r"|lang|maxlength|method|minlength|name|r|readonly|rel|required|role|rx|spellcheck|src|tabindex|type|value|viewbox"
-    r"|width"
+    r"aria-(current|describedby|hidden|invalid|label|labelledby)"
+    r"|data-(accepted|autofill|fault|label|options|passkey|without-passkeys)"
+    r"|accept|action|alt|autocapitalize|autocomplete|autofocus|charset|checked|class|colspan|content|cx|cy|d|datetime"
+    r"|disabled|download|dx|dy|enctype|for|height|hidden|href|id|inputmode|lang|max|maxlength|method|min|minlength|name"
+    r"|open|points|preserveaspectratio|r|readonly|rel|required|role|rows|rx|scope|selected|spellcheck|src|step|tabindex"
+    r"|text-anchor|title|transform|type|value|viewbox|width|x|x1|x2|y|y1|y2"
 )
 REFERENCES = ("for", "aria-describedby", "aria-labelledby")
 
@@ -31,6 +30,7 @@ class Element:
     attributes: dict[str, str]
     text: str = ""
     form: "Element | None" = None
+    in_header: bool = False
 
 
 @dataclass
@@ -75,14 +75,24 @@ class Page(HTMLParser):
 
     def fields(self) -> list[Element]:
         """Return the fields that a person fills in or reads."""
-        return [each for each in self.find("input") if each.attributes.get("type") != "hidden"]
+        fields = [*self.find("input"), *self.find("select"), *self.find("textarea")]
+        return [each for each in fields if each.attributes.get("type") != "hidden"]
 
     def find(self, tag: str = "", **attributes: str) -> list[Element]:
-        """Return the elements with a tag and with these attributes; in names, ``_`` stands for ``-``."""
+        """Return the elements below the header with a tag and with these attributes.
+
+        In names of attributes, ``_`` stands for ``-``.
+        """
+        return [each for each in self._find(tag, attributes) if not each.in_header]
+
+    def navigation(self) -> list[Element]:
+        """Return the links and buttons of the header."""
+        found = [*self._find("a", {}), *self._find("button", {})]
+        return [each for each in found if each.in_header]
+
+    def _find(self, tag: str, attributes: dict[str, str]) -> list[Element]:
         wanted = {name.strip("_").replace("_", "-"): value for name, value in attributes.items()}
-        return [
-            found for found in self.elements if tag in {"", found.tag} and wanted.items() <= found.attributes.items()
-        ]
+        return [each for each in self.elements if tag in {"", each.tag} and wanted.items() <= each.attributes.items()]
 
     def one(self, tag: str = "", **attributes: str) -> Element:
         """Return the only such element."""
@@ -92,7 +102,8 @@ class Page(HTMLParser):
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         form = next((each for each in self._open if each.tag == "form"), None)
-        element = Element(tag, {name: value or "" for name, value in attrs}, form=form)
+        in_header = any(each.tag == "header" for each in self._open)
+        element = Element(tag, {name: value or "" for name, value in attrs}, form=form, in_header=in_header)
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)

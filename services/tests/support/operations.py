@@ -7,13 +7,14 @@ from uuid import UUID
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from accounts.api.account_pages.router import MODULES
+from accounts.api.account_pages.router import MODULES as ACCOUNT_PAGES
+from accounts.api.admin_pages.router import MODULES as ADMIN_PAGES
 from accounts.api.app import create_app
 
 
 def _pages() -> dict[str, Any]:
     app = FastAPI()
-    for module in MODULES:
+    for module in (*ACCOUNT_PAGES, *ADMIN_PAGES):
         app.include_router(module.router)
     return app.openapi()
 
@@ -88,7 +89,7 @@ def operations(document: dict[str, Any] = DOCUMENT) -> Iterator[Operation]:
 
 
 def page_operations() -> Iterator[Operation]:
-    """Yield all operations of the account pages, which the document leaves out."""
+    """Yield all operations of the pages, which the document leaves out."""
     yield from operations(PAGES)
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep
@@ -15,8 +16,10 @@ from accounts.models import Role
 from accounts.schemas.fields import GroupIdNumber
 from accounts.schemas.groups import GroupUpdate, OwnGroupQuery
 from accounts.schemas.pagination import PageQuery
+from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
+NAV = (NavItem("/groups", N_("Groups"), N_("The groups that you belong to.")),)
 MANAGERS = {Role.OWNER, Role.ADMIN}
 
 

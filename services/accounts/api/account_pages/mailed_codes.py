@@ -24,9 +24,10 @@ COOKIE_SECONDS = 60 * 60
 
 
 class InvitedEmail(EmailInput):
-    """The email address, and the invitation that the sign-in continues with."""
+    """The email address, and the invitation or the page that the sign-in continues with."""
 
     invitation: OpaqueToken | None = None
+    next: NextPage = ""
 
 
 class NextForm(BaseModel):
@@ -36,9 +37,10 @@ class NextForm(BaseModel):
 
 
 class InvitedCode(CodeForm):
-    """The code, and the invitation that the sign-in continues with."""
+    """The code, and the invitation or the page that the sign-in continues with."""
 
     invitation: OpaqueToken | None = None
+    next: NextPage = ""
 
 
 @router.get("/sign-in-code")
@@ -53,7 +55,8 @@ async def request_page(request: Request, viewer: Viewer) -> Response:
 @router.post("/sign-in-code", dependencies=[limit_by_email(Attempt.CODE_REQUEST, form=True)])
 async def request_code(form: Annotated[InvitedEmail, Form()], codes: MailedCodeDep) -> Response:
     """Mail a code if an account has the email address. The response is the same either way."""
-    return _with_cookie(redirect("/enter-code", invitation=form.invitation), await codes.request(form.email))
+    response = redirect("/enter-code", invitation=form.invitation, next=form.next or None)
+    return _with_cookie(response, await codes.request(form.email))
 
 
 @router.post("/confirm-code")
@@ -91,8 +94,8 @@ async def enter_code(
     codes: MailedCodeDep,
     start: StartCookieDep,
 ) -> Response:
-    """Sign in, and continue with the invitation if there is one."""
+    """Sign in, and continue with the invitation or the page that was asked for."""
     user = await codes.authenticate(request.cookies.get(CODE_COOKIE, ""), form.code)
-    response = redirect_signed_in(await start(user, BY_MAILED_CODE), form.invitation)
+    response = redirect_signed_in(await start(user, BY_MAILED_CODE), form.invitation, form.next)
     response.delete_cookie(CODE_COOKIE, secure=True, httponly=True, samesite="lax")
     return response

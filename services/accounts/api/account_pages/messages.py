@@ -8,6 +8,11 @@ from accounts.schemas.fields import PASSWORD_MAX_LENGTH
 from accounts.schemas.second_factors import PROOFS
 from accounts.translations import N_, Language
 
+# What a page says after an action that led to it (``?done=…``).
+DONE = {
+    "session-ended": N_("The device was signed out."),
+    "sessions-ended": N_("All other devices were signed out."),
+}
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
 UNKNOWN = N_("Something went wrong. Nothing was changed.")

@@ -7,7 +7,14 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, redirect_signed_in, render_page, request_language
+from accounts.api.account_pages.render import (
+    PATH,
+    NextPage,
+    redirect,
+    redirect_signed_in,
+    render_page,
+    request_language,
+)
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import PasskeyManagerDep, PasskeySignInDep
 from accounts.api.rate_limits import limit_by_client
@@ -25,10 +32,11 @@ router = APIRouter(prefix=PATH)
 
 
 class SignInForm(BaseModel):
-    """A proof of a passkey, and the invitation that it is for."""
+    """A proof of a passkey, and the invitation or the page to continue with."""
 
     passkey: PasskeyJson = None
     invitation: OpaqueToken | None = None
+    next: NextPage = ""
 
 
 class AddForm(BaseModel):
@@ -49,8 +57,9 @@ class ChangeForm(BaseModel):
 async def sign_in_with_passkey(
     form: Annotated[SignInForm, Form()], sign_in: PasskeySignInDep, start: StartCookieDep
 ) -> Response:
-    """Sign in with a passkey, and continue with the invitation if there is one."""
-    return redirect_signed_in(await start(*await sign_in.authenticate(form.passkey or {})), form.invitation)
+    """Sign in with a passkey, and continue with the invitation or the page that was asked for."""
+    signed_in = await start(*await sign_in.authenticate(form.passkey or {}))
+    return redirect_signed_in(signed_in, form.invitation, form.next)
 
 
 @router.get("/passkeys")

@@ -1,7 +1,7 @@
 """Renders the account pages, errors included, in the browser's language. They load nothing from other sites."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,7 +16,8 @@ from jinja2 import Environment
 from pydantic import StringConstraints
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
+from accounts.api.account_pages.messages import DEAD_LINKS, DONE, Result, error_message, field_messages, problem_result
+from accounts.api.account_pages.navigation import NavItem
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
 from accounts.domain.passkeys.relying_party import is_available
@@ -25,6 +26,8 @@ from accounts.translations import Language, get_language
 from accounts.translations.templates import create_environment
 
 PATH = "/account"
+ADMIN = "/admin"
+PACKAGES = "accounts.api.account_pages", "accounts.api.admin_pages"  # with templates
 # Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",
@@ -62,13 +65,13 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 SECRETS = ("password", "code")  # in the names of fields that are never shown again
-# Appended to the path of the pages: it cannot lead anywhere else.
-NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z-]{1,40})?$")]
+# A page to continue with, see ``page_url``: it cannot lead anywhere else.
+NextPage = Annotated[str, StringConstraints(pattern=r"^(/[a-z0-9-]{1,40}){0,6}$")]
 # The sign-in that waits for a second factor. Lax: the page is also opened by a redirect from a provider's site.
 MFA_COOKIE = "__Host-accounts-mfa"
 MFA_SECONDS = 5 * 60
 CONNECTED_ACCOUNTS = "/connected-accounts"
-PAGE = re.compile(r"/[a-z-]{1,40}")  # the pages that a confirmation leads back to
+PAGE = re.compile(r"(/[a-z0-9-]{1,40}){1,6}")  # the pages that a sign-in or a confirmation leads back to
 SCRIPT_HEADERS = HEADERS | {
     "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
 }
@@ -139,11 +142,35 @@ def render_page(
             language=language.tag,
             now=datetime.now(UTC),
             path=PATH,
+            admin=ADMIN,
+            page_url=page_url,
+            navigation=_navigation(request),
+            here=request.scope["path"],
+            in_admin=is_admin_page(request.scope["path"]),
+            viewer=getattr(request.state, "user", None),
+            done=DONE.get(request.query_params.get("done", "")),
             **kept_values(request) | values,
         )
     )
     headers = SCRIPT_HEADERS if uses_passkeys else HEADERS
     return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language"})
+
+
+def _navigation(request: Request) -> Sequence[tuple[str, NavItem]]:
+    """Return the entries for the area of a page, with the URL of each."""
+    state, path = request.app.state, request.scope["path"]
+    area, items = (ADMIN, state.admin_navigation) if is_admin_page(path) else (PATH, state.account_navigation)
+    return [(f"{area}{item.page}", item) for item in items]
+
+
+def is_admin_page(path: str) -> bool:
+    """Return whether a path is that of a page of the administration."""
+    return path == ADMIN or path.startswith(f"{ADMIN}/")
+
+
+def page_url(page: str) -> str:
+    """Return the path of a page: one of the administration is given in full, all others are account pages."""
+    return page if is_admin_page(page) else f"{PATH}{page}"
 
 
 def kept_values(request: Request) -> dict[str, Any]:
@@ -179,16 +206,16 @@ def render_result(request: Request, result: Result, status: int = HTTPStatus.OK)
 
 @cache
 def _environment(language: Language) -> Environment:
-    return create_environment("accounts.api.account_pages", language, autoescape=True)
+    return create_environment(PACKAGES, language, autoescape=True)
 
 
-def redirect(page_path: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:
+def redirect(page: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:
     """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets.
 
-    Of the query, values that are None are left out.
+    Of the query, values that are None are left out. ``done`` names a message of ``DONE``, which the page shows.
     """
     given = {name: value for name, value in query.items() if value is not None}
-    url = f"{PATH}{page_path}" + (f"?{urlencode(given)}" if given else "")
+    url = page_url(page) + (f"?{urlencode(given)}" if given else "")
     response = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
     if cookie_from is not None:
         response.headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
@@ -211,9 +238,9 @@ def redirect_signed_in(signed_in: Response, invitation: str | None, next_page: s
 def ask_for_second_factor(token: str, sent: Mapping[str, Any]) -> RedirectResponse:
     """Redirect to the page that finishes a sign-in, whose token a cookie keeps.
 
-    ``sent`` is the form of the sign-in, which continues with an invitation or with an account at another provider.
+    ``sent`` is the form of the sign-in, which continues with an invitation, an account at a provider, or another page.
     """
-    next_page = CONNECTED_ACCOUNTS if sent.get("connect") else None
+    next_page = CONNECTED_ACCOUNTS if sent.get("connect") else sent.get("next") or None
     response = redirect("/second-factor", invitation=sent.get("invitation") or None, next=next_page)
     response.set_cookie(MFA_COOKIE, token, MFA_SECONDS, secure=True, httponly=True, samesite="lax")
     return response
@@ -222,8 +249,8 @@ def ask_for_second_factor(token: str, sent: Mapping[str, Any]) -> RedirectRespon
 def is_page(request: Request) -> bool:
     """Return whether a request is for a page that is served here, or part of the way to one, as its route has said."""
     path = request.scope["path"]
-    leads_to_page = path == PATH or path.startswith(f"{PATH}/") or getattr(request.state, "leads_to_page", False)
-    return leads_to_page and not request.state.settings.pages_url
+    in_area = path == PATH or path.startswith(f"{PATH}/") or is_admin_page(path)
+    return (in_area or getattr(request.state, "leads_to_page", False)) and not request.state.settings.pages_url
 
 
 def application_url(request: Request) -> str | None:
@@ -245,10 +272,13 @@ def redirect_with_problem(url: str, problem: Problem) -> RedirectResponse:
 
 
 async def problem_page(request: Request, problem: Problem) -> Response:
-    """Render a problem as a page: the form again if it can be corrected, or a page of its own; 401 leads to sign-in."""
-    if problem.status == HTTPStatus.UNAUTHORIZED:
-        return redirect("/sign-in")
+    """Render a problem as a page: the form again if it can be corrected, or a page of its own.
+
+    Without a session, the page leads to the sign-in, which leads back.
+    """
     form = request.scope["path"].removeprefix(PATH)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        return redirect("/sign-in", next=form if request.method == "GET" and PAGE.fullmatch(form) else None)
     if problem.detail == "MFA_REQUIRED":
         return ask_for_second_factor(problem.mfa_token or "", await request.form())
     if problem.detail == "REAUTHENTICATION_REQUIRED":

@@ -19,6 +19,7 @@ from accounts.api.account_pages import (
     sign_in,
     sign_up,
 )
+from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.render import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
 
@@ -41,7 +42,8 @@ pages = APIRouter(dependencies=WITH_PAGES)
 
 
 def add_account_pages(app: FastAPI) -> None:
-    """Add all of this module. A router inside of another one would have its routes built twice."""
+    """Add the pages, and their navigation. A router inside of another one would have its routes built twice."""
+    app.state.account_navigation = navigation(MODULES)
     for each in (pages, router):
         app.include_router(each, include_in_schema=False)
     for module in MODULES:

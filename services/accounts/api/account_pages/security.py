@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.render import PATH, kept_values, missing_field, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import DbDep, FactorManagerDep, TotpManagerDep, passwords
@@ -20,8 +21,10 @@ from accounts.domain.second_factors.factors import FactorManager
 from accounts.domain.totp.provisioning import provision
 from accounts.models import User
 from accounts.schemas.second_factors import TotpCode
+from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
+NAV = (NavItem("/security", N_("Security"), N_("Second factors, and what else protects your account.")),)
 
 
 class AppForm(BaseModel):

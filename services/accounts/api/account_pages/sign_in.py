@@ -4,13 +4,15 @@ import uuid
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.render import (
     CONNECTED_ACCOUNTS,
     PATH,
+    NextPage,
     redirect,
     redirect_signed_in,
     render_page,
@@ -22,8 +24,13 @@ from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.schemas.fields import OpaqueToken
+from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
+NAV = (
+    NavItem("", N_("Overview")),
+    NavItem("/sessions", N_("Devices"), N_("See where you are signed in, and sign out other devices.")),
+)
 
 
 class EndForm(BaseModel):
@@ -40,10 +47,12 @@ async def account(request: Request, user: CurrentUser) -> Response:
 
 
 @router.get("/sign-in")
-async def sign_in_page(request: Request, viewer: Viewer) -> Response:
+async def sign_in_page(
+    request: Request, viewer: Viewer, next_page: Annotated[NextPage, Query(alias="next")] = ""
+) -> Response:
     """Show the sign-in form. Signed-in users see it only with an invitation, which may be for another account."""
     if viewer and "invitation" not in request.query_params:
-        return redirect("")
+        return redirect(next_page)
     return render_page(request, "sign-in")
 
 
@@ -54,10 +63,11 @@ async def sign_in(
     strategy: CookieStrategyDep,
     invitation: Annotated[OpaqueToken | None, Form()] = None,
     connect: Annotated[Literal["true"] | None, Form()] = None,
+    next_page: Annotated[NextPage, Form(alias="next")] = "",
 ) -> Response:
-    """Sign in, and continue with the invitation if there is one, or with an account at another provider."""
+    """Sign in, and continue with the invitation, an account at another provider, or the page that was asked for."""
     response = await strategy.sign_in(await manager.authenticate(form.username, form.password), BY_PASSWORD)
-    return redirect_signed_in(response, invitation, CONNECTED_ACCOUNTS if connect else "")
+    return redirect_signed_in(response, invitation, CONNECTED_ACCOUNTS if connect else next_page)
 
 
 @router.post("/sign-out")
@@ -85,9 +95,10 @@ async def end_sessions(
     """Revoke one session, or all others."""
     if form.others:
         await sessions.revoke_all(user, keep=current)
-    elif form.session:
+        return redirect("/sessions", done="sessions-ended")
+    if form.session:
         await sessions.revoke(user, form.session)
-    return redirect("/sessions")
+    return redirect("/sessions", done="session-ended")
 
 
 @router.post("/request-verify")

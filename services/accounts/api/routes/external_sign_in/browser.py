@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from starlette.responses import JSONResponse
 
-from accounts.api.account_pages.render import CONNECTED_ACCOUNTS, PATH, redirect_to
+from accounts.api.account_pages.render import ADMIN, CONNECTED_ACCOUNTS, PATH, redirect_to
 from accounts.api.authentication import CurrentSession
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
@@ -17,7 +17,7 @@ from accounts.schemas.external_sign_in import AuthorizationUrl, ReturnQuery
 from accounts.settings_addresses import url_parts
 
 COOKIE = "__Host-accounts-oidc"
-PAGE = re.compile(rf"{PATH}(/[a-z]+(-[a-z]+)*)*")
+PAGE = re.compile(rf"({PATH}|{ADMIN})(/[a-z0-9]+(-[a-z0-9]+)*)*")
 JOINED = {PATH: f"{PATH}/done/accepted"}  # shown after an invitation was accepted, in place of the account
 
 

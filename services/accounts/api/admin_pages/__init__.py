@@ -1,0 +1,1 @@
+"""HTML pages, without scripts, for superusers: what they look after."""

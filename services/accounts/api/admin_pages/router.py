@@ -1,0 +1,22 @@
+"""All pages of the administration under one path."""
+
+from types import ModuleType
+
+from fastapi import Depends, FastAPI
+
+from accounts.api.account_pages.navigation import navigation
+from accounts.api.account_pages.render import require_pages_enabled
+from accounts.api.admin_pages.access import require_admin
+
+MODULES: tuple[ModuleType, ...] = ()
+
+
+def add_admin_pages(app: FastAPI) -> None:
+    """Add the pages, and their navigation."""
+    app.state.admin_navigation = navigation(MODULES)
+    for module in MODULES:
+        app.include_router(
+            module.router,
+            dependencies=[Depends(require_pages_enabled), Depends(require_admin)],
+            include_in_schema=False,
+        )
