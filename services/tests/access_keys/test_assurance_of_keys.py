@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import Role, Visibility
 from support.people import World
+from support.second_factors import user_with_app
 from support.service_accounts import Squire, squire_of
 
 
@@ -45,6 +46,17 @@ async def test_key_keeps_its_level_when_the_session_is_raised_later(world: World
     (listed,) = (await world.client.get("/users/me/tokens", headers=headers)).json()
 
     assert listed["aal"] == 1
+
+
+async def test_key_has_level_one_once_the_last_factor_is_removed(world: World) -> None:
+    phone = await user_with_app(world)
+    created = await create_token(world, phone.headers)
+
+    removed = await world.client.request("DELETE", "/users/me/totp", headers=phone.headers)
+    (listed,) = (await world.client.get("/users/me/tokens", headers=phone.headers)).json()
+
+    assert removed.status_code == 204
+    assert (created["aal"], listed["aal"]) == (2, 1)
 
 
 async def test_secret_and_its_access_tokens_have_the_level_of_the_session_that_created_it(world: World) -> None:

@@ -30,17 +30,22 @@ DELETE = {
     )
     for kind, (table, _) in TABLES.items()
 }
-LOWER_SESSIONS = CompiledStatement("UPDATE user_session SET aal = 1 WHERE user_id = :user_id AND aal > 1")
+LOWER = [
+    CompiledStatement(f"UPDATE {table} SET aal = 1 WHERE user_id = :user_id AND aal > 1")  # noqa: S608  # as above
+    for table in ("user_session", "access_key")
+]
 
 
 async def refresh_factors(db: Session, user: User) -> None:
     """Update which second factors a locked user has, after one was added, removed or used up.
 
-    Recovery codes are deleted with the last other factor, and the user's sessions have level 1 from then on.
+    Recovery codes are deleted with the last other factor, and the user's sessions and access keys have level 1 from
+    then on.
     """
     [(factors,)] = await REFRESH.run(db, user_id=user.id)
     if not factors:
-        await LOWER_SESSIONS.run(db, user_id=user.id)
+        for lower in LOWER:
+            await lower.run(db, user_id=user.id)
         await DELETE[Factor.RECOVERY_CODE].run(db, user_id=user.id, age=None)
     set_committed_value(user, "second_factors", factors)
 
