@@ -1,6 +1,7 @@
 """The caller of a request: a person with a session, or a program with an access key or a service account's token."""
 
-from dataclasses import replace
+import uuid
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 
@@ -14,6 +15,16 @@ from accounts.models import AccessKey, Scope, SessionKind, User, UserSession
 
 PERSON = frozenset([Scope.ACCOUNT])
 Credential = UserSession | AccessKey
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """What every page may show of the signed-in user, also after a rollback."""
+
+    id: uuid.UUID
+    email: str
+    display_name: str
+    is_superuser: bool
 
 
 async def find_by_bearer(request: Request, sessions: SessionManager, token: str) -> tuple[User, Credential] | None:
@@ -39,7 +50,8 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     state = request.state
     state.current_session, state.scopes = person, scopes
     state.user = user
-    # For the access log: after a rollback, the expired objects cannot be read.
+    # For pages and the access log: after a rollback, the expired objects cannot be read.
+    state.viewer = Viewer(user.id, user.email, user.display_name, user.is_superuser)
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)

@@ -147,7 +147,7 @@ def render_page(
             navigation=_navigation(request),
             here=request.scope["path"],
             in_admin=is_admin_page(request.scope["path"]),
-            viewer=getattr(request.state, "user", None),
+            viewer=getattr(request.state, "viewer", None),
             done=DONE.get(request.query_params.get("done", "")),
             **kept_values(request) | values,
         )
