@@ -22,6 +22,7 @@ from accounts.domain.external_sign_in.identities import ExternalIdentityManager
 from accounts.domain.external_sign_in.linking import AccountLinker
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.members import MemberManager
+from accounts.domain.groups.succession import SuccessionManager
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.password_reset import PasswordResetManager
@@ -187,6 +188,7 @@ ExternalIdentityDep = Annotated[
 ]
 GroupManagerDep = Annotated[GroupManager, _manager(lambda db, _: GroupManager(db))]
 MemberManagerDep = Annotated[MemberManager, _manager(lambda db, _: MemberManager(db))]
+SuccessionDep = Annotated[SuccessionManager, _manager(lambda db, _: SuccessionManager(db))]
 InvitationManagerDep = Annotated[
     InvitationManager, _manager(lambda db, request: InvitationManager(db, request.state.settings.secret_keys[0]))
 ]

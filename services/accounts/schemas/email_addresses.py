@@ -92,3 +92,9 @@ def _parse_special_domain(domain: str) -> tuple[str, str]:
     if "." in ascii_domain and not ascii_domain.endswith(SPECIAL_USE):
         raise EmailNotValidError
     return unicode_domain, ascii_domain
+
+
+def mask_email(email: str) -> str:
+    """Mask an email address: enough to recognise it, not enough to write to it."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}…@{domain}"

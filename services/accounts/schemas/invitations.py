@@ -63,3 +63,14 @@ class OwnInvitationRead(BaseModel):
     )
     created_at: datetime
     expires_at: datetime
+
+
+class MailedInvitation(BaseModel):
+    """An open invitation, as the holder of its mailed token sees it."""
+
+    group: InvitingGroup
+    role: Role
+    note: str
+    inviter_name: str | None
+    email: str | None  # null if a user was invited by id; masked unless the invited user is signed in
+    expires_at: datetime

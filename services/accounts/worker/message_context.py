@@ -15,6 +15,7 @@ from accounts.domain.mailed_codes.codes import derive_code
 from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import AccessKey, Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.models.invitations import IS_OPEN
+from accounts.schemas.email_addresses import mask_email
 from accounts.settings import Settings
 from accounts.translations import get_language
 from accounts.worker.obsolete_mail import role_is_current
@@ -55,7 +56,7 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
         activated = await pending_registrations.activate(db, settings.secret_keys, mail.id)
         return values | _link(settings, SIGN_UP_PAGE, *activated) if activated else None
     if mail.kind is MailKind.EMAIL_CHANGED:
-        values |= {"new_email_hint": _mask(values.pop("now")), "url": None, "expires_at": None}
+        values |= {"new_email_hint": mask_email(values.pop("now")), "url": None, "expires_at": None}
         return values | (await _token_link(db, mail, settings) or {})
     if mail.kind is MailKind.ROLE_CHANGED and not await role_is_current(db, mail):
         return None
@@ -135,9 +136,3 @@ LOADERS = {
 
 def _token_url(settings: Settings, page: str, token: str) -> str:
     return f"{settings.account_url}/{page}?{urlencode({'token': token})}"
-
-
-def _mask(email: str) -> str:
-    """Mask an email address: enough to recognise it, not enough to write to it."""
-    local, _, domain = email.rpartition("@")
-    return f"{local[:1]}…@{domain}"

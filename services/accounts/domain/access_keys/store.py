@@ -126,16 +126,19 @@ class AccessKeyStore:
             raise errors.TokenNotFound
         return key
 
-    async def revoke(self, user: User, key_id: uuid.UUID) -> None:
-        """Delete one of a user's keys, which ends at its next request.
+    async def revoke(self, user: User, key_id: uuid.UUID) -> str:
+        """Delete one of a user's keys, which ends at its next request. Return its name.
 
         Raises:
             TokenNotFound: the user has no key with this id.
 
         """
-        if not (await self.db.exec(delete(AccessKey).where(*_own(user, key_id)))).rowcount:
+        deleted = delete(AccessKey).where(*_own(user, key_id)).returning(col(AccessKey.name))
+        name: str | None = (await self.db.exec(deleted)).scalar_one_or_none()
+        if name is None:
             raise errors.TokenNotFound
         await record(self.db, Action.TOKEN_REVOKED, user_id=user.id, token_id=str(key_id))
+        return name
 
     async def revoke_all(self, user: User) -> int:
         """Delete all keys of a user, and return how many."""

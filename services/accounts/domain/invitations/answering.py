@@ -78,33 +78,38 @@ class OwnInvitationManager:
         user = await lock_user(self.db, user)
         return await get_group(self.db, await accept_token(self.db, hash_token(token), user), user)
 
-    async def decline(self, invitation_id: int, user: User) -> None:
-        """Decline an invitation to the user, by id or verified address.
+    async def decline(self, invitation_id: int, user: User) -> str:
+        """Decline an invitation to the user, by id or verified address, and return the group's name.
 
         Raises:
             InvitationNotFound: the user has no such open invitation.
 
         """
-        if not await self._decline((col(Invitation.id) == invitation_id, sent_to(user), IS_OPEN), user):
+        group_name = await self._decline((col(Invitation.id) == invitation_id, sent_to(user), IS_OPEN), user)
+        if group_name is None:
             raise errors.InvitationNotFound
+        return group_name
 
-    async def decline_token(self, token: str) -> None:
-        """Decline an invitation by its token, without an account.
+    async def decline_token(self, token: str) -> str:
+        """Decline an invitation by its token, without an account, and return the group's name.
 
         Raises:
             InvitationBadToken: there is no open invitation with this token.
 
         """
-        if not await self._decline(_has_token(hash_token(token))):
+        group_name = await self._decline(has_token(token))
+        if group_name is None:
             raise errors.InvitationBadToken
+        return group_name
 
-    async def _decline(self, conditions: Conditions, user: User | None = None) -> bool:
+    async def _decline(self, conditions: Conditions, user: User | None = None) -> str | None:
         deleted = await _delete(self.db, conditions)
-        if deleted:
-            group_id, role = deleted
-            user_id = user.id if user else None
-            await record(self.db, Action.INVITATION_DECLINED, user_id=user_id, group_id=group_id, role=role)
-        return deleted is not None
+        if deleted is None:
+            return None
+        group_id, role, group_name = deleted
+        user_id = user.id if user else None
+        await record(self.db, Action.INVITATION_DECLINED, user_id=user_id, group_id=group_id, role=role)
+        return group_name
 
 
 async def require_invitation(db: Session, token_hash: bytes, email: str) -> None:
@@ -121,7 +126,7 @@ async def require_invitation(db: Session, token_hash: bytes, email: str) -> None
 
 async def is_invited(db: Session, email: str) -> bool:
     """Return whether an email address has an open invitation."""
-    return bool(await db.scalar(select(exists().where(_has_email(email), IS_OPEN))))
+    return bool(await db.scalar(select(exists().where(has_email(email), IS_OPEN))))
 
 
 async def accept_token(db: Session, token_hash: bytes, user: User) -> int:
@@ -137,7 +142,7 @@ async def accept_token(db: Session, token_hash: bytes, user: User) -> int:
         InvitationOtherAddress: the invitation was sent to another address or user; it stays open.
 
     """
-    for_address, for_user = _has_email(user.email), col(Invitation.user_id) == user.id
+    for_address, for_user = has_email(user.email), col(Invitation.user_id) == user.id
     group_id = await _join(db, user, (*_has_token(token_hash), for_address))
     if group_id is not None:
         await UserAdapter(db).update(user, {"is_verified": True})
@@ -150,7 +155,7 @@ async def accept_token(db: Session, token_hash: bytes, user: User) -> int:
 
 
 async def _find_refusal(db: Session, token_hash: bytes, email: str) -> errors.Refusal | None:
-    statement = select(func.coalesce(_has_email(email), False)).where(*_has_token(token_hash))
+    statement = select(func.coalesce(has_email(email), False)).where(*_has_token(token_hash))
     matches = (await db.exec(statement)).one_or_none()
     if matches is None:
         return errors.InvitationBadToken()
@@ -165,29 +170,37 @@ async def _join(db: Session, user: User, conditions: Conditions) -> int | None:
     deleted = await _delete(db, conditions)
     if deleted is None:
         return None
-    group_id, role = deleted
+    group_id, role, _ = deleted
     await add_member(db, group_id, user.id, role)
     await record(db, Action.INVITATION_ACCEPTED, user_id=user.id, group_id=group_id, role=role)
     return group_id
 
 
-async def _delete(db: Session, conditions: Conditions) -> tuple[int, Role] | None:
-    statement: Any = delete(Invitation).where(*conditions).returning(col(Invitation.group_id), col(Invitation.role))
-    deleted = (await db.exec(statement)).one_or_none()
-    return (deleted.group_id, Role(deleted.role)) if deleted else None
+async def _delete(db: Session, conditions: Conditions) -> tuple[int, Role, str] | None:
+    """Delete an invitation. Return the group's id, the role and the group's name, or None without an invitation."""
+    group_name = select(UserGroup.name).where(col(UserGroup.id) == Invitation.group_id).scalar_subquery()
+    columns: Any = (col(Invitation.group_id), col(Invitation.role), group_name)
+    deleted = (await db.exec(delete(Invitation).where(*conditions).returning(*columns))).one_or_none()
+    return (deleted[0], Role(deleted[1]), deleted[2]) if deleted else None
+
+
+def has_token(token: str) -> Conditions:
+    """Return the SQL conditions that an invitation is open and has a token."""
+    return _has_token(hash_token(token))
 
 
 def _has_token(token_hash: bytes) -> Conditions:
     return col(Invitation.token_hash) == token_hash, IS_OPEN
 
 
-def _has_email(email: str) -> ColumnElement[bool]:
+def has_email(email: str) -> ColumnElement[bool]:
+    """Return the SQL condition that an invitation is for an email address."""
     return func.lower(Invitation.email) == folded(email)
 
 
 def sent_to(user: User) -> ColumnElement[bool]:
     """Return the SQL condition that an invitation is for a user, by id or by the user's verified email address."""
-    return or_(col(Invitation.user_id) == user.id, and_(_has_email(user.email), literal(user.is_verified)))
+    return or_(col(Invitation.user_id) == user.id, and_(has_email(user.email), literal(user.is_verified)))
 
 
 def _read(invitation: Invitation, group_name: str, inviter_name: str | None) -> OwnInvitationRead:
