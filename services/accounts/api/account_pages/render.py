@@ -16,7 +16,8 @@ from jinja2 import Environment
 from pydantic import StringConstraints
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import DEAD_LINKS, DONE, Result, error_message, field_messages, problem_result
+from accounts.api.account_pages.done_names import done_message, done_name
+from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
@@ -45,8 +46,16 @@ FORMS = {
     "second-factor",
     "confirm",
     "authenticator-app",
+    "new-group",
+    "new-token",
 }
-FORMS_WITH_VALUES = {"change-password", "second-factor", "confirm", "authenticator-app"}  # see ``kept_values``
+FORMS_WITH_VALUES = {
+    "change-password",
+    "second-factor",
+    "confirm",
+    "authenticator-app",
+    "new-token",
+}  # see ``kept_values``
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
 PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the script
@@ -148,7 +157,8 @@ def render_page(
             here=request.scope["path"],
             in_admin=is_admin_page(request.scope["path"]),
             viewer=getattr(request.state, "viewer", None),
-            done=DONE.get(request.query_params.get("done", "")),
+            done=done_message(request),
+            done_name=done_name(request),
             **kept_values(request) | values,
         )
     )

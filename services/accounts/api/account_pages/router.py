@@ -10,14 +10,17 @@ from starlette.responses import RedirectResponse
 from accounts.api.account_pages import (
     connected_accounts,
     groups,
+    invitations,
     links,
     mailed_codes,
+    own_groups,
     passkeys,
     passwords,
     second_factor,
     security,
     sign_in,
     sign_up,
+    tokens,
 )
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.render import PATH, require_pages_enabled
@@ -34,7 +37,10 @@ MODULES = (
     second_factor,
     security,
     connected_accounts,
+    own_groups,
     groups,
+    invitations,
+    tokens,
 )
 WITH_PAGES = [Depends(require_pages_enabled)]
 router = APIRouter()

@@ -1,27 +1,20 @@
-"""Pages to create an account and to accept or decline an invitation, with or without an account."""
+"""Pages to create an account."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, redirect, render_page
-from accounts.api.authentication import Viewer
-from accounts.api.dependencies import OwnInvitationManagerDep, RegistrationDep
+from accounts.api.dependencies import RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.schemas.identity.auth import RegistrationCompletion, TokenInput
+from accounts.schemas.identity.auth import RegistrationCompletion
 from accounts.schemas.identity.users import RegistrationCreate
 from accounts.settings import SignUp
 
 router = APIRouter(prefix=PATH)
 RegistrationForm = Annotated[RegistrationCreate, Form()]
-
-
-class AnswerForm(TokenInput):
-    """The token of an invitation, and the answer."""
-
-    answer: Literal["accept", "decline"]
 
 
 @router.get("/register")
@@ -54,23 +47,3 @@ async def complete_registration(
     """Create the account of a mailed token."""
     await registration.complete(form)
     return redirect("/done/verified")
-
-
-@router.get("/invitation")
-async def invitation_page(request: Request, viewer: Viewer) -> Response:
-    """Show an invitation: to accept or decline it, or to sign in first."""
-    return render_page(request, "invitation", user=viewer)
-
-
-@router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
-async def answer_invitation(
-    form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
-) -> Response:
-    """Accept or decline an invitation. Accepting takes a sign-in."""
-    if form.answer == "decline":
-        await invitations.decline_token(form.token)
-        return redirect("/done/declined")
-    if viewer is None:
-        return redirect("/sign-in", invitation=form.token)
-    await invitations.accept_token(form.token, viewer)
-    return redirect("/done/accepted")

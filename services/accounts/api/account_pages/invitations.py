@@ -1,0 +1,87 @@
+"""Pages of invitations: the one that a mailed link opens, with or without an account, and the user's open ones."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from accounts.api.account_pages.done_names import with_name
+from accounts.api.account_pages.navigation import NavItem
+from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.authentication import CurrentUser, Viewer
+from accounts.api.dependencies import DbDep, OwnInvitationManagerDep
+from accounts.api.rate_limits import limit_by_client
+from accounts.domain import errors
+from accounts.domain.invitations.mailed_link import read_mailed_invitation
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.fields import GroupIdNumber
+from accounts.schemas.identity.auth import TokenInput
+from accounts.schemas.pagination import PageQuery
+from accounts.translations import N_
+
+router = APIRouter(prefix=PATH)
+NAV = (NavItem("/invitations", N_("Invitations"), N_("The groups that you're invited to.")),)
+Answer = Literal["accept", "decline"]
+
+
+class AnswerForm(TokenInput):
+    """The token of an invitation, and the answer."""
+
+    answer: Answer
+
+
+class OwnAnswerForm(BaseModel):
+    """One of the user's open invitations, and the answer."""
+
+    invitation_id: GroupIdNumber
+    answer: Answer
+
+
+@router.get("/invitation")
+async def invitation_page(request: Request, viewer: Viewer, db: DbDep, token: str = "") -> Response:
+    """Show an invitation: to accept or decline it, or to sign in first. Other users are told only that it isn't theirs.
+
+    Raises:
+        InvitationBadToken: there is no open invitation with this token.
+
+    """
+    try:
+        invitation = await read_mailed_invitation(db, token, viewer) if token else None
+    except errors.InvitationOtherAddress:
+        invitation = None
+    return render_page(request, "invitation", user=viewer, invitation=invitation)
+
+
+@router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
+async def answer_invitation(
+    form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
+) -> Response:
+    """Accept or decline an invitation. Accepting takes a sign-in."""
+    if form.answer == "decline":
+        await invitations.decline_token(form.token)
+        return redirect("/done/declined")
+    if viewer is None:
+        return redirect("/sign-in", invitation=form.token)
+    group = await invitations.accept_token(form.token, viewer)
+    return with_name(redirect("/groups", done="group-joined"), group.name)
+
+
+@router.get("/invitations")
+async def invitations_page(
+    request: Request, user: CurrentUser, invitations: OwnInvitationManagerDep, query: Annotated[PageQuery, Query()]
+) -> Response:
+    """List the user's open invitations."""
+    return render_page(request, "invitations", user=user, invitations=await invitations.list(user, query))
+
+
+@router.post("/invitations")
+async def answer_own_invitation(
+    form: Annotated[OwnAnswerForm, Form()], user: CurrentUser, invitations: OwnInvitationManagerDep
+) -> Response:
+    """Accept or decline one of the user's open invitations."""
+    if form.answer == "decline":
+        group_name = await invitations.decline(form.invitation_id, user)
+        return with_name(redirect("/invitations", done="invitation-declined"), group_name)
+    group = await invitations.accept(form.invitation_id, user)
+    return with_name(redirect("/groups", done="group-joined"), group.name)
