@@ -139,8 +139,6 @@ class TestSigningUp:
             register = Page((await get(world, f"/register{query}")).text)
             assert bool(sign_in.find("a", href=f"/account/register{query}")) is offered
             assert bool(register.find("input", name="email")) is offered
-        invitation = Page((await get(world, "/invitation?token=x")).text)
-        assert bool(invitation.find("a", href="/account/register?invitation=x")) is with_invitation
 
     @pytest.mark.parametrize(
         ("sign_up", "text"),

@@ -4,6 +4,7 @@ import pytest
 from httpx2 import Response
 
 from accounts.models import User
+from accounts.settings import SignUp
 from support.account_pages import ARTHUR, alert, enter, get, post
 from support.html import Page
 from support.invitations import GALAHAD, Table, table_of
@@ -104,6 +105,17 @@ class TestMailedLink:
 
         assert page.one("h1").text == ("This invitation is no longer valid" if token else "You're invited")
         assert page.find("form") == []
+
+    @pytest.mark.parametrize(("sign_up", "offered"), [(SignUp.INVITED, True), (SignUp.CLOSED, False)])
+    async def test_page_offers_a_sign_up_where_it_is_allowed(
+        self, table: Table, sign_up: SignUp, *, offered: bool
+    ) -> None:
+        table.world.change_settings(sign_up=sign_up)
+        token = await table.token(GALAHAD)
+
+        page = Page((await get(table.world, f"/invitation?token={token}")).text)
+
+        assert bool(page.find("a", href=f"/account/register?invitation={token}")) is offered
 
     async def test_looking_at_the_page_answers_nothing(self, table: Table, galahad: User) -> None:
         token = await table.token(GALAHAD)
