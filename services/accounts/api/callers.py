@@ -18,7 +18,7 @@ Credential = UserSession | AccessKey
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
+class CallerSummary:
     """What every page may show of the signed-in user, also after a rollback."""
 
     id: uuid.UUID
@@ -51,7 +51,7 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     state.current_session, state.scopes = person, scopes
     state.user = user
     # For pages and the access log: after a rollback, the expired objects cannot be read.
-    state.viewer = Viewer(user.id, user.email, user.display_name, user.is_superuser)
+    state.viewer = CallerSummary(user.id, user.email, user.display_name, user.is_superuser)
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)

@@ -125,6 +125,14 @@ class TestMailedLink:
 
         assert "galahad" not in await table.roles()
 
+    async def test_invited_user_declines_and_the_message_names_the_group(self, table: Table, galahad: User) -> None:
+        token, cookie = await table.token(GALAHAD), await enter(table.world, galahad.email)
+
+        declined = await post(table.world, "/invitation", cookie, token=token, answer="decline")
+
+        said = await message(table.world, declined, cookie)
+        assert said == "You've declined the invitation to Round Table. We won't notify anyone."
+
     async def test_declining_by_another_user_names_no_group(self, table: Table) -> None:
         token = await table.token(GALAHAD)
         await table.world.user("mordred")

@@ -12,11 +12,15 @@ from accounts.api.account_pages.render import PATH, redirect, render_page
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import DbDep, OwnInvitationManagerDep
 from accounts.api.rate_limits import limit_by_client
+from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.invitations.mailed_link import read_mailed_invitation
 from accounts.domain.rate_limits.rules import Attempt
+from accounts.models import User
 from accounts.schemas.fields import GroupIdNumber
+from accounts.schemas.groups import GroupRead
 from accounts.schemas.identity.auth import TokenInput
+from accounts.schemas.invitations import MailedInvitation
 from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
@@ -38,33 +42,38 @@ class OwnAnswerForm(BaseModel):
     answer: Answer
 
 
-@router.get("/invitation")
-async def invitation_page(request: Request, viewer: Viewer, db: DbDep, token: str = "") -> Response:
-    """Show an invitation: to accept or decline it, or to sign in first. Other users are told only that it isn't theirs.
+async def _read(db: Session, token: str, viewer: User | None) -> MailedInvitation | None:
+    """Return the invitation of a token, or None to users to whom it was not sent: they see nothing of it.
 
     Raises:
         InvitationBadToken: there is no open invitation with this token.
 
     """
     try:
-        invitation = await read_mailed_invitation(db, token, viewer) if token else None
+        return await read_mailed_invitation(db, token, viewer)
     except errors.InvitationOtherAddress:
-        invitation = None
+        return None
+
+
+@router.get("/invitation")
+async def invitation_page(request: Request, viewer: Viewer, db: DbDep, token: str = "") -> Response:
+    """Show an invitation: to accept or decline it, or to sign in first."""
+    invitation = await _read(db, token, viewer) if token else None
     return render_page(request, "invitation", user=viewer, invitation=invitation)
 
 
 @router.post("/invitation", dependencies=[limit_by_client(Attempt.INVITATION)])
 async def answer_invitation(
-    form: Annotated[AnswerForm, Form()], viewer: Viewer, invitations: OwnInvitationManagerDep
+    form: Annotated[AnswerForm, Form()], viewer: Viewer, db: DbDep, invitations: OwnInvitationManagerDep
 ) -> Response:
     """Accept or decline an invitation. Accepting takes a sign-in."""
     if form.answer == "decline":
+        invitation = await _read(db, form.token, viewer) if viewer else None
         await invitations.decline_token(form.token)
-        return redirect("/done/declined")
+        return _declined(invitation.group.name) if invitation else redirect("/done/declined")
     if viewer is None:
         return redirect("/sign-in", invitation=form.token)
-    group = await invitations.accept_token(form.token, viewer)
-    return with_name(redirect("/groups", done="group-joined"), group.name)
+    return _joined(await invitations.accept_token(form.token, viewer))
 
 
 @router.get("/invitations")
@@ -81,7 +90,13 @@ async def answer_own_invitation(
 ) -> Response:
     """Accept or decline one of the user's open invitations."""
     if form.answer == "decline":
-        group_name = await invitations.decline(form.invitation_id, user)
-        return with_name(redirect("/invitations", done="invitation-declined"), group_name)
-    group = await invitations.accept(form.invitation_id, user)
+        return _declined(await invitations.decline(form.invitation_id, user))
+    return _joined(await invitations.accept(form.invitation_id, user))
+
+
+def _declined(group_name: str) -> Response:
+    return with_name(redirect("/invitations", done="invitation-declined"), group_name)
+
+
+def _joined(group: GroupRead) -> Response:
     return with_name(redirect("/groups", done="group-joined"), group.name)

@@ -90,17 +90,15 @@ class OwnInvitationManager:
             raise errors.InvitationNotFound
         return group_name
 
-    async def decline_token(self, token: str) -> str:
-        """Decline an invitation by its token, without an account, and return the group's name.
+    async def decline_token(self, token: str) -> None:
+        """Decline an invitation by its token, without an account.
 
         Raises:
             InvitationBadToken: there is no open invitation with this token.
 
         """
-        group_name = await self._decline(has_token(token))
-        if group_name is None:
+        if await self._decline(has_token(token)) is None:
             raise errors.InvitationBadToken
-        return group_name
 
     async def _decline(self, conditions: Conditions, user: User | None = None) -> str | None:
         deleted = await _delete(self.db, conditions)
