@@ -1,9 +1,9 @@
 """The page of a group: the second factor that it can require of its members."""
+"""The page of your groups."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.render import PATH, redirect, render_page
@@ -14,6 +14,13 @@ from accounts.domain.groups.assurance import get_assurance, list_users_locked_ou
 from accounts.schemas.fields import GroupIdNumber
 from accounts.schemas.groups import GroupUpdate
 from accounts.schemas.pagination import PageQuery
+from accounts.api.account_pages.navigation import NavItem
+from accounts.api.account_pages.render import PATH, render_page
+from accounts.api.authentication import CurrentUser
+from accounts.api.dependencies import GroupManagerDep
+from accounts.models import Role
+from accounts.schemas.groups import OwnGroupQuery
+from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
 
@@ -47,3 +54,9 @@ async def require_second_factor(
     """Require a second factor of the members, or no longer."""
     await groups.update(form.group, GroupUpdate(required_aal=form.required_aal), user)
     return redirect(f"/groups/{form.group}")
+@router.get("/groups")
+async def groups_page(
+    request: Request, user: CurrentUser, groups: GroupManagerDep, query: Annotated[OwnGroupQuery, Query()]
+) -> Response:
+    """List the user's groups."""
+    return render_page(request, "groups", groups=await groups.of_user(user, query), managers=MANAGERS)

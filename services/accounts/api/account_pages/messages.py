@@ -18,6 +18,10 @@ DONE = {
     "group-joined": N_("You've joined %(name)s."),
     "invitation-declined": N_("You've declined the invitation to %(name)s. We won't notify anyone."),
     "token-revoked": N_("You've revoked the access token %(name)s."),
+    "role-changed": N_("The role was changed."),
+    "member-removed": N_("The member was removed from the group."),
+    "group-changed": N_("The settings of the group were changed."),
+    "group-deleted": N_("The group was deleted."),
 }
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
@@ -73,6 +77,12 @@ MESSAGES = {
     "TOKEN_NOT_FOUND": N_("This access token was revoked before."),
     "SCOPE_REQUIRES_SUPERUSER": N_("Only superusers can create tokens that may do this."),
     "GROUP_NOT_FOUND": N_("This group doesn't exist, or you can't see it."),
+    "GROUP_NAME_TAKEN": CHECK_FIELDS,
+    "MEMBER_NOT_FOUND": N_("This user isn't a member of the group, or was removed before."),
+    "LAST_OWNER": N_("A group needs an active owner. Give another member the owner role first."),
+    "USER_INACTIVE": N_("This account is deactivated, so it can't own a group."),
+    "NOT_FOR_SERVICE_ACCOUNTS": N_("A service account can't own a group."),
+    "BAD_CURSOR": N_("This part of the list doesn't exist any more. Open the list from its beginning."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -96,6 +106,7 @@ FIELD_MESSAGES = {
 }
 INVALID_FIELD = N_("This isn't valid.")
 NAME_TAKEN = N_("Another public group has this name.")
+NAME_TAKEN = N_("Another public group has this name. Choose a different one.")
 WRONG_PASSWORD = N_("This isn't your current password.")
 
 
@@ -254,6 +265,8 @@ def field_messages(language: Language, problem: Problem, password_min_length: in
         return {"name": language.gettext(NAME_TAKEN)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
+    if problem.detail == "GROUP_NAME_TAKEN":
+        return {"name": language.gettext(NAME_TAKEN)}
     if [error.type for error in problem.errors or ()] == ["one_proof"]:
         return dict.fromkeys(PROOFS, language.gettext(_EMPTY))
     return {

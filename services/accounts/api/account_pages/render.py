@@ -194,6 +194,12 @@ def kept_values(request: Request) -> dict[str, Any]:
     return values
 
 
+def show_form_again(request: Request, form: str, values: Mapping[str, Any]) -> None:
+    """Have the form of a page whose path has ids shown again if it is refused, by a template that needs ``values``."""
+    request.state.form_page = form
+    kept_values(request).update(values)
+
+
 def missing_field(name: str) -> RequestValidationError:
     """Return the error of a field that a form needs in some cases only."""
     return RequestValidationError([{"type": "missing", "loc": ("body", name), "msg": "Field required"}])
@@ -297,10 +303,11 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     language, wait = request_language(request), problem.headers.get("Retry-After")
     message = error_message(language, problem, language.from_now(timedelta(seconds=int(wait))) if wait else None)
     form = form.removeprefix("/")
-    form = PAGE_OF_FORM.get(form, form)
+    form = getattr(request.state, "form_page", PAGE_OF_FORM.get(form, form))
     # A refusal that comes before the route's dependencies leaves a form without the values that it needs.
     is_complete = form not in FORMS_WITH_VALUES or kept_values(request)
-    if request.method == "POST" and form in FORMS and is_complete and _can_be_corrected(problem):
+    is_form = form in FORMS or hasattr(request.state, "form_page")
+    if request.method == "POST" and is_form and is_complete and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:
         page = render_result(request, problem_result(problem, message), problem.status)

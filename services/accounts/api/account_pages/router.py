@@ -9,6 +9,10 @@ from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import (
     connected_accounts,
+    group,
+    group_member,
+    group_second_factor,
+    group_settings,
     groups,
     invitations,
     leaving_groups,
@@ -43,6 +47,10 @@ MODULES = (
     groups,
     invitations,
     tokens,
+    group,
+    group_member,
+    group_settings,
+    group_second_factor,
 )
 WITH_PAGES = [Depends(require_pages_enabled)]
 router = APIRouter()

@@ -9,7 +9,7 @@ from accounts.db.session import Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import GroupAccess, lock_membership
+from accounts.domain.groups.access import GroupAccess, get_access, lock_membership
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
@@ -28,6 +28,21 @@ class MemberManager:
 
     def __init__(self, db: Session) -> None:
         self.db = db
+
+    async def get(self, group_id: int, user_id: uuid.UUID, viewer: User) -> MemberRead:
+        """Get a member as the viewer sees the member in the list.
+
+        Raises:
+            MemberNotFound: there is no such member.
+
+        """
+        access = await get_access(self.db, group_id, viewer, Permission.LIST_MEMBERS)
+        conditions = col(Membership.group_id) == group_id, col(Membership.user_id) == user_id
+        statement = select(Membership, User).join(User, col(User.id) == Membership.user_id).where(*conditions)
+        row = (await self.db.exec(statement)).one_or_none()
+        if row is None:
+            raise errors.MemberNotFound
+        return _to_read(access, *row)
 
     async def put(self, group_id: int, user_id: uuid.UUID, role: Role, actor: User) -> tuple[MemberRead, bool] | None:
         """Set a member's role, or add a user with a role. The group's own service accounts need no invitation.
