@@ -3,6 +3,8 @@
 import pytest
 from httpx2 import Response
 
+from accounts.domain.rate_limits.counting import check_rate_limit
+from accounts.domain.rate_limits.rules import MAILS_PER_ACCOUNT, Attempt
 from accounts.models import MailKind, Role
 from support.account_pages import alert
 from support.group_pages import RoundTable, hrefs, round_table
@@ -193,3 +195,16 @@ async def test_hostile_names_are_shown_as_text(table: RoundTable) -> None:
 
     assert page.find("script") == []
     assert page.one("h1").text == f"{hostile} in Round Table"
+
+
+async def test_letters_that_a_change_causes_are_counted(table: RoundTable) -> None:
+    table.world.change_settings(throttle_scale=1)
+    connect, account = table.world.state["connect"], str(table.people["kay"].id)
+    await check_rate_limit(connect, Attempt.MAIL_OTHERS, "", account=account, cost=MAILS_PER_ACCOUNT.attempts)
+
+    refused = await table.post(table.member("bors"), "kay", role="admin")
+
+    assert refused.status_code == 429
+    assert "Too many attempts." in alert(refused)
+    assert len(offered(Page(refused.text))) == 2
+    assert await table.role("bors") is Role.MEMBER
