@@ -57,8 +57,8 @@ async def group_page(
     values = await view_group(db, group_id, user)
     members = await _list(request, db, group_id, search, values) if "LIST_MEMBERS" in values["may"] else None
     url = f"{PATH}/groups/{group_id}" + (f"?{urlencode(search.filters)}" if search.filters else "")
-    shown = {"members": members, "search": search, "url": url, "has_factor": bool(user.second_factors)}
-    return render_page(request, "group", **values, **shown)
+    values |= {"members": members, "search": search, "url": url, "has_factor": bool(user.second_factors)}
+    return render_page(request, "group", **values)
 
 
 async def _list(
