@@ -8,8 +8,10 @@ from http import HTTPStatus
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from accounts.api.exception_handlers import render_problem
 from accounts.api.problems import Problem
 
 BODY_HEADERS = {b"content-length", b"transfer-encoding"}  # without either there is no body: RFC 9112, 6.3
@@ -42,7 +44,8 @@ class BodyLimit:
         max_bytes = self._max_bytes(scope)
         content_length = Headers(scope=scope).get("content-length", "")
         if content_length.isdecimal() and int(content_length[:18]) > max_bytes:
-            await Problem.from_status(HTTPStatus.CONTENT_TOO_LARGE).json_response()(scope, receive, send)
+            problem = Problem.from_status(HTTPStatus.CONTENT_TOO_LARGE)
+            await (await render_problem(Request(scope), problem))(scope, receive, send)
             return
         await self.app(scope, self._limit(receive, max_bytes), send)
 

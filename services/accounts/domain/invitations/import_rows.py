@@ -12,6 +12,7 @@ NO_EMAIL = "The first line must name the columns, separated by commas, semicolon
 NOT_UNICODE = (
     "The file is not in UTF-8: save it as CSV UTF-8, or name its charset, as in 'text/csv; charset=windows-1252'"
 )
+SAME_NAME = "Two columns have this name"
 MESSAGES = {"string_pattern_mismatch": "Input should have no control characters"}
 
 
@@ -43,7 +44,7 @@ def parse_columns(cells: list[str]) -> dict[int, str]:
         raise Fault(("email", "missing", NO_EMAIL))
     known = ", ".join(COLUMNS)
     faults = [(_printable(name), "unknown_column", f"The columns are {known}") for name in given if name not in COLUMNS]
-    faults += [(name, "duplicate", "Two columns have this name") for name in COLUMNS if given.count(name) > 1]
+    faults += [(name, "duplicate", SAME_NAME) for name in COLUMNS if given.count(name) > 1]
     if faults:
         raise Fault(*faults)
     return names

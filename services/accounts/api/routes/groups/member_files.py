@@ -2,12 +2,12 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
@@ -30,8 +30,10 @@ from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(prefix="/user-groups/{group_id}/users", tags=["members"])
 
+RunImport = Callable[..., Awaitable[ImportRead]]
 CSV = "text/csv"
-LARGE_BODIES = {re.compile(r"/user-groups/[0-9]+/users/import"): 5 * 1024 * 1024}
+FILE_BYTES = 5 * 1024 * 1024
+LARGE_BODIES = {re.compile(r"/user-groups/[0-9]+/users/import"): FILE_BYTES}
 MEDIA_TYPES = {
     ExportFormat.CSV: f"{CSV}; charset=utf-8; header=present",
     ExportFormat.JSON: "application/json",
@@ -43,12 +45,13 @@ EXPORTED = {
     "example": "user_id,email,display_name,role,joined_at\r\n01a20428-5ef6-7690-b9eb-8ab9fad5b3d4,"
     "king.arthur@camelot.example.com,Arthur Pendragon,owner,2026-11-22T16:48:04.236966Z\r\n",
 }
+EXAMPLE = 'email,role,note\r\nlancelot@example.com,admin,\r\nbors@example.com,,"A seat, if you like"\r\n'
 IMPORTED = {
     "required": True,
     "content": {
         CSV: {
             "schema": FILE,
-            "example": 'email,role,note\r\nlancelot@example.com,admin,\r\nbors@example.com,,"A seat, if you like"\r\n',
+            "example": EXAMPLE,
         }
     },
 }
@@ -116,6 +119,23 @@ def _require_csv(request: Request) -> str:
     return charset[1] if charset else "utf-8"
 
 
+async def get_run_import(request: Request, user: CurrentUser, db: DbDep, check_sender: SenderLimitDep) -> RunImport:
+    """Return a function that imports a file into a group, as bulk work. It does not need the request's transaction."""
+
+    async def run(group_id: int, content: bytes, charset: str, *, dry_run: bool) -> ImportRead:
+        key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
+        subjects = f"import by {user.id}", f"import into {group_id}"
+        async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
+            known = await member_import.count_known(bulk_db, group_id)
+            rows = await parse_import(content, charset, mails_allowed(request, bulk_db, user), known)
+            return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)
+
+    return run
+
+
+RunImportDep = Annotated[RunImport, Depends(get_run_import, scope="function")]
+
+
 @router.post(
     "/import",
     summary="Import members",
@@ -138,7 +158,7 @@ async def import_members(
     request: Request,
     user: CurrentUser,
     db: DbDep,
-    check_sender: SenderLimitDep,
+    run_import: RunImportDep,
     *,
     dry_run: Annotated[bool, Query(description="Validate and count only; change and send nothing.")] = False,
 ) -> ImportRead:
@@ -157,10 +177,4 @@ async def import_members(
     await get_access(db, group_id, user, Permission.IMPORT)
     await db.release_connection()
     charset = _require_csv(request)
-    content = await read_file(request)
-    key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
-    subjects = f"import by {user.id}", f"import into {group_id}"
-    async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
-        known = await member_import.count_known(bulk_db, group_id)
-        rows = await parse_import(content, charset, mails_allowed(request, bulk_db, user), known)
-        return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)
+    return await run_import(group_id, await read_file(request), charset, dry_run=dry_run)
