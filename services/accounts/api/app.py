@@ -12,9 +12,9 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from accounts.api.account_pages import router as account_pages
 from accounts.api.account_pages.render import ADMIN
 from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
-from accounts.api.account_pages.router import add_account_pages
 from accounts.api.admin_pages.router import add_admin_pages
 from accounts.api.dependencies import State
 from accounts.api.exception_handlers import METHODS, add_exception_handlers
@@ -109,7 +109,7 @@ EXPOSED_HEADERS = (
 )
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 30
-LARGE_BODIES = member_files.LARGE_BODIES | user_files.LARGE_BODIES
+LARGE_BODIES = member_files.LARGE_BODIES | user_files.LARGE_BODIES | account_pages.LARGE_BODIES
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # saves a look-up per request
 
 
@@ -157,7 +157,7 @@ def _add_routes(app: FastAPI) -> None:
         app.router.routes += module.reads.routes  # first, since routes are matched in order
     for module in ROUTE_MODULES:
         app.include_router(module.router)
-    add_account_pages(app)
+    account_pages.add_account_pages(app)
     add_admin_pages(app)
     docs.add_docs(app)
 

@@ -22,6 +22,9 @@ DONE = {
     "member-removed": N_("The member was removed from the group."),
     "group-changed": N_("The settings of the group were changed."),
     "group-deleted": N_("The group was deleted."),
+    "invitation-sent": N_("The invitation is on its way. The list says what has become of its email."),
+    "invitation-resent": N_("The invitation is sent again, with a new link."),
+    "invitation-revoked": N_("The invitation was revoked. Its link no longer works."),
 }
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
@@ -83,6 +86,12 @@ MESSAGES = {
     "USER_INACTIVE": N_("This account is deactivated, so it can't own a group."),
     "NOT_FOR_SERVICE_ACCOUNTS": N_("A service account can't own a group."),
     "BAD_CURSOR": N_("This part of the list doesn't exist any more. Open the list from its beginning."),
+    "ALREADY_MEMBER": CHECK_FIELDS,
+    "INVITATION_EXISTS": CHECK_FIELDS,
+    "INVITATION_NOT_FOUND": N_("This invitation isn't open any more: it was answered or revoked, or it has expired."),
+    "IMPORT_INVALID": N_("The file has lines that can't be imported. Nothing was changed."),
+    "TOO_MANY_INVITATIONS": N_("The file invites more people than you may invite in a day. Please split it."),
+    "IMPORT_IN_PROGRESS": N_("Another import of yours, or into this group, is running. Please try again shortly."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -103,6 +112,11 @@ FIELD_MESSAGES = {
     "email": N_("Enter an email address like name@example.com."),
     "string_pattern_mismatch": _CHARACTERS,
     "hidden_characters": _CHARACTERS,
+}
+# Refusals that are about one field.
+REFUSED_FIELDS = {
+    "ALREADY_MEMBER": ("email", N_("This person is a member of the group already.")),
+    "INVITATION_EXISTS": ("email", N_("This person has an open invitation already. You can resend it below.")),
 }
 INVALID_FIELD = N_("This isn't valid.")
 NAME_TAKEN = N_("Another public group has this name.")
@@ -263,6 +277,9 @@ def field_messages(language: Language, problem: Problem, password_min_length: in
         return {"current_password": language.gettext(WRONG_PASSWORD)}
     if problem.detail == "GROUP_NAME_TAKEN":
         return {"name": language.gettext(NAME_TAKEN)}
+    if problem.detail in REFUSED_FIELDS:
+        name, message = REFUSED_FIELDS[problem.detail]
+        return {name: language.gettext(message)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
     if problem.detail == "GROUP_NAME_TAKEN":

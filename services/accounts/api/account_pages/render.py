@@ -322,8 +322,9 @@ def _can_be_corrected(problem: Problem) -> bool:
 
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
-    sent = await request.form()  # the route has read the body, and the request remembers it
-    request.state.form = {name: value for name, value in sent.items() if not any(each in name for each in SECRETS)}
+    if not hasattr(request.state, "form"):
+        sent = await request.form()  # the route has read the body, and the request remembers it
+        request.state.form = {name: value for name, value in sent.items() if not any(each in name for each in SECRETS)}
     fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)
     return render_page(request, form, problem.status, failure=Failure(message, fields))
 

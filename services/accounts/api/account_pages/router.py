@@ -15,6 +15,9 @@ from accounts.api.account_pages import (
     group_settings,
     invitations,
     leaving_groups,
+    group_files,
+    group_invitations,
+    groups,
     links,
     mailed_codes,
     own_groups,
@@ -49,7 +52,11 @@ MODULES = (
     group_member,
     group_settings,
     group_second_factor,
+    groups,
+    group_invitations,
+    group_files,
 )
+LARGE_BODIES = {path: size for module in MODULES for path, size in getattr(module, "LARGE_BODIES", {}).items()}
 WITH_PAGES = [Depends(require_pages_enabled)]
 router = APIRouter()
 pages = APIRouter(dependencies=WITH_PAGES)

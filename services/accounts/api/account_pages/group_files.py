@@ -1,0 +1,127 @@
+"""Pages that import a group's members from a CSV file, and export them."""
+
+import re
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from accounts.api.account_pages.import_faults import describe_faults
+from accounts.api.account_pages.messages import MESSAGES
+from accounts.api.account_pages.render import (
+    PATH,
+    Failure,
+    missing_field,
+    redirect,
+    render_page,
+    request_language,
+    show_form_again,
+)
+from accounts.api.authentication import CurrentUser
+from accounts.api.dependencies import DbDep
+from accounts.api.rate_limits import limit_by_account, limit_by_client
+from accounts.api.routes.groups import member_files
+from accounts.api.routes.groups.groups import GroupId
+from accounts.api.routes.groups.member_files import RunImportDep
+from accounts.api.uploads import Upload, read_upload
+from accounts.domain import errors
+from accounts.domain.groups.access import get_access, to_group_read
+from accounts.domain.groups.permissions import Permission
+from accounts.domain.invitations.import_file import FAULTY_ROWS_MAX, ROWS_MAX
+from accounts.domain.rate_limits.rules import Attempt
+from accounts.schemas.member_files import ExportFormat
+
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id}}")
+TEMPLATE = "group-import"
+LARGE_BODIES = {re.compile(rf"{PATH}/groups/[0-9]+/import"): member_files.FILE_BYTES}
+UTF_8, WINDOWS = "utf-8", "windows-1252"
+Count = Annotated[int, Field(ge=0, le=ROWS_MAX)]
+
+
+class ImportResult(BaseModel):
+    """The numbers of rows of a finished import, in the URL of its result."""
+
+    added: Count = 0
+    invited: Count = 0
+    already_members: Count = 0
+    already_invited: Count = 0
+
+
+async def keep_group(request: Request, group_id: GroupId, user: CurrentUser, db: DbDep) -> None:
+    """Set what the pages show, for those who may import."""
+    access = await get_access(db, group_id, user, Permission.IMPORT)
+    request.state.form = {}  # a file is not read twice
+    values = {
+        "group": to_group_read(access.group, access.role),
+        "is_verified": user.is_verified,
+        "adds": access.may(Permission.ADD_MEMBERS),
+        "rows_max": ROWS_MAX,
+        "megabytes": member_files.FILE_BYTES // 1024**2,
+        "charsets": (UTF_8, WINDOWS),
+        "faults": (),
+        "faults_max": FAULTY_ROWS_MAX,
+        "checked": None,
+    }
+    show_form_again(request, TEMPLATE, values)
+
+
+FOR_IMPORTERS = [Depends(keep_group)]
+
+
+@router.get("/import", dependencies=FOR_IMPORTERS)
+async def import_page(request: Request) -> Response:
+    """Show the form that takes a file, and explain its columns."""
+    return render_page(request, TEMPLATE)
+
+
+@router.post("/import", dependencies=[limit_by_account(Attempt.IMPORT), *FOR_IMPORTERS])
+async def import_members(request: Request, group_id: GroupId, db: DbDep, run_import: RunImportDep) -> Response:
+    """Check a file, or import it. Only a button that says so imports."""
+    await db.release_connection()
+    upload = await _read_file(request)
+    charset = WINDOWS if upload.fields.get("charset") == WINDOWS else UTF_8
+    dry_run = upload.fields.get("step") != "import"
+    request.state.form = {"charset": charset}
+    try:
+        result = await run_import(group_id, upload.content, charset, dry_run=dry_run)
+    except errors.ImportInvalid as error:
+        return _faulty(request, error)
+    if dry_run:
+        return render_page(request, TEMPLATE, checked=result)
+    counts = result.model_dump(exclude={"dry_run"}, exclude_defaults=True)
+    return redirect(f"/groups/{group_id}/import/result?{urlencode(counts)}")
+
+
+async def _read_file(request: Request) -> Upload:
+    upload = await read_upload(request, "file")
+    if not upload.content:
+        raise missing_field("file")
+    return upload
+
+
+def _faulty(request: Request, error: errors.ImportInvalid) -> Response:
+    language = request_language(request)
+    faults = describe_faults(language, error.faults)
+    message = language.gettext(MESSAGES["IMPORT_INVALID"])
+    return render_page(request, TEMPLATE, 422, failure=Failure(message, {}), faults=faults)
+
+
+@router.get("/import/result", dependencies=FOR_IMPORTERS)
+async def result_page(request: Request, result: Annotated[ImportResult, Query()]) -> Response:
+    """Say what an import did."""
+    return render_page(request, "group-import-result", result=result)
+
+
+@router.get("/import/example.csv", dependencies=FOR_IMPORTERS)
+async def example_file() -> Response:
+    """Download a file that shows the columns."""
+    headers = {"Content-Disposition": 'attachment; filename="example.csv"', "Cache-Control": "no-store"}
+    return Response(member_files.EXAMPLE, media_type=member_files.CSV, headers=headers)
+
+
+@router.get("/members.csv", dependencies=[limit_by_client(Attempt.EXPORT)])
+async def export_members(request: Request, group_id: GroupId, user: CurrentUser, db: DbDep) -> Response:
+    """Download the members as the API exports them, as a file that Excel reads as UTF-8."""
+    return await member_files.export_members(group_id, request, user, db, ExportFormat.CSV, bom=True)

@@ -1,0 +1,102 @@
+"""Pages of a group's invitations, for those who may invite: state of delivery, invite, resend and revoke."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from starlette.responses import Response
+
+from accounts.api.account_pages.render import PATH, redirect, render_page, request_language, show_form_again
+from accounts.api.authentication import CurrentUser
+from accounts.api.dependencies import DbDep, GroupManagerDep, InvitationManagerDep
+from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.rate_limits import InvitationLimitDep, SenderLimitDep
+from accounts.api.routes.groups.groups import GroupId
+from accounts.api.routes.invitations.sending import InvitationId
+from accounts.domain import errors
+from accounts.domain.invitations.delivery import get_deliveries
+from accounts.models import Role
+from accounts.schemas.invitations import InvitationCreate
+from accounts.schemas.pagination import PageQuery
+
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id}}/invitations")
+DAYS = (1, 3, 7, 14, 30)
+TEMPLATE = "group-invitations"
+
+
+async def keep_list(
+    request: Request,
+    group_id: GroupId,
+    user: CurrentUser,
+    groups: GroupManagerDep,
+    invitations: InvitationManagerDep,
+    db: DbDep,
+    query: Annotated[PageQuery, Query()],
+) -> None:
+    """Set what the page shows, also if its form is refused.
+
+    A form is validated first, as the API does: what else is wrong is left to the route.
+    """
+    try:
+        page = await invitations.list(group_id, user, query)
+    except errors.Refusal:
+        if request.method in SAFE_METHODS:
+            raise
+        return
+    group = await groups.get(group_id, user)
+    values = {
+        "group": group,
+        "is_verified": user.is_verified,
+        "page": page,
+        "deliveries": await get_deliveries(db, group_id, page.rows),
+        "manages_owners": group.my_role is Role.OWNER or user.is_superuser,
+        "days": {days: request_language(request).from_now(timedelta(days)) for days in DAYS},
+    }
+    show_form_again(request, TEMPLATE, values)
+
+
+@router.get("", dependencies=[Depends(keep_list)])
+async def invitations_page(request: Request) -> Response:
+    """List the open invitations, the oldest first, with the form that sends another one."""
+    return render_page(request, TEMPLATE)
+
+
+@router.post("", dependencies=[Depends(keep_list)])
+async def invite(
+    group_id: GroupId,
+    form: Annotated[InvitationCreate, Form()],
+    user: CurrentUser,
+    invitations: InvitationManagerDep,
+    check_limit: InvitationLimitDep,
+    check_sender: SenderLimitDep,
+) -> Response:
+    """Invite an email address."""
+    await check_sender(user)
+    await check_limit()
+    await invitations.create(group_id, form, user)
+    return redirect(f"/groups/{group_id}/invitations", done="invitation-sent")
+
+
+@router.post("/{invitation_id}/resend")
+async def resend(
+    group_id: GroupId,
+    invitation_id: InvitationId,
+    user: CurrentUser,
+    invitations: InvitationManagerDep,
+    check_limit: InvitationLimitDep,
+    check_sender: SenderLimitDep,
+) -> Response:
+    """Send an invitation again, with a new link."""
+    await check_sender(user)
+    await check_limit()
+    await invitations.resend(group_id, invitation_id, user)
+    return redirect(f"/groups/{group_id}/invitations", done="invitation-resent")
+
+
+@router.post("/{invitation_id}/revoke")
+async def revoke(
+    group_id: GroupId, invitation_id: InvitationId, user: CurrentUser, invitations: InvitationManagerDep
+) -> Response:
+    """Revoke an invitation."""
+    await invitations.revoke(group_id, invitation_id, user)
+    return redirect(f"/groups/{group_id}/invitations", done="invitation-revoked")
