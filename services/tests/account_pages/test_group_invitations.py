@@ -63,6 +63,11 @@ def rows(answer: Response) -> list[dict[str, str]]:
     return [dict(zip(columns, texts[start : start + size], strict=True)) for start in range(0, len(texts), size)]
 
 
+def states(answer: Response) -> list[str]:
+    spans = Page(answer.text).find("span")
+    return [each.text.strip() for each in spans if "badge" in each.attributes.get("class", "")]
+
+
 def field(answer: Response, name: str) -> Element:
     return Page(answer.text).one(id=name)
 
@@ -76,7 +81,7 @@ async def test_invited_person_is_listed_with_role_inviter_times_and_state(table:
     assert (sent.status_code, sent.headers["location"]) == (303, f"/account{table.path}?done=invitation-sent")
     (row,) = rows(listed)
     assert row["Invited"] == f"{GALAHAD}There is a seat left."
-    assert (row["Role"], row["Invited by"], row["Email"]) == ("Admin", "Kay", "Waiting to be sent")
+    assert (row["Role"], row["Invited by"], states(listed)) == ("Admin", "Kay", ["Waiting to be sent"])
     assert row["Expires"] == "in 2 weeks"
     assert Page(listed.text).one(role="status").text.startswith("The invitation is on its way.")
     (mail,) = await table.world.mails(MailKind.INVITATION)
@@ -100,7 +105,7 @@ async def test_state_of_the_mail_is_said_without_the_words_of_the_mail_server(
 
     listed = await table.page()
 
-    assert [row["Email"] for row in rows(listed)] == [state]
+    assert states(listed) == [state]
     assert "relay.example" not in listed.text
 
 
@@ -113,7 +118,7 @@ async def test_state_is_that_of_the_resent_mail_and_not_of_the_one_before(table:
     sent = await table.page()
 
     assert resent.headers["location"] == f"/account{table.path}?done=invitation-resent"
-    assert [rows(each)[0]["Email"] for each in (waiting, sent)] == ["Waiting to be sent", "Sent"]
+    assert [*states(waiting), *states(sent)] == ["Waiting to be sent", "Sent"]
 
 
 async def test_resending_replaces_the_link(table: Table) -> None:
