@@ -200,7 +200,7 @@ class TestOwnList:
         said = await message(table.world, declined, cookie)
         assert said == "You've declined the invitation to Round Table. We won't notify anyone."
         assert again.status_code == 404
-        assert "open any more: it has expired, or was answered or withdrawn." in again.text
+        assert "open any more: it was answered or revoked, or it has expired." in again.text
         assert "You have no open invitations." in (await get(table.world, "/invitations", cookie)).text
 
     async def test_other_users_neither_see_nor_answer_them(self, table: Table) -> None:

@@ -75,12 +75,10 @@ MESSAGES = {
     "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
     "GROUP_NAME_TAKEN": CHECK_FIELDS,
-    "INVITATION_NOT_FOUND": N_("This invitation isn't open any more: it has expired, or was answered or withdrawn."),
     "TOO_MANY_KEYS": N_("You can't have more access tokens. Please revoke one first."),
     "TOKEN_NOT_FOUND": N_("This access token was revoked before."),
     "SCOPE_REQUIRES_SUPERUSER": N_("Only superusers can create tokens that may do this."),
     "GROUP_NOT_FOUND": N_("This group doesn't exist, or you can't see it."),
-    "GROUP_NAME_TAKEN": CHECK_FIELDS,
     "MEMBER_NOT_FOUND": N_("This user isn't a member of the group, or was removed before."),
     "LAST_OWNER": N_("A group needs an active owner. Give another member the owner role first."),
     "USER_INACTIVE": N_("This account is deactivated, so it can't own a group."),
@@ -91,7 +89,7 @@ MESSAGES = {
     "INVITATION_NOT_FOUND": N_("This invitation isn't open any more: it was answered or revoked, or it has expired."),
     "IMPORT_INVALID": N_("The file has lines that can't be imported. Nothing was changed."),
     "TOO_MANY_INVITATIONS": N_("The file invites more people than you may invite in a day. Please split it."),
-    "IMPORT_IN_PROGRESS": N_("Another import of yours, or into this group, is running. Please try again shortly."),
+    "IMPORT_IN_PROGRESS": N_("Another import of yours, or into this group, is in progress. Please try again shortly."),
     "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
@@ -115,13 +113,12 @@ FIELD_MESSAGES = {
 }
 # Refusals that are about one field.
 REFUSED_FIELDS = {
+    "BAD_CURRENT_PASSWORD": ("current_password", N_("This isn't your current password.")),
+    "GROUP_NAME_TAKEN": ("name", N_("Another public group has this name. Choose a different one.")),
     "ALREADY_MEMBER": ("email", N_("This person is a member of the group already.")),
     "INVITATION_EXISTS": ("email", N_("This person has an open invitation already. You can resend it below.")),
 }
 INVALID_FIELD = N_("This isn't valid.")
-NAME_TAKEN = N_("Another public group has this name.")
-NAME_TAKEN = N_("Another public group has this name. Choose a different one.")
-WRONG_PASSWORD = N_("This isn't your current password.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,17 +270,11 @@ def error_message(language: Language, problem: Problem, wait: str | None = None)
 
 def field_messages(language: Language, problem: Problem, password_min_length: int) -> dict[str, str]:
     """Describe what is wrong with each field of a form."""
-    if problem.detail == "BAD_CURRENT_PASSWORD":
-        return {"current_password": language.gettext(WRONG_PASSWORD)}
-    if problem.detail == "GROUP_NAME_TAKEN":
-        return {"name": language.gettext(NAME_TAKEN)}
     if problem.detail in REFUSED_FIELDS:
         name, message = REFUSED_FIELDS[problem.detail]
         return {name: language.gettext(message)}
     if problem.detail.endswith("_INVALID_PASSWORD"):
         return {"password": _weakness(language, problem.reason or "", password_min_length)}
-    if problem.detail == "GROUP_NAME_TAKEN":
-        return {"name": language.gettext(NAME_TAKEN)}
     if [error.type for error in problem.errors or ()] == ["one_proof"]:
         return dict.fromkeys(PROOFS, language.gettext(_EMPTY))
     return {
