@@ -159,7 +159,7 @@ class TestCreate:
 
         page = Page(taken.text)
         assert (taken.status_code, empty.status_code) == (409, 422)
-        assert page.one(id="name-fault").text == "Another public group has this name."
+        assert page.one(id="name-fault").text == "Another public group has this name. Choose a different one."
         assert Page(empty.text).one(id="name-fault").text == "Please fill in this field."
         assert page.one("input", name="name").attributes["value"] == "ROUND TABLE"
         assert page.one("textarea").text.strip() == "<b>Knights"
