@@ -13,6 +13,7 @@ UNSEEN = {"password", "current_password", "username", "scope", "client_id", "cli
 UNSEEN |= {"token", "refresh_token", "token_type_hint", "code", "recovery_code", "passkey"}
 UNSEEN |= {"kind", "return_to", "invitation", "state", "iss", "error"}  # of a sign-in with another provider
 UNSEEN |= {"next"}  # a page to continue with
+UNSEEN |= {"member_email"}  # compared, like a username
 HIDING, INVISIBLE = "a\u202eb", "\u3164"
 PASTED = "\ufeff\u200b\u2060\u202a Arthur@Camelot.example.com\u200e\u00a0\u202c"
 SPECIAL_USE = "user@localhost"
