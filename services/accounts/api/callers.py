@@ -55,7 +55,10 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)
-    db.context = replace(db.context or RequestContext(), actor_id=user.id, key_id=key_id, caller_level=level)
+    state.own_language = user.language
+    context = db.context or RequestContext()
+    languages = user.language or context.accept_language
+    db.context = replace(context, actor_id=user.id, key_id=key_id, caller_level=level, accept_language=languages)
     require_scope(request, scopes)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
+from accounts.api.languages import accepted_languages
 from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.api.session_cookie import cookie_header
 from accounts.db.engine import ConnectDriver
@@ -83,7 +84,7 @@ def request_context(request: Request) -> RequestContext:
     return RequestContext(
         client_ip=_printable(client_ip(request), ADDRESS_LENGTH),
         user_agent=_printable(request.headers.get("user-agent", ""), USER_AGENT_LENGTH),
-        accept_language=request.headers.get("accept-language", ""),
+        accept_language=accepted_languages(request),
     )
 
 

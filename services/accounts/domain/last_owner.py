@@ -39,6 +39,12 @@ async def require_other_owners(db: Session, user: User) -> None:
     await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
     groups = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
     await db.exec(groups.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
+    if blocking := await list_solely_owned(db, user):
+        raise errors.LastOwner(blocking)
+
+
+async def list_solely_owned(db: Session, user: User) -> list[UserGroup]:
+    """List the groups whose only active owner is a user, by name, at most GROUPS_SHOWN."""
     statement = (
         select(UserGroup)
         .join(Membership)
@@ -50,5 +56,4 @@ async def require_other_owners(db: Session, user: User) -> None:
         .order_by(UserGroup.name)
         .limit(GROUPS_SHOWN)
     )
-    if blocking := list((await db.exec(statement)).all()):
-        raise errors.LastOwner(blocking)
+    return list((await db.exec(statement)).all())

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # RFC 5321, 4.5.3.1.3: a path has at most 256 octets, including its angle brackets.
 EMAIL_LENGTH = 254
 DISPLAY_NAME_LENGTH = 100
+LANGUAGE_LENGTH = 35  # of a tag (RFC 5646, 4.4.1)
 SERVICE_DOMAIN = "service.invalid"  # of service accounts: such a domain never exists (RFC 6761)
 
 
@@ -69,6 +70,8 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid7)
         email: Mapped[str] = mapped_column(String(EMAIL_LENGTH, COLLATION))
     display_name: Mapped[str] = mapped_column(String(DISPLAY_NAME_LENGTH, COLLATION), default="", server_default="")
+    # The tag of the language of pages and letters; NULL follows the browser.
+    language: Mapped[str | None] = mapped_column(String(LANGUAGE_LENGTH))
     # Only a service account has one, and neither a mailbox nor a password. It is deleted with the group.
     owner_group_id: Mapped[int | None] = mapped_column(ForeignKey("user_group.id", ondelete="CASCADE"))
 
@@ -128,6 +131,10 @@ class OneTimeToken(Entity, table=True):
     email: str = Field(sa_type=String(EMAIL_LENGTH, COLLATION))
     token_hash: bytes = Field(unique=True)
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    # ``expires_at`` moves when the mail is sent, so it would show that one was sent.
+    requested_at: datetime = Field(
+        default=None, sa_type=DateTime(timezone=True), nullable=False, sa_column_kwargs={"server_default": func.now()}
+    )
 
 
 class PendingRegistration(Entity, table=True):

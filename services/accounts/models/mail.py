@@ -11,10 +11,9 @@ from sqlmodel import Field
 from uuid_utils.compat import uuid7
 
 from accounts.models.base import COLLATION, Entity, one_of
-from accounts.models.identity import EMAIL_LENGTH
+from accounts.models.identity import EMAIL_LENGTH, LANGUAGE_LENGTH
 
 ERROR_LENGTH = 300
-LANGUAGE_LENGTH = 35  # RFC 5646, 4.4.1
 
 
 class MailKind(StrEnum):

@@ -9,11 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from accounts.models.access_keys import KEY_NAME_LENGTH
 from accounts.models.groups import DESCRIPTION_LENGTH, GROUP_NAME_LENGTH
-from accounts.models.identity import DISPLAY_NAME_LENGTH, EMAIL_LENGTH
+from accounts.models.identity import DISPLAY_NAME_LENGTH, EMAIL_LENGTH, LANGUAGE_LENGTH
 from accounts.models.invitations import NOTE_LENGTH
 from accounts.schemas.email_addresses import parse_email
 from accounts.schemas.invisible_text import VISIBLE, strip_invisible
 from accounts.settings import get_settings
+from accounts.translations import available_languages
 
 PASSWORD_MAX_LENGTH = 128  # at least 64 by NIST SP 800-63B-4; hashing unbounded input would allow denial of service
 
@@ -70,6 +71,15 @@ def _username(value: str) -> str:
         return value  # refused like any unknown email
 
 
+def _language(value: str) -> str:
+    """Return an available language by its tag, in any letter case (RFC 5646, 2.1.1)."""
+    tags = {tag.lower(): tag for tag in available_languages()}
+    if value.lower() not in tags:
+        languages = " or ".join(sorted(tags.values()))
+        raise PydanticCustomError("language", "Input should be {languages}", {"languages": languages})
+    return tags[value.lower()]
+
+
 NFC = BeforeValidator(_to_nfc)
 NFKC = BeforeValidator(_to_nfkc)
 _SingleLine = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_LINE)]
@@ -91,6 +101,9 @@ Username = Annotated[
 ]
 DisplayName = Annotated[
     _SingleLine, StringConstraints(max_length=DISPLAY_NAME_LENGTH), VISIBLE, NFC, Field(examples=["Arthur Pendragon"])
+]
+LanguageTag = Annotated[
+    str, StringConstraints(max_length=LANGUAGE_LENGTH), AfterValidator(_language), Field(examples=["de"])
 ]
 ServiceAccountName = Annotated[
     _SingleLine,

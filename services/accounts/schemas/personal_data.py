@@ -103,6 +103,7 @@ class PersonalToken(StoredRow):
 
     purpose: Purpose
     email: Email
+    requested_at: datetime
     expires_at: datetime
 
 

@@ -112,7 +112,7 @@ class Delivery:
                 MailKind(mail.kind),
                 mail.email,
                 values,
-                language=mail.language,
+                language=values["language"],
                 sender=self.settings.mail_from,
                 message_id=mail.id,
                 domain=self.settings.mail_domain,

@@ -46,9 +46,10 @@ async def message_context(db: Session, mail: OutboxMail, settings: Settings) -> 
     user no longer has, or that a user gave who is inactive or deleted by now, or about a revoked access key.
     """
     detail = OPTIONAL | mail.detail
-    values = {"name": await _display_name(db, mail), "at": mail.created_at, **detail, **_page_urls(settings)}
+    name, language = await _recipient(db, mail)
+    values = {"name": name, "language": language, "at": mail.created_at, **detail, **_page_urls(settings)}
     if mail.kind in WITH_DEVICE:
-        gettext = get_language(best_language(mail.language)).gettext
+        gettext = get_language(best_language(language)).gettext
         values |= {"device": describe_user_agent(values["device"], gettext)}
     if load := LOADERS.get(MailKind(mail.kind)):
         return await load(db, mail, settings, values)
@@ -71,9 +72,11 @@ def _page_urls(settings: Settings) -> dict[str, str]:
     return {name: f"{settings.account_url}/{page}".rstrip("/") for name, page in pages.items()}
 
 
-async def _display_name(db: Session, mail: OutboxMail) -> str:
-    statement = select(User.display_name).where(col(User.id) == mail.user_id)
-    return (await db.exec(statement)).one_or_none() or ""
+async def _recipient(db: Session, mail: OutboxMail) -> tuple[str, str]:
+    """Return the name of the user whom a mail is for, and the language that the user chose, else that of the mail."""
+    statement = select(User.display_name, User.language).where(col(User.id) == mail.user_id)
+    name, language = (await db.exec(statement)).one_or_none() or ("", None)
+    return name, language or mail.language
 
 
 async def _token_link(db: Session, mail: OutboxMail, settings: Settings) -> dict[str, Any] | None:

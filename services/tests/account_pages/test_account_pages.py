@@ -407,7 +407,7 @@ class TestLanguages:
 
         assert [each.headers["content-language"] for each in (german, english)] == ["de", "en"]
         assert [Page(each.text).one("html").attributes["lang"] for each in (german, english)] == ["de", "en"]
-        assert {each.headers["vary"] for each in (german, english)} == {"Accept-Language"}
+        assert {each.headers["vary"] for each in (german, english)} == {"Accept-Language, Cookie"}
         assert Page(german.text).one("h1").text != Page(english.text).one("h1").text
 
     async def test_messages_of_a_refused_form_are_translated(self, world: World) -> None:

@@ -99,6 +99,19 @@ async def test_notice_that_is_being_sent_or_went_to_another_address_is_not_added
     assert await report() == [1, 0, 0, 0]
 
 
+async def test_letter_is_in_the_language_that_the_recipient_chose_by_the_time_it_is_sent(
+    world: World, court: Court, arthur: User
+) -> None:
+    headers = await world.sign_in(arthur)
+    await world.client.post("/auth/forgot-password", json={"email": ARTHUR}, headers={"Accept-Language": "en"})
+    await world.client.patch("/users/me", json={"language": "de"}, headers=headers)
+
+    letter = await court.letter(MailKind.RESET)
+
+    assert "Passwort" in letter
+    assert "password" not in letter.replace("reset-password", "").replace("forgot-password", "")
+
+
 async def test_password_change_links_to_the_reset_page(world: World, court: Court, arthur: User) -> None:
     headers = await world.sign_in(arthur)
     await world.client.patch("/users/me", json={"password": "lancelot-and-elaine"}, headers=headers)

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.done_names import done_message, done_name
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.account_pages.navigation import NavItem
+from accounts.api.languages import accepted_languages
 from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
 from accounts.domain.passkeys.relying_party import is_available
@@ -95,9 +96,10 @@ class Failure:
 
 
 def request_language(request: Request) -> Language:
-    """Return the language that the browser prefers (Accept-Language), negotiated once per request."""
+    """Return the user's own language, else the one chosen on a page, else the browser's: negotiated once."""
     if not hasattr(request.state, "language"):
-        request.state.language = get_language(negotiate_language(request.headers.get("accept-language", "")))
+        languages = getattr(request.state, "own_language", None) or accepted_languages(request)
+        request.state.language = get_language(negotiate_language(languages))
     language: Language = request.state.language
     return language
 
@@ -163,7 +165,7 @@ def render_page(
         )
     )
     headers = SCRIPT_HEADERS if uses_passkeys else HEADERS
-    return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language"})
+    return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language, Cookie"})
 
 
 def _navigation(request: Request) -> Sequence[tuple[str, NavItem]]:

@@ -18,7 +18,7 @@ from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.domain.ways_in import delete_identities
-from accounts.models import MailKind, Purpose, User
+from accounts.models import MailKind, OneTimeToken, Purpose, User
 from accounts.models.base import folded
 from accounts.settings import Settings
 
@@ -33,6 +33,19 @@ class EmailChangeManager:
         self.db = db
         self.key = settings.secret_keys[0]
         self.sessions = SessionManager(db, settings)
+
+    async def pending(self, user: User) -> str | None:
+        """Return the email address of a request that was not confirmed yet, for a day.
+
+        It does not show whether another user has the address: both requests store a token, and the time of the mail,
+        which one of them sends, does not count.
+        """
+        statement = select(OneTimeToken.email).where(
+            col(OneTimeToken.user_id) == user.id,
+            col(OneTimeToken.purpose) == Purpose.CONFIRM_EMAIL,
+            col(OneTimeToken.requested_at) > func.now() - one_time_tokens.LIFETIME[Purpose.CONFIRM_EMAIL],
+        )
+        return (await self.db.exec(statement)).one_or_none()
 
     async def request(self, user: User, email: str) -> None:
         """Send a token to the new email address. If it is taken or reserved, notify its owner instead.

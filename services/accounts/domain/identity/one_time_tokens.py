@@ -36,7 +36,8 @@ ISSUE = CompiledStatement(f"""
         INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
         SELECT id, :purpose, email, CAST(:token_hash AS bytea), now() + CAST(:lifetime AS interval) FROM needs
         ON CONFLICT (user_id, purpose) DO UPDATE
-        SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
+        SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at,
+            requested_at = excluded.requested_at
     ), posted AS (
         INSERT INTO outbox (id, kind, email, user_id, turn, language)
         SELECT CAST(:mail_id AS uuid), :purpose, email, id, {URGENT_TURN}, :language FROM needs
@@ -47,7 +48,8 @@ STORE = CompiledStatement("""
     INSERT INTO one_time_token (user_id, purpose, email, token_hash, expires_at)
     VALUES (:user_id, :purpose, :email, :token_hash, now() + CAST(:lifetime AS interval))
     ON CONFLICT (user_id, purpose) DO UPDATE
-    SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at
+    SET email = excluded.email, token_hash = excluded.token_hash, expires_at = excluded.expires_at,
+        requested_at = excluded.requested_at
     WHERE CAST(:supersede AS boolean) OR one_time_token.expires_at <= now()
     RETURNING user_id
 """)

@@ -2,8 +2,8 @@
 
 Of users with a second factor they require that the session is of assurance level 2, and recent.
 
-Sensitive is every change of a user but the display name: creation, deletion, credentials, email address, flags, and a
-superuser ending the sessions of a user.
+Sensitive is every change of a user but the display name and the language: creation, deletion, credentials, email
+address, flags, and a superuser ending the sessions of a user.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.models import User, UserSession
 
-NOT_SENSITIVE = {"display_name"}
+NOT_SENSITIVE = {"display_name", "language"}
 
 
 def is_sensitive(user: User, changes: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ undo.
 """
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement
@@ -32,6 +33,14 @@ def email_is_reserved(
     )
 
 
+async def find_open_undo(db: Session, user: User) -> datetime | None:
+    """Return until when another address can undo a change of a user's email address, if one can."""
+    until = select(OneTimeToken.expires_at).where(
+        col(OneTimeToken.user_id) == user.id, func.lower(OneTimeToken.email) != folded(user.email), *IS_OPEN_UNDO
+    )
+    return (await db.exec(until)).one_or_none()
+
+
 async def refuse_open_undo(db: Session, user: User) -> None:
     """Check that no other address can undo a change of a locked user's email address.
 
@@ -39,8 +48,5 @@ async def refuse_open_undo(db: Session, user: User) -> None:
         EmailUndoOpen: one can; the error says until when.
 
     """
-    until = select(OneTimeToken.expires_at).where(
-        col(OneTimeToken.user_id) == user.id, func.lower(OneTimeToken.email) != folded(user.email), *IS_OPEN_UNDO
-    )
-    if expires_at := await db.scalar(until):
+    if expires_at := await find_open_undo(db, user):
         raise errors.EmailUndoOpen(expires_at)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.json_schema import SkipJsonSchema
 
-from accounts.schemas.fields import NFC, NFKC, DisplayName, Email, OpaqueToken, Password, Prefix
+from accounts.schemas.fields import NFC, NFKC, DisplayName, Email, LanguageTag, OpaqueToken, Password, Prefix
 from accounts.schemas.pagination import PageQuery
 
 
@@ -24,6 +24,9 @@ class UserRead(BaseModel):
     id: uuid.UUID
     email: str = Field(json_schema_extra={"format": "idn-email"}, examples=["king.arthur@camelot.example.com"])
     display_name: str = Field(examples=["Arthur Pendragon"])
+    language: str | None = Field(
+        description="The language of pages and mail; null follows the browser.", examples=["de"]
+    )
     is_active: bool
     is_superuser: bool
     is_verified: bool
@@ -94,6 +97,9 @@ class UserUpdate(BaseModel):
     email: Email = unchanged()
     password: Password = unchanged()
     display_name: DisplayName = unchanged()
+    language: LanguageTag | None = Field(
+        default_factory=lambda: None, description="The language of pages and mail; null follows the browser."
+    )
 
 
 class Confirmation(BaseModel):
@@ -108,7 +114,8 @@ OptionalConfirmation = Confirmation | SkipJsonSchema[None]
 class SuperuserUpdate(UserUpdate):
     """Changes to any user, by a superuser. Fields that are left out are not changed.
 
-    Anything but the display name requires the superuser's `current_password`, unless the sign-in is recent.
+    Anything but the display name and the language requires the superuser's `current_password`, unless the sign-in is
+    recent.
     """
 
     is_active: StrictBool = unchanged()

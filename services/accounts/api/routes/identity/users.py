@@ -143,8 +143,8 @@ async def update_user(
 ) -> User:
     """Update any user, including the flags that users cannot change themselves. Requires a superuser.
 
-    Anything but the display name also requires your `current_password` or a recent sign-in. A new email takes effect at
-    once, unverified; your own has to be confirmed, as with `/users/me`.
+    Anything but the display name and the language also requires your `current_password` or a recent sign-in. A new
+    email takes effect at once, unverified; your own has to be confirmed, as with `/users/me`.
     """
     await check_password_limit(user, user_update.current_password)
     if user_update.email is not None:
