@@ -32,6 +32,11 @@ class Language:
     locale: Locale
     translations: NullTranslations
 
+    @property
+    def name(self) -> str:
+        """The name of the language in itself, such as "Deutsch"."""
+        return (self.locale.language_name or self.tag).capitalize()
+
     def gettext(self, message: str) -> str:
         """Translate a message; one without a translation stays English."""
         return self.translations.gettext(message)
@@ -59,6 +64,11 @@ def available_languages() -> frozenset[str]:
     """Return the tags (RFC 5646) of English and of every language that has a catalogue."""
     folders = (entry for entry in resources.files(__name__).iterdir() if entry.joinpath("LC_MESSAGES").is_dir())
     return frozenset([SOURCE_LANGUAGE, *(folder.name.replace("_", "-") for folder in folders)])
+
+
+def list_languages() -> list[Language]:
+    """Return all languages, ordered by tag."""
+    return [get_language(tag) for tag in sorted(available_languages())]
 
 
 @cache

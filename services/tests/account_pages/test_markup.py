@@ -101,7 +101,7 @@ async def test_page_is_valid_html_in_every_state(
     world.change_settings(sign_up=sign_up)
     async for answer in states(world, operation, language):
         assert answer.status_code < 500
-        if answer.text:
+        if answer.text and "content-disposition" not in answer.headers:
             check_page(answer, language)
 
 

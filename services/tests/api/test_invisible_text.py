@@ -26,6 +26,8 @@ VALID = {
     "code": "492039",
     "session": str(uuid.UUID(int=1)),
     "answer": "accept",
+    "language": "de",
+    "confirm": "true",
 }
 
 

@@ -31,6 +31,7 @@ class Element:
     text: str = ""
     form: "Element | None" = None
     in_header: bool = False
+    in_footer: bool = False
 
 
 @dataclass
@@ -79,16 +80,20 @@ class Page(HTMLParser):
         return [each for each in fields if each.attributes.get("type") != "hidden"]
 
     def find(self, tag: str = "", **attributes: str) -> list[Element]:
-        """Return the elements below the header with a tag and with these attributes.
+        """Return the elements between header and footer with a tag and with these attributes.
 
         In names of attributes, ``_`` stands for ``-``.
         """
-        return [each for each in self._find(tag, attributes) if not each.in_header]
+        return [each for each in self._find(tag, attributes) if not (each.in_header or each.in_footer)]
 
     def navigation(self) -> list[Element]:
         """Return the links and buttons of the header."""
         found = [*self._find("a", {}), *self._find("button", {})]
         return [each for each in found if each.in_header]
+
+    def footer(self, tag: str = "") -> list[Element]:
+        """Return the elements of the footer."""
+        return [each for each in self._find(tag, {}) if each.in_footer]
 
     def _find(self, tag: str, attributes: dict[str, str]) -> list[Element]:
         wanted = {name.strip("_").replace("_", "-"): value for name, value in attributes.items()}
@@ -102,8 +107,10 @@ class Page(HTMLParser):
     @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         form = next((each for each in self._open if each.tag == "form"), None)
-        in_header = any(each.tag == "header" for each in self._open)
-        element = Element(tag, {name: value or "" for name, value in attrs}, form=form, in_header=in_header)
+        element = Element(tag, {name: value or "" for name, value in attrs}, form=form)
+        element.in_header, element.in_footer = (
+            any(each.tag == area for each in self._open) for area in ("header", "footer")
+        )
         self.elements.append(element)
         if tag not in VOID:
             self._open.append(element)

@@ -25,6 +25,11 @@ DONE = {
     "invitation-sent": N_("The invitation is on its way. The list says what has become of its email."),
     "invitation-resent": N_("The invitation is sent again, with a new link."),
     "invitation-revoked": N_("The invitation was revoked. Its link no longer works."),
+    "profile-saved": N_("Your profile was saved."),
+    "email-requested": N_(
+        "We sent an email to the new address. Open the link in it to confirm the change. Nothing there? Check your "
+        "spam folder."
+    ),
 }
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
@@ -73,6 +78,8 @@ MESSAGES = {
     ),
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
     "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
+    "LAST_SUPERUSER": N_("There would be no administrator left."),
+    "EMAIL_UNDO_OPEN": N_("The change of your email address can still be undone. Your account stays until then."),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
     "GROUP_NAME_TAKEN": CHECK_FIELDS,
     "TOO_MANY_KEYS": N_("You can't have more access tokens. Please revoke one first."),
@@ -107,6 +114,8 @@ FIELD_MESSAGES = {
     "string_too_short": _EMPTY,
     "invisible": _EMPTY,
     "string_too_long": N_("This is too long."),
+    "own_email": N_("This is your email address already."),
+    "language": N_("Choose one of the languages."),
     "email": N_("Enter an email address like name@example.com."),
     "string_pattern_mismatch": _CHARACTERS,
     "hidden_characters": _CHARACTERS,
@@ -193,6 +202,11 @@ RESULTS = {
     ),
     "accepted": Result(N_("Welcome"), N_("You've joined the group."), _ACCOUNT, ""),
     "declined": Result(N_("Invitation declined"), N_("We won't notify anyone."), _SIGN_IN),
+    "account-deleted": Result(
+        N_("Your account has been deleted"),
+        N_("You're signed out on all devices."),
+        _BACK,
+    ),
     "signed-out": Result(N_("Signed out"), N_("You're signed out on this device."), N_("Sign in again")),
 }
 DEAD_LINKS = {

@@ -17,6 +17,7 @@ from pydantic import StringConstraints
 from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import done_message, done_name
+from accounts.api.account_pages.footer import legal_links, this_page
 from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_message, field_messages, problem_result
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.languages import accepted_languages
@@ -24,7 +25,7 @@ from accounts.api.problems import Problem
 from accounts.domain.mail.languages import negotiate_language
 from accounts.domain.passkeys.relying_party import is_available
 from accounts.settings import SignUp
-from accounts.translations import Language, get_language
+from accounts.translations import Language, get_language, list_languages
 from accounts.translations.templates import create_environment
 
 PATH = "/account"
@@ -49,6 +50,9 @@ FORMS = {
     "authenticator-app",
     "new-group",
     "new-token",
+    "profile",
+    "change-email",
+    "delete-account",
 }
 FORMS_WITH_VALUES = {
     "change-password",
@@ -56,6 +60,9 @@ FORMS_WITH_VALUES = {
     "confirm",
     "authenticator-app",
     "new-token",
+    "profile",
+    "change-email",
+    "delete-account",
 }  # see ``kept_values``
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
@@ -151,6 +158,9 @@ def render_page(
             service=settings.service,
             password_min_length=settings.password_min_length,
             language=language.tag,
+            languages=list_languages(),
+            this_page=this_page(request, f"{PATH}/{name}" if name in FORMS else None, given),
+            legal_links=legal_links(settings),
             now=datetime.now(UTC),
             path=PATH,
             admin=ADMIN,

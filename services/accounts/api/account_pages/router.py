@@ -8,6 +8,7 @@ from fastapi.responses import FileResponse
 from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import (
+    activity,
     connected_accounts,
     group,
     group_files,
@@ -16,12 +17,15 @@ from accounts.api.account_pages import (
     group_second_factor,
     group_settings,
     invitations,
+    languages,
     leaving_groups,
     links,
     mailed_codes,
+    own_data,
     own_groups,
     passkeys,
     passwords,
+    profile,
     second_factor,
     security,
     sign_in,
@@ -35,6 +39,7 @@ from accounts.domain.passkeys.relying_party import is_available
 STATIC = Path(__file__).parent / "static"
 MODULES = (
     sign_in,
+    profile,
     passkeys,
     mailed_codes,
     sign_up,
@@ -53,6 +58,9 @@ MODULES = (
     group_second_factor,
     group_invitations,
     group_files,
+    activity,
+    own_data,
+    languages,
 )
 LARGE_BODIES = {path: size for module in MODULES for path, size in getattr(module, "LARGE_BODIES", {}).items()}
 WITH_PAGES = [Depends(require_pages_enabled)]

@@ -8,6 +8,7 @@ from accounts.api.openapi import AUTHENTICATED, problems
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.domain import personal_data
 from accounts.domain.rate_limits.rules import Attempt
+from accounts.models import User
 from accounts.schemas.pagination import PageQuery
 from accounts.schemas.personal_data import PersonalData
 
@@ -27,6 +28,11 @@ async def export_me(request: Request, user: CurrentUser) -> Download:
     `not_shown` lists the columns that are left out. Data about other people is limited to invitations that you sent or
     received. The connection is closed early if the document cannot be completed.
     """
+    return personal_data_file(request, user)
+
+
+def personal_data_file(request: Request, user: User) -> Download:
+    """Return the document as a file. The account pages have it, too."""
     parts = {
         name: json_array(every_page(request.state.sessionmaker, read, PageQuery()))
         for name, read in personal_data.parts(user).items()

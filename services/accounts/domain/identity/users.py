@@ -1,7 +1,9 @@
 """Users: create, get, list, update, sign out and delete, with the rules about credentials and the last superuser."""
 
 import uuid
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
@@ -13,15 +15,29 @@ from accounts.domain.identity import one_time_tokens, user_search
 from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication, is_sensitive
-from accounts.domain.identity.reserved_emails import refuse_open_undo
+from accounts.domain.identity.reserved_emails import find_open_undo, refuse_open_undo
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.people import require_person
 from accounts.domain.sessions.sessions import SessionManager
-from accounts.models import MailKind, Purpose, User, UserSession
+from accounts.models import MailKind, Purpose, User, UserGroup, UserSession
 from accounts.schemas.identity.users import UserCreate, UserQuery, UserUpdate
 from accounts.schemas.pagination import Page
 from accounts.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionObstacles:
+    """Groups without another active owner, until when the email address can be changed back, and the last superuser."""
+
+    groups: Sequence[UserGroup]
+    undo_until: datetime | None
+    is_last_superuser: bool
+
+    @property
+    def exist(self) -> bool:
+        """Whether there are any."""
+        return bool(self.groups or self.undo_until or self.is_last_superuser)
 
 
 class UserManager:
@@ -181,6 +197,13 @@ class UserManager:
             await refuse_open_undo(self.db, user)
         await last_owner.require_other_owners(self.db, user)
         await self.adapter.delete(user)
+
+    async def deletion_obstacles(self, user: User) -> DeletionObstacles:
+        """Return what prevents users from deleting their own account. ``delete`` checks it again, with locks."""
+        groups = await last_owner.list_solely_owned(self.db, user)
+        superusers = select(User.id).where(User.is_superuser, User.is_active).order_by(col(User.id)).limit(2)
+        is_last_superuser = user.is_superuser and (await self.db.exec(superusers)).all() == [user.id]
+        return DeletionObstacles(groups, await find_open_undo(self.db, user), is_last_superuser)
 
     async def revoke_sessions(
         self, user: User, current: UserSession | None = None, current_password: str | None = None
