@@ -27,7 +27,13 @@ NOTE = "There is a seat left at the table.\n\nBring your own sword; more on www.
 SAMPLES: Mapping[MailKind, Mapping[str, Any]] = {
     MailKind.SIGN_UP: {"url": LINK, "expires_at": LATER},
     MailKind.VERIFY: {"url": LINK, "expires_at": LATER},
-    MailKind.RESET: {"url": LINK, "expires_at": LATER, "email_restored": False, "first_password": False},
+    MailKind.RESET: {
+        "url": LINK,
+        "expires_at": LATER,
+        "email_restored": False,
+        "first_password": False,
+        "password_required": False,
+    },
     MailKind.SIGN_IN_CODE: {
         "at": AT,
         "code": "WDJB-MJHT",

@@ -29,6 +29,7 @@ from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.password_reset import PasswordResetManager
 from accounts.domain.identity.personal_tokens import PersonalTokenManager
 from accounts.domain.identity.sign_in import SignInManager
+from accounts.domain.identity.user_support import UserSupportManager
 from accounts.domain.identity.users import UserManager
 from accounts.domain.identity.verification import VerificationManager
 from accounts.domain.invitations.answering import OwnInvitationManager
@@ -139,6 +140,10 @@ def _manager(create: Callable[[Session, Request], object]) -> Dependency:
 
 UserManagerDep = Annotated[
     UserManager, _manager(lambda db, request: UserManager(db, passwords(request), request.state.settings))
+]
+UserSupportDep = Annotated[
+    UserSupportManager,
+    _manager(lambda db, request: UserSupportManager(db, passwords(request), request.state.settings)),
 ]
 RegistrationDep = Annotated[
     RegistrationManager,

@@ -51,6 +51,7 @@ ROUTES: dict[str, Permission | Scope | None] = {
     "PATCH /users/{user_id}": NOT_FOR_PROGRAMS,
     "DELETE /users/{user_id}": NOT_FOR_PROGRAMS,
     "DELETE /users/{user_id}/sessions": NOT_FOR_PROGRAMS,
+    "POST /users/{user_id}/require-new-password": NOT_FOR_PROGRAMS,
     "DELETE /users/{user_id}/tokens": NOT_FOR_PROGRAMS,
     "DELETE /users/{user_id}/factors": NOT_FOR_PROGRAMS,
     "GET /audit": Scope.USERS_READ,

@@ -33,6 +33,7 @@ OPTIONAL: dict[str, Any] = {
     "email_restored": False,
     "factor_name": "",
     "first_password": False,
+    "password_required": False,
     "more": 0,
 }
 WITH_DEVICE = {MailKind.NEW_SIGN_IN, MailKind.SIGN_IN_CODE}

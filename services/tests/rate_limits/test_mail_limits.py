@@ -242,6 +242,8 @@ ENQUEUING: dict[str, Cause | None] = {
     "identity/password_reset.py:reset": change_password,  # for a token, to the user's own address
     "identity/personal_tokens.py:create": create_token,
     "identity/security_notices.py:report_change": add_authenticator_app,
+    "identity/user_support.py:require_new_password": None,  # as above; the recipient's limit for resets counts it
+    "identity/user_support.py:send_link": None,  # of the pages of superusers, which count it as ``forgot``
     "identity/users.py:_notify": change_password,
     "identity/verification.py:request": request_verify,
     "invitations/sending.py:_create": invite,

@@ -161,6 +161,15 @@ def test_first_password_says_that_there_is_none_yet() -> None:
     assert "asked to reset" not in text
 
 
+def test_required_password_says_that_the_old_one_no_longer_works() -> None:
+    values: dict[str, Any] = {"password_required": True, "reset_url": "https://accounts.example.com/forgot-password"}
+    text = " ".join(parts(letter(MailKind.RESET, **values))[0].split())
+
+    assert "ask you to choose a new password. Your old one no longer works" in text
+    assert values["reset_url"] in text
+    assert "Ignore this email" not in text
+
+
 def test_recipient_without_a_name_is_greeted_without_one() -> None:
     assert parts(letter(name=""))[0].startswith("Hello,\n")
 

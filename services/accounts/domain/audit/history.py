@@ -32,14 +32,25 @@ async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
     return await NEWEST_FIRST.page(db, statement, query)
 
 
-async def list_activity(db: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
-    """List the events that a user caused or was affected by, newest first.
+async def list_events_of(db: Session, query: PageQuery, user: User) -> Page[AuditEvent]:
+    """List the events that a user caused or was affected by, for superusers, newest first.
 
     Raises:
         BadCursor: the cursor does not belong to this list.
 
     """
-    page = await NEWEST_FIRST.page(db, _select_activity(user, query), query)
+    page: Page[AuditEvent] = await NEWEST_FIRST.page(db, _select_activity(user, query), query)
+    return page
+
+
+async def list_activity(db: Session, query: PageQuery, user: User) -> Page[PersonalEvent]:
+    """List the events of a user for that user: without the identity of others; see ``list_events_of``.
+
+    Raises:
+        BadCursor: the cursor does not belong to this list.
+
+    """
+    page: Page[Any] = await list_events_of(db, query, user)
     return replace(page, rows=[_to_personal_event(user, event) for event in page.rows])
 
 

@@ -39,6 +39,8 @@ class Action(StrEnum):
     IDENTITY_UNLINKED = "identity.unlinked"
     FACTORS_RESET = "factors.reset"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # a name
+    PASSWORD_REQUIRED = "password.required"  # noqa: S105  # a name
+    LINK_SENT = "link.sent"
     EMAIL_CHANGED = "email.changed"
     GROUP_CREATED = "group.created"
     GROUP_CHANGED = "group.changed"

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
-from accounts.api.dependencies import UserManagerDep
+from accounts.api.dependencies import UserManagerDep, UserSupportDep
 from accounts.api.openapi import SUPERUSER, problems
 from accounts.api.pagination import LINK_HEADER, add_link_header
 from accounts.api.rate_limits import REAUTHENTICATION, ConfirmedPassword, PasswordLimitDep
@@ -70,3 +70,24 @@ async def end_sessions(
 ) -> None:
     """End all sessions of a user. Requires a superuser, and `current_password` or a recent sign-in."""
     await users.revoke_sessions(await users.get(user_id), current, current_password)
+
+
+@router.post(
+    "/{user_id:uuid}/require-new-password",
+    summary="Require a new password",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(*SUPERUSER, errors.UserNotFound, errors.NotForServiceAccounts, *REAUTHENTICATION),
+)
+async def require_new_password(
+    user_id: uuid.UUID,
+    current: CurrentSession,
+    users: UserManagerDep,
+    support: UserSupportDep,
+    current_password: ConfirmedPassword,
+) -> None:
+    """Remove a user's password, end all sessions and access keys, and mail a link with which to choose a new one.
+
+    Requires a superuser, and `current_password` or a recent sign-in. Other ways to sign in, such as passkeys, stay. An
+    inactive user gets no mail.
+    """
+    await support.require_new_password(await users.get(user_id), current, current_password)
