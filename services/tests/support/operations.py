@@ -30,6 +30,7 @@ PATH_VALUES = {
     "token_id": str(UUID(int=1)),
     "identity_id": str(UUID(int=1)),
     "provider": "unknown",
+    "action": "deactivate",
     "name": "sent",
     "path": "start.js",
 }

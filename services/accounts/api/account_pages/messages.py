@@ -30,6 +30,19 @@ DONE = {
         "We sent an email to the new address. Open the link in it to confirm the change. Nothing there? Check your "
         "spam folder."
     ),
+    "user-created": N_("The user was created."),
+    "user-activated": N_("The user was activated."),
+    "user-verified": N_("The email address counts as confirmed."),
+    "password-required": N_("The password no longer works, and the user was signed out on all devices."),
+    "user-signed-out": N_("The user was signed out on all devices."),
+    "factors-reset": N_("The second factors were removed, and the user was signed out on all devices."),
+    "key-revoked": N_("The access key was revoked."),
+    "keys-revoked": N_("All access keys of the user were revoked."),
+    "superuser-granted": N_("The user is a superuser now."),
+    "superuser-revoked": N_("The user is no longer a superuser."),
+    "user-deactivated": N_("The user was deactivated, and signed out on all devices."),
+    "user-deleted": N_("The user was deleted."),
+    "link-sent": N_("The link will be sent by email in a moment."),
 }
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
@@ -106,6 +119,15 @@ MESSAGES = {
     "METHOD_NOT_ALLOWED": N_("This page can't do that."),
     "SERVICE_UNAVAILABLE": UNAVAILABLE,
     "NOT_READY": UNAVAILABLE,
+    "USER_NOT_FOUND": N_("This user doesn't exist, or was deleted."),
+    "TOKEN_NOT_FOUND": N_("This access key was revoked before."),
+    "SESSION_NOT_FOUND": N_("This session has ended before."),
+    "LAST_SUPERUSER": N_("This is the last active superuser. Grant superuser rights to another user first."),
+    "LAST_OWNER": N_("This is the last active owner of a group."),
+    "USER_INACTIVE": N_("This account is inactive. Activate it first."),
+    "VERIFY_USER_ALREADY_VERIFIED": N_("This email address is confirmed already."),
+    "NOT_FOR_SERVICE_ACCOUNTS": N_("This can't be done with a service account."),
+    "EMAIL_UNDO_OPEN": N_("Your account can't be deleted while a change of its email address can still be undone."),
 }
 _EMPTY = N_("Please fill in this field.")
 _CHARACTERS = N_("This contains characters that aren't allowed.")
@@ -117,6 +139,7 @@ FIELD_MESSAGES = {
     "own_email": N_("This is your email address already."),
     "language": N_("Choose one of the languages."),
     "email": N_("Enter an email address like name@example.com."),
+    "email_taken": N_("Another account uses this email address."),
     "string_pattern_mismatch": _CHARACTERS,
     "hidden_characters": _CHARACTERS,
 }

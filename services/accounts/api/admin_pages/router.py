@@ -6,9 +6,10 @@ from fastapi import Depends, FastAPI
 
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.render import require_pages_enabled
+from accounts.api.admin_pages import user, user_actions, users
 from accounts.api.admin_pages.access import require_admin
 
-MODULES: tuple[ModuleType, ...] = ()
+MODULES: tuple[ModuleType, ...] = (users, user, user_actions)
 
 
 def add_admin_pages(app: FastAPI) -> None:

@@ -1,0 +1,112 @@
+"""The page of each action on a user: it says what happens, and has the button that does it."""
+
+import uuid
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from accounts.api.account_pages.messages import MESSAGES
+from accounts.api.account_pages.render import ADMIN, Failure, redirect, render_page, request_language
+from accounts.api.admin_pages.user_action_table import ACTIONS, Action, Managers
+from accounts.api.authentication import CurrentSession
+from accounts.api.dependencies import FactorManagerDep, UserManagerDep, UserSupportDep
+from accounts.domain import errors
+from accounts.models import User
+from accounts.schemas.fields import MAX_RAW_LENGTH
+from accounts.translations import N_
+
+router = APIRouter(prefix=ADMIN)
+OTHER_EMAIL = N_("This isn't the email address of the account.")
+
+
+class ActionForm(BaseModel):
+    """The email address, which has to be typed before a user is deleted."""
+
+    typed_email: Annotated[str, Field(max_length=MAX_RAW_LENGTH)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An action that was chosen for a user."""
+
+    action: Action
+    user: User
+
+    @property
+    def page(self) -> str:
+        """The page of the user."""
+        return f"{ADMIN}/users/{self.user.id}"
+
+
+async def get_choice(user_id: uuid.UUID, action: str, users: UserManagerDep) -> Choice:
+    """Return the action and the user of a page.
+
+    Raises:
+        HTTPException: 404, there is no such action.
+        UserNotFound: there is no such user.
+
+    """
+    if action not in ACTIONS:
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+    return Choice(ACTIONS[action], await users.get(user_id))
+
+
+async def get_managers(users: UserManagerDep, factors: FactorManagerDep, support: UserSupportDep) -> Managers:
+    """Return the managers of a request."""
+    return Managers(users, factors, support)
+
+
+ManagersDep = Annotated[Managers, Depends(get_managers)]
+
+
+@router.get("/users/{user_id:uuid}/{action}")
+async def action_page(
+    request: Request,
+    choice: Annotated[Choice, Depends(get_choice)],
+    current: CurrentSession,
+    managers: ManagersDep,
+) -> Response:
+    """Show what an action does, once the superuser has signed in recently. One that no longer applies is not shown."""
+    if not choice.action.applies(choice.user):
+        return redirect(choice.page)
+    await managers.factors.require_recent(current)
+    return _render(request, choice)
+
+
+@router.post("/users/{user_id:uuid}/{action}")
+async def act(
+    request: Request,
+    form: Annotated[ActionForm, Form()],
+    choice: Annotated[Choice, Depends(get_choice)],
+    current: CurrentSession,
+    managers: ManagersDep,
+) -> Response:
+    """Do it, and go back to the user, or to the list after a deletion."""
+    action, user = choice.action, choice.user
+    if not action.applies(user):
+        return redirect(choice.page)
+    if action.ask_for_email and form.typed_email.strip().casefold() != user.email.casefold():
+        return _render_refused(request, choice, "REQUEST_INVALID", typed_email=OTHER_EMAIL)
+    try:
+        await action.run(managers, user, current)
+    except errors.LastOwner as refusal:  # like the next one, it comes before any change
+        return _render_refused(request, choice, refusal.code, groups=refusal.groups)
+    except errors.LastSuperuser as refusal:
+        return _render_refused(request, choice, refusal.code)
+    return redirect(f"{ADMIN}/users" if action.ask_for_email else choice.page, done=action.done)
+
+
+def _render_refused(request: Request, choice: Choice, code: str, groups: Any = (), **faults: str) -> Response:
+    gettext = request_language(request).gettext
+    failure = Failure(gettext(MESSAGES[code]), {name: gettext(fault) for name, fault in faults.items()})
+    status = HTTPStatus.UNPROCESSABLE_CONTENT if faults else HTTPStatus.CONFLICT
+    return _render(request, choice, status, failure=failure, groups=groups)
+
+
+def _render(request: Request, choice: Choice, status: int = HTTPStatus.OK, **values: Any) -> Response:
+    shown: dict[str, Any] = {"groups": (), "user": choice.user, "action": choice.action} | values
+    return render_page(request, "admin/user-action", status, **shown)

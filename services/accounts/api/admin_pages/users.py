@@ -1,0 +1,100 @@
+"""Pages of all users: search them, and create one."""
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from starlette.responses import Response
+
+from accounts.api.account_pages.navigation import NavItem
+from accounts.api.account_pages.render import ADMIN, redirect, render_page, request_language
+from accounts.api.admin_pages.access import CurrentSuperuser
+from accounts.api.authentication import CurrentSession
+from accounts.api.dependencies import UserManagerDep
+from accounts.domain import errors
+from accounts.schemas.fields import MAX_RAW_LENGTH, DisplayName, Email, Password
+from accounts.schemas.identity.users import ManagedUserCreate, UserQuery
+from accounts.schemas.pagination import PAGE_SIZE, PageQuery
+from accounts.translations import N_
+
+router = APIRouter(prefix=ADMIN)
+NAV = (NavItem("/users", N_("Users"), N_("Find a user, and see all that concerns them.")),)
+SEARCH_BY = {"email": N_("Email begins with"), "name": N_("Name begins with")}
+SHOWN: dict[str, tuple[str, dict[str, Any]]] = {
+    "all": (N_("All users"), {}),
+    "active": (N_("Active users"), {"is_active": True}),
+    "inactive": (N_("Inactive users"), {"is_active": False}),
+    "superusers": (N_("Superusers"), {"is_superuser": True}),
+    "unverified": (N_("Email not confirmed"), {"is_verified": False}),
+}
+
+
+class UserSearch(PageQuery):
+    """What a superuser looks for: the beginning of an email address or a name, or a user's id."""
+
+    q: Annotated[str, Field(max_length=MAX_RAW_LENGTH)] = ""
+    by: Literal["email", "name"] = "email"
+    show: Literal["all", "active", "inactive", "superusers", "unverified"] = "all"
+
+    def user_id(self) -> uuid.UUID | None:
+        """Return the id that is searched for, as it stands in the audit log."""
+        try:
+            return uuid.UUID(self.q.strip())
+        except ValueError:
+            return None
+
+    def to_query(self) -> UserQuery | None:
+        """Return the query of the API, or None for text that no user can have."""
+        values: dict[str, Any] = {"limit": self.limit, "cursor": self.cursor, self.by: self.q.strip() or None}
+        try:
+            return UserQuery(**values, **SHOWN[self.show][1])
+        except ValidationError:
+            return None
+
+
+class NewUserForm(BaseModel):
+    """A user to create. Checkboxes that are not ticked are not sent."""
+
+    email: Email
+    display_name: DisplayName = ""
+    password: Password
+    is_verified: bool = False
+    is_superuser: bool = False
+
+
+@router.get("/users")
+async def users_page(request: Request, users: UserManagerDep, search: Annotated[UserSearch, Query()]) -> Response:
+    """List the users that match a search. A user's id leads to the user."""
+    if (user_id := search.user_id()) is not None:
+        return redirect(f"{ADMIN}/users/{user_id}")
+    query = search.to_query()
+    page = await users.list(query) if query else None
+    gettext = request_language(request).gettext
+    search_by = [(name, gettext(text)) for name, text in SEARCH_BY.items()]
+    shown = [(name, gettext(text)) for name, (text, _) in SHOWN.items()]
+    parameters = {"q": search.q, "by": search.by, "show": search.show}
+    if search.limit != PAGE_SIZE:
+        parameters["limit"] = str(search.limit)
+    return render_page(
+        request, "admin/users", users=page, search=search, parameters=parameters, search_by=search_by, shown=shown
+    )
+
+
+@router.get("/new-user")
+async def new_user_page(request: Request) -> Response:
+    """Show the form that creates a user."""
+    return render_page(request, "admin/new-user")
+
+
+@router.post("/new-user")
+async def create_user(
+    form: Annotated[NewUserForm, Form()], _: CurrentSuperuser, current: CurrentSession, users: UserManagerDep
+) -> Response:
+    """Create a user, and show the user's page."""
+    try:
+        user = await users.create(ManagedUserCreate(**form.model_dump()), current)
+    except errors.RegisterUserAlreadyExists:
+        raise RequestValidationError([{"type": "email_taken", "loc": ("body", "email"), "msg": "Taken"}]) from None
+    return redirect(f"{ADMIN}/users/{user.id}", done="user-created")

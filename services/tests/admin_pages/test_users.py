@@ -1,0 +1,170 @@
+"""The list of users, its search, and the form that creates a user."""
+
+import pytest
+
+from accounts.models import MailKind
+from support.account_pages import enter
+from support.admin_pages import Court, court_of, rows
+from support.html import Page
+from support.people import PASSWORD, World
+from support.second_factors import age
+
+HOSTILE = "<script>alert(1)</script> \"'&\u05d0"
+NEW = {"email": "bors@camelot.example.com", "display_name": "Bors", "password": "a-grail-in-the-castle"}
+
+
+@pytest.fixture
+async def court(world: World) -> Court:
+    return await court_of(world)
+
+
+def emails(page: Page) -> list[str]:
+    return [each.text.partition("@")[0] for each in page.find("a") if "@" in each.text]
+
+
+async def test_list_shows_users_with_their_state_and_leads_to_each(court: Court) -> None:
+    bors = await court.world.user("bors", is_active=False, second_factors=["totp"])
+
+    page = await court.page("/admin/users")
+
+    texts = [each.text for each in page.find("tr")]
+    assert emails(page) == ["merlin", "arthur", "bors"]
+    assert page.one("a", href=f"/admin/users/{bors.id}").text == bors.email
+    assert "Superuser" in texts[1]
+    assert "Email not confirmed" in texts[2]
+    assert "Inactive" in texts[3]
+    assert "Second factor" in texts[3]
+    assert page.navigation()[1].text == "Users"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"q": " ARTH "}, ["arthur"]),
+        ({"q": "arthur@camelot.example.com"}, ["arthur"]),
+        ({"q": "pendragon", "by": "name"}, ["uther"]),
+        ({"q": "pendragon"}, []),
+        ({"show": "superusers"}, ["merlin"]),
+        ({"show": "inactive"}, ["uther"]),
+        ({"show": "active"}, ["merlin", "arthur"]),
+        ({"show": "unverified"}, ["arthur", "uther"]),
+        ({"show": "unverified", "q": "u"}, ["uther"]),
+        ({"q": "%"}, []),
+        ({"q": "\u200b"}, []),
+        ({"q": "a\tb"}, []),
+        ({"q": "x" * 300}, []),
+        ({"q": "\ufdfa" * 100, "by": "name"}, []),
+    ],
+)
+async def test_search_finds_the_beginning_of_an_email_or_a_name(
+    court: Court, query: dict[str, str], found: list[str]
+) -> None:
+    await court.world.user("uther", display_name="Pendragon, Uther", is_active=False)
+
+    page = await court.page("/admin/users", **query)
+
+    assert emails(page) == found
+    assert bool(found) is not ("No user matches this search." in page.one("main").text)
+    assert page.one("input", name="q").attributes["value"].strip() == query.get("q", "").strip()
+
+
+async def test_search_for_an_id_leads_to_the_user(court: Court) -> None:
+    answer = await court.get("/admin/users", q=f" {court.arthur.id} ")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, court.user)
+
+
+async def test_long_list_goes_on_with_the_same_search(court: Court) -> None:
+    await court.world.user("arthegall")
+
+    first = await court.page("/admin/users", q="art", limit=1, show="active")
+    [more] = [each.attributes["href"] for each in first.find("a") if each.text == "More"]
+    second = await court.page(more)
+
+    assert (emails(first), emails(second)) == (["arthegall"], ["arthur"])
+    assert "More" not in [each.text for each in second.find("a")]
+
+
+@pytest.mark.parametrize("query", [{"cursor": "AAAA"}, {"by": "password"}, {"show": "secrets"}, {"limit": "0"}])
+async def test_forged_query_is_refused_with_a_page(court: Court, query: dict[str, str]) -> None:
+    answer = await court.get("/admin/users", **query)
+
+    assert answer.status_code in {400, 422}
+    assert Page(answer.text).one("h1").text == "Something went wrong"
+
+
+async def test_list_takes_the_same_number_of_statements_for_any_number_of_users(court: Court) -> None:
+    few = await court.statements("/admin/users")
+    for name in ("bors", "kay", "gawain"):
+        await court.world.user(name)
+
+    assert await court.statements("/admin/users") == few
+
+
+async def test_hostile_names_and_searches_are_inert(court: Court) -> None:
+    await court.world.user("mordred", display_name=HOSTILE)
+
+    answer = await court.get("/admin/users", q=HOSTILE[:20], by="name")
+
+    assert "<script" not in answer.text
+    assert HOSTILE in " ".join(rows(Page(answer.text)))
+
+
+async def test_created_user_can_sign_in_and_is_shown(court: Court) -> None:
+    empty = await court.page("/admin/new-user")
+    page = await court.follow(await court.post("/admin/new-user", **NEW, is_verified="true"))
+
+    assert [each.attributes["name"] for each in empty.fields()] == [
+        "email", "display_name", "password", "is_verified", "is_superuser"
+    ]  # fmt: skip
+    assert page.one("h1").text == "Bors"
+    assert page.one("p", role="status").text == "The user was created."
+    assert "Email not confirmed" not in page.one("main").text
+    assert await enter(court.world, NEW["email"], NEW["password"])
+    assert MailKind.SUPERUSER_CHANGED not in [mail.kind for mail in await court.world.mails()]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({"email": "nobody"}, "Enter an email address like name@example.com."),
+        ({"email": "ARTHUR@camelot.example.com"}, "Another account uses this email address."),
+        ({"password": "short"}, "A password must have 12 to 128 characters."),
+        ({"email": ""}, "Please fill in this field."),
+    ],
+)
+async def test_refused_form_is_shown_again_with_the_fault_at_its_field(
+    court: Court, wrong: dict[str, str], fault: str
+) -> None:
+    refused = await court.post("/admin/new-user", **NEW | wrong, is_superuser="true")
+
+    page = Page(refused.text)
+    assert refused.status_code in {400, 422}
+    assert fault in page.one(class_="fault").text
+    assert page.one("input", name="display_name").attributes["value"] == "Bors"
+    assert "checked" in page.one("input", name="is_superuser").attributes
+    assert "value" not in page.one("input", name="password").attributes
+    assert emails(await court.page("/admin/users")) == ["merlin", "arthur"]
+
+
+async def test_creating_a_user_asks_for_a_recent_sign_in(court: Court) -> None:
+    await age(court.world)
+
+    asked = await court.post("/admin/new-user", **NEW)
+    confirmed = await court.world.client.post(
+        "/account/confirm",
+        data={"current_password": PASSWORD, "next": "/admin/new-user"},
+        headers={"Cookie": court.cookie},
+    )
+
+    assert asked.headers["location"] == "/account/confirm?next=%2Fadmin%2Fnew-user"
+    assert confirmed.headers["location"] == "/admin/new-user"
+
+
+async def test_cross_site_form_is_refused(court: Court) -> None:
+    headers = {"Cookie": court.cookie, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+
+    refused = await court.world.client.post("/admin/new-user", data=NEW, headers=headers)
+
+    assert refused.status_code == 403
+    assert emails(await court.page("/admin/users")) == ["merlin", "arthur"]
