@@ -434,6 +434,14 @@ class TestAccess:
         assert {each.headers["location"].partition("?")[0] for each in asked} == {"/account/confirm"}
         assert (await court.get(court.user)).status_code == 200
 
+    async def test_superuser_without_a_second_factor_is_told_to_add_one_where_it_is_required(self, court: Court) -> None:
+        court.world.change_settings(superuser_aal=2)
+
+        refused = await court.get(court.user)
+
+        assert refused.status_code == 403
+        assert "This needs a second factor." in refused.text
+
     async def test_access_keys_and_tokens_open_no_page(self, court: Court) -> None:
         key = await court.world.access_key(court.merlin, "users:read")
 
