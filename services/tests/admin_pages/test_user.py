@@ -95,7 +95,7 @@ class TestPage:
             "groups:read", "192.0.2.7", "nightly report", "Never", "Given up", "550 ", "user.changed", "This user",
         ):  # fmt: skip
             assert shown in text, shown
-        assert page.one("a", href=f"/admin/audit?user_id={court.arthur.id}")
+        assert page.one("a", href=f"/admin/audit?about={court.arthur.id}")
 
     async def test_nothing_secret_is_shown(self, court: Court) -> None:
         await store_much(court, "key")
