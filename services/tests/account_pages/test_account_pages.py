@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from httpx2 import Response
 
-from accounts.api.account_pages.render import FORMS
+from accounts.api.account_pages.render import FORMS, page_url
 from accounts.models import MailKind, Role, Visibility
 from accounts.settings import SignUp
 from support.account_pages import ARTHUR, alert, enter, get, post
@@ -451,7 +451,7 @@ class TestLanguages:
 async def test_malformed_form_is_a_page_that_says_so(world: World, form: str, media_type: str, body: bytes) -> None:
     await world.user("arthur")
     headers = [(b"Content-Type", media_type.encode("latin-1")), (b"Cookie", (await enter(world)).encode())]
-    response = await world.client.post(f"/account/{form}", content=body, headers=headers)
+    response = await world.client.post(page_url(f"/{form}"), content=body, headers=headers)
 
     assert 400 <= response.status_code < 500
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"

@@ -161,6 +161,12 @@ async def test_creating_a_user_asks_for_a_recent_sign_in(court: Court) -> None:
     assert confirmed.headers["location"] == "/admin/new-user"
 
 
+async def test_form_is_not_shown_at_a_path_of_the_account_pages(court: Court) -> None:
+    answer = await court.post("/account/admin/new-user", "", **NEW)
+
+    assert (answer.status_code, Page(answer.text).one("h1").text) == (404, "Page not found")
+
+
 async def test_cross_site_form_is_refused(court: Court) -> None:
     headers = {"Cookie": court.cookie, "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 

@@ -14,6 +14,7 @@ UNSEEN |= {"token", "refresh_token", "token_type_hint", "code", "recovery_code",
 UNSEEN |= {"kind", "return_to", "invitation", "state", "iss", "error"}  # of a sign-in with another provider
 UNSEEN |= {"next"}  # a page to continue with
 UNSEEN |= {"member_email"}  # compared, like a username
+UNSEEN |= {"q", "typed_email"}  # of the administration: searched for, and compared
 HIDING, INVISIBLE = "a\u202eb", "\u3164"
 PASTED = "\ufeff\u200b\u2060\u202a Arthur@Camelot.example.com\u200e\u00a0\u202c"
 SPECIAL_USE = "user@localhost"
@@ -40,7 +41,7 @@ class TextField(NamedTuple):
 
     @property
     def is_on_page(self) -> bool:
-        return self.operation.path.startswith("/account/")
+        return self.operation.path.startswith(("/account/", "/admin/"))
 
     @property
     def is_email(self) -> bool:

@@ -72,9 +72,9 @@ PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the 
 GIVEN = ("token", "invitation", "connect", "email", "username", "display_name", "next")
 # The body was not read to its end, or is no form.
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
+NOT_ADMITTED = {"NOT_FOUND", "ASSURANCE_REQUIRED"}  # the form is not for this user, or not at this path
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
-NOT_ADMITTED = {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}  # to the administration, so its forms are not shown either
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -321,7 +321,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     # A refusal that comes before the route's dependencies leaves a form without the values that it needs.
     is_complete = form not in FORMS_WITH_VALUES or kept_values(request)
     is_form = form in FORMS or hasattr(request.state, "form_page")
-    if request.method == "POST" and is_form and is_complete and _can_be_corrected(request, problem):
+    if request.method == "POST" and is_form and is_complete and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:
         page = render_result(request, problem_result(problem, message), problem.status)
@@ -331,10 +331,8 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     return page
 
 
-def _can_be_corrected(request: Request, problem: Problem) -> bool:
-    if is_admin_page(request.scope["path"]) and problem.status in NOT_ADMITTED:
-        return False
-    return problem.status < SERVER_ERROR and problem.detail not in {*UNREADABLE, *DEAD_LINKS}
+def _can_be_corrected(problem: Problem) -> bool:
+    return problem.status < SERVER_ERROR and problem.detail not in {*UNREADABLE, *DEAD_LINKS, *NOT_ADMITTED}
 
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
