@@ -128,7 +128,7 @@ async def test_created_user_can_sign_in_and_is_shown(court: Court) -> None:
     ("wrong", "fault"),
     [
         ({"email": "nobody"}, "Enter an email address like name@example.com."),
-        ({"email": "ARTHUR@camelot.example.com"}, "Another account uses this email address."),
+        ({"email": "ARTHUR@camelot.example.com"}, "Another account now uses this email address."),
         ({"password": "short"}, "A password must have 12 to 128 characters."),
         ({"email": ""}, "Please fill in this field."),
     ],

@@ -120,13 +120,8 @@ MESSAGES = {
     "SERVICE_UNAVAILABLE": UNAVAILABLE,
     "NOT_READY": UNAVAILABLE,
     "USER_NOT_FOUND": N_("This user doesn't exist, or was deleted."),
-    "TOKEN_NOT_FOUND": N_("This access key was revoked before."),
     "SESSION_NOT_FOUND": N_("This session has ended before."),
     "LAST_SUPERUSER": N_("This is the last active superuser. Grant superuser rights to another user first."),
-    "LAST_OWNER": N_("This is the last active owner of a group."),
-    "USER_INACTIVE": N_("This account is inactive. Activate it first."),
-    "VERIFY_USER_ALREADY_VERIFIED": N_("This email address is confirmed already."),
-    "NOT_FOR_SERVICE_ACCOUNTS": N_("This can't be done with a service account."),
     "EMAIL_UNDO_OPEN": N_("Your account can't be deleted while a change of its email address can still be undone."),
 }
 _EMPTY = N_("Please fill in this field.")
@@ -139,7 +134,6 @@ FIELD_MESSAGES = {
     "own_email": N_("This is your email address already."),
     "language": N_("Choose one of the languages."),
     "email": N_("Enter an email address like name@example.com."),
-    "email_taken": N_("Another account uses this email address."),
     "string_pattern_mismatch": _CHARACTERS,
     "hidden_characters": _CHARACTERS,
 }
@@ -147,6 +141,7 @@ FIELD_MESSAGES = {
 REFUSED_FIELDS = {
     "BAD_CURRENT_PASSWORD": ("current_password", N_("This isn't your current password.")),
     "GROUP_NAME_TAKEN": ("name", N_("Another public group has this name. Choose a different one.")),
+    "UPDATE_USER_EMAIL_ALREADY_EXISTS": ("email", N_("Another account now uses this email address.")),
     "ALREADY_MEMBER": ("email", N_("This person is a member of the group already.")),
     "INVITATION_EXISTS": ("email", N_("This person has an open invitation already. You can resend it below.")),
 }

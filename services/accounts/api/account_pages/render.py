@@ -72,7 +72,7 @@ PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the 
 GIVEN = ("token", "invitation", "connect", "email", "username", "display_name", "next")
 # The body was not read to its end, or is no form.
 UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
-NOT_ADMITTED = {"NOT_FOUND", "ASSURANCE_REQUIRED"}  # the form is not for this user, or not at this path
+NOT_ADMITTED = {"NOT_FOUND"}  # the form is not for this user, or not at this path
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
 SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 HEADERS = {

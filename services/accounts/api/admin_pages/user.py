@@ -92,11 +92,13 @@ async def send_link(
     support: UserSupportDep,
     check_limit: VerificationLimitDep,
 ) -> Response:
-    """Mail a link to the user. It counts as a request of the user, whose mailbox has a limit."""
-    user = await users.get(user_id)
+    """Mail a link to the user, if it would work. It counts as a request of the user, whose mailbox has a limit."""
+    user, page = await users.get(user_id), f"{ADMIN}/users/{user_id}"
+    if not user.is_active or (user.is_verified and form.purpose is Purpose.VERIFY):
+        return redirect(page)
     await check_limit(user.email)
     await support.send_link(user, form.purpose)
-    return redirect(f"{ADMIN}/users/{user_id}", done="link-sent")
+    return redirect(page, done="link-sent")
 
 
 @router.post("/users/{user_id:uuid}/sessions")

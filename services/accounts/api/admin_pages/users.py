@@ -4,7 +4,6 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
@@ -96,5 +95,5 @@ async def create_user(
     try:
         user = await users.create(ManagedUserCreate(**form.model_dump()), current)
     except errors.RegisterUserAlreadyExists:
-        raise RequestValidationError([{"type": "email_taken", "loc": ("body", "email"), "msg": "Taken"}]) from None
+        raise errors.UpdateUserEmailAlreadyExists from None  # whose message does not ask for a sign-in
     return redirect(f"{ADMIN}/users/{user.id}", done="user-created")
