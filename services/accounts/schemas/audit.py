@@ -40,7 +40,7 @@ class AuditQuery(PageQuery):
 
     action: Annotated[
         str | None,
-        StringConstraints(max_length=ACTION_LENGTH, pattern=r"^[a-z.]*$"),
+        StringConstraints(max_length=ACTION_LENGTH, pattern=r"^[a-z._]*$"),
         Field(description="The recorded action.", examples=["session.refused"]),
     ] = None
     actor_id: Annotated[uuid.UUID | None, Field(description="The user who performed the action.")] = None
