@@ -70,6 +70,9 @@ class OutboxMail(Entity, table=True):
         CheckConstraint("email <> ''", name="email_not_empty"),
         Index("ix_outbox_turn", "turn", "id", "next_at", postgresql_where=text("parked_at IS NULL")),
         Index("ix_outbox_sender_id_turn", "sender_id", "turn"),
+        # For the pages that look after mail: that to an address, and that which was parked.
+        Index("ix_outbox_email_lower_id", text("lower(email)"), "id"),
+        Index("ix_outbox_parked", "id", postgresql_where=text("parked_at IS NOT NULL")),
     )
 
     id: uuid.UUID = Field(primary_key=True, default_factory=uuid7)

@@ -60,6 +60,8 @@ class Action(StrEnum):
     SECRET_CREATED = "secret.created"  # noqa: S105  # a name
     SECRET_REVOKED = "secret.revoked"  # noqa: S105  # as above
     USERS_IMPORTED = "users.imported"
+    MAIL_RETRIED = "mail.retried"
+    MAIL_DISCARDED = "mail.discarded"
     SAMPLE_USERS_DELETED = "sample_users.deleted"
     PRUNED = "pruned"
 

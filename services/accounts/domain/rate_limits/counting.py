@@ -93,6 +93,24 @@ async def count_received_mail(connect: ConnectDriver, email: str, kind: MailKind
         await gcra.consume(connection, limits_by_key)
 
 
+async def list_mail_limits(db: Session, email: str, *, scale: Scale = unscaled) -> dict[str, int]:
+    """Return the exhausted limits of mail to an address, and after how many seconds each allows one more.
+
+    Their names are those of requests of mail (``Attempt``), of kinds of mail (``MailKind``), and ``others`` for mail
+    that other users cause.
+    """
+    factor = scale(LimitGroup.MAIL)
+    limits_by_name = {
+        str(name): _limits_by_key(f"{name}-address", rule.email, factor, email)
+        for name, rule in RULES.items()
+        if rule.email and rule.email_group is LimitGroup.MAIL
+    }
+    kinds = {str(kind): MAILS_OF_KIND for kind in MailKind if kind not in CAUSED_BY_OTHERS}
+    for name, limits in {**kinds, "others": MAILS_OF_OTHERS}.items():
+        limits_by_name[name] = _limits_by_key(f"recipient-{name}", limits, factor, email)
+    return await gcra.select_exhausted(db, limits_by_name)
+
+
 async def refund_sign_in(connect: ConnectDriver, client_ip: str, email: str, *, scale: Scale = unscaled) -> None:
     """Take a sign-in that was not evaluated back from the limit of its email and network. That of the network stays."""
     async with connect() as connection:

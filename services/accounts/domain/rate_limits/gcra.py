@@ -134,6 +134,14 @@ async def _select_waits(connection: asyncpg.Connection, keys: Sequence[str]) -> 
     return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
+async def select_exhausted(db: Session, limits: Mapping[str, Mapping[str, Limit]]) -> dict[str, int]:
+    """Return the names of the sets of limits that allow no attempt now, and after how many seconds each does."""
+    keys = [key for each in limits.values() for key in each]
+    waits = {key: (arrival - now).total_seconds() for key, arrival, now in await SELECT_LIMITS.run(db, keys=keys)}
+    refusals = {name: _refusal(each, waits, 1) for name, each in limits.items()}
+    return {name: refusal.seconds for name, refusal in refusals.items() if refusal}
+
+
 def _refusal(limits: Mapping[str, Limit], waits: Mapping[str, float], cost: int) -> TooManyAttempts | None:
     excess = {
         key: waits[key] + (cost * limit.emission - limit.period).total_seconds()
