@@ -10,6 +10,10 @@ from accounts.api.admin_pages import user, user_actions, users
 from accounts.api.admin_pages.access import require_admin
 
 MODULES: tuple[ModuleType, ...] = (users, user, user_actions)
+from accounts.api.admin_pages import audit, groups, mail, system
+from accounts.api.admin_pages.access import require_admin
+
+MODULES: tuple[ModuleType, ...] = (groups, audit, mail, system)
 
 
 def add_admin_pages(app: FastAPI) -> None:

@@ -30,6 +30,8 @@ from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
 from accounts.schemas.pagination import Page, PageQuery
 
+COUNTED = 1000  # of more open invitations than this, pages say so
+
 
 class InvitationManager:
     """Operations on a group's invitations. Methods run in the caller's transaction.
@@ -103,6 +105,12 @@ class InvitationManager:
         await get_access(self.db, group_id, viewer, Permission.INVITE)
         page = await BY_ID.page(self.db, _select_open(group_id), query)
         return replace(page, rows=[_read(*row) for row in page.rows])
+
+    async def count_open(self, group_id: int, viewer: User) -> int:
+        """Count a group's open invitations, up to ``COUNTED`` and one."""
+        await get_access(self.db, group_id, viewer, Permission.INVITE)
+        rows = select(Invitation.id).where(col(Invitation.group_id) == group_id, IS_OPEN).limit(COUNTED + 1).subquery()
+        return (await self.db.exec(select(func.count()).select_from(rows))).one()
 
     async def resend(self, group_id: int, invitation_id: int, actor: User) -> InvitationRead:
         """Send a new token with the same lifetime. The previous token becomes invalid.

@@ -113,6 +113,11 @@ class KeyRing:
         )
         return claims
 
+    def overview(self) -> Sequence[tuple[str, str, bool]]:
+        """Return the id and the algorithm of each key, and whether it signs now; the newest key first."""
+        signing = self._order(self._newest_first)[0]
+        return [(key.id, key.algorithm, key is signing) for key in self._newest_first]
+
     def jwks(self) -> dict[str, Any]:
         """Return the public keys as a JSON Web Key Set (RFC 7517), without the symmetric ones."""
         return {"keys": [key.jwk() for key in self._newest_first if key.public is not None]}

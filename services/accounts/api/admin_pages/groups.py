@@ -1,0 +1,149 @@
+"""Administration of groups: search, one group with its people, a new owner, and deletion."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from accounts.api.account_pages.messages import CHECK_FIELDS
+from accounts.api.account_pages.navigation import NavItem
+from accounts.api.account_pages.render import ADMIN, Failure, redirect, render_page, request_language
+from accounts.api.admin_pages.access import CurrentSuperuser
+from accounts.api.admin_pages.queries import BLANK, SearchText, list_url
+from accounts.api.dependencies import GroupManagerDep, InvitationManagerDep, MemberManagerDep, UserManagerDep
+from accounts.api.fast_routes import fast_reader
+from accounts.api.routes.groups.groups import GroupId
+from accounts.domain import errors
+from accounts.domain.groups.member_list import list_members
+from accounts.domain.sessions.caller import FastReader
+from accounts.models import Role, Visibility
+from accounts.schemas.fields import NFC, GroupName, Prefix
+from accounts.schemas.groups import GroupQuery, GroupRead, MemberQuery, MemberRead
+from accounts.schemas.pagination import Page, PageQuery
+from accounts.translations import N_
+
+LIST = f"{ADMIN}/groups"
+router = APIRouter(prefix=LIST)
+NAV = (NavItem("/groups", N_("Groups"), N_("Find a group, see who owns it, and hand it to another user.")),)
+WRONG_NAME = N_("This isn't the name of the group.")
+# Why a user cannot become an owner.
+REFUSALS: dict[type[errors.Refusal], str] = {
+    errors.UserNotFound: N_("No active user has this email address."),
+    errors.UserInactive: N_("This user is deactivated, and can't own a group."),
+    errors.NotForServiceAccounts: N_("A service account can't own a group."),
+}
+
+
+class GroupSearch(PageQuery):
+    """The beginning of the name, and the visibility."""
+
+    q: Annotated[Prefix | None, NFC, BLANK] = None
+    visibility: Annotated[Visibility | None, BLANK] = None
+
+
+class OwnerForm(BaseModel):
+    """The email address of the user who becomes an owner."""
+
+    email: SearchText
+
+
+class NameForm(BaseModel):
+    """The name of the group, which confirms that it is this one."""
+
+    name: GroupName
+
+
+@router.get("")
+async def groups_page(
+    request: Request, user: CurrentSuperuser, groups: GroupManagerDep, query: Annotated[GroupSearch, Query()]
+) -> Response:
+    """List groups by name."""
+    search = GroupQuery(name=query.q, visibility=query.visibility, limit=query.limit, cursor=query.cursor)
+    page = await groups.list(user, search)
+    return render_page(request, "admin/groups", groups=page, query=query, url=list_url(LIST, query), list_url=LIST)
+
+
+@router.get("/{group_id}")
+async def group_page(
+    request: Request,
+    group_id: GroupId,
+    user: CurrentSuperuser,
+    groups: GroupManagerDep,
+    invitations: InvitationManagerDep,
+    query: Annotated[PageQuery, Query()],
+) -> Response:
+    """Show a group's settings, its owners and admins, and its members page by page."""
+    group = await groups.get(group_id, user)
+    reader = await fast_reader(request)
+    return render_page(
+        request,
+        "admin/group",
+        group=group,
+        owners=await _members(reader, group_id, MemberQuery(role=Role.OWNER)),
+        admins=await _members(reader, group_id, MemberQuery(role=Role.ADMIN)),
+        members=await _members(reader, group_id, MemberQuery(limit=query.limit, cursor=query.cursor)),
+        invitations=await invitations.count_open(group_id, user),
+    )
+
+
+@router.get("/{group_id}/owner")
+async def owner_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
+    """Ask for the user who becomes an owner."""
+    return render_page(request, "admin/group-owner", group=await groups.get(group_id, user))
+
+
+@router.post("/{group_id}/owner")
+async def add_owner(
+    request: Request,
+    group_id: GroupId,
+    form: Annotated[OwnerForm, Form()],
+    user: CurrentSuperuser,
+    groups: GroupManagerDep,
+    members: MemberManagerDep,
+    users: UserManagerDep,
+) -> Response:
+    """Let a user own the group, as a member or a new one."""
+    group = await groups.get(group_id, user)
+    try:
+        owner = await users.get_by_email(form.email)
+        await members.put(group_id, owner.id, Role.OWNER, user)
+    except tuple(REFUSALS) as error:
+        return _refused(request, "admin/group-owner", group, "email", form.email, REFUSALS[type(error)])
+    return redirect(f"{LIST}/{group_id}", done="group-owner-added")
+
+
+@router.get("/{group_id}/delete")
+async def delete_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
+    """Say what a deletion deletes, and ask for the name."""
+    return render_page(request, "admin/group-delete", group=await groups.get(group_id, user))
+
+
+@router.post("/{group_id}/delete")
+async def delete_group(
+    request: Request,
+    group_id: GroupId,
+    form: Annotated[NameForm, Form()],
+    user: CurrentSuperuser,
+    groups: GroupManagerDep,
+) -> Response:
+    """Delete the group, if its name was given."""
+    group = await groups.get(group_id, user)
+    if form.name != group.name.strip():
+        return _refused(request, "admin/group-delete", group, "name", form.name, WRONG_NAME)
+    await groups.delete(group_id, user)
+    return redirect(LIST, done="admin-group-deleted")
+
+
+async def _members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[MemberRead]:
+    page = await list_members(reader, group_id, query)
+    rows = [MemberRead.model_validate_json(row) for row in page.rows]
+    return Page(rows, page.next, page.prev, page.last)
+
+
+def _refused(request: Request, page: str, group: GroupRead, field: str, sent: str, fault: str) -> Response:
+    gettext = request_language(request).gettext
+    request.state.form = {field: sent}
+    failure = Failure(gettext(CHECK_FIELDS), {field: gettext(fault)})
+    return render_page(request, page, HTTPStatus.BAD_REQUEST, group=group, failure=failure)

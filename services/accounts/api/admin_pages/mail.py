@@ -1,0 +1,100 @@
+"""The mail queue: why a mail does not come, and parked mail to send again or to discard."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from accounts.api.account_pages.navigation import NavItem
+from accounts.api.account_pages.render import ADMIN, redirect, render_page
+from accounts.api.admin_pages.mail_words import KINDS, STATES, limit_name
+from accounts.api.admin_pages.queries import OptionalText
+from accounts.api.dependencies import DbDep, UserManagerDep
+from accounts.db.session import Session
+from accounts.domain import errors
+from accounts.domain.identity.users import UserManager
+from accounts.domain.parked_mail import COUNTED, ParkedMailManager, state_of
+from accounts.domain.rate_limits.counting import list_mail_limits
+from accounts.schemas.pagination import PageQuery
+from accounts.settings import Settings
+from accounts.translations import N_
+
+QUEUE = f"{ADMIN}/mail"
+router = APIRouter(prefix=QUEUE)
+NAV = (NavItem("/mail", N_("Mail"), N_("See why a mail doesn't come, and send parked mail again.")),)
+
+
+class MailSearch(PageQuery):
+    """The address that mail is searched for."""
+
+    q: OptionalText = None
+
+
+class RetryForm(BaseModel):
+    """The mail to send again; all of the parked mail without one."""
+
+    mail: uuid.UUID | None = None
+
+
+@router.get("")
+async def mail_page(
+    request: Request, db: DbDep, users: UserManagerDep, query: Annotated[MailSearch, Query()]
+) -> Response:
+    """Count the mail in the queue, list the parked mail, and explain what happens to mail to an address."""
+    queue = ParkedMailManager(db)
+    return render_page(
+        request,
+        "admin/mail",
+        counts=await queue.count(),
+        counted=COUNTED,
+        parked=await queue.list_parked(PageQuery(limit=query.limit, cursor=query.cursor)),
+        address=await _address(query.q, db, users, request.state.settings) if query.q else None,
+        q=query.q or "",
+        queue_url=QUEUE,
+        **_words(),
+    )
+
+
+@router.post("/retry")
+async def retry_mail(form: Annotated[RetryForm, Form()], db: DbDep) -> Response:
+    """Send a parked mail again, or all of them."""
+    queue = ParkedMailManager(db)
+    retried = await queue.retry(form.mail) if form.mail else await queue.retry_all()
+    return redirect(QUEUE, done="mail-retried" if retried else "mail-not-parked")
+
+
+@router.get("/{mail_id}")
+async def one_mail_page(request: Request, db: DbDep, mail_id: uuid.UUID) -> Response:
+    """Show one mail, and what can be done with it."""
+    return render_page(
+        request, "admin/mail-item", mail=await ParkedMailManager(db).get(mail_id), queue_url=QUEUE, **_words()
+    )
+
+
+@router.post("/{mail_id}/discard")
+async def discard_mail(db: DbDep, mail_id: uuid.UUID) -> Response:
+    """Delete a parked mail."""
+    discarded = await ParkedMailManager(db).discard(mail_id)
+    return redirect(QUEUE, done="mail-discarded" if discarded else "mail-not-parked")
+
+
+async def _address(email: str, db: Session, users: UserManager, settings: Settings) -> dict[str, Any]:
+    """Return what is stored about mail to an address: the account, queued mail, and exhausted limits."""
+    try:
+        account = await users.get_by_email(email)
+    except errors.UserNotFound:
+        account = None
+    limits = await list_mail_limits(db, email, scale=settings.limit_scale)
+    return {
+        "account": account,
+        "mails": await ParkedMailManager(db).list_to(email),
+        "limits": [(limit_name(name), timedelta(seconds=seconds)) for name, seconds in limits.items()],
+    }
+
+
+def _words() -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {"kinds": KINDS, "state": lambda mail: STATES[state_of(mail, now)]}
