@@ -228,3 +228,22 @@ async def test_pages_do_not_exist_for_others(world: World, path: str) -> None:
     address, _, method = path.format(id=1).partition(" ")
 
     await hidden_from_others(world, method or "GET", address)
+
+
+@pytest.mark.parametrize("action", ["owner", "delete"])
+async def test_form_of_another_site_is_refused(table: Table, action: str) -> None:
+    form = {"email": "kay@camelot.example.com", "name": "Round Table"}
+    headers = {"Cookie": table.admin.cookie, "Sec-Fetch-Site": "cross-site"}
+
+    answer = await table.world.client.post(f"/admin{table.path}/{action}", data=form, headers=headers)
+
+    assert answer.status_code == 403
+    assert "This form was sent from another site." in answer.text
+    assert await table.recorded() == []
+
+
+async def test_superuser_who_loses_the_right_is_refused_at_the_next_click(table: Table) -> None:
+    await table.world.sql("UPDATE \"user\" SET is_superuser = false WHERE email LIKE 'morgana%'")
+
+    assert (await table.admin.post(f"{table.path}/delete", name="Round Table")).status_code == 404
+    assert await table.recorded() == []
