@@ -29,6 +29,7 @@ PATH_VALUES = {
     "passkey_id": str(UUID(int=1)),
     "token_id": str(UUID(int=1)),
     "identity_id": str(UUID(int=1)),
+    "mail_id": str(UUID(int=1)),
     "provider": "unknown",
     "action": "deactivate",
     "name": "sent",
