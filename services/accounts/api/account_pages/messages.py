@@ -44,7 +44,6 @@ DONE = {
     "user-deleted": N_("The user was deleted."),
     "link-sent": N_("The link will be sent by email in a moment."),
     "group-owner-added": N_("The user is now an owner of the group."),
-    "admin-group-deleted": N_("The group was deleted."),
     "mail-retried": N_("The worker sends it again within seconds. If it fails, it comes back here."),
     "mail-discarded": N_("The mail was deleted."),
     "mail-not-parked": N_("The mail isn't parked any more. Nothing was changed."),

@@ -133,7 +133,7 @@ async def delete_group(
     if form.name != group.name.strip():
         return _refused(request, "admin/group-delete", group, "name", form.name, WRONG_NAME)
     await groups.delete(group_id, user)
-    return redirect(LIST, done="admin-group-deleted")
+    return redirect(LIST, done="group-deleted")
 
 
 async def _members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[MemberRead]:
