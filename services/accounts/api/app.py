@@ -52,6 +52,7 @@ from accounts.db.session import create_sessionmaker
 from accounts.domain import bulk
 from accounts.domain.breached_passwords import lists
 from accounts.domain.external_providers.providers import Providers
+from accounts.domain.figures.tally import Tally, refusals, storing
 from accounts.domain.identity.hashing_queue import threads_per_worker
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.passkeys.relying_party import check_domain
@@ -209,12 +210,13 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
         tracing.start(engine, bulk_engine)
     threads = threads_per_worker(settings.web_concurrency)
     providers = Providers(get_providers(settings))
-    async with lists.open_lists(settings) as is_breached:
+    sessionmaker = create_sessionmaker(engine)
+    async with lists.open_lists(settings) as is_breached, storing(Tally(refusals), sessionmaker):
         passwords = PasswordHasher(threads, settings.password_min_length, is_breached)
         try:
             yield {
                 "settings": settings,
-                "sessionmaker": create_sessionmaker(engine),
+                "sessionmaker": sessionmaker,
                 "reader": create_sessionmaker(autocommit_engine(engine)),
                 "bulk": bulk.BulkWork(create_sessionmaker(bulk_engine)),
                 "connect": partial(DriverConnection, engine),

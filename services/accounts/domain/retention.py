@@ -16,6 +16,7 @@ from accounts.models import (
     AccessKey,
     AuditEvent,
     Entity,
+    Figure,
     Invitation,
     KnownDevice,
     MailedCode,
@@ -25,6 +26,7 @@ from accounts.models import (
     PendingAuthorization,
     PendingRegistration,
     PendingSignIn,
+    Period,
     Throttle,
     Totp,
     UserSession,
@@ -35,6 +37,7 @@ from accounts.settings import Settings
 KNOWN_DEVICE_TTL = timedelta(days=180)
 EXPIRED_KEY_TTL = timedelta(days=30)  # the list shows what has expired
 PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
+HOURLY_FIGURES_TTL, DAILY_FIGURES_TTL = timedelta(days=32), timedelta(days=400)  # a month by days, a year by months
 # The lifetime of a token begins when its mail is written, so a token is kept as long as a mail may still carry it.
 HAS_MAIL = exists().where(col(OutboxMail.user_id) == OneTimeToken.user_id)
 HAS_SIGN_UP_MAIL = exists().where(
@@ -78,6 +81,12 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
     unused_limit = or_(col(Throttle.arrival_at) < now, col(Throttle.arrival_at) > now + KNOWN_NETWORK_TTL)
     pending = and_(col(PendingRegistration.expires_at) < now, ~HAS_SIGN_UP_MAIL)
     unconfirmed = and_(col(Totp.confirmed_at).is_(None), col(Totp.created_at) < now - UNCONFIRMED_LIFETIME)
+    # By whole days: each deletion is an event of the audit log.
+    today = func.date_trunc("day", now, "UTC")
+    old_figure = or_(
+        and_(col(Figure.period) == Period.HOUR, col(Figure.at) < today - HOURLY_FIGURES_TTL),
+        and_(col(Figure.period) == Period.DAY, col(Figure.at) < today - DAILY_FIGURES_TTL),
+    )
     forgotten_device = col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL
     return {
         UserSession: Expiry(
@@ -99,6 +108,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         OutboxMail: Expiry(
             col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL, col(OutboxMail.parked_at) + PARKED_MAIL_TTL
         ),
+        Figure: Expiry(old_figure, harmless="days have the sums of their hours, and the audit log what was counted"),
         Throttle: Expiry(unused_limit, harmless="the limits of a few minutes or hours begin again"),
         AuditEvent: Expiry(col(AuditEvent.at) < now - audit_age, col(AuditEvent.at) + audit_age),
     }

@@ -4,6 +4,7 @@ from accounts.models.access_keys import AccessKey, Scope
 from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.external_identities import AuthorizationPurpose, ExternalIdentity, PendingAuthorization
+from accounts.models.figures import Figure, Period
 from accounts.models.groups import Membership, Role, UserGroup, Visibility
 from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
@@ -23,6 +24,7 @@ __all__ = [
     "Entity",
     "ExternalIdentity",
     "Factor",
+    "Figure",
     "Invitation",
     "KnownDevice",
     "MailKind",
@@ -35,6 +37,7 @@ __all__ = [
     "PendingAuthorization",
     "PendingRegistration",
     "PendingSignIn",
+    "Period",
     "Purpose",
     "RecoveryCode",
     "Role",

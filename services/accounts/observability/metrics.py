@@ -68,6 +68,24 @@ BREACH_CHECK_FAILED = _BREACH_CHECKS.labels("failed")
 BREACH_CHECK_SKIPPED = _BREACH_CHECKS.labels("skipped")
 
 
+def refusals() -> dict[str, int]:
+    """Return how many attempts this process has refused, by rule."""
+    return _totals(_THROTTLED, "rule")
+
+
+def mails_by_outcome() -> dict[str, int]:
+    """Return what has become of the mails that this process took from the outbox."""
+    return _totals(_MAILS, "outcome")
+
+
+def _totals(counter: Counter, label: str) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for sample in (each for family in counter.collect() for each in family.samples):
+        if sample.name.endswith("_total"):  # the others say when it began
+            totals[sample.labels[label]] = totals.get(sample.labels[label], 0) + int(sample.value)
+    return totals
+
+
 def mail(kind: str, outcome: str) -> None:
     """Count a mail that was ``sent``, ``postponed``, ``parked`` or dropped as ``pointless``."""
     _MAILS.labels(kind, outcome).inc()

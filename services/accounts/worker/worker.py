@@ -1,19 +1,22 @@
-"""The worker's concurrent jobs: deliveries, woken by notifications or by polling, and an hourly clean-up."""
+"""The worker's concurrent jobs: deliveries, woken by notifications or by polling, figures, and an hourly clean-up."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from accounts import readiness
 from accounts.commands.run import reason
 from accounts.db.engine import COMMAND_SECONDS, DriverConnection, create_engine, with_connection_metrics
 from accounts.db.errors import DATABASE_ERRORS
-from accounts.db.session import create_sessionmaker, transaction
+from accounts.db.session import Session, create_sessionmaker, transaction
 from accounts.domain import retention
 from accounts.domain.access_keys.expiry import notify_of_expiry
 from accounts.domain.errors import NotReady
+from accounts.domain.figures import counting
+from accounts.domain.figures.tally import Tally, mails, storing
 from accounts.domain.mail.outbox import CHANNEL
 from accounts.domain.totp.resealing import reseal_all
 from accounts.settings import Settings
@@ -28,6 +31,8 @@ CONNECTIONS = DELIVERIES + 1  # one listens
 POLL_SECONDS = 10.0  # for retries, and in case a notification is lost
 HEARTBEAT_SECONDS = 10.0  # a connection that only listens does not notice that the network or the server is gone
 CLEANUP_SECONDS = 3600.0
+# The pause is fifty times as long as counting took: counting may take long, and then is done more rarely.
+COUNT_SECONDS, MAX_COUNT_SECONDS, COUNT_SHARE = 60.0, 600.0, 50
 UNREADABLE = "they are sealed with a key that SECRET_KEY no longer has; put it back, after the other keys"
 FIRST_PAUSE, MAX_PAUSE = 1.0, 60.0
 
@@ -46,6 +51,7 @@ class Worker:
         connect = partial(DriverConnection, self.engine)
         self.delivery = Delivery(self.sessionmaker, connect, transport, settings, self._stop)
         self._notified = asyncio.Event()
+        self._mails = Tally(mails)
 
     def stop(self) -> None:
         """Start no further deliveries, and do not wait for a database that is away."""
@@ -54,8 +60,8 @@ class Worker:
     async def run(self) -> None:
         """Run all jobs. Outages of the database or the mail server are retried; unexpected errors are raised."""
         try:
-            async with asyncio.TaskGroup() as group:
-                for job in (self._listen, self._clean_up, *[self._deliver] * DELIVERIES):
+            async with storing(self._mails, self.sessionmaker), asyncio.TaskGroup() as group:
+                for job in (self._listen, self._clean_up, self._count, *[self._deliver] * DELIVERIES):
                     group.create_task(self._repeat(job))
         finally:
             await self.engine.dispose()
@@ -123,6 +129,18 @@ class Worker:
             counts = ", ".join(f"{count} of {table}" for table, count in deleted.items() if count)
             log.info("expired data deleted: %s", counts or "none")
         await self._wait(self._stop, CLEANUP_SECONDS)
+
+    async def _count(self) -> None:
+        started = monotonic()
+        for job in (counting.count_waiting_mail, counting.count_active, counting.count_recorded):
+            while await self._in_transaction(job) and not self._stop.is_requested():
+                pass
+        pause = min(COUNT_SHARE * (monotonic() - started), MAX_COUNT_SECONDS)
+        await self._wait(self._stop, max(COUNT_SECONDS, pause))
+
+    async def _in_transaction(self, job: Callable[[Session], Awaitable[bool | None]]) -> bool | None:
+        async with self._stop.limit(), transaction(create_sessionmaker(self.cleanup_engine)) as db:
+            return await job(db)
 
     async def _wait(self, event: asyncio.Event | Stop, seconds: float) -> bool:
         """Wait for an event or for ``stop``, at most for ``seconds``. Return whether one of them came."""

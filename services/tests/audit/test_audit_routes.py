@@ -53,7 +53,8 @@ class TestEvents:
         actor, user, detail = await audit_log.last("session.started")
 
         assert actor == user == str(audit_log.arthur.id)
-        assert set(detail) == {"session_id"}
+        assert set(detail) == {"session_id", "methods"}
+        assert detail["methods"] == ["pwd"]
 
     async def test_wrong_password_is_recorded(self, audit_log: AuditLog) -> None:
         assert (await audit_log.world.login(audit_log.arthur, "wrong")).status_code == 400

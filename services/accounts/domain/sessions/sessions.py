@@ -115,7 +115,8 @@ class SessionManager:
             fingerprint=_fingerprint(context),
             others=self.settings.sessions_per_user - 1,
         )
-        await record(self.db, Action.SESSION_STARTED, user_id=user.id, session_id=str(token.session_id))
+        detail = {"session_id": str(token.session_id), "methods": of_session["methods"]}
+        await record(self.db, Action.SESSION_STARTED, user_id=user.id, **detail)
         if new_device:
             device = {"device": context.user_agent, "address": context.client_ip}
             await outbox.enqueue_notice(self.db, MailKind.NEW_SIGN_IN, user, **device)
