@@ -14,6 +14,10 @@ from accounts.api.admin_pages import audit, groups, mail, system
 from accounts.api.admin_pages.access import require_admin
 
 MODULES: tuple[ModuleType, ...] = (groups, audit, mail, system)
+from accounts.api.admin_pages import dashboard
+from accounts.api.admin_pages.access import require_admin
+
+MODULES: tuple[ModuleType, ...] = (dashboard,)
 
 
 def add_admin_pages(app: FastAPI) -> None:
