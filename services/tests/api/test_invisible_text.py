@@ -42,6 +42,7 @@ class TextField(NamedTuple):
     @property
     def is_on_page(self) -> bool:
         return self.operation.path.startswith(("/account/", "/admin/"))
+        return self.operation.path.startswith(("/account/", "/admin"))
 
     @property
     def is_email(self) -> bool:
