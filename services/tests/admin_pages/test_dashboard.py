@@ -232,13 +232,13 @@ class TestCost:
             async with transaction(world.sessionmaker) as db:
                 midnight = HOUR.replace(hour=0)
                 for day in range(number):
-                    values = {"period": Period.DAY, "at": midnight - timedelta(days=day), "value": 1}
-                    db.add_all([Figure(name=name, **values) for name in NAMES[:3]])
+                    at = midnight - timedelta(days=day)
+                    db.add_all([Figure(period=Period.DAY, at=at, name=name, value=1) for name in NAMES[:3]])
             async with transaction(world.sessionmaker) as db, recorded_statements(db) as statements:
                 assert (await dashboard(world, admin, "year")).status_code == 200
             counts.append(len(statements))
 
-        assert counts[0] == counts[1]
+        assert counts[0] == counts[1] > 2
 
     async def test_rows_are_found_by_the_key(self, world: World) -> None:
         async with transaction(world.sessionmaker) as db:
