@@ -1,5 +1,7 @@
 """The page of the user's own activity: events in words, of all actions, in all languages."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import insert
 
@@ -53,7 +55,7 @@ def test_every_sentence_is_translated(language: Language) -> None:
         ({"by_me": False, "to_me": True}, "Account changed"),
     ],
 )
-def test_sentence_says_whom_the_action_affected(about: dict[str, bool], sentence: str) -> None:
+def test_sentence_says_whom_the_action_affected(about: dict[str, Any], sentence: str) -> None:
     event = PersonalEvent.model_construct(
         action="user.changed", detail={"changed": ["language", "is_active", "newer"]}, **about
     )

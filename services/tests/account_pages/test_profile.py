@@ -3,6 +3,7 @@
 import pytest
 from httpx2 import Response
 from sqlalchemy import update
+from sqlmodel import col
 
 from accounts.api.languages import COOKIE
 from accounts.db.session import transaction
@@ -281,7 +282,7 @@ class TestFooter:
         arthur = await world.user("arthur")
         cookie = await enter(world)
         async with transaction(world.sessionmaker) as db:
-            await db.exec(update(User).where(User.id == arthur.id).values(language="tlh"))
+            await db.exec(update(User).where(col(User.id) == arthur.id).values(language="tlh"))
 
         assert (await read(world, "/account/profile", cookie, "de")).one("html").attributes["lang"] == "en"
 

@@ -449,7 +449,7 @@ class TestAccess:
 
 
 def test_all_kinds_of_mail_and_all_roles_have_words() -> None:
-    assert (MAIL_KINDS.keys(), ROLES.keys()) == (set(MailKind), set(Role))
+    assert ({*MAIL_KINDS}, {*ROLES}) == ({*MailKind}, {*Role})
 
 
 async def test_passkey_of_a_user_is_named(court: Court) -> None:

@@ -1,6 +1,7 @@
 """What superusers do for one user: require a new password, and mail links."""
 
 import uuid
+from typing import Literal
 
 import pytest
 from sqlmodel import col, select
@@ -111,7 +112,9 @@ async def test_unknown_users_and_service_accounts_have_no_password_to_require(co
 
 
 @pytest.mark.parametrize("purpose", [Purpose.VERIFY, Purpose.RESET])
-async def test_links_are_mailed_to_the_user_and_recorded(court: Court, purpose: Purpose) -> None:
+async def test_links_are_mailed_to_the_user_and_recorded(
+    court: Court, purpose: Literal[Purpose.VERIFY, Purpose.RESET]
+) -> None:
     async with transaction(court.world.sessionmaker) as db:
         await UserSupportManager(db, court.world.passwords, court.world.state["settings"]).send_link(
             court.arthur, purpose

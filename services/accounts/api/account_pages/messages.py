@@ -95,8 +95,10 @@ MESSAGES = {
     ),
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
     "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
-    "LAST_SUPERUSER": N_("There would be no administrator left."),
-    "EMAIL_UNDO_OPEN": N_("The change of your email address can still be undone. Your account stays until then."),
+    "LAST_SUPERUSER": N_("This is the last active superuser. Grant superuser rights to another user first."),
+    "EMAIL_UNDO_OPEN": N_(
+        "The change of the email address can still be undone. The account can be deleted after that."
+    ),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
     "GROUP_NAME_TAKEN": CHECK_FIELDS,
     "TOO_MANY_KEYS": N_("You can't have more access tokens. Please revoke one first."),
@@ -125,8 +127,6 @@ MESSAGES = {
     "NOT_READY": UNAVAILABLE,
     "USER_NOT_FOUND": N_("This user doesn't exist, or was deleted."),
     "SESSION_NOT_FOUND": N_("This session has ended before."),
-    "LAST_SUPERUSER": N_("This is the last active superuser. Grant superuser rights to another user first."),
-    "EMAIL_UNDO_OPEN": N_("Your account can't be deleted while a change of its email address can still be undone."),
 }
 _EMPTY = N_("Please fill in this field.")
 _CHARACTERS = N_("This contains characters that aren't allowed.")

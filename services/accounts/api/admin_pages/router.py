@@ -6,18 +6,11 @@ from fastapi import Depends, FastAPI
 
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.render import require_pages_enabled
-from accounts.api.admin_pages import user, user_actions, users
+from accounts.api.admin_pages import audit, dashboard, groups, mail, system, user, user_actions, users
 from accounts.api.admin_pages.access import require_admin
 
-MODULES: tuple[ModuleType, ...] = (users, user, user_actions)
-from accounts.api.admin_pages import audit, groups, mail, system
-from accounts.api.admin_pages.access import require_admin
-
-MODULES: tuple[ModuleType, ...] = (groups, audit, mail, system)
-from accounts.api.admin_pages import dashboard
-from accounts.api.admin_pages.access import require_admin
-
-MODULES: tuple[ModuleType, ...] = (dashboard,)
+# In the order of the navigation.
+MODULES: tuple[ModuleType, ...] = (dashboard, users, user, user_actions, groups, audit, mail, system)
 
 
 def add_admin_pages(app: FastAPI) -> None:

@@ -1,7 +1,7 @@
 """search of the outbox
 
 Revision: 6d2e81c4a7f3
-Revises: 8c41d5e90b37
+Revises: a91d3f6c02e8
 Created: 2026-11-30 16:50:00.000000+00:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "6d2e81c4a7f3"
-down_revision = "8c41d5e90b37"
+down_revision = "a91d3f6c02e8"
 branch_labels = None
 depends_on = None
 # squawk-ignore require-concurrent-index-creation: the table holds only mail that is not sent yet, so it takes a moment

@@ -1,15 +1,15 @@
 """figures
 
 Revision: a91d3f6c02e8
-Revises: 8c41d5e90b37
-Created: 2026-11-30 16:30:00.000000+00:00
+Revises: 4d1f8b6e2c70
+Created: 2026-11-30 16:40:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "a91d3f6c02e8"
-down_revision = "8c41d5e90b37"
+down_revision = "4d1f8b6e2c70"
 branch_labels = None
 depends_on = None
 
