@@ -96,9 +96,7 @@ MESSAGES = {
     "VERIFIED_EMAIL_REQUIRED": N_("Please confirm your email address first."),
     "ASSURANCE_REQUIRED": N_("This needs a second factor. Add one to your account, or sign in again with it."),
     "LAST_SUPERUSER": N_("This is the last active superuser. Grant superuser rights to another user first."),
-    "EMAIL_UNDO_OPEN": N_(
-        "The change of the email address can still be undone. Delete the account after that."
-    ),
+    "EMAIL_UNDO_OPEN": N_("The change of the email address can still be undone. Delete the account after that."),
     "GROUP_FORBIDDEN": N_("Your role in this group doesn't allow this."),
     "GROUP_NAME_TAKEN": CHECK_FIELDS,
     "TOO_MANY_KEYS": N_("You can't have more access tokens. Please revoke one first."),
