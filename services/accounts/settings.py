@@ -22,6 +22,7 @@ from accounts.settings_addresses import (
     Hosts,
     Networks,
     OptionalHost,
+    OptionalLink,
     OptionalPort,
     OptionalUrl,
     Origin,
@@ -38,6 +39,7 @@ from accounts.settings_types import (
     LimitGroup,
     LogLevel,
     Mailbox,
+    OptionalColour,
     Positive,
     PostgresUrl,
     PrivateKeys,
@@ -98,6 +100,11 @@ class Settings(BaseSettings):
 
     public_url: Annotated[Origin, Field(default_factory=_local_url)]
     pages_url: OptionalUrl = ""
+    accent_color: OptionalColour = ""
+    logo_file: Path | None = None
+    terms_url: OptionalLink = ""
+    privacy_url: OptionalLink = ""
+    templates_dir: Path | None = None
     allowed_hosts: Hosts = ("localhost", "127.0.0.1", "[::1]")
     cors_origins: Origins = ()
     trusted_proxies: Networks = ()

@@ -105,6 +105,17 @@ def _url_or_empty(value: str) -> str:
     return origin + quote(parts.path.rstrip("/"), safe=PATH)
 
 
+def _link_or_empty(value: str) -> str:
+    """Return an https URL that pages can link to. It may have a query and a fragment."""
+    if not value.strip():
+        return ""
+    start = re.split("[?#]", value.strip())[0]
+    origin, parts = url_parts(start)
+    if parts.scheme != "https":
+        raise ValueError(f"must begin with https://, {EXAMPLE}")
+    return origin + quote(parts.path + value.strip().removeprefix(start), safe=f"{PATH}?#")
+
+
 def _accepted_hosts(values: tuple[str, ...]) -> tuple[str, ...]:
     """Return hosts as Host headers have them, without ports. ``.example.com`` (Django) is a domain and all below it."""
     hosts: list[str] = []
@@ -148,6 +159,7 @@ Port = Annotated[int, BeforeValidator(_port)]
 OptionalPort = Annotated[int, BeforeValidator(_port_or_zero)]
 Origin = Annotated[str, AfterValidator(_origin)]
 OptionalUrl = Annotated[str, AfterValidator(_url_or_empty)]
+OptionalLink = Annotated[str, AfterValidator(_link_or_empty)]
 Hosts = Annotated[tuple[str, ...], *SEPARATED, AfterValidator(_accepted_hosts)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin_or_asterisk)], ...], *SEPARATED]
 Networks = Annotated[tuple[Annotated[IPvAnyNetwork, AfterValidator(_unmapped)], ...], *SEPARATED]

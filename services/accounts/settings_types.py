@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from accounts.database_url import DatabaseUrl
 
 PEM = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL)
+COLOUR = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})")
 LINE_BREAK = re.compile(r"\s|\\n")
 
 
@@ -64,6 +65,17 @@ def _require_mailbox(value: str) -> str:
     return value
 
 
+def _colour_or_empty(value: str) -> str:
+    """Return a colour as ``#rrggbb``. It may lack the ``#``, which begins a comment in shells and in make."""
+    if not value.strip():
+        return ""
+    found = COLOUR.fullmatch(value.strip().lower())
+    if found is None:
+        raise ValueError("must be a colour in hexadecimal digits, such as 0b57b8")
+    digits = found[1]
+    return f"#{digits}" if len(digits) == len("rrggbb") else "#" + "".join(2 * each for each in digits)
+
+
 def _require_database_url(value: SecretStr) -> SecretStr:
     DatabaseUrl.parse(value.get_secret_value())
     return value
@@ -89,6 +101,7 @@ def _signs(pem: bytes) -> bool:
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Factor = Annotated[float, Field(gt=0, le=1_000_000)]
+OptionalColour = Annotated[str, AfterValidator(_colour_or_empty)]
 Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url)]
 PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]

@@ -272,3 +272,25 @@ def test_sender_name_may_be_unicode_and_smtp_password_may_be_a_file(
     assert loaded.mail_from == "Bücher <post@xn--bcher-kva.example>"
     assert loaded.smtp_password.get_secret_value() == "from a file"
     assert "from a file" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("given", "colour"),
+    [("0b57b8", "#0b57b8"), ("#0B57B8", "#0b57b8"), ("fd0", "#ffdd00"), (" #fff ", "#ffffff"), ("  ", "")],
+)
+def test_accent_color_is_read_with_and_without_its_sign(
+    environment: pytest.MonkeyPatch, given: str, colour: str
+) -> None:
+    environment.setenv("ACCENT_COLOR", given)
+
+    assert settings.get_settings().accent_color == colour
+
+
+@pytest.mark.parametrize("given", ["blue", "#12345", "0b57b8;}", "rgb(0,0,0)", "#\uff10b57b8"])
+def test_accent_color_that_is_no_hexadecimal_colour_is_refused(environment: pytest.MonkeyPatch, given: str) -> None:
+    environment.setenv("ACCENT_COLOR", given)
+
+    with pytest.raises(SettingsError) as error:
+        settings.get_settings()
+
+    assert error.value.code == "accounts: ACCENT_COLOR: must be a colour in hexadecimal digits, such as 0b57b8"

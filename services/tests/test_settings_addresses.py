@@ -20,6 +20,7 @@ VALID = {
 }
 KINDS = re.compile("_(host|hosts|port|url|origins|proxies|endpoint)$")
 ADDRESSES = [name.upper() for name in Settings.model_fields if KINDS.search(name)]
+LINKS = {"TERMS_URL", "PRIVACY_URL"}  # of pages
 WORDS = r"""
     :: ::1 [::1] [::1]:8000 2001:DB8::1 fe80::1%lo ::ffff:127.0.0.1 127.0.0.1 127.0.0.1:80 127.1 0.0.0.0 localhost
     LOCALHOST:8000 Example.COM example.com. .example.com *.example.com * ** my_api bücher.example BÜCHER.example:443 ☃
@@ -64,10 +65,15 @@ def works(name: str, value: str) -> bool:
         "host": lambda host: parse_address(f"{bracketed(host)}:8000") == (host, 8000),
         "hosts": lambda host: bool(re.fullmatch(r"\*|(\*\.)?(\[[0-9a-f:.]+(%\w+)?\]|[a-z0-9._-]+)", host)),
         "origins": lambda origin: origin == "*" or is_url(origin, path=False),
-        "url": lambda url: is_url(url, path=name != "PUBLIC_URL"),
+        "url": lambda url: is_url(link_start(url) if name in LINKS else url, path=name != "PUBLIC_URL"),
         "endpoint": lambda url: is_url(url, path=True),
     }
     return name == "DATABASE_URL" or all(map(checks[kind[1]], value.split(",")))
+
+
+def link_start(value: str) -> str:
+    """Return what precedes the query and the fragment, which links of pages may have."""
+    return re.split(r"/*[?#]|/*$", value)[0]
 
 
 def is_url(value: str, *, path: bool) -> bool:
@@ -191,3 +197,18 @@ def test_ipv4_proxies_are_trusted_as_a_socket_for_both_protocols_shows_them(envi
     peers = trusted_peers(loaded().trusted_proxies)
 
     assert peers == ["10.0.0.0/8", "2001:db8::/32", "::ffff:10.0.0.0/104"]
+
+
+def test_links_of_pages_may_have_a_query_and_a_fragment(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TERMS_URL", " https://example.com/legal?lang=en#terms ")
+
+    assert loaded().terms_url == "https://example.com/legal?lang=en#terms"
+
+
+@pytest.mark.parametrize("name", ["TERMS_URL", "PRIVACY_URL"])
+@pytest.mark.parametrize("url", ["http://example.com", "javascript:alert(1)", "example.com", "https://a b.example.com"])
+def test_links_of_pages_are_https(environment: pytest.MonkeyPatch, name: str, url: str) -> None:
+    environment.setenv(name, url)
+
+    with pytest.raises(SettingsError, match=f"^accounts: {name}: must "):
+        loaded()

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from accounts.api.account_pages import router as account_pages
-from accounts.api.account_pages.render import ADMIN
+from accounts.api.account_pages.render import ADMIN, check_templates
 from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
 from accounts.api.admin_pages.router import add_admin_pages
 from accounts.api.dependencies import State
@@ -41,6 +41,7 @@ from accounts.api.routes.second_factors import factors, proofs, totp
 from accounts.api.routes.service_accounts import accounts, secrets
 from accounts.api.routes.sessions import jwks, sessions
 from accounts.api.session_cookie import COOKIE
+from accounts.branding.logo import check_logo
 from accounts.db.engine import (
     COMMAND_SECONDS,
     DriverConnection,
@@ -131,6 +132,8 @@ def create_app() -> FastAPI:
     lists.check_file(settings)
     get_providers(settings)
     check_domain(settings)
+    check_logo(settings)
+    check_templates(settings)
     tracing = _create_tracing(settings)
     app = Api(
         title="accounts",

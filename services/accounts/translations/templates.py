@@ -1,22 +1,27 @@
 """Jinja environments of pages and letters: translated, strict about missing values."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, ChoiceLoader, Environment, FileSystemLoader, PackageLoader, PrefixLoader, StrictUndefined
 
 from accounts.translations import Language
 
+ORIGINAL = "original/"  # before the name of a template of ours, in one that replaces it
 
-def create_environment(packages: Iterable[str], language: Language, *, autoescape: bool) -> Environment:
+
+def create_environment(
+    packages: Iterable[str], language: Language, *, autoescape: bool, overrides: Path | None = None
+) -> Environment:
     """Create the environment for the ``templates`` of packages in one language.
 
     Templates translate with ``_("Hello %(name)s", name=name)`` and ``{% trans %}``. In markup, values are escaped and
-    translations are not.
+    translations are not. Templates in the folder ``overrides`` replace ours of the same name.
     """
     environment = Environment(
         autoescape=autoescape,  # noqa: S701  # the caller knows whether it is markup
         extensions=["jinja2.ext.i18n"],
-        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
+        loader=_loader(ChoiceLoader([PackageLoader(package) for package in packages]), overrides),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -26,3 +31,9 @@ def create_environment(packages: Iterable[str], language: Language, *, autoescap
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension's
     environment.filters |= {"date_time": language.date_time, "from_now": language.from_now}
     return environment
+
+
+def _loader(ours: BaseLoader, overrides: Path | None) -> BaseLoader:
+    if overrides is None:
+        return ours
+    return ChoiceLoader([FileSystemLoader(overrides), ours, PrefixLoader({ORIGINAL.rstrip("/"): ours})])

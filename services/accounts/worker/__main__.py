@@ -15,6 +15,7 @@ from accounts.commands.production import refuse_published_password
 from accounts.commands.run import fail, one_line_errors
 from accounts.observability import logs
 from accounts.settings import Settings, get_settings
+from accounts.worker.rendering import check_templates
 from accounts.worker.transports import create_transport
 from accounts.worker.worker import Worker
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] = ()) -> None:
     arguments = _parse(argv)
     settings = get_settings()
     transport = create_transport(settings)
+    check_templates(settings)
     if arguments.check:
         return
     dictConfig(logs.config(settings))

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from functools import partial
 from typing import Any
 
+from accounts.branding import Branding
 from accounts.db.engine import ConnectDriver
 from accounts.db.errors import DATABASE_ERRORS
 from accounts.db.session import Session, Sessionmaker, transaction
@@ -117,6 +118,7 @@ class Delivery:
                 message_id=mail.id,
                 domain=self.settings.mail_domain,
                 service=self.settings.service,
+                branding=Branding.of(self.settings),
             )
         except Exception as error:  # one broken mail must not block the queue
             log.exception("mail %s (%s) cannot be composed", mail.id, mail.kind)

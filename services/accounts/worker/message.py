@@ -9,6 +9,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError
 
+from accounts.branding import Branding
 from accounts.domain.mail.languages import best_language
 from accounts.models.mail import MailKind
 from accounts.schemas.email_addresses import parse_email
@@ -16,6 +17,7 @@ from accounts.translations import get_language
 from accounts.worker.headers import POLICY
 from accounts.worker.rendering import render_letter
 
+OURS = Branding()
 KIND_HEADER = "X-Accounts-Mail"
 
 
@@ -29,6 +31,7 @@ def compose_message(
     message_id: uuid.UUID,
     domain: str,
     service: str,
+    branding: Branding = OURS,
 ) -> EmailMessage:
     """Compose a letter as plain text and HTML (RFC 5322, RFC 6532), marked as automatic (RFC 3834).
 
@@ -45,7 +48,7 @@ def compose_message(
 
     """
     chosen = get_language(best_language(language))
-    subject, text, html = render_letter(kind, {**values, "service": service}, chosen)
+    subject, text, html = render_letter(kind, {**values, "service": service}, chosen, branding)
     message = EmailMessage(POLICY)
     message["From"] = sender
     message["To"] = recipient(to)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -22,10 +23,12 @@ from accounts.api.account_pages.messages import DEAD_LINKS, Result, error_messag
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.languages import accepted_languages
 from accounts.api.problems import Problem
+from accounts.branding import Branding
+from accounts.branding.overrides import check_overrides
 from accounts.domain.mail.languages import negotiate_language
 from accounts.domain.passkeys.relying_party import is_available
-from accounts.settings import SignUp
-from accounts.translations import Language, get_language, list_languages
+from accounts.settings import Settings, SignUp
+from accounts.translations import SOURCE_LANGUAGE, Language, get_language, list_languages
 from accounts.translations.templates import create_environment
 
 PATH = "/account"
@@ -143,7 +146,7 @@ def render_page(
     uses_passkeys = name in PASSKEY_PAGES and is_available(settings)
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
-        _environment(language)
+        _environment(language, settings.templates_dir)
         .get_template(f"{name}.html")
         .render(
             given=given,
@@ -158,6 +161,7 @@ def render_page(
             uses_passkeys=uses_passkeys,
             failure=failure,
             service=settings.service,
+            brand=Branding.of(settings),
             password_min_length=settings.password_min_length,
             language=language.tag,
             languages=list_languages(),
@@ -235,8 +239,20 @@ def render_result(request: Request, result: Result, status: int = HTTPStatus.OK)
 
 
 @cache
-def _environment(language: Language) -> Environment:
-    return create_environment(PACKAGES, language, autoescape=True)
+def _environment(language: Language, templates: Path | None) -> Environment:
+    overrides = templates / "pages" if templates else None
+    return create_environment(PACKAGES, language, autoescape=True, overrides=overrides)
+
+
+def check_templates(settings: Settings) -> None:
+    """Check the pages in TEMPLATES_DIR.
+
+    Raises:
+        SettingsError: a template has an error.
+
+    """
+    environment = _environment(get_language(SOURCE_LANGUAGE), settings.templates_dir)
+    check_overrides(settings.templates_dir, "pages", environment)
 
 
 def redirect(page: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse
 
 from accounts.api.account_pages import (
     activity,
+    brand,
     connected_accounts,
     group,
     group_files,
@@ -73,7 +74,7 @@ def add_account_pages(app: FastAPI) -> None:
     app.state.account_navigation = navigation(MODULES)
     for each in (pages, router):
         app.include_router(each, include_in_schema=False)
-    for module in MODULES:
+    for module in (brand, *MODULES):
         app.include_router(module.router, dependencies=WITH_PAGES, include_in_schema=False)
 
 
