@@ -138,7 +138,7 @@ def create_app() -> FastAPI:
     app = Api(
         title="accounts",
         version="0.1.0",
-        description=DESCRIPTION,
+        description=DESCRIPTION.format(url=settings.public_url),
         openapi_tags=tags_of(*ROUTE_MODULES),
         telemetry=tracing.telemetry if tracing else NO_TELEMETRY,
         lifespan=lifespan,

@@ -15,15 +15,26 @@ from accounts.domain import errors
 from accounts.domain.errors import Refusal
 from accounts.models import Scope
 
-DESCRIPTION = """Users, sign-in and groups for your services.
+DESCRIPTION = """Users, sign-in and groups for your services. All paths are below **{url}**.
 
-**Quick start**
+## Your first call
 
-1. Create an account: `POST /auth/register`.
-2. Sign in: `POST /auth/jwt/login` returns an access token. Browsers may use a cookie: `POST /auth/cookie/login`.
-3. Send the token with later requests: `Authorization: Bearer …`.
+Sign in with the email and the password of your account. The answer has an access token:
 
-On this page, **Authorize** signs you in. Enter your email as *username*, and leave the client fields empty.
+```sh
+curl {url}/auth/jwt/login -d username=me@example.com -d password=my-password
+```
+
+Send it with each request:
+
+```sh
+curl {url}/users/me -H "Authorization: Bearer ACCESS_TOKEN"
+```
+
+No account yet? `POST /auth/register` creates one. On this page, **Authorize** signs you in, and **Try it out** sends a
+request. Applications in a browser may use a cookie: `POST /auth/cookie/login`.
+
+## What all operations share
 
 Programs send a personal access token instead. Each operation names the scope that it needs; the others refuse programs.
 
