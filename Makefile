@@ -18,7 +18,7 @@ REMEMBER_ENGINE = @mkdir -p .local && echo $(ENGINE) >.local/engine
 UP_AGAIN = eval "$$(python3 scripts/environment.py overrides)" && scripts/$(ENGINE) up
 ENGINE_READY := environment $(if $(filter native,$(ENGINE)),$(RUN))
 
-.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail messages client bench faults soak hostile check fmt audit sbom lock
+.PHONY: help $(ENGINE_GOALS) environment writable revision rename dev breached smoke test test-all mail screenshots messages client bench faults soak hostile check fmt audit sbom lock
 
 ##@ Run
 up: $(ENGINE_READY) ## Start everything and wait until it is ready
@@ -105,6 +105,9 @@ test-all: $(DEV) ## Run all tests and require that they cover every statement an
 
 mail: $(DEV) ## Render every mail in every language, to look at
 	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/mail_preview.py
+
+screenshots: $(DEV) ## Renew the images of the documentation, with Chromium
+	cd services && PYTHONPATH=. ../$(VENV)/bin/python ../scripts/screenshots.py
 
 messages: $(DEV) ## Update the translators' catalogues from code and templates; NEW=fr adds a language
 	cd services && ../$(VENV)/bin/pybabel -q extract -F pyproject.toml --add-location=file --sort-by-file --no-wrap -o ../.local/accounts.pot .
