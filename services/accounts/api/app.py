@@ -13,8 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from accounts.api.account_pages import router as account_pages
-from accounts.api.account_pages.render import ADMIN, check_templates
-from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.paths import PATH as ACCOUNT_PAGES
+from accounts.api.account_pages.render import check_templates
 from accounts.api.admin_pages.router import add_admin_pages
 from accounts.api.dependencies import State
 from accounts.api.exception_handlers import METHODS, add_exception_handlers

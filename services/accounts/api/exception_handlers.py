@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from accounts.api.account_pages.render import application_url, is_page, problem_page, redirect_with_problem
+from accounts.api.account_pages.problem_pages import is_page, problem_page
+from accounts.api.account_pages.redirects import application_url, redirect_with_problem
 from accounts.api.authentication import FASTAPI_USERS_ERRORS
 from accounts.api.client_authentication import CHALLENGE
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem

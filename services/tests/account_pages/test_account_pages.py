@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 from httpx2 import Response
 
-from accounts.api.account_pages.render import FORMS, page_url
+from accounts.api.account_pages.forms import FORMS
+from accounts.api.account_pages.paths import page_url
 from accounts.models import MailKind, Role, Visibility
 from accounts.settings import SignUp
 from support.account_pages import ARTHUR, alert, enter, get, post

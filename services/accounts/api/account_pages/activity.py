@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.events import describe_event
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import PATH, render_page, request_language
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, SessionManagerDep
 from accounts.domain.audit import history

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH
+from accounts.api.account_pages.paths import PATH
 from accounts.branding import Branding
 from accounts.branding.colours import Tone
 from accounts.branding.logo import read_logo

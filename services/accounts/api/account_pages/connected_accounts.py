@@ -7,7 +7,9 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import CONNECTED_ACCOUNTS, PATH, redirect, render_page
+from accounts.api.account_pages.paths import CONNECTED_ACCOUNTS, PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep
 from accounts.domain.external_sign_in.identities import ExternalIdentityManager

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, TypeAdapter
 from starlette.responses import Response
 
 from accounts.api.account_pages.group_views import view_group
-from accounts.api.account_pages.render import PATH, render_page
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.routes.groups.groups import GroupId

@@ -8,17 +8,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from accounts.api.account_pages.forms import missing_field, show_form_again
 from accounts.api.account_pages.import_faults import describe_faults
 from accounts.api.account_pages.messages import MESSAGES
-from accounts.api.account_pages.render import (
-    PATH,
-    Failure,
-    missing_field,
-    redirect,
-    render_page,
-    request_language,
-    show_form_again,
-)
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.rate_limits import limit_by_account, limit_by_client

@@ -6,7 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page, request_language, show_form_again
+from accounts.api.account_pages.forms import show_form_again
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep, InvitationManagerDep
 from accounts.api.middleware.csrf import SAFE_METHODS

@@ -6,8 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
+from accounts.api.account_pages.forms import show_form_again
 from accounts.api.account_pages.group_views import view_group
-from accounts.api.account_pages.render import PATH, redirect, render_page, show_form_again
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, MemberManagerDep
 from accounts.api.rate_limits import SenderLimitDep

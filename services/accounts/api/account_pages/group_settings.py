@@ -7,7 +7,9 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from accounts.api.account_pages.group_views import keep_group, view_group
-from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep
 from accounts.api.routes.groups.groups import GroupId

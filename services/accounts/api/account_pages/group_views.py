@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
-from accounts.api.account_pages.render import show_form_again
+from accounts.api.account_pages.forms import show_form_again
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.routes.groups.groups import GroupId

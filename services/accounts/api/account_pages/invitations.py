@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import with_name
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import DbDep, OwnInvitationManagerDep
 from accounts.api.rate_limits import limit_by_client

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.footer import ThisPage
-from accounts.api.account_pages.render import PATH, redirect_to
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect_to
 from accounts.api.authentication import Viewer
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.languages import remember_language

@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import with_name
-from accounts.api.account_pages.render import PATH, Failure, redirect, render_page, request_language
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import GroupManagerDep, MemberManagerDep, SuccessionDep
 from accounts.api.rate_limits import SenderLimitDep

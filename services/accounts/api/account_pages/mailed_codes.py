@@ -6,7 +6,9 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, NextPage, redirect, redirect_signed_in, render_page
+from accounts.api.account_pages.paths import PATH, NextPage
+from accounts.api.account_pages.redirects import redirect, redirect_signed_in
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import MailedCodeDep
 from accounts.api.rate_limits import CodeRequestLimitDep, limit_by_client, limit_by_email

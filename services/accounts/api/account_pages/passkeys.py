@@ -7,14 +7,9 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import (
-    PATH,
-    NextPage,
-    redirect,
-    redirect_signed_in,
-    render_page,
-    request_language,
-)
+from accounts.api.account_pages.paths import PATH, NextPage
+from accounts.api.account_pages.redirects import redirect, redirect_signed_in
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import PasskeyManagerDep, PasskeySignInDep
 from accounts.api.rate_limits import limit_by_client

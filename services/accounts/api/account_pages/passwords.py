@@ -6,7 +6,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, NextPage, kept_values, missing_field, redirect, render_page
+from accounts.api.account_pages.forms import kept_values, missing_field
+from accounts.api.account_pages.paths import PATH, NextPage
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import FactorManagerDep, PasswordResetDep, UserManagerDep
 from accounts.api.rate_limits import PasswordLimitDep, ResetAttemptsDep, limit_by_client, limit_by_email

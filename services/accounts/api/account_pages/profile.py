@@ -7,8 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
+from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import PATH, kept_values, redirect, render_page
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import EmailChangeDep, FactorManagerDep, UserManagerDep
 from accounts.api.languages import forget_language, remember_language

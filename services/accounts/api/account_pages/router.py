@@ -34,7 +34,7 @@ from accounts.api.account_pages import (
     tokens,
 )
 from accounts.api.account_pages.navigation import navigation
-from accounts.api.account_pages.render import PATH, require_pages_enabled
+from accounts.api.account_pages.paths import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
 
 STATIC = Path(__file__).parent / "static"

@@ -6,17 +6,11 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.connected_accounts import confirming_providers
+from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.mailed_codes import CODE_COOKIE, sent_code
-from accounts.api.account_pages.render import (
-    MFA_COOKIE,
-    PATH,
-    NextPage,
-    kept_values,
-    redirect,
-    redirect_signed_in,
-    redirect_to,
-    render_page,
-)
+from accounts.api.account_pages.paths import PATH, NextPage
+from accounts.api.account_pages.redirects import MFA_COOKIE, redirect, redirect_signed_in, redirect_to
+from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep, SecondFactorDep
 from accounts.api.rate_limits import PasswordLimitDep, SecondFactorLimitDep, limit_by_client

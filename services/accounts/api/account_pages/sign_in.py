@@ -9,15 +9,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import (
-    CONNECTED_ACCOUNTS,
-    PATH,
-    NextPage,
-    redirect,
-    redirect_signed_in,
-    render_page,
-    request_language,
-)
+from accounts.api.account_pages.paths import CONNECTED_ACCOUNTS, PATH, NextPage
+from accounts.api.account_pages.redirects import redirect, redirect_signed_in
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep

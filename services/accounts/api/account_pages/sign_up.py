@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import PATH, redirect, render_page
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.dependencies import RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
 from accounts.domain.rate_limits.rules import Attempt

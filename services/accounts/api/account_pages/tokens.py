@@ -8,8 +8,11 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import with_name
+from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import PATH, kept_values, redirect, render_page, request_language
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import FactorManagerDep, PersonalTokenManagerDep
 from accounts.domain.identity.personal_tokens import SUPERUSER_SCOPES

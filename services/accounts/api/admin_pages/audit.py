@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.messages import CHECK_FIELDS
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, Failure, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.admin_pages.event_rows import event_rows
 from accounts.api.admin_pages.queries import OptionalText, list_url
 from accounts.api.admin_pages.sentences import WORDS

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.charts import Chart, Series
 from accounts.api.dependencies import DbDep
 from accounts.domain.figures.names import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from accounts.api.account_pages.render import ADMIN
+from accounts.api.account_pages.paths import ADMIN
 from accounts.api.admin_pages.sentences import ROLES, sentence_of
 from accounts.domain.audit.subjects import NamedUser, Subjects
 from accounts.models import AuditEvent

@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.messages import CHECK_FIELDS
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, Failure, redirect, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.admin_pages.access import CurrentSuperuser
 from accounts.api.admin_pages.queries import BLANK, SearchText, list_url
 from accounts.api.dependencies import GroupManagerDep, InvitationManagerDep, MemberManagerDep, UserManagerDep

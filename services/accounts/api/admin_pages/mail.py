@@ -9,7 +9,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, redirect, render_page
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page
 from accounts.api.admin_pages.mail_words import KINDS, STATES, limit_name
 from accounts.api.admin_pages.queries import OptionalText
 from accounts.api.dependencies import DbDep, UserManagerDep

@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from accounts import readiness
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.settings_words import settings_in_words
 from accounts.api.dependencies import DbDep
 from accounts.domain import errors

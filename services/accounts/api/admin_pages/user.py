@@ -8,7 +8,9 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.render import ADMIN, redirect, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.user_action_table import ACTIONS
 from accounts.api.admin_pages.user_words import MAIL_KINDS, ROLES
 from accounts.api.authentication import CurrentSession

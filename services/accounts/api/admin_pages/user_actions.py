@@ -10,7 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from accounts.api.account_pages.messages import MESSAGES
-from accounts.api.account_pages.render import ADMIN, Failure, redirect, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.admin_pages.user_action_table import ACTIONS, Action, Managers
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import FactorManagerDep, UserManagerDep, UserSupportDep

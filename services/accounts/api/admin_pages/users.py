@@ -8,7 +8,9 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
-from accounts.api.account_pages.render import ADMIN, redirect, render_page, request_language
+from accounts.api.account_pages.paths import ADMIN
+from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.access import CurrentSuperuser
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import UserManagerDep

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from accounts.api.account_pages.render import PATH as ACCOUNT_PAGES
+from accounts.api.account_pages.paths import PATH as ACCOUNT_PAGES
 
 PATH = "/docs"
 STATIC = Path(__file__).parent / "static"

@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from starlette.responses import JSONResponse
 
-from accounts.api.account_pages.render import ADMIN, CONNECTED_ACCOUNTS, PATH, redirect_to
+from accounts.api.account_pages.paths import ADMIN, CONNECTED_ACCOUNTS, PATH
+from accounts.api.account_pages.redirects import redirect_to
 from accounts.api.authentication import CurrentSession
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from accounts.api.account_pages.render import redirect_to
+from accounts.api.account_pages.redirects import redirect_to
 from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep
 from accounts.api.dependencies import AccountLinkerDep, AuthorizationDep, ExternalIdentityDep, begin_writing
 from accounts.api.openapi import problems
