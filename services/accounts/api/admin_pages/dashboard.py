@@ -35,7 +35,7 @@ from accounts.translations import N_, Language
 
 router = APIRouter(prefix=ADMIN)
 NAV = (NavItem("", N_("Dashboard")),)
-SPANS = {Span.DAY: N_("24 hours"), Span.MONTH: N_("30 days"), Span.YEAR: N_("12 months")}
+SPANS = {Span.DAY: N_("Last 24 hours"), Span.MONTH: N_("Last 30 days"), Span.YEAR: N_("Last 12 months")}
 # Babel's skeletons of dates: on the axis, and in the table.
 LABELS = {Span.DAY: ("Hm",), Span.MONTH: ("MMMd",), Span.YEAR: ("MMM",)}
 FULL_LABELS = {Span.DAY: ("MMMd", "Hm"), Span.MONTH: ("yMMMd",), Span.YEAR: ("yMMMM",)}
