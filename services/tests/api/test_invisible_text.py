@@ -41,7 +41,6 @@ class TextField(NamedTuple):
 
     @property
     def is_on_page(self) -> bool:
-        return self.operation.path.startswith(("/account/", "/admin/"))
         return self.operation.path.startswith(("/account/", "/admin"))
 
     @property
