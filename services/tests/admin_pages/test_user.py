@@ -92,7 +92,7 @@ class TestPage:
         assert page.find("a", href=f"/admin/groups/{group.id}")
         for shown in (
             str(court.arthur.id), court.arthur.email, "Admin", "Firefox on Linux", "192.0.2.9", "Passkey", "Avalon",
-            "groups:read", "192.0.2.7", "nightly report", "Never", "Given up", "550 ", "user.changed", "This user",
+            "groups:read", "192.0.2.7", "nightly report", "Never", "Given up", "550 ", "Account changed", "This user",
         ):  # fmt: skip
             assert shown in text, shown
         assert page.one("a", href=f"/admin/audit?about={court.arthur.id}")
@@ -145,9 +145,11 @@ class TestPage:
             "INSERT INTO audit_event (action, user_id, actor_id, group_id) SELECT 'membership.changed', a.id, m.id, 7 "
             "FROM \"user\" a, \"user\" m WHERE a.email LIKE 'arthur%' AND m.email LIKE 'merlin%'"
         )
+        await court.world.sql("UPDATE audit_event SET action = 'of.another.release' WHERE action = 'user.created'")
 
         page = await court.page()
 
+        assert "of.another.release" in page.one("main").text
         assert page.find("a", href="/admin/groups/7")
         assert page.find("a", href=f"/admin/users/{court.merlin.id}")
 
@@ -467,5 +469,5 @@ async def test_pages_are_in_the_language_of_the_browser(court: Court) -> None:
 
     assert [each.one("h1").text for each in pages] == ["Konten", "Konto anlegen", "Arthur", "Arthur deaktivieren?"]
     assert [each.text for each in pages[2].find("h2")] == [
-        "Gruppen", "Geräte und Sitzungen", "Zweite Faktoren", "Zugangsschlüssel", "E-Mails", "Aktivität"
+        "Gruppen", "Geräte und Sitzungen", "Zweite Faktoren", "Zugangsschlüssel", "E-Mail", "Aktivität"
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
+from accounts.api.admin_pages.sentences import WORDS
 from accounts.api.admin_pages.user_action_table import ACTIONS
 from accounts.api.admin_pages.user_words import MAIL_KINDS, ROLES
 from accounts.api.authentication import CurrentSession
@@ -82,6 +83,7 @@ async def user_page(
         mails=await list_mails_to(db, user),
         device=partial(describe_user_agent, gettext=request_language(request).gettext),
         roles=ROLES,
+        action_words=WORDS,
         mail_kinds=MAIL_KINDS,
     )
 
