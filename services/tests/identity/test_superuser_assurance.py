@@ -118,6 +118,7 @@ def test_flag_of_the_caller_is_read_where_the_level_is_asked_for_and_nowhere_els
         "api/admin_pages/access.py",  # it says which refusal
         "api/admin_pages/user_action_table.py",
         "api/authentication.py",  # it says which refusal
+        "api/callers.py",  # whether pages show the way to the administration, which asks for the level
         "domain/people.py",
         "domain/groups/permissions.py",
         "domain/groups/member_list.py",  # with the level of the same row

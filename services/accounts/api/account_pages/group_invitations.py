@@ -18,6 +18,7 @@ from accounts.api.routes.groups.groups import GroupId
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
 from accounts.domain.invitations.delivery import get_deliveries
+from accounts.domain.people import has_superuser_rights
 from accounts.models import Role
 from accounts.schemas.invitations import InvitationCreate
 from accounts.schemas.pagination import PageQuery
@@ -52,7 +53,7 @@ async def keep_list(
         "is_verified": user.is_verified,
         "page": page,
         "deliveries": await get_deliveries(db, group_id, page.rows),
-        "manages_owners": group.my_role is Role.OWNER or user.is_superuser,
+        "manages_owners": group.my_role is Role.OWNER or has_superuser_rights(db, user),
         "days": {days: request_language(request).from_now(timedelta(days)) for days in DAYS},
     }
     show_form_again(request, TEMPLATE, values)

@@ -14,8 +14,9 @@ from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentSession, CurrentUser
-from accounts.api.dependencies import FactorManagerDep, PersonalTokenManagerDep
+from accounts.api.dependencies import DbDep, FactorManagerDep, PersonalTokenManagerDep
 from accounts.domain.identity.personal_tokens import SUPERUSER_SCOPES
+from accounts.domain.people import has_superuser_rights
 from accounts.models import Scope
 from accounts.schemas.access_keys import MAX_DAYS, PersonalAccessTokenCreate, ProgramScopes
 from accounts.schemas.fields import KeyName
@@ -55,9 +56,10 @@ class RevokeForm(BaseModel):
     token_id: uuid.UUID
 
 
-async def keep_choices(request: Request, user: CurrentUser) -> None:
+async def keep_choices(request: Request, user: CurrentUser, db: DbDep) -> None:
     """Set the scopes and lifetimes that the form offers, and the scopes that it was sent with."""
-    offered = {name: text for name, text in SCOPES.items() if user.is_superuser or name not in SUPERUSER_SCOPES}
+    hidden = frozenset() if has_superuser_rights(db, user) else SUPERUSER_SCOPES
+    offered = {name: text for name, text in SCOPES.items() if name not in hidden}
     gettext = request_language(request).gettext
     kept_values(request).update(
         scopes=offered,

@@ -53,8 +53,6 @@ WORDS: dict[str, Words] = {
     Action.PASSWORD_CHANGED: Words(N_("Password changed"), N_("The password of %(user)s was changed")),
     Action.PASSWORD_REQUIRED: Words(N_("New password required"), N_("A new password was required of %(user)s")),
     Action.LINK_SENT: Words(N_("Link sent by a superuser"), N_("A link was sent to %(user)s")),
-    Action.PASSWORD_REQUIRED: Words(N_("New password required"), N_("A new password of %(user)s was required")),
-    Action.LINK_SENT: Words(N_("Link sent by email"), N_("A link was sent to %(user)s by email")),
     Action.EMAIL_CHANGED: Words(N_("Email address changed"), N_("The email address of %(user)s was changed")),
     Action.GROUP_CREATED: Words(N_("Group created"), N_("The group %(group)s was created")),
     Action.GROUP_CHANGED: Words(N_("Group changed"), N_("The group %(group)s was changed")),
