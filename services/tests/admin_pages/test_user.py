@@ -7,10 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from accounts.api.admin_pages.user_action_table import ACTIONS
-from accounts.api.admin_pages.user_words import MAIL_KINDS, ROLES
 from accounts.db.session import transaction
 from accounts.domain.service_accounts.accounts import ServiceAccountManager
-from accounts.models import MailKind, Role, Visibility
+from accounts.models import Role, Visibility
 from accounts.schemas.service_accounts import ServiceAccountCreate
 from support.account_pages import alert, enter
 from support.admin_pages import Court, court_of
@@ -448,10 +447,6 @@ class TestAccess:
         answer = await court.world.client.get(court.user, headers=key)
 
         assert answer.status_code in {303, 403}
-
-
-def test_all_kinds_of_mail_and_all_roles_have_words() -> None:
-    assert ({*MAIL_KINDS}, {*ROLES}) == ({*MailKind}, {*Role})
 
 
 async def test_passkey_of_a_user_is_named(court: Court) -> None:

@@ -16,7 +16,6 @@ from accounts.translations import N_
 THIS_PAGE = r"^/(account|admin)([/?][!-~]*)?$"
 ThisPage = Annotated[str, StringConstraints(pattern=THIS_PAGE, max_length=2_000)]
 CONTINUATION = ("token", "invitation", "next")  # what a form may be opened with
-LEGAL_PAGES = {"terms_url": N_("Terms"), "privacy_url": N_("Privacy")}
 
 
 def this_page(request: Request, form_url: str | None, given: Mapping[str, Any]) -> str | None:
@@ -35,5 +34,5 @@ def this_page(request: Request, form_url: str | None, given: Mapping[str, Any]) 
 
 def legal_links(settings: Settings) -> Sequence[tuple[str, str]]:
     """Return the URLs of the pages about terms and privacy that the settings have, with their texts."""
-    urls = [(getattr(settings, name, ""), text) for name, text in LEGAL_PAGES.items()]
-    return [(url, text) for url, text in urls if url]
+    pages = (settings.terms_url, N_("Terms")), (settings.privacy_url, N_("Privacy"))
+    return [(url, text) for url, text in pages if url]

@@ -8,12 +8,13 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.group_views import ROLE_NAMES
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
+from accounts.api.admin_pages.mail_words import KINDS
 from accounts.api.admin_pages.sentences import WORDS
 from accounts.api.admin_pages.user_action_table import ACTIONS
-from accounts.api.admin_pages.user_words import MAIL_KINDS, ROLES
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import (
     DbDep,
@@ -82,9 +83,9 @@ async def user_page(
         events=await list_events_of(db, EVENTS, user),
         mails=await list_mails_to(db, user),
         device=partial(describe_user_agent, gettext=request_language(request).gettext),
-        roles=ROLES,
+        roles=ROLE_NAMES,
         action_words=WORDS,
-        mail_kinds=MAIL_KINDS,
+        mail_kinds=KINDS,
     )
 
 
