@@ -1,37 +1,23 @@
-"""Pages to sign in and out, and to list and revoke sessions."""
+"""Pages to sign in and out, and the overview of the account."""
 
-import uuid
-from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import CONNECTED_ACCOUNTS, PATH, NextPage
 from accounts.api.account_pages.redirects import redirect, redirect_signed_in
-from accounts.api.account_pages.render import render_page, request_language
-from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, Viewer, cookie
-from accounts.api.dependencies import SessionManagerDep, SignInDep, VerificationDep
+from accounts.api.account_pages.render import render_page
+from accounts.api.authentication import CookieStrategyDep, CurrentUser, Viewer, cookie
+from accounts.api.dependencies import SignInDep, VerificationDep
 from accounts.api.rate_limits import LoginFormDep, VerificationLimitDep
 from accounts.domain.sessions.assurance import BY_PASSWORD
-from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.schemas.fields import OpaqueToken
 from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
-NAV = (
-    NavItem("", N_("Overview")),
-    NavItem("/sessions", N_("Devices"), N_("See where you are signed in, and sign out other devices.")),
-)
-
-
-class EndForm(BaseModel):
-    """The session to revoke, or all others."""
-
-    session: uuid.UUID | None = None
-    others: bool = False
+NAV = (NavItem("", N_("Overview")),)
 
 
 @router.get("")
@@ -68,31 +54,6 @@ async def sign_in(
 async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
     """Sign out."""
     return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
-
-
-@router.get("/sessions")
-async def sessions_page(
-    request: Request, user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep
-) -> Response:
-    """Show the user's sessions."""
-    device = partial(describe_user_agent, gettext=request_language(request).gettext)
-    return render_page(request, "sessions", sessions=await sessions.list(user), current=current.id, device=device)
-
-
-@router.post("/sessions")
-async def end_sessions(
-    form: Annotated[EndForm, Form()],
-    user: CurrentUser,
-    current: CurrentSession,
-    sessions: SessionManagerDep,
-) -> Response:
-    """Revoke one session, or all others."""
-    if form.others:
-        await sessions.revoke_all(user, keep=current)
-        return redirect("/sessions", done="sessions-ended")
-    if form.session:
-        await sessions.revoke(user, form.session)
-    return redirect("/sessions", done="session-ended")
 
 
 @router.post("/request-verify")
