@@ -31,6 +31,7 @@ OPERATIONS = {
 AUTHENTICATED = sorted(
     route for route, operation in OPERATIONS.items() if operation.get("security", CLIENT_SECRET) != CLIENT_SECRET
 )
+CONVERTER = re.compile(r":\w+}")  # of a parameter of a path
 PAGES = sorted(
     {
         f"{method} {route.path}"
@@ -44,7 +45,7 @@ PROGRAM_SCOPES = [scope for scope in Scope if scope not in {Scope.ACCOUNT, Scope
 
 async def call(world: World, route: str, headers: dict[str, str]) -> Response:
     method, path = route.split()
-    return await world.client.request(method, path.format_map(PATH_VALUES), headers=headers)
+    return await world.client.request(method, CONVERTER.sub("}", path).format_map(PATH_VALUES), headers=headers)
 
 
 def refusal(answer: Response) -> str | None:

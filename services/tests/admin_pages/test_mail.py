@@ -102,7 +102,7 @@ class TestQueue:
         page = await mails.admin.page("/mail")
 
         first, second = rows(page)
-        assert first.startswith(f"{KAY} You already have an account {REASON} 3 ")
+        assert first.startswith(f"{KAY} The address has an account already {REASON} 3 ")
         assert second.startswith("bors@x.org Invitation")
         assert page.one("a", href=f"/admin/mail/{newest}")
 

@@ -34,7 +34,7 @@ async def test_list_shows_users_with_their_state_and_leads_to_each(court: Court)
     assert "Email not confirmed" in texts[2]
     assert "Inactive" in texts[3]
     assert "Second factor" in texts[3]
-    assert page.navigation()[1].text == "Users"
+    assert "Users" in [each.text for each in page.navigation()]
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,7 @@ async def test_user_changes_the_password(person: Person, busy_world: World) -> N
     await person.go("/account/sign-in")
     await person.fill(email="arthur@camelot.example.com", password=PASSWORD)
     await person.press("Sign in")
+    await person.go("/account/security")
     await person.page.get_by_role("link", name="Change your password").click()
     await person.looks_right()
     await person.fill(current_password="not-the-password", new_password=NEW_PASSWORD)
@@ -321,7 +322,7 @@ async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) 
     await person.go("/account/sign-in")
 
     keyboard = person.page.keyboard
-    for _ in range(2):  # past the name of the service
+    for _ in range(3):  # past the link to the content and the name of the service
         await keyboard.press("Tab")
     await keyboard.type("arthur@camelot.example.com")
     await keyboard.press("Tab")

@@ -134,7 +134,7 @@ async def test_person_signs_up_and_signs_in_again_with_a_provider(person: Visito
     await person.sees("Your account")
     await person.reads("elaine@camelot.example.com")
 
-    await person.click("Connected accounts")
+    await person.go("/account/connected-accounts")
     await person.looks_right()
     await person.click("Disconnect Work")
     await person.reads("Choose a password first")
@@ -178,7 +178,7 @@ async def test_person_with_an_account_connects_and_disconnects_the_provider(pers
     await person.go("/account/sign-in")
     await person.click("Sign in with Work")
     await person.reads("arthur@camelot.example.com")
-    await person.click("Connected accounts")
+    await person.go("/account/connected-accounts")
     await person.looks_right()
     await person.click("Disconnect Work")
     await expect(person.page.get_by_role("link", name="Connect Work")).to_be_visible()

@@ -88,7 +88,7 @@ async def device(request: pytest.FixtureRequest, browser: Browser, busy_world: W
 
 async def test_user_adds_a_passkey_and_signs_in_with_it(device: Device) -> None:
     await device.enter_password()
-    await device.page.get_by_role("link", name="Passkeys", exact=True).click()
+    await device.go("/passkeys")
     await device.sees("Passkeys")
     await device.add_passkey()
     [credential] = await device.credentials()
@@ -222,7 +222,7 @@ async def test_sign_in_page_without_scripts_has_no_passkey_button(browser: Brows
 
         await device.go("/sign-in")
 
-        await expect(page.get_by_role("button")).to_have_count(1)
+        await expect(page.locator("main").get_by_role("button")).to_have_count(1)
         await device.enter_password()
         await device.go("/passkeys")
         await expect(page.get_by_text("Passkeys can be added only in browsers")).to_be_visible()

@@ -19,7 +19,7 @@ OLD = "UPDATE user_session SET authenticated_at = now() - interval '1 day'"
 REQUIRED = (403, "REAUTHENTICATION_REQUIRED")
 # By format, else by type: for each field a value that differs from the stored one.
 VALUES = {"idn-email": "rex@camelot.example.com", "password": "a-sword-in-a-stone", "boolean": True, "string": "Rex"}
-NEVER_SENSITIVE = {"display_name"}
+NEVER_SENSITIVE = {"display_name", "language"}
 
 
 def superuser_writes() -> Iterator[tuple[str, str]]:

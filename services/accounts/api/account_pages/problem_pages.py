@@ -23,9 +23,13 @@ SECRETS = ("password", "code")  # in the names of fields that are never shown ag
 
 def is_page(request: Request) -> bool:
     """Return whether a request is for a page that is served here, or part of the way to one, as its route has said."""
+    leads_to_page = _in_area(request) or getattr(request.state, "leads_to_page", False)
+    return leads_to_page and not request.state.settings.pages_url
+
+
+def _in_area(request: Request) -> bool:
     path = request.scope["path"]
-    in_area = path == PATH or path.startswith(f"{PATH}/") or is_admin_page(path)
-    return (in_area or getattr(request.state, "leads_to_page", False)) and not request.state.settings.pages_url
+    return path == PATH or path.startswith(f"{PATH}/") or is_admin_page(path)
 
 
 async def problem_page(request: Request, problem: Problem) -> Response:
@@ -35,7 +39,8 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     """
     form = request.scope["path"].removeprefix(PATH)
     if problem.status == HTTPStatus.UNAUTHORIZED:
-        return redirect("/sign-in", next=form if request.method == "GET" and PAGE.fullmatch(form) else None)
+        leads_back = request.method == "GET" and _in_area(request) and PAGE.fullmatch(form)
+        return redirect("/sign-in", next=form if leads_back else None)
     if problem.detail == "MFA_REQUIRED":
         return ask_for_second_factor(problem.mfa_token or "", await request.form())
     if problem.detail == "REAUTHENTICATION_REQUIRED":
