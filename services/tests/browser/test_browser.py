@@ -139,7 +139,7 @@ async def test_user_registers_confirms_signs_in_and_signs_out(person: Person) ->
     await person.sees("Your account")
     assert "Not confirmed" not in await person.page.content()
     await person.looks_right()
-    await person.page.get_by_role("link", name="Devices and sessions").click()
+    await person.go("/account/sessions")
     await person.looks_right()
     await person.go("/account")
     await person.press("Sign out")
