@@ -24,7 +24,7 @@ IMPORT = "/user-groups/{group_id}/users/import"
 CHANGING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}"  # ids of users and mails
     r"|\d{4}-\d\d-\d\dT[0-9:.]+Z"
-    r'|(?<="id":)\d+'
+    r'|(?<="id":)\d+|(?<=/invitations/)\d+'
     r'|(?<="code_token":")[^"]+'
     r"|(?:in )?\d+ seconds?(?: ago)?|\bnow\b"
 )
