@@ -30,7 +30,7 @@ PAGES = {
     "sign-in": ("/account/sign-in", False),
     "account": ("/account", True),
     "group": ("/account/groups/1", True),
-    "administration": ("/admin", True),
+    "administration": ("/admin/users", True),
 }
 
 
