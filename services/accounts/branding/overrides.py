@@ -10,7 +10,7 @@ from accounts.settings import SettingsError
 from accounts.translations.templates import ORIGINAL
 
 KINDS = ("pages", "mail")
-LETTER = ".j2"  # has variables of its own; other templates of ours share theirs
+LETTER = ".j2"  # a letter has variables of its own; our other templates share one set
 
 
 class TemplateError(ValueError):

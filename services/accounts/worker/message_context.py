@@ -74,7 +74,7 @@ def _page_urls(settings: Settings) -> dict[str, str]:
 
 
 async def _recipient(db: Session, mail: OutboxMail) -> tuple[str, str]:
-    """Return the name of the user whom a mail is for, and the language that the user chose, else that of the mail."""
+    """Return the name of the user who gets a mail, and the language that the user chose, else that of the mail."""
     statement = select(User.display_name, User.language).where(col(User.id) == mail.user_id)
     name, language = (await db.exec(statement)).one_or_none() or ("", None)
     return name, language or mail.language

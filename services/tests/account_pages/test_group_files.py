@@ -88,7 +88,7 @@ async def test_import_leads_to_a_page_that_says_what_was_done(table: Table) -> N
     assert await members(table.world, table.group) == {"kay": "admin", "bors": "member"}
 
 
-async def test_same_file_twice_invites_nobody_again(table: Table) -> None:
+async def test_same_file_twice_sends_no_second_invitation(table: Table) -> None:
     await table.send(step="import")
     again = await table.send(step="import")
 

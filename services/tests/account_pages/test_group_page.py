@@ -1,4 +1,4 @@
-"""The page of one group: what it says about the group, and whom of the members it shows to whom."""
+"""The page of one group: what it says about the group, and which members it shows to which viewers."""
 
 from urllib.parse import urlsplit
 

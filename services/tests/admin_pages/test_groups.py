@@ -183,7 +183,7 @@ class TestNewOwner:
     async def test_user_who_cannot_own_the_group_is_refused_at_the_field(self, table: Table) -> None:
         await table.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'kay%' OR email LIKE 'lance%'")
         faults = {}
-        for name in ("nobody", "kay", "lancelot"):
+        for name in ("oberon", "kay", "lancelot"):
             answer = await table.admin.post(f"{table.path}/owner", email=f"{name}@camelot.example.com")
             page = Page(answer.text)
             assert answer.status_code == 400
@@ -191,7 +191,7 @@ class TestNewOwner:
             faults[name] = page.one("p", class_="fault").text
 
         assert faults == {
-            "nobody": "No active user has this email address.",
+            "oberon": "No active user has this email address.",
             "kay": "This user is deactivated, and can't own a group.",
             "lancelot": "No active user has this email address.",
         }

@@ -1,4 +1,4 @@
-"""Rows of the audit log: each event as a sentence with links, and by whom it was caused."""
+"""Rows of the audit log: each event as a sentence with links, and who caused it."""
 
 import uuid
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Who owns a group next: whether an owner may leave, and the members to whom a group can be handed over."""
+"""Who owns a group next: whether an owner may leave, and the members who could become its owner."""
 
 import uuid
 from typing import Any

@@ -17,7 +17,7 @@ async def read_mailed_invitation(db: Session, token: str, viewer: User | None) -
     """Return the open invitation of a token.
 
     Callers who are not signed in see what the letter says, and of the address enough to recognise it: the token and the
-    full address together would create an account. Users to whom the invitation was not sent see nothing.
+    full address together would create an account. Other signed-in users see nothing.
 
     Raises:
         InvitationBadToken: there is no open invitation with this token.
