@@ -22,9 +22,8 @@ class CallerSummary:
     """What every page may show of the signed-in user, also after a rollback."""
 
     id: uuid.UUID
-    email: str
-    display_name: str
     is_superuser: bool
+    language: str | None  # the user's own
 
 
 async def find_by_bearer(request: Request, sessions: SessionManager, token: str) -> tuple[User, Credential] | None:
@@ -38,7 +37,7 @@ async def find_by_bearer(request: Request, sessions: SessionManager, token: str)
 def admit(request: Request, db: Session, user: User, credential: Credential) -> None:
     """Set the user as the caller of the request and its transaction, if the credential suffices for the route.
 
-    ``request.state.user`` is the user, and ``current_session`` the session of a person, or None for programs.
+    ``request.state.viewer`` says who it is, and ``current_session`` is the session of a person, or None for programs.
 
     Raises:
         NotWithAKey: no program may call the route.
@@ -49,13 +48,11 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     scopes = PERSON if person else frozenset(credential.scopes)
     state = request.state
     state.current_session, state.scopes = person, scopes
-    state.user = user
     # For pages and the access log: after a rollback, the expired objects cannot be read.
-    state.viewer = CallerSummary(user.id, user.email, user.display_name, user.is_superuser)
+    state.viewer = CallerSummary(user.id, user.is_superuser, user.language)
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)
-    state.own_language = user.language
     context = db.context or RequestContext()
     languages = user.language or context.accept_language
     db.context = replace(context, actor_id=user.id, key_id=key_id, caller_level=level, accept_language=languages)

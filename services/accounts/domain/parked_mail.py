@@ -18,12 +18,10 @@ from accounts.domain.audit.log import Action, record
 from accounts.domain.keyset import Keyset
 from accounts.domain.mail.outbox import CHANNEL
 from accounts.models import OutboxMail
-from accounts.models.base import folded
 from accounts.schemas.pagination import Page, PageQuery
 
 COUNTED = 10_000  # of more mails than this, the page says so: counting a long queue would read all of it
 RETRIED_AT_ONCE = 10_000
-SHOWN = 50  # mails to one address
 BY_ID = Keyset(
     (col(OutboxMail.id),), text=lambda mail: str(mail.id), parse=lambda key: (uuid.UUID(key),), descending=True
 )
@@ -65,11 +63,6 @@ class ParkedMailManager:
 
         """
         return await BY_ID.page(self.db, select(OutboxMail).where(IS_PARKED), query)
-
-    async def list_to(self, email: str) -> list[OutboxMail]:
-        """List the newest mails in the queue that are for an email address, in any letter case."""
-        statement = select(OutboxMail).where(func.lower(OutboxMail.email) == folded(email))
-        return [*(await self.db.exec(statement.order_by(col(OutboxMail.id).desc()).limit(SHOWN))).all()]
 
     async def get(self, mail_id: uuid.UUID) -> OutboxMail:
         """Get a mail in the queue.

@@ -1,7 +1,7 @@
-"""The footer of each page: the choice of a language, and links to terms and privacy."""
+"""The choice of a language in the footer of each page: where it leads back."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -9,8 +9,6 @@ from fastapi import Request
 from pydantic import StringConstraints
 
 from accounts.api.middleware.csrf import SAFE_METHODS
-from accounts.settings import Settings
-from accounts.translations import N_
 
 # A page with its query. Such a URL leads to this site, whatever follows the beginning.
 THIS_PAGE = r"^/(account|admin)([/?][!-~]*)?$"
@@ -30,9 +28,3 @@ def this_page(request: Request, form_url: str | None, given: Mapping[str, Any]) 
     if query:
         url = f"{url}?{query}"
     return url if re.match(THIS_PAGE, url) else None
-
-
-def legal_links(settings: Settings) -> Sequence[tuple[str, str]]:
-    """Return the URLs of the pages about terms and privacy that the settings have, with their texts."""
-    pages = (settings.terms_url, N_("Terms")), (settings.privacy_url, N_("Privacy"))
-    return [(url, text) for url, text in pages if url]

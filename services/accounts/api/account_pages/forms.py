@@ -1,11 +1,14 @@
-"""Forms that are shown again when they are refused."""
+"""Forms: what browsers send for empty and long fields, and which forms are shown again when they are refused."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BeforeValidator
 
+BLANK = BeforeValidator(lambda value: value or None)  # browsers send the fields that are left empty, too
+LINES = BeforeValidator(lambda text: text.replace("\r\n", "\n"))  # they send lines with CRLF (HTML, 4.10.21.7)
 # Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",

@@ -1,23 +1,19 @@
 """The page of one group: what it is, and its members, with search."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator, BeforeValidator, TypeAdapter
+from pydantic import AfterValidator, TypeAdapter
 from starlette.responses import Response
 
-from accounts.api.account_pages.group_views import view_group
+from accounts.api.account_pages.forms import BLANK
+from accounts.api.account_pages.group_views import read_members, view_group
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep
 from accounts.api.routes.groups.groups import GroupId
-from accounts.db.session import Session
-from accounts.domain.groups.member_list import list_members
-from accounts.domain.sessions.caller import FastReader
 from accounts.models import Role
 from accounts.models.identity import is_service_email
 from accounts.schemas.fields import NFC, NFKC, Prefix
@@ -26,7 +22,6 @@ from accounts.schemas.pagination import Page, PageQuery
 
 router = APIRouter(prefix=PATH)
 EMAIL_PREFIX = TypeAdapter[str](Annotated[Prefix, NFKC])
-EMPTY_IS_NONE = BeforeValidator(lambda value: value or None)  # a form sends all of its fields
 
 
 def _normalise(text: str | None) -> str | None:
@@ -36,8 +31,8 @@ def _normalise(text: str | None) -> str | None:
 class MemberSearch(PageQuery):
     """What the search form sends: the beginning of a name or, with an @, of an email address."""
 
-    q: Annotated[Prefix | None, NFC, AfterValidator(_normalise), EMPTY_IS_NONE] = None
-    role: Annotated[Role | None, EMPTY_IS_NONE] = None
+    q: Annotated[Prefix | None, NFC, AfterValidator(_normalise), BLANK] = None
+    role: Annotated[Role | None, BLANK] = None
 
     def members(self, *, by_email: bool) -> MemberQuery:
         """Return the filters of the list of members."""
@@ -56,27 +51,15 @@ async def group_page(
 ) -> Response:
     """Show a group and, to those who may list them, its members."""
     values = await view_group(db, group_id, user)
-    members = await _list(request, db, group_id, search, values) if "LIST_MEMBERS" in values["may"] else None
+    members = None
+    if "LIST_MEMBERS" in values["may"]:
+        query = search.members(by_email="SEE_EMAILS" in values["may"])
+        page = await read_members(request, db, group_id, query)
+        rows = [_row(member, values["may"]) for member in page.rows]
+        members = Page(rows, page.next, page.prev, page.last)
     url = f"{PATH}/groups/{group_id}" + (f"?{urlencode(search.filters)}" if search.filters else "")
     values |= {"members": members, "search": search, "url": url, "has_factor": bool(user.second_factors)}
     return render_page(request, "group", **values)
-
-
-async def _list(
-    request: Request, db: Session, group_id: int, search: MemberSearch, values: Mapping[str, Any]
-) -> Page[dict[str, Any]]:
-    """List the members as the API does."""
-    state = request.state
-    await db.release_connection()  # the list takes a connection of its own
-    idle = timedelta(seconds=state.settings.session_idle_seconds)
-    reader = FastReader(state.connect, state.claims, idle, looked_up=True, caller_level=db.caller_level)
-    query = search.members(by_email="SEE_EMAILS" in values["may"])
-    page = await list_members(reader, group_id, query)
-    return Page(_rows(page.rows, values["may"]), page.next, page.prev, page.last)
-
-
-def _rows(members: Sequence[str], may: set[str]) -> list[dict[str, Any]]:
-    return [_row(MemberRead.model_validate_json(member), may) for member in members]
 
 
 def _row(member: MemberRead, may: set[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from accounts.api.account_pages.forms import missing_field, show_form_again
+from accounts.api.account_pages.group_views import view_group
 from accounts.api.account_pages.import_faults import describe_faults
 from accounts.api.account_pages.messages import MESSAGES
 from accounts.api.account_pages.paths import PATH
@@ -22,7 +23,6 @@ from accounts.api.routes.groups.groups import GroupId
 from accounts.api.routes.groups.member_files import RunImportDep
 from accounts.api.uploads import Upload, read_upload
 from accounts.domain import errors
-from accounts.domain.groups.access import get_access, to_group_read
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations.import_file import FAULTY_ROWS_MAX, ROWS_MAX
 from accounts.domain.rate_limits.rules import Attempt
@@ -46,12 +46,11 @@ class ImportResult(BaseModel):
 
 async def keep_group(request: Request, group_id: GroupId, user: CurrentUser, db: DbDep) -> None:
     """Set what the pages show, for those who may import."""
-    access = await get_access(db, group_id, user, Permission.IMPORT)
+    values = await view_group(db, group_id, user, Permission.IMPORT)
     request.state.form = {}  # a file is not read twice
-    values = {
-        "group": to_group_read(access.group, access.role),
+    values |= {
         "is_verified": user.is_verified,
-        "adds": access.may(Permission.ADD_MEMBERS),
+        "adds": "ADD_MEMBERS" in values["may"],
         "rows_max": ROWS_MAX,
         "megabytes": member_files.FILE_BYTES // 1024**2,
         "charsets": (UTF_8, WINDOWS),
@@ -99,8 +98,8 @@ async def _read_file(request: Request) -> Upload:
 def _faulty(request: Request, error: errors.ImportInvalid) -> Response:
     language = request_language(request)
     faults = describe_faults(language, error.faults)
-    message = language.gettext(MESSAGES["IMPORT_INVALID"])
-    return render_page(request, TEMPLATE, 422, failure=Failure(message, {}), faults=faults)
+    failure = Failure.translated(language, {}, MESSAGES["IMPORT_INVALID"])
+    return render_page(request, TEMPLATE, 422, failure=failure, faults=faults)
 
 
 @router.get("/import/result", dependencies=FOR_IMPORTERS)

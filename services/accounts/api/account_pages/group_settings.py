@@ -3,9 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.forms import LINES
 from accounts.api.account_pages.group_views import keep_group, view_group
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
@@ -19,8 +20,6 @@ from accounts.schemas.fields import Description, GroupName
 from accounts.schemas.groups import GroupUpdate
 
 router = APIRouter(prefix=f"{PATH}/groups/{{group_id:int}}")
-# Browsers send lines of text with CRLF (HTML, 4.10.21.7).
-LINES = BeforeValidator(lambda text: text.replace("\r\n", "\n"))
 
 
 class SettingsForm(BaseModel):

@@ -1,5 +1,6 @@
-"""What the pages of one group share: the group as the viewer sees it, what the viewer may do, and roles in words."""
+"""What the pages of one group share: the group and its members as the viewer sees them, and what each role may do."""
 
+from datetime import timedelta
 from typing import Any
 
 from fastapi import Depends, Request
@@ -12,11 +13,14 @@ from accounts.api.routes.groups.groups import GroupId
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.groups.access import get_access, to_group_read
+from accounts.domain.groups.member_list import list_members
 from accounts.domain.groups.permissions import Permission, Standing
+from accounts.domain.sessions.caller import FastReader
 from accounts.models import Role, User
+from accounts.schemas.groups import MemberQuery, MemberRead
+from accounts.schemas.pagination import Page
 from accounts.translations import N_
 
-ROLE_NAMES = {Role.OWNER: N_("Owner"), Role.ADMIN: N_("Admin"), Role.MEMBER: N_("Member")}
 ROLE_RIGHTS = {
     Role.OWNER: N_(
         "May do what admins may, and also manage owners, change who can see the group, require a second factor, hand "
@@ -44,9 +48,19 @@ async def view_group(db: Session, group_id: int, user: User, permission: Permiss
         "group": to_group_read(access.group, access.role),
         "may": {each.name for each in Permission if access.may(each)},
         "needs_second_factor": access.standings.now is Standing.UNPROVEN,
-        "role_names": ROLE_NAMES,
         "role_rights": ROLE_RIGHTS,
     }
+
+
+async def read_members(request: Request, db: Session, group_id: int, query: MemberQuery) -> Page[MemberRead]:
+    """List members as the API does, for the caller who was identified already. It takes a connection of its own."""
+    state = request.state
+    await db.release_connection()
+    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    reader = FastReader(state.connect, state.claims, idle, looked_up=True, caller_level=db.caller_level)
+    page = await list_members(reader, group_id, query)
+    rows = [MemberRead.model_validate_json(row) for row in page.rows]
+    return Page(rows, page.next, page.prev, page.last)
 
 
 def keep_group(form: str, permission: Permission) -> Dependency:

@@ -45,7 +45,7 @@ class OwnAnswerForm(BaseModel):
 
 
 async def _read(db: Session, token: str, viewer: User | None) -> MailedInvitation | None:
-    """Return the invitation of a token, or None to users to whom it was not sent: they see nothing of it.
+    """Return the invitation of a token, or None if it was not sent to the viewer, who sees nothing of it.
 
     Raises:
         InvitationBadToken: there is no open invitation with this token.

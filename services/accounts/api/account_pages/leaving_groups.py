@@ -5,10 +5,11 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import with_name
+from accounts.api.account_pages.forms import BLANK
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import Failure, render_page, request_language
@@ -26,7 +27,6 @@ from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
-EMPTY_IS_NONE = BeforeValidator(lambda value: value or None)  # browsers send every field of a form
 NONE_CHOSEN = N_("Choose a member, or enter the email address of one.")
 REFUSALS: dict[type[errors.Refusal], str] = {
     errors.MemberNotFound: N_("This isn't the email address of a member of the group."),
@@ -38,8 +38,8 @@ REFUSALS: dict[type[errors.Refusal], str] = {
 class TransferForm(BaseModel):
     """The next owner: a member of the list, or one by email address. Text that is no address belongs to no member."""
 
-    member: Annotated[uuid.UUID | None, EMPTY_IS_NONE] = None
-    member_email: Annotated[Username | None, EMPTY_IS_NONE] = None
+    member: Annotated[uuid.UUID | None, BLANK] = None
+    member_email: Annotated[Username | None, BLANK] = None
 
     async def find(self, succession: SuccessionManager, group_id: int, actor: User) -> uuid.UUID:
         """Return the id of the next owner. The address counts if both fields are filled in.
@@ -57,9 +57,8 @@ class TransferForm(BaseModel):
     def failure(self, request: Request, error: errors.Refusal) -> Failure:
         """Explain a refusal at the field that caused it."""
         text = REFUSALS[type(error)] if self.member_email or self.member else NONE_CHOSEN
-        message = request_language(request).gettext(text)
         by_choice = self.member is not None and not self.member_email
-        return Failure(message, {"member" if by_choice else "member_email": message})
+        return Failure.translated(request_language(request), {"member" if by_choice else "member_email": text}, text)
 
 
 async def _get_own_group(groups: GroupManager, group_id: int, user: User) -> GroupRead:
@@ -120,7 +119,7 @@ async def transfer_page(
     succession: SuccessionDep,
     query: Annotated[PageQuery, Query()],
 ) -> Response:
-    """Show the members to whom the group can be handed over."""
+    """Show the members who could become its owner."""
     return await _transfer_page(request, await groups.get(group_id, user), user, succession, query)
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from accounts.api.account_pages.done_names import with_name
+from accounts.api.account_pages.forms import LINES
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
@@ -20,8 +21,6 @@ from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/groups", N_("Groups"), N_("The groups that you belong to.")),)
-# Browsers send lines of text with CRLF (HTML, 4.10.21.7).
-LINES = BeforeValidator(lambda text: text.replace("\r\n", "\n"))
 
 
 class GroupForm(BaseModel):

@@ -13,11 +13,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
 from accounts.api.account_pages.done_names import done_message, done_name
-from accounts.api.account_pages.footer import legal_links, this_page
+from accounts.api.account_pages.footer import this_page
 from accounts.api.account_pages.forms import FORMS, kept_values
-from accounts.api.account_pages.messages import Result
+from accounts.api.account_pages.messages import CHECK_FIELDS, Result
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN, HEADERS, PATH, is_admin_page, page_url
+from accounts.api.callers import CallerSummary
 from accounts.api.languages import accepted_languages
 from accounts.branding import Branding
 from accounts.branding.overrides import check_overrides
@@ -44,11 +45,17 @@ class Failure:
     message: str
     fields: Mapping[str, str]
 
+    @classmethod
+    def translated(cls, language: Language, faults: Mapping[str, str], message: str = CHECK_FIELDS) -> "Failure":
+        """Translate a message, and those of ``faults`` by field."""
+        return cls(language.gettext(message), {name: language.gettext(fault) for name, fault in faults.items()})
+
 
 def request_language(request: Request) -> Language:
     """Return the user's own language, else the one chosen on a page, else the browser's: negotiated once."""
     if not hasattr(request.state, "language"):
-        languages = getattr(request.state, "own_language", None) or accepted_languages(request)
+        viewer: CallerSummary | None = getattr(request.state, "viewer", None)
+        languages = (viewer and viewer.language) or accepted_languages(request)
         request.state.language = get_language(negotiate_language(languages))
     language: Language = request.state.language
     return language
@@ -104,7 +111,6 @@ def render_page(
             language=language.tag,
             languages=list_languages(),
             this_page=this_page(request, f"{PATH}/{name}" if name in FORMS else None, given),
-            legal_links=legal_links(settings),
             now=datetime.now(UTC),
             path=PATH,
             admin=ADMIN,

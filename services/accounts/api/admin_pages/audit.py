@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import CHECK_FIELDS
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.render import Failure, render_page, request_language
@@ -51,16 +50,15 @@ async def audit_page(
     request: Request, db: DbDep, users: UserManagerDep, query: Annotated[AuditSearch, Query()]
 ) -> Response:
     """List the events that match the filters."""
-    gettext = request_language(request).gettext
-    faults: dict[str, str] = {}
+    language, faults = request_language(request), dict[str, str]()
+    gettext = language.gettext
     search = await _parse(query, users, faults)
     page = EMPTY if faults else await list_events(db, search)
-    failure = Failure(gettext(CHECK_FIELDS), {name: gettext(fault) for name, fault in faults.items()})
     return render_page(
         request,
         "admin/audit",
         422 if faults else 200,
-        failure=failure if faults else None,
+        failure=Failure.translated(language, faults) if faults else None,
         page=page,
         rows=event_rows(page.rows, await load_subjects(db, page.rows), gettext),
         actions=sorted(((name, gettext(words.name)) for name, words in WORDS.items()), key=lambda pair: pair[1]),

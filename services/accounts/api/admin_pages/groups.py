@@ -1,5 +1,6 @@
 """Administration of groups: search, one group with its people, a new owner, and deletion."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -7,23 +8,21 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import CHECK_FIELDS
+from accounts.api.account_pages.forms import BLANK
+from accounts.api.account_pages.group_views import read_members
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import Failure, render_page, request_language
 from accounts.api.admin_pages.access import CurrentSuperuser
-from accounts.api.admin_pages.queries import BLANK, SearchText, list_url
+from accounts.api.admin_pages.queries import SearchText, list_url
 from accounts.api.dependencies import GroupManagerDep, InvitationManagerDep, MemberManagerDep, UserManagerDep
-from accounts.api.fast_routes import fast_reader
 from accounts.api.routes.groups.groups import GroupId
 from accounts.domain import errors
-from accounts.domain.groups.member_list import list_members
-from accounts.domain.sessions.caller import FastReader
 from accounts.models import Role, Visibility
 from accounts.schemas.fields import NFC, GroupName, Prefix
-from accounts.schemas.groups import GroupQuery, GroupRead, MemberQuery, MemberRead
-from accounts.schemas.pagination import Page, PageQuery
+from accounts.schemas.groups import GroupQuery, GroupRead, MemberQuery
+from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
 LIST = f"{ADMIN}/groups"
@@ -77,16 +76,15 @@ async def group_page(
     query: Annotated[PageQuery, Query()],
 ) -> Response:
     """Show a group's settings, its owners and admins, and its members page by page."""
-    group = await groups.get(group_id, user)
-    reader = await fast_reader(request)
+    members = partial(read_members, request, groups.db, group_id)
     return render_page(
         request,
         "admin/group",
-        group=group,
-        owners=await _members(reader, group_id, MemberQuery(role=Role.OWNER)),
-        admins=await _members(reader, group_id, MemberQuery(role=Role.ADMIN)),
-        members=await _members(reader, group_id, MemberQuery(limit=query.limit, cursor=query.cursor)),
+        group=await groups.get(group_id, user),
         invitations=await invitations.count_open(group_id, user),
+        owners=await members(MemberQuery(role=Role.OWNER)),
+        admins=await members(MemberQuery(role=Role.ADMIN)),
+        members=await members(MemberQuery(limit=query.limit, cursor=query.cursor)),
     )
 
 
@@ -138,14 +136,7 @@ async def delete_group(
     return redirect(LIST, done="group-deleted")
 
 
-async def _members(reader: FastReader, group_id: int, query: MemberQuery) -> Page[MemberRead]:
-    page = await list_members(reader, group_id, query)
-    rows = [MemberRead.model_validate_json(row) for row in page.rows]
-    return Page(rows, page.next, page.prev, page.last)
-
-
 def _refused(request: Request, page: str, group: GroupRead, field: str, sent: str, fault: str) -> Response:
-    gettext = request_language(request).gettext
     request.state.form = {field: sent}
-    failure = Failure(gettext(CHECK_FIELDS), {field: gettext(fault)})
+    failure = Failure.translated(request_language(request), {field: fault})
     return render_page(request, page, HTTPStatus.BAD_REQUEST, group=group, failure=failure)

@@ -18,6 +18,7 @@ from accounts.api.dependencies import DbDep, UserManagerDep
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.users import UserManager
+from accounts.domain.mail.recipients import list_mails_to_address
 from accounts.domain.parked_mail import COUNTED, ParkedMailManager, state_of
 from accounts.domain.rate_limits.counting import list_mail_limits
 from accounts.schemas.pagination import PageQuery
@@ -92,7 +93,7 @@ async def _address(email: str, db: Session, users: UserManager, settings: Settin
     limits = await list_mail_limits(db, email, scale=settings.limit_scale)
     return {
         "account": account,
-        "mails": await ParkedMailManager(db).list_to(email),
+        "mails": await list_mails_to_address(db, email),
         "limits": [(limit_name(name), timedelta(seconds=seconds)) for name, seconds in limits.items()],
     }
 

@@ -3,15 +3,14 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from pydantic import BeforeValidator, StringConstraints
+from pydantic import StringConstraints
 
+from accounts.api.account_pages.forms import BLANK
 from accounts.models.identity import EMAIL_LENGTH
 from accounts.schemas.fields import NFKC
 from accounts.schemas.invisible_text import VISIBLE
 from accounts.schemas.pagination import PageQuery
 
-# Forms send the fields that are left empty, too.
-BLANK = BeforeValidator(lambda value: value or None)
 # A name, an email address or an id. The pattern excludes control characters and line breaks.
 SearchText = Annotated[
     str,

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.group_views import ROLE_NAMES
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
@@ -83,7 +82,6 @@ async def user_page(
         events=await list_events_of(db, EVENTS, user),
         mails=await list_mails_to(db, user),
         device=partial(describe_user_agent, gettext=request_language(request).gettext),
-        roles=ROLE_NAMES,
         action_words=WORDS,
         mail_kinds=KINDS,
     )

@@ -103,8 +103,7 @@ async def act(
 
 
 def _render_refused(request: Request, choice: Choice, code: str, groups: Any = (), **faults: str) -> Response:
-    gettext = request_language(request).gettext
-    failure = Failure(gettext(MESSAGES[code]), {name: gettext(fault) for name, fault in faults.items()})
+    failure = Failure.translated(request_language(request), faults, MESSAGES[code])
     status = HTTPStatus.UNPROCESSABLE_CONTENT if faults else HTTPStatus.CONFLICT
     return _render(request, choice, status, failure=failure, groups=groups)
 

@@ -12,12 +12,13 @@ from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.access import CurrentSuperuser
+from accounts.api.admin_pages.queries import list_url
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import UserManagerDep
 from accounts.domain import errors
 from accounts.schemas.fields import MAX_RAW_LENGTH, DisplayName, Email, Password
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery
-from accounts.schemas.pagination import PAGE_SIZE, PageQuery
+from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
 router = APIRouter(prefix=ADMIN)
@@ -75,12 +76,8 @@ async def users_page(request: Request, users: UserManagerDep, search: Annotated[
     gettext = request_language(request).gettext
     search_by = [(name, gettext(text)) for name, text in SEARCH_BY.items()]
     shown = [(name, gettext(text)) for name, (text, _) in SHOWN.items()]
-    parameters = {"q": search.q, "by": search.by, "show": search.show}
-    if search.limit != PAGE_SIZE:
-        parameters["limit"] = str(search.limit)
-    return render_page(
-        request, "admin/users", users=page, search=search, parameters=parameters, search_by=search_by, shown=shown
-    )
+    url = list_url(f"{ADMIN}/users", search)
+    return render_page(request, "admin/users", users=page, search=search, url=url, search_by=search_by, shown=shown)
 
 
 @router.get("/new-user")
