@@ -1,7 +1,9 @@
 """The shape of the import graph, beyond the contracts in ``pyproject.toml``."""
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -10,6 +12,7 @@ import grimp
 import pytest
 
 LONGEST_CHAIN = 5
+CLOCKS = (".now", ".today", ".utcnow", ".time", "monotonic", "perf_counter", "time_ns")
 LOADED_WHEN_USED = {"segno", "alembic", "mako"}  # libraries of one feature, and those of commands
 
 
@@ -58,3 +61,20 @@ def test_api_loads_libraries_of_one_feature_when_they_are_first_used() -> None:
     )
 
     assert result.stdout == b"set()\n"
+
+
+def test_no_module_reads_the_clock_when_it_is_imported() -> None:
+    """Hours may pass until its functions run: in a server, and in a long run of tests."""
+    root = Path(__file__).parent.parent
+    files = [path for folder in ("accounts", "tests") for path in (root / folder).rglob("*.py")]
+
+    assert [f"{path}:{line}" for path in files for line in clock_reads(ast.parse(path.read_text()))] == []
+
+
+def clock_reads(tree: ast.AST) -> Iterator[int]:
+    """Yield the lines that read the clock outside of functions. ``func.now()`` is SQL."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(CLOCKS) and "func." not in ast.unparse(node):
+            yield node.lineno
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from clock_reads(node)

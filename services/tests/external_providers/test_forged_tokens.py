@@ -93,7 +93,7 @@ FORGED: dict[str, Sign] = {
     "with a deep header": lambda _: lambda claims: f"{part(b'{"alg":' + b'[' * 200_000)}.{part(claims)}.AA",
 }
 ABSENT = object()
-CLAIMS: dict[str, Json] = {
+CLAIMS: dict[str, dict[str, Any]] = {
     "another issuer": {"iss": "https://accounts.google.com"},
     "the issuer with a slash": {"iss": "/"},  # added below
     "no issuer": {"iss": ABSENT},
@@ -105,16 +105,16 @@ CLAIMS: dict[str, Json] = {
     "several audiences without azp": {"aud": ["accounts", "other"]},
     "azp of another client": {"azp": "other"},
     "azp that is null": {"azp": None},
-    "an end in the past": {"exp": int(time.time()) - MINUTES},
+    "an end in the past": {"exp": lambda: int(time.time()) - MINUTES},
     "no end": {"exp": ABSENT},
     "an end that is no number": {"exp": "9999999999"},
     "an end that is true": {"exp": True},
     "an end that is infinite": {"exp": float("inf")},
     "an end that is NaN": {"exp": float("nan")},
-    "an issue in the future": {"iat": int(time.time()) + DAY},
+    "an issue in the future": {"iat": lambda: int(time.time()) + DAY},
     "no issue": {"iat": ABSENT},
     "an issue that is no number": {"iat": []},
-    "not valid before": {"nbf": int(time.time()) + DAY},
+    "not valid before": {"nbf": lambda: int(time.time()) + DAY},
     "another nonce": {"nonce": "other"},
     "no nonce": {"nonce": ABSENT},
     "a nonce in a list": {"nonce": []},
@@ -143,6 +143,7 @@ async def test_forged_token_is_refused(sign_in: SignIn, evil: EvilProvider, case
 @pytest.mark.parametrize("case", CLAIMS)
 async def test_token_for_something_else_is_refused(sign_in: SignIn, evil: EvilProvider, case: str) -> None:
     other = CLAIMS[case] if case != "the issuer with a slash" else {"iss": f"{evil.issuer}/"}
+    other = {name: value() if callable(value) else value for name, value in other.items()}
     evil.change = lambda claims: {name: value for name, value in (claims | other).items() if value is not ABSENT}
 
     with pytest.raises(errors.ProviderRefused):

@@ -11,7 +11,7 @@ from accounts.domain.user_files import new_users
 from accounts.domain.user_files.new_users import NewUser, new_user, plain_user
 from accounts.schemas.user_files import UserLine
 
-NOW = datetime.now(UTC)
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 EMAIL = {"email": "king.arthur@camelot.example.com"}
 VALUES: dict[str, list[Any]] = {
     "email": [
