@@ -12,12 +12,12 @@ from accounts.domain.identity import first_passwords, mailed_tokens, one_time_to
 from accounts.domain.mail.languages import best_language
 from accounts.domain.mailed_codes import store
 from accounts.domain.mailed_codes.codes import derive_code
-from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import AccessKey, Invitation, MailKind, OutboxMail, Purpose, User, UserGroup
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.email_addresses import mask_email
 from accounts.settings import Settings
 from accounts.translations import get_language
+from accounts.user_agent import describe_user_agent
 from accounts.worker.obsolete_mail import role_is_current
 
 # Kinds with a token: its purpose, and the page that the link opens.

@@ -63,7 +63,7 @@ def test_sentence_says_whom_the_action_affected(about: dict[str, Any], sentence:
     text = describe_event(event)
 
     assert text.sentence == sentence
-    assert text.details == ["Language", "Whether the account is active"]
+    assert text.details == ["Account active or deactivated", "Language"]
 
 
 def test_action_of_another_version_has_a_sentence() -> None:
@@ -89,6 +89,19 @@ async def test_events_are_shown_with_time_address_and_device(world: World, arthu
     assert "Account created" in created.text
     assert "By another user, or by the service itself" in created.text
     assert len(page.find("time")) == 3
+
+
+async def test_sign_in_keeps_its_device_when_the_session_has_ended(world: World, arthur: User) -> None:
+    await world.client.post(
+        "/auth/jwt/login",
+        data={"username": arthur.email, "password": "guinevere-and-lancelot"},
+        headers={"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1"},
+    )
+    await world.sql("DELETE FROM user_session")
+
+    [started] = [row for row in await rows(world, await enter(world)) if "iPhone" in row]
+
+    assert "Safari on iPhone" in started
 
 
 async def test_failed_sign_in_shows_where_it_came_from(world: World, arthur: User) -> None:

@@ -53,13 +53,15 @@ class TestEvents:
         actor, user, detail = await audit_log.last("session.started")
 
         assert actor == user == str(audit_log.arthur.id)
-        assert set(detail) == {"session_id", "methods"}
+        assert set(detail) == {"session_id", "methods", "browser"}
+        assert detail["browser"].startswith("python-httpx")
         assert detail["methods"] == ["pwd"]
 
     async def test_wrong_password_is_recorded(self, audit_log: AuditLog) -> None:
         assert (await audit_log.world.login(audit_log.arthur, "wrong")).status_code == 400
 
-        assert await audit_log.last("session.refused") == (None, str(audit_log.arthur.id), {})
+        device = {"browser": audit_log.client.headers["user-agent"]}
+        assert await audit_log.last("session.refused") == (None, str(audit_log.arthur.id), device)
 
     async def test_sign_in_with_an_unknown_email_is_recorded_as_its_hash(self, audit_log: AuditLog) -> None:
         for email in (NOBODY, NOBODY.upper()):
@@ -77,7 +79,8 @@ class TestEvents:
         )
         assert (await audit_log.world.login(audit_log.arthur)).status_code == 400
 
-        assert await audit_log.last("session.refused") == (None, str(audit_log.arthur.id), {})
+        actor, user, _ = await audit_log.last("session.refused")
+        assert (actor, user) == (None, str(audit_log.arthur.id))
 
     async def test_refused_sign_in_runs_as_many_statements_for_an_unknown_email(
         self, audit_log: AuditLog, engine: AsyncEngine

@@ -19,7 +19,7 @@ class EventText(NamedTuple):
 SENTENCES: dict[str, str] = {
     Action.SESSION_STARTED: N_("Signed in"),
     Action.SESSION_REFUSED: N_("Sign-in refused"),
-    Action.SESSION_ELEVATED: N_("Confirmed who uses the device"),
+    Action.SESSION_ELEVATED: N_("Sign-in confirmed again"),
     Action.SECOND_FACTOR_REFUSED: N_("Second factor refused"),
     Action.SESSION_ENDED: N_("Signed out on a device"),
     Action.SESSIONS_REVOKED: N_("Signed out on several devices"),
@@ -89,9 +89,9 @@ ABOUT_OTHERS: dict[str, str] = {
 FIELDS = {
     "display_name": N_("Name"),
     "language": N_("Language"),
-    "is_active": N_("Whether the account is active"),
+    "is_active": N_("Account active or deactivated"),
     "is_superuser": N_("Administrator"),
-    "is_verified": N_("Whether the email address is confirmed"),
+    "is_verified": N_("Email address confirmed"),
     "name": N_("Name"),
     "description": N_("Description"),
     "visibility": N_("Visibility"),
@@ -104,4 +104,5 @@ def describe_event(event: PersonalEvent) -> EventText:
     """Describe an event to a user who caused it or was affected by it."""
     sentences = SENTENCES if event.to_me else SENTENCES | ABOUT_OTHERS
     changed = event.detail.get("changed", ())
-    return EventText(sentences.get(event.action, UNKNOWN), sorted({FIELDS[name] for name in changed if name in FIELDS}))
+    details = sorted({FIELDS[name] for name in changed if name in FIELDS})
+    return EventText(sentences.get(event.action, UNKNOWN), details)

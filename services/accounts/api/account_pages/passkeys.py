@@ -18,10 +18,10 @@ from accounts.domain import errors
 from accounts.domain.passkeys.options import accepted_credentials
 from accounts.domain.passkeys.relying_party import is_available, relying_party
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Factor
 from accounts.schemas.fields import OpaqueToken
 from accounts.schemas.passkeys import PasskeyJson, PasskeyName
+from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=PATH)
 

@@ -14,8 +14,8 @@ from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import SessionManagerDep
-from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.translations import N_
+from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/sessions", N_("Devices"), N_("See where you are signed in, and sign out other devices.")),)

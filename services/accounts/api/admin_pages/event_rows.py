@@ -12,6 +12,7 @@ from accounts.api.admin_pages.sentences import ROLES, sentence_of
 from accounts.domain.audit.subjects import NamedUser, Subjects
 from accounts.models import AuditEvent
 from accounts.translations import N_
+from accounts.user_agent import Device
 
 MISSING = "?"
 LINK = Markup('<a href="{}"><bdi>{}</bdi></a>')
@@ -24,11 +25,12 @@ PROGRAM = N_("A command, or the service itself")
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event in words: what happened, who caused it, and names and values of its detail."""
+    """An event in words: what happened, who caused it and from where, and names and values of its detail."""
 
     event: AuditEvent
     what: Markup
     caused_by: Markup
+    device: str
     detail: Sequence[tuple[str, str]]
 
 
@@ -58,7 +60,9 @@ def event_rows(events: Sequence[AuditEvent], subjects: Subjects, gettext: Callab
         unknown = gettext(VISITOR if event.address else PROGRAM)
         caused_by = user_link(event.actor_id) if event.actor_id else Markup.escape(unknown)
         what = Markup(gettext(sentence_of(event))) % (values | names)  # noqa: S704  # sentences are ours
-        return EventRow(event, what, caused_by, [(name, _text(each)) for name, each in sorted(event.detail.items())])
+        device = Device.recorded(event.detail)
+        detail = [(name, _text(each)) for name, each in sorted(event.detail.items()) if name not in Device._fields]
+        return EventRow(event, what, caused_by, device.name(gettext) if device else "", detail)
 
     return [row(event) for event in events]
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
+from accounts.api.admin_pages.event_rows import event_rows
 from accounts.api.admin_pages.mail_words import KINDS
-from accounts.api.admin_pages.sentences import WORDS
 from accounts.api.admin_pages.user_action_table import ACTIONS
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import (
@@ -27,12 +27,13 @@ from accounts.api.dependencies import (
 from accounts.api.rate_limits import VerificationLimitDep
 from accounts.domain import errors
 from accounts.domain.audit.history import list_events_of
+from accounts.domain.audit.subjects import load_subjects
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.mail.recipients import list_mails_to
-from accounts.domain.sessions.user_agent import describe_user_agent
 from accounts.models import Purpose
 from accounts.schemas.groups import OwnGroupQuery
 from accounts.schemas.pagination import PageQuery
+from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=ADMIN)
 EVENTS = PageQuery(limit=20)
@@ -66,6 +67,8 @@ async def user_page(
 ) -> Response:
     """Show a user. The number of statements is the same for each."""
     user = await users.get(user_id)
+    gettext = request_language(request).gettext
+    events = (await list_events_of(db, EVENTS, user)).rows
     return render_page(
         request,
         "admin/user",
@@ -79,10 +82,9 @@ async def user_page(
         passkeys=await passkeys.list(user),
         identities=await identities.list(user),
         keys=await support.keys.list(user),
-        events=await list_events_of(db, EVENTS, user),
+        events=event_rows(events, await load_subjects(db, events), gettext),
         mails=await list_mails_to(db, user),
-        device=partial(describe_user_agent, gettext=request_language(request).gettext),
-        action_words=WORDS,
+        device=partial(describe_user_agent, gettext=gettext),
         mail_kinds=KINDS,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.models import User
+from accounts.user_agent import parse_user_agent
 
 
 class Action(StrEnum):
@@ -78,6 +79,13 @@ SELF_ACTIONS = {
     Action.MEMBERSHIP_CREATED,
     Action.INVITATION_ACCEPTED,
 }
+# They have the device of the client in their detail. Of sessions it is known only until they end.
+WITH_DEVICE = {
+    Action.SESSION_STARTED,
+    Action.SESSION_REFUSED,
+    Action.SESSION_ELEVATED,
+    Action.SECOND_FACTOR_REFUSED,
+}
 
 
 INSERT_EVENT = CompiledStatement("""
@@ -96,7 +104,7 @@ async def record(
 ) -> None:
     """Add an event to the transaction. The actor and the client IP come from ``db.context``; commands have neither.
 
-    The detail of what a program does with an access key names the key.
+    The detail of what a program does with an access key names the key, and that of a sign-in the device.
 
     Args:
         user_id: the user whom the action affects.
@@ -107,6 +115,9 @@ async def record(
     actor_id = db.actor_id
     if db.context and action in SELF_ACTIONS:
         actor_id = actor_id or user_id
+    if db.context and action in WITH_DEVICE:
+        device = parse_user_agent(db.context.user_agent)
+        detail |= {name: value for name, value in device._asdict().items() if value}
     await INSERT_EVENT.run(
         db,
         action=action,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.domain.sessions.user_agent import describe_user_agent
+from accounts.user_agent import describe_user_agent
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 
