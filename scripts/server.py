@@ -11,6 +11,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+import branded_files
 from daemon import Daemon, tail
 from environment import EXAMPLE, PROVIDER_VARIABLE, ROOT, address, read, url
 
@@ -163,10 +164,11 @@ class Server:
         return f"{self.host}:{self.port} "
 
     def fingerprint(self) -> str:
-        """Return the address, and a hash of the settings."""
+        """Return the address, and a hash of the settings and of the files that they name."""
         providers = sorted(filter(PROVIDER_VARIABLE.fullmatch, self._environment))
         settings = {name: self._environment.get(name) for name in [*read(EXAMPLE), "DATABASE_URL", *providers]}
-        return self._bound() + hashlib.sha256(json.dumps(settings).encode()).hexdigest()
+        used = json.dumps([settings, branded_files.fingerprint(self._environment)])
+        return self._bound() + hashlib.sha256(used.encode()).hexdigest()
 
 
 def unchanged_since(stamp: Path) -> bool:

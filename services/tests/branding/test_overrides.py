@@ -10,6 +10,8 @@ import pytest
 import accounts
 from accounts.api.account_pages import render
 from accounts.settings import Settings, SettingsError, get_settings
+from accounts.translations import get_language
+from accounts.translations.templates import create_environment
 from accounts.worker import rendering
 
 OURS = {"pages": "api/account_pages/templates", "mail": "worker/templates"}
@@ -97,3 +99,16 @@ def test_template_can_extend_the_one_that_it_replaces(templates: Templates) -> N
     templates.write("pages/base.html", '{% extends "original/base.html" %}')
 
     templates.check("pages")
+
+
+def test_template_stays_as_it_was_at_the_start(templates: Templates) -> None:
+    templates.write("pages/result.html", "checked")
+    folder = templates.folder / "pages"
+    first = create_environment(render.PACKAGES, get_language("en"), autoescape=True, overrides=folder)
+    assert first.get_template("result.html").render() == "checked"
+
+    templates.write("pages/result.html", "{{ not.checked }}")
+
+    another = create_environment(render.PACKAGES, get_language("de"), autoescape=True, overrides=folder)
+    for environment in (first, another):
+        assert environment.get_template("result.html").render() == "checked"
