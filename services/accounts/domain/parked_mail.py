@@ -1,11 +1,11 @@
-"""The mail queue for administrators: what waits and why, and mail that was parked, to try again or to discard.
+"""The mail queue for administrators: what waits and why, mail to send now, and parked mail to discard.
 
 The worker parks a mail after the last attempt, or when a server refuses it for good.
 """
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,9 @@ BY_ID = Keyset(
     (col(OutboxMail.id),), text=lambda mail: str(mail.id), parse=lambda key: (uuid.UUID(key),), descending=True
 )
 IS_PARKED = col(OutboxMail.parked_at).is_not(None)
+# Mail that is due later than this is not being sent: the worker's leases are shorter.
+SURELY_WAITS = timedelta(minutes=5)
+WAITS_FOR_RETRY = (col(OutboxMail.error) != "") & (col(OutboxMail.next_at) > func.now() + SURELY_WAITS)
 DUE_AGAIN = {"parked_at": None, "attempts": 0, "next_at": func.now()}
 
 
@@ -98,13 +101,13 @@ class ParkedMailManager:
         return QueueCounts(*(await self.db.exec(counts)).one())
 
     async def retry(self, mail_id: uuid.UUID) -> bool:
-        """Have the worker send a parked mail again. Return whether it was still parked."""
-        return await self._retry(col(OutboxMail.id) == mail_id) > 0
+        """Have the worker send a mail now that was parked, or waits for its next attempt. Return whether it was."""
+        return await self._retry((col(OutboxMail.id) == mail_id) & (IS_PARKED | WAITS_FOR_RETRY)) > 0
 
     async def retry_all(self) -> int:
         """Have the worker send parked mail again, the first ten thousand, and return how many."""
         parked = select(OutboxMail.id).where(IS_PARKED).order_by(col(OutboxMail.id)).limit(RETRIED_AT_ONCE)
-        return await self._retry(col(OutboxMail.id).in_(parked))
+        return await self._retry(col(OutboxMail.id).in_(parked) & IS_PARKED)
 
     async def discard(self, mail_id: uuid.UUID) -> bool:
         """Delete a parked mail. Return whether it was still parked."""
@@ -116,7 +119,7 @@ class ParkedMailManager:
 
     async def _retry(self, condition: Any) -> int:
         # The reason stays: mail that was tried before is not counted again by its recipient.
-        statement = update(OutboxMail).where(condition, IS_PARKED).values(DUE_AGAIN).returning(OutboxMail)
+        statement = update(OutboxMail).where(condition).values(DUE_AGAIN).returning(OutboxMail)
         mails = (await self.db.exec(statement, execution_options={"synchronize_session": False})).scalars().all()
         if mails:
             of_one = {"kind": mails[0].kind} if len(mails) == 1 else {}
@@ -129,6 +132,11 @@ class ParkedMailManager:
             )
             await (await self.db.connection()).execute(text(f"NOTIFY {CHANNEL}"))
         return len(mails)
+
+
+def can_be_sent_now(mail: OutboxMail, now: datetime) -> bool:
+    """Return whether ``retry`` would send a mail."""
+    return bool(mail.parked_at or (mail.error and mail.next_at > now + SURELY_WAITS))
 
 
 def state_of(mail: OutboxMail, now: datetime) -> MailState:

@@ -1,5 +1,8 @@
 """Users and their locks; and what only people may do and have, not programs."""
 
+import uuid
+from collections.abc import Collection
+
 from sqlmodel import col, select
 
 from accounts.db.session import Session
@@ -34,3 +37,9 @@ async def lock_user(db: Session, user: User, *, read: bool = False, or_inactive:
     if locked is None:
         raise errors.UserNotFound
     return locked
+
+
+async def list_inactive(db: Session, user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some users are deactivated."""
+    statement = select(User.id).where(col(User.id).in_(user_ids), ~col(User.is_active))
+    return {*(await db.exec(statement)).all()}

@@ -91,8 +91,8 @@ class TestGroup:
         page = await table.admin.page(table.path)
 
         assert [each.text.strip() for each in page.find("ul", class_="people")] == [
-            "Arthur arthur@camelot.example.com",
-            "Kay kay@camelot.example.com",
+            "Arthur arthur@camelot.example.com ·Change",
+            "Kay kay@camelot.example.com ·Change",
         ]
         assert [row.split()[:3] for row in rows(page)] == [
             ["Arthur", "arthur@camelot.example.com", "Owner"],
@@ -100,6 +100,22 @@ class TestGroup:
             ["Bors", "bors@camelot.example.com", "Member"],
         ]
         assert page.find("a", href=f"/admin/users/{table.people['arthur'].id}")
+
+    async def test_deactivated_owners_and_members_are_marked(self, table: Table) -> None:
+        await table.world.sql("UPDATE \"user\" SET is_active = false WHERE email LIKE 'arthur%'")
+
+        page = await table.admin.page(table.path)
+
+        assert "Deactivated" in page.find("ul", class_="people")[0].text
+        assert ["Deactivated" in row for row in rows(page)] == [True, False, False]
+
+    async def test_it_leads_to_the_pages_that_change_roles_and_invitations(self, table: Table) -> None:
+        page, group = await table.admin.page(table.path), f"/account/groups/{table.group.id}"
+        kay = table.people["kay"].id
+
+        for path in (group, f"{group}/invitations", f"{group}/members/{kay}"):
+            assert page.find("a", href=path)
+            assert (await table.admin.get(f"/..{path}")).status_code == 200
 
     async def test_page_shows_the_settings_in_words(self, table: Table) -> None:
         await table.world.sql("UPDATE user_group SET description = 'Knights', visibility = 'private'")

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlmodel import col, select
@@ -199,6 +200,26 @@ class TestRetryAndDiscard:
         assert left.parked_at
         detail = {"count": 1, "kind": "account_exists"}
         assert await mails.recorded() == [("mail.retried", mails.admin.user.id, None, detail)]
+
+    @pytest.mark.parametrize(("minutes", "is_sent"), [(4, False), (6, True)])
+    async def test_mail_that_waits_for_its_next_attempt_is_sent_now(
+        self,
+        mails: Queue,
+        minutes: int,
+        is_sent: bool,  # noqa: FBT001  # a parameter
+    ) -> None:
+        """A worker may be sending the mail whose next attempt is near."""
+        next_at = datetime.now(UTC) + timedelta(minutes=minutes)
+        waiting = await mails.add(attempts=5, error=REASON, next_at=next_at)
+        page = await mails.admin.page("/mail", q=KAY)
+        answer = await mails.admin.post("/mail/retry", mail=waiting, q=KAY)
+
+        assert bool(page.find("button", name="mail")) is is_sent
+        done = "mail-retried" if is_sent else "mail-not-parked"
+        assert answer.headers["location"] == f"/admin/mail?q={quote(KAY)}&done={done}"
+        mail = await mails.mail(waiting)
+        assert mail
+        assert (mail.attempts == 0) is (mail.next_at < next_at) is is_sent
 
     async def test_worker_takes_the_mail_at_once(self, mails: Queue) -> None:
         parked = await mails.park()

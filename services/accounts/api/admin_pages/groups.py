@@ -19,6 +19,7 @@ from accounts.api.admin_pages.queries import SearchText, list_url
 from accounts.api.dependencies import GroupManagerDep, InvitationManagerDep, MemberManagerDep, UserManagerDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.domain import errors
+from accounts.domain.people import list_inactive
 from accounts.models import Role, Visibility
 from accounts.schemas.fields import NFC, GroupName, Prefix
 from accounts.schemas.groups import GroupQuery, GroupRead, MemberQuery
@@ -76,15 +77,20 @@ async def group_page(
     query: Annotated[PageQuery, Query()],
 ) -> Response:
     """Show a group's settings, its owners and admins, and its members page by page."""
-    members = partial(read_members, request, groups.db, group_id)
+    read = partial(read_members, request, groups.db, group_id)
+    group, open_invitations = await groups.get(group_id, user), await invitations.count_open(group_id, user)
+    owners, admins = await read(MemberQuery(role=Role.OWNER)), await read(MemberQuery(role=Role.ADMIN))
+    members = await read(MemberQuery(limit=query.limit, cursor=query.cursor))
+    shown = {each.id for page in (owners, admins, members) for each in page.rows}
     return render_page(
         request,
         "admin/group",
-        group=await groups.get(group_id, user),
-        invitations=await invitations.count_open(group_id, user),
-        owners=await members(MemberQuery(role=Role.OWNER)),
-        admins=await members(MemberQuery(role=Role.ADMIN)),
-        members=await members(MemberQuery(limit=query.limit, cursor=query.cursor)),
+        group=group,
+        invitations=open_invitations,
+        owners=owners,
+        admins=admins,
+        members=members,
+        inactive=await list_inactive(groups.db, shown),
     )
 
 

@@ -19,7 +19,7 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.users import UserManager
 from accounts.domain.mail.recipients import list_mails_to_address
-from accounts.domain.parked_mail import COUNTED, ParkedMailManager, state_of
+from accounts.domain.parked_mail import COUNTED, ParkedMailManager, can_be_sent_now, state_of
 from accounts.domain.rate_limits.counting import list_mail_limits
 from accounts.schemas.pagination import PageQuery
 from accounts.settings import Settings
@@ -37,9 +37,10 @@ class MailSearch(PageQuery):
 
 
 class RetryForm(BaseModel):
-    """The mail to send again; all of the parked mail without one."""
+    """The mail to send now; all of the parked mail without one. And the address that mail was searched for."""
 
     mail: uuid.UUID | None = None
+    q: OptionalText = None
 
 
 @router.get("")
@@ -63,10 +64,10 @@ async def mail_page(
 
 @router.post("/retry")
 async def retry_mail(form: Annotated[RetryForm, Form()], db: DbDep) -> Response:
-    """Send a parked mail again, or all of them."""
+    """Send a mail now that was parked or waits for its next attempt, or all parked mail."""
     queue = ParkedMailManager(db)
     retried = await queue.retry(form.mail) if form.mail else await queue.retry_all()
-    return redirect(QUEUE, done="mail-retried" if retried else "mail-not-parked")
+    return redirect(QUEUE, q=form.q, done="mail-retried" if retried else "mail-not-parked")
 
 
 @router.get("/{mail_id}")
@@ -100,4 +101,8 @@ async def _address(email: str, db: Session, users: UserManager, settings: Settin
 
 def _words() -> dict[str, Any]:
     now = datetime.now(UTC)
-    return {"kinds": KINDS, "state": lambda mail: STATES[state_of(mail, now)]}
+    return {
+        "kinds": KINDS,
+        "state": lambda mail: STATES[state_of(mail, now)],
+        "can_be_sent_now": lambda mail: can_be_sent_now(mail, now),
+    }
