@@ -8,7 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator
 
 BLANK = BeforeValidator(lambda value: value or None)  # browsers send the fields that are left empty, too
-LINES = BeforeValidator(lambda text: text.replace("\r\n", "\n"))  # they send lines with CRLF (HTML, 4.10.21.7)
+# They send lines with CRLF (HTML, 4.10.21.7).
+LINES = BeforeValidator(lambda text: text.replace("\r\n", "\n") if isinstance(text, str) else text)
 # Forms that are shown again when they are refused.
 FORMS = {
     "sign-in",
@@ -45,6 +46,11 @@ FORMS_WITH_VALUES = {
 }  # see ``kept_values``
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
+
+
+async def sent_texts(request: Request) -> dict[str, str]:
+    """Return the fields of the form that the route has read, without files."""
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
 
 
 def kept_values(request: Request) -> dict[str, Any]:

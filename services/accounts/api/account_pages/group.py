@@ -45,7 +45,7 @@ class MemberSearch(PageQuery):
         return {name: value for name, value in (("q", self.q), ("role", self.role)) if value}
 
 
-@router.get("/groups/{group_id:int}")
+@router.get("/groups/{group_id:row}")
 async def group_page(
     request: Request, group_id: GroupId, user: CurrentUser, db: DbDep, search: Annotated[MemberSearch, Query()]
 ) -> Response:

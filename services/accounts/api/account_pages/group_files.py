@@ -28,7 +28,7 @@ from accounts.domain.invitations.import_file import FAULTY_ROWS_MAX, ROWS_MAX
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.member_files import ExportFormat
 
-router = APIRouter(prefix=f"{PATH}/groups/{{group_id}}")
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}")
 TEMPLATE = "group-import"
 LARGE_BODIES = {re.compile(rf"{PATH}/groups/[0-9]+/import"): member_files.FILE_BYTES}
 UTF_8, WINDOWS = "utf-8", "windows-1252"

@@ -23,7 +23,7 @@ from accounts.models import Role
 from accounts.schemas.invitations import InvitationCreate
 from accounts.schemas.pagination import PageQuery
 
-router = APIRouter(prefix=f"{PATH}/groups/{{group_id}}/invitations")
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}/invitations")
 DAYS = (1, 3, 7, 14, 30)
 TEMPLATE = "group-invitations"
 
@@ -81,7 +81,7 @@ async def invite(
     return redirect(f"/groups/{group_id}/invitations", done="invitation-sent")
 
 
-@router.post("/{invitation_id}/resend")
+@router.post("/{invitation_id:row}/resend")
 async def resend(
     group_id: GroupId,
     invitation_id: InvitationId,
@@ -97,7 +97,7 @@ async def resend(
     return redirect(f"/groups/{group_id}/invitations", done="invitation-resent")
 
 
-@router.post("/{invitation_id}/revoke")
+@router.post("/{invitation_id:row}/revoke")
 async def revoke(
     group_id: GroupId, invitation_id: InvitationId, user: CurrentUser, invitations: InvitationManagerDep
 ) -> Response:

@@ -23,7 +23,7 @@ from accounts.models import Role, User
 from accounts.models.identity import is_service_email
 from accounts.schemas.groups import RoleInput
 
-router = APIRouter(prefix=f"{PATH}/groups/{{group_id:int}}/members/{{user_id:uuid}}")
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}/members/{{user_id:uuid}}")
 
 
 async def view_member(db: Session, group_id: int, user_id: uuid.UUID, user: User) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from accounts.domain.groups.permissions import Permission
 from accounts.schemas.groups import GroupUpdate
 from accounts.schemas.pagination import PageQuery
 
-router = APIRouter(prefix=f"{PATH}/groups/{{group_id:int}}")
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}")
 
 
 class AssuranceForm(BaseModel):

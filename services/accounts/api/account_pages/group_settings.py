@@ -19,7 +19,7 @@ from accounts.models import Visibility
 from accounts.schemas.fields import Description, GroupName
 from accounts.schemas.groups import GroupUpdate
 
-router = APIRouter(prefix=f"{PATH}/groups/{{group_id:int}}")
+router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}")
 
 
 class SettingsForm(BaseModel):

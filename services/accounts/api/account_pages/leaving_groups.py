@@ -74,7 +74,7 @@ async def _get_own_group(groups: GroupManager, group_id: int, user: User) -> Gro
     return group
 
 
-@router.get("/groups/{group_id:int}/leave")
+@router.get("/groups/{group_id:row}/leave")
 async def leave_page(
     request: Request, group_id: GroupId, user: CurrentUser, groups: GroupManagerDep, succession: SuccessionDep
 ) -> Response:
@@ -84,7 +84,7 @@ async def leave_page(
     return render_page(request, "leave-group", group=group, is_last_owner=is_last_owner)
 
 
-@router.post("/groups/{group_id:int}/leave")
+@router.post("/groups/{group_id:row}/leave")
 async def leave_group(
     group_id: GroupId, user: CurrentUser, groups: GroupManagerDep, members: MemberManagerDep
 ) -> Response:
@@ -110,7 +110,7 @@ async def _transfer_page(
     return render_page(request, "transfer-group", status, failure=failure, group=group, successors=successors)
 
 
-@router.get("/groups/{group_id:int}/transfer")
+@router.get("/groups/{group_id:row}/transfer")
 async def transfer_page(
     request: Request,
     group_id: GroupId,
@@ -123,7 +123,7 @@ async def transfer_page(
     return await _transfer_page(request, await groups.get(group_id, user), user, succession, query)
 
 
-@router.post("/groups/{group_id:int}/transfer")
+@router.post("/groups/{group_id:row}/transfer")
 async def transfer_group(
     request: Request,
     group_id: GroupId,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import HTTPException, Request
 from pydantic import StringConstraints
+from starlette.convertors import IntegerConvertor, register_url_convertor
 
 PATH = "/account"
 ADMIN = "/admin"
@@ -21,6 +22,15 @@ HEADERS = {
     "Referrer-Policy": "strict-origin",
     "X-Robots-Tag": "noindex",
 }
+
+
+class RowConvertor(IntegerConvertor):
+    """The number of a row in a path. Starlette's own ``int`` raises ValueError for thousands of digits."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+
+register_url_convertor("row", RowConvertor())
 
 
 def is_admin_page(path: str) -> bool:

@@ -7,7 +7,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from accounts.api.account_pages.forms import FORMS, FORMS_WITH_VALUES, PAGE_OF_FORM, kept_values
+from accounts.api.account_pages.forms import FORMS, FORMS_WITH_VALUES, PAGE_OF_FORM, kept_values, sent_texts
 from accounts.api.account_pages.messages import DEAD_LINKS, error_message, field_messages, problem_result
 from accounts.api.account_pages.paths import PAGE, PATH, is_admin_page
 from accounts.api.account_pages.redirects import ask_for_second_factor, redirect
@@ -42,7 +42,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
         leads_back = request.method == "GET" and _in_area(request) and PAGE.fullmatch(form)
         return redirect("/sign-in", next=form if leads_back else None)
     if problem.detail == "MFA_REQUIRED":
-        return ask_for_second_factor(problem.mfa_token or "", await request.form())
+        return ask_for_second_factor(problem.mfa_token or "", await sent_texts(request))
     if problem.detail == "REAUTHENTICATION_REQUIRED":
         page_path = getattr(request.state, "next_page", form)
         return redirect("/confirm", next=page_path if PAGE.fullmatch(page_path) and page_path != "/confirm" else "")
@@ -69,7 +69,7 @@ def _can_be_corrected(problem: Problem) -> bool:
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:
     if not hasattr(request.state, "form"):
-        sent = await request.form()  # the route has read the body, and the request remembers it
+        sent = await sent_texts(request)
         request.state.form = {name: value for name, value in sent.items() if not any(each in name for each in SECRETS)}
     fields = field_messages(request_language(request), problem, request.state.settings.password_min_length)
     return render_page(request, form, problem.status, failure=Failure(message, fields))

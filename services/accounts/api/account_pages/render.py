@@ -30,8 +30,8 @@ from accounts.translations.templates import create_environment
 
 PACKAGES = "accounts.api.account_pages", "accounts.api.admin_pages"  # with templates
 PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the script
-# What templates show of the request. Empty, unless it is sent.
-GIVEN = ("token", "invitation", "connect", "email", "username", "display_name", "next")
+# What a link may give to a page: nothing that a user fills in.
+FROM_LINKS = ("token", "invitation", "connect", "next")
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
 SCRIPT_HEADERS = HEADERS | {
     "Content-Security-Policy": f"{HEADERS['Content-Security-Policy']}; script-src 'self'; connect-src 'self'"
@@ -84,10 +84,10 @@ def render_page(
 
     ``username`` is the email address of the account that the page is about, if it is known.
     """
-    empty = dict.fromkeys(GIVEN, "")
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
-    given = empty | dict(request.query_params) | getattr(request.state, "form", {}) | known
+    query = dict(request.query_params)
+    given = {name: query.get(name, "") for name in FROM_LINKS} | getattr(request.state, "form", {}) | known
     uses_passkeys = name in PASSKEY_PAGES and is_available(settings)
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
@@ -95,6 +95,7 @@ def render_page(
         .get_template(f"{name}.html")
         .render(
             given=given,
+            asked=query,
             can_sign_up_alone=settings.sign_up in FREE,
             can_sign_up=settings.sign_up in FREE or (invited and settings.sign_up is SignUp.INVITED),
             sign_up_closed=settings.sign_up is SignUp.CLOSED,

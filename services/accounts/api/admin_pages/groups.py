@@ -67,7 +67,7 @@ async def groups_page(
     return render_page(request, "admin/groups", groups=page, query=query, url=list_url(LIST, query), list_url=LIST)
 
 
-@router.get("/{group_id}")
+@router.get("/{group_id:row}")
 async def group_page(
     request: Request,
     group_id: GroupId,
@@ -94,13 +94,13 @@ async def group_page(
     )
 
 
-@router.get("/{group_id}/owner")
+@router.get("/{group_id:row}/owner")
 async def owner_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
     """Ask for the user who becomes an owner."""
     return render_page(request, "admin/group-owner", group=await groups.get(group_id, user))
 
 
-@router.post("/{group_id}/owner")
+@router.post("/{group_id:row}/owner")
 async def add_owner(
     request: Request,
     group_id: GroupId,
@@ -120,13 +120,13 @@ async def add_owner(
     return redirect(f"{LIST}/{group_id}", done="group-owner-added")
 
 
-@router.get("/{group_id}/delete")
+@router.get("/{group_id:row}/delete")
 async def delete_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
     """Say what a deletion deletes, and ask for the name."""
     return render_page(request, "admin/group-delete", group=await groups.get(group_id, user))
 
 
-@router.post("/{group_id}/delete")
+@router.post("/{group_id:row}/delete")
 async def delete_group(
     request: Request,
     group_id: GroupId,

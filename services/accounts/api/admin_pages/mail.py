@@ -70,7 +70,7 @@ async def retry_mail(form: Annotated[RetryForm, Form()], db: DbDep) -> Response:
     return redirect(QUEUE, q=form.q, done="mail-retried" if retried else "mail-not-parked")
 
 
-@router.get("/{mail_id}")
+@router.get("/{mail_id:uuid}")
 async def one_mail_page(request: Request, db: DbDep, mail_id: uuid.UUID) -> Response:
     """Show one mail, and what can be done with it."""
     return render_page(
@@ -78,7 +78,7 @@ async def one_mail_page(request: Request, db: DbDep, mail_id: uuid.UUID) -> Resp
     )
 
 
-@router.post("/{mail_id}/discard")
+@router.post("/{mail_id:uuid}/discard")
 async def discard_mail(db: DbDep, mail_id: uuid.UUID) -> Response:
     """Delete a parked mail."""
     discarded = await ParkedMailManager(db).discard(mail_id)
