@@ -95,6 +95,8 @@ async def test_invited_person_is_listed_with_role_inviter_times_and_state(table:
         ("UPDATE outbox SET attempts = 1, error = '451 greylisted at relay.example'", "Delayed, trying again"),
         ("UPDATE outbox SET parked_at = now(), error = '550 no such user at relay.example'", "Couldn't be delivered"),
         ("DELETE FROM outbox", "Sent"),
+        # Others wrote to the address often.
+        ("UPDATE outbox SET next_at = now() + interval '1 hour'", "Sent"),
     ],
 )
 async def test_state_of_the_mail_is_said_without_the_words_of_the_mail_server(

@@ -97,6 +97,16 @@ class TestSentences:
             "The account of arthur@camelot.example.com was deactivated",
         ]
 
+    async def test_superuser_rights_are_always_said(self, log: Log) -> None:
+        created = {"is_active": True, "is_superuser": True, "is_verified": True}
+        await log.add("user.created", user_id=log.arthur.id, detail=created)
+        await log.add("user.changed", user_id=log.arthur.id, detail={"changed": [], "is_active": True, **created})
+
+        [changed, added] = await log.what()
+        assert "The account of arthur@camelot.example.com was activated" in changed
+        for sentence in (changed, added):
+            assert "; arthur@camelot.example.com became a superuser" in sentence
+
     async def test_service_account_is_shown_by_its_name(self, log: Log) -> None:
         async with transaction(log.world.sessionmaker) as db:
             user = await db.get_one(User, log.arthur.id)

@@ -96,6 +96,18 @@ class TestPage:
             assert shown in text, shown
         assert page.one("a", href=f"/admin/audit?about={court.arthur.id}")
 
+    async def test_of_thousands_of_sessions_the_newest_are_shown(self, court: Court) -> None:
+        await court.world.sql(
+            "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal) "
+            f"SELECT gen_random_uuid(), '{court.arthur.id}', 'cookie', sha256(n::text::bytea), now() + interval '1 h', "
+            "'', '', '{}', 1 FROM generate_series(1, 3000) AS n"  # noqa: S608
+        )
+
+        page = await court.page()
+
+        assert len(page.find("button", name="session")) == 100
+        assert "Only the newest 100 are shown." in page.one("main").text
+
     async def test_nothing_secret_is_shown(self, court: Court) -> None:
         await store_much(court, "key")
         key = await court.world.access_key(court.arthur, "profile:read")

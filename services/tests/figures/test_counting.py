@@ -122,6 +122,15 @@ class TestRepeating:
 
         assert (await stored(world), await stored(world, Period.DAY)) == complete
 
+    async def test_counting_goes_on_after_the_clock_was_ahead(self, world: World) -> None:
+        arthur = await world.user("arthur")
+        await store(world, Period.HOUR, await hour_of(world, -48), "sign_ups", 0)
+        await record_at(world, await now_of(world), "session.started", arthur, methods=["pwd"])
+
+        await count_all(world)
+
+        assert (await totals(world))["sign_in.password"] == 1
+
     async def test_event_that_commits_after_its_hour_is_counted(self, world: World) -> None:
         arthur = await world.user("arthur")
         await count_all(world)

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from accounts.api.account_pages.paths import ADMIN
-from accounts.api.admin_pages.sentences import ROLES, sentence_of
+from accounts.api.admin_pages.sentences import ROLES, sentences_of
 from accounts.domain.audit.subjects import NamedUser, Subjects
 from accounts.models import AuditEvent
 from accounts.translations import N_
@@ -59,10 +59,10 @@ def event_rows(events: Sequence[AuditEvent], subjects: Subjects, gettext: Callab
         values = {name: value(name, event) for name in ("role", "was", "count", "name")}
         unknown = gettext(VISITOR if event.address else PROGRAM)
         caused_by = user_link(event.actor_id) if event.actor_id else Markup.escape(unknown)
-        what = Markup(gettext(sentence_of(event))) % (values | names)  # noqa: S704  # sentences are ours
+        sentences = [Markup(gettext(each)) % (values | names) for each in sentences_of(event)]  # noqa: S704  # ours
         device = Device.recorded(event.detail)
         detail = [(name, _text(each)) for name, each in sorted(event.detail.items()) if name not in Device._fields]
-        return EventRow(event, what, caused_by, device.name(gettext) if device else "", detail)
+        return EventRow(event, Markup("; ").join(sentences), caused_by, device.name(gettext) if device else "", detail)
 
     return [row(event) for event in events]
 

@@ -1,5 +1,6 @@
 """The actions of the audit log in words: a name for the filter, and a sentence about the user and the group."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from accounts.domain.audit.log import Action
@@ -102,11 +103,13 @@ CHANGES = {
 ROLES = {"owner": N_("owner"), "admin": N_("admin"), "member": N_("member")}
 
 
-def sentence_of(event: AuditEvent) -> str:
+def sentences_of(event: AuditEvent) -> Sequence[str]:
     """Return what happened in an event, to translate. An action of a later release has only its name."""
-    if event.action == Action.USER_CHANGED:
-        for change, sentence in CHANGES.items():
-            if change in event.detail.items():
-                return sentence
     words = WORDS.get(event.action)
-    return words.sentence if words else event.action.replace("%", "%%")
+    sentence = words.sentence if words else event.action.replace("%", "%%")
+    changes = [text for change, text in CHANGES.items() if change in event.detail.items()]
+    if event.action == Action.USER_CHANGED and changes:
+        return changes
+    if event.action == Action.USER_CREATED and event.detail.get("is_superuser"):
+        return [sentence, CHANGES["is_superuser", True]]
+    return [sentence]

@@ -37,6 +37,7 @@ from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=ADMIN)
 EVENTS = PageQuery(limit=20)
+SESSIONS_SHOWN = 100
 
 
 class LinkForm(BaseModel):
@@ -76,7 +77,8 @@ async def user_page(
         has_password=user.hashed_password != UNUSABLE,
         actions={name: action for name, action in ACTIONS.items() if action.applies(user)},
         groups=await groups.of_user(user, query),
-        sessions=await support.sessions.list(user),
+        sessions=await support.sessions.list(user, SESSIONS_SHOWN),
+        sessions_shown=SESSIONS_SHOWN,
         current=current.id,
         factors=await factors.overview(user),
         passkeys=await passkeys.list(user),

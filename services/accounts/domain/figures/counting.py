@@ -36,10 +36,12 @@ LOCK = 5_217_903_684  # of PostgreSQL's advisory locks: one worker counts at a t
 NO_TIMEOUT = select(func.set_config("statement_timeout", "0", True))
 TRY_LOCK = CompiledStatement(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 ACTIONS = (Action.USER_CREATED, Action.SESSION_STARTED, Action.SESSION_REFUSED, Action.SECOND_FACTOR_REFUSED)
-# Where to go on. Only events that still exist are counted: those that were deleted must not become zeros.
+# Where to go on, also after the clock was ahead for a while. Only events that still exist are counted: those that were
+# deleted must not become zeros.
 SELECT_START = CompiledStatement(f"""
     SELECT greatest(
-        (SELECT max(at) - interval '1 hour' FROM figure WHERE period = '{Period.HOUR}' AND name = '{SIGN_UPS}'),
+        (SELECT max(at) - interval '1 hour' FROM figure
+            WHERE period = '{Period.HOUR}' AND name = '{SIGN_UPS}' AND at <= now()),
         (SELECT date_trunc('hour', min(at), 'UTC') FROM audit_event),
         date_trunc('hour', now() - CAST(:longest AS interval), 'UTC')
     ), date_trunc('hour', now(), 'UTC') + interval '1 hour'

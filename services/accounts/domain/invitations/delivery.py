@@ -10,13 +10,15 @@ from accounts.db.statements import CompiledStatement
 from accounts.schemas.invitations import InvitationRead
 
 # The transaction that stores a token also enqueues its mail, so both have the same time, to the microsecond. Mail with
-# an earlier token may still wait, or be parked. A mail that was sent has no row any more.
+# an earlier token may still wait, or be parked. A mail that was sent has no row any more. One that is postponed since
+# others wrote to the address often looks as if it was sent: a group must not learn of that.
 SELECT_DELIVERIES = CompiledStatement("""
     SELECT DISTINCT ON (invitation.id) invitation.id, invitation.updated_at,
         CASE
             WHEN outbox.id IS NULL THEN 'sent'
             WHEN outbox.parked_at IS NOT NULL THEN 'failed'
             WHEN outbox.error <> '' THEN 'delayed'
+            WHEN outbox.next_at > now() THEN 'sent'
             ELSE 'waiting'
         END
     FROM invitation

@@ -167,10 +167,10 @@ class SessionManager:
             await self.db.exec(seen.values(last_seen_at=func.now()))
         return row
 
-    async def list(self, user: User) -> Sequence[UserSession]:
-        """List a user's live sessions, newest first."""
+    async def list(self, user: User, limit: int | None = None) -> Sequence[UserSession]:
+        """List a user's live sessions, newest first. Only service accounts have more than ``SESSIONS_PER_USER``."""
         statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live_conditions(self.idle))
-        return (await self.db.exec(statement.order_by(col(UserSession.id).desc()))).all()
+        return (await self.db.exec(statement.order_by(col(UserSession.id).desc()).limit(limit))).all()
 
     async def revoke(self, user: User, session_id: uuid.UUID) -> None:
         """End one of a user's sessions.
