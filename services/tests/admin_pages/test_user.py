@@ -99,8 +99,8 @@ class TestPage:
     async def test_of_thousands_of_sessions_the_newest_are_shown(self, court: Court) -> None:
         await court.world.sql(
             "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal) "
-            f"SELECT gen_random_uuid(), '{court.arthur.id}', 'cookie', sha256(n::text::bytea), now() + interval '1 h', "
-            "'', '', '{}', 1 FROM generate_series(1, 3000) AS n"  # noqa: S608
+            "SELECT gen_random_uuid(), id, 'cookie', sha256(n::text::bytea), now() + interval '1 h', '', '', '{}', 1 "
+            "FROM \"user\", generate_series(1, 3000) AS n WHERE email LIKE 'arthur%'"
         )
 
         page = await court.page()
@@ -274,6 +274,23 @@ class TestActions:
         assert page.one(class_="fault").text == "This isn't the email address of the account."
         assert page.one("input", name="typed_email").attributes["aria-invalid"] == "true"
         assert await court.stored()
+
+    @pytest.mark.parametrize("name", ["deactivate", "delete"])
+    async def test_superuser_takes_over_the_groups_of_a_user_who_is_not_to_come_back(
+        self, court: Court, name: str
+    ) -> None:
+        groups = [await court.world.group(f"Table {n}", members={court.arthur: Role.OWNER}) for n in range(3)]
+        form = {"typed_email": court.arthur.email, "take_over": "true"}
+
+        answer = await court.post(f"{court.user}/{name}", **form)
+
+        assert answer.status_code == 303
+        for group in groups:
+            page = await court.page(f"/admin/groups/{group.id}")
+            assert page.find("ul", class_="people")[0].text.startswith("Merlin")
+        assert (await court.events()).count("membership.created") == 0
+        taken = await court.world.client.get("/audit?action=membership.created", headers={"Cookie": court.cookie})
+        assert [event["actor_id"] for event in taken.json()[:3]] == [str(court.merlin.id)] * 3
 
     @pytest.mark.parametrize("name", ["deactivate", "delete"])
     async def test_last_owner_is_refused_with_links_to_the_groups(self, court: Court, name: str) -> None:

@@ -13,11 +13,14 @@ from accounts.api.account_pages.messages import MESSAGES
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import Failure, render_page, request_language
+from accounts.api.admin_pages.access import CurrentSuperuser
 from accounts.api.admin_pages.user_action_table import ACTIONS, Action, Managers
 from accounts.api.authentication import CurrentSession
-from accounts.api.dependencies import FactorManagerDep, UserManagerDep, UserSupportDep
+from accounts.api.dependencies import FactorManagerDep, MemberManagerDep, UserManagerDep, UserSupportDep
 from accounts.domain import errors
-from accounts.models import User
+from accounts.domain.groups.members import MemberManager
+from accounts.domain.last_owner import list_solely_owned
+from accounts.models import Role, User
 from accounts.schemas.fields import MAX_RAW_LENGTH
 from accounts.translations import N_
 
@@ -26,8 +29,9 @@ OTHER_EMAIL = N_("This isn't the email address of the account.")
 
 
 class ActionForm(BaseModel):
-    """The email address, which has to be typed before a user is deleted."""
+    """The email address, which has to be typed before a user is deleted, and whether to take over the user's groups."""
 
+    take_over: bool = False
     typed_email: Annotated[str, Field(max_length=MAX_RAW_LENGTH)] = ""
 
 
@@ -85,7 +89,9 @@ async def act(
     form: Annotated[ActionForm, Form()],
     choice: Annotated[Choice, Depends(get_choice)],
     current: CurrentSession,
+    actor: CurrentSuperuser,
     managers: ManagersDep,
+    members: MemberManagerDep,
 ) -> Response:
     """Do it, and go back to the user, or to the list after a deletion."""
     action, user = choice.action, choice.user
@@ -94,12 +100,20 @@ async def act(
     if action.ask_for_email and form.typed_email.strip().casefold() != user.email.casefold():
         return _render_refused(request, choice, "REQUEST_INVALID", typed_email=OTHER_EMAIL)
     try:
+        if form.take_over:
+            await _take_over(members, user, actor)
         await action.run(managers, user, current)
-    except errors.LastOwner as refusal:  # like the next one, it comes before any change
+    except errors.LastOwner as refusal:  # like the next one, it comes before any change of the user
         return _render_refused(request, choice, refusal.code, groups=refusal.groups)
     except errors.LastSuperuser as refusal:
         return _render_refused(request, choice, refusal.code)
     return redirect(f"{ADMIN}/users" if action.ask_for_email else choice.page, done=action.done)
+
+
+async def _take_over(members: MemberManager, user: User, actor: User) -> None:
+    """Give the groups that a user alone owns another owner, the superuser: a hundred at a time."""
+    for group in sorted(await list_solely_owned(members.db, user), key=lambda each: each.id or 0):
+        await members.put(group.id or 0, actor.id, Role.OWNER, actor)
 
 
 def _render_refused(request: Request, choice: Choice, code: str, groups: Any = (), **faults: str) -> Response:
