@@ -16,14 +16,12 @@ from accounts.api.dependencies import DbDep, client_ip, count_attempt
 from accounts.api.problems import rate_limit_headers
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.people import has_superuser_rights
-from accounts.domain.rate_limits import counting
-from accounts.domain.rate_limits.rules import MAILS_PER_ACCOUNT, Attempt
+from accounts.domain.rate_limits import counting, senders
+from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import Username
 from accounts.schemas.identity.auth import LoginForm
 from accounts.schemas.identity.users import OptionalConfirmation
-from accounts.settings import LimitGroup
 
 RATE_LIMITED = (errors.TooManyAttempts,)
 USERNAME = TypeAdapter[str](Username)  # as lenient as any field with an email
@@ -157,8 +155,7 @@ async def get_second_factor_limit(request: Request, response: Response, db: DbDe
 
 def mails_allowed(request: Request, db: Session, user: User) -> int | None:
     """Return how many mails a user may cause others to get in a day, or None for superusers: any number."""
-    limit = MAILS_PER_ACCOUNT.scaled(request.state.settings.limit_scale(LimitGroup.MAIL))
-    return None if has_superuser_rights(db, user) else limit.attempts
+    return senders.mails_allowed(db, user, request.state.settings.limit_scale)
 
 
 async def get_sender_limit(request: Request, db: DbDep) -> CheckSenderLimit:

@@ -23,6 +23,7 @@ from accounts.models import (
     Invitation,
     KnownDevice,
     MailKind,
+    MemberImport,
     Membership,
     OneTimeToken,
     OutboxMail,
@@ -41,6 +42,7 @@ from accounts.schemas.personal_data import (
     PersonalDataHead,
     PersonalDevice,
     PersonalIdentity,
+    PersonalImport,
     PersonalInvitation,
     PersonalMail,
     PersonalMembership,
@@ -110,6 +112,7 @@ def parts(user: User) -> dict[str, ReadPage]:
             group_name=col(UserGroup.name),
         ),
         "invitations_by_me": _part(PersonalInvitation, col(Invitation.id), col(Invitation.inviter_id) == user.id),
+        "member_imports": _part(PersonalImport, col(MemberImport.id), col(MemberImport.actor_id) == user.id),
         "events": partial(history.list_activity, user=user),
     }
 

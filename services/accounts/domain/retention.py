@@ -21,6 +21,7 @@ from accounts.models import (
     KnownDevice,
     MailedCode,
     MailKind,
+    MemberImport,
     OneTimeToken,
     OutboxMail,
     PendingAuthorization,
@@ -37,6 +38,7 @@ from accounts.settings import Settings
 KNOWN_DEVICE_TTL = timedelta(days=180)
 EXPIRED_KEY_TTL = timedelta(days=30)  # the list shows what has expired
 PARKED_MAIL_TTL = timedelta(days=30)  # time to see the failure and its reason
+ENDED_IMPORT_TTL = timedelta(days=30)  # the page of the group lists them
 HOURLY_FIGURES_TTL, DAILY_FIGURES_TTL = timedelta(days=32), timedelta(days=400)  # a month by days, a year by months
 # The lifetime of a token begins when its mail is written, so a token is kept as long as a mail may still carry it.
 HAS_MAIL = exists().where(col(OutboxMail.user_id) == OneTimeToken.user_id)
@@ -87,6 +89,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         and_(col(Figure.period) == Period.HOUR, col(Figure.at) < today - HOURLY_FIGURES_TTL),
         and_(col(Figure.period) == Period.DAY, col(Figure.at) < today - DAILY_FIGURES_TTL),
     )
+    import_ended = col(MemberImport.finished_at)
     forgotten_device = col(KnownDevice.seen_at) < now - KNOWN_DEVICE_TTL
     return {
         UserSession: Expiry(
@@ -108,6 +111,7 @@ def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
         OutboxMail: Expiry(
             col(OutboxMail.parked_at) < now - PARKED_MAIL_TTL, col(OutboxMail.parked_at) + PARKED_MAIL_TTL
         ),
+        MemberImport: Expiry(import_ended < now - ENDED_IMPORT_TTL, import_ended + ENDED_IMPORT_TTL),
         Figure: Expiry(old_figure, harmless="days have the sums of their hours, and the audit log what was counted"),
         Throttle: Expiry(unused_limit, harmless="the limits of a few minutes or hours begin again"),
         AuditEvent: Expiry(col(AuditEvent.at) < now - audit_age, col(AuditEvent.at) + audit_age),

@@ -10,6 +10,7 @@ from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, 
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
 from accounts.models.mailed_codes import MailedCode
+from accounts.models.member_imports import ImportStatus, MemberImport
 from accounts.models.passkeys import CeremonyKind, Passkey, WebauthnChallenge
 from accounts.models.rate_limits import Throttle
 from accounts.models.second_factors import RecoveryCode, Totp
@@ -25,10 +26,12 @@ __all__ = [
     "ExternalIdentity",
     "Factor",
     "Figure",
+    "ImportStatus",
     "Invitation",
     "KnownDevice",
     "MailKind",
     "MailedCode",
+    "MemberImport",
     "Membership",
     "Method",
     "OneTimeToken",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from accounts.models.groups import Role
 from accounts.models.identity import Purpose
 from accounts.models.mail import MailKind
+from accounts.models.member_imports import ImportStatus
 from accounts.models.sessions import SessionKind
 from accounts.schemas.audit import PersonalEvent
 from accounts.schemas.identity.users import UserRead
@@ -142,6 +143,22 @@ class PersonalInvitation(StoredRow):
     expires_at: datetime
 
 
+class PersonalImport(StoredRow):
+    """An import of members into a group, until 30 days after its end. Its file is not kept after that."""
+
+    id: int
+    group_id: GroupId
+    created_at: datetime
+    progressed_at: datetime
+    finished_at: datetime | None
+    status: ImportStatus
+    total: int = Field(description="The rows of the file.", examples=[3])
+    done: int = Field(examples=[3])
+    counts: dict[str, int] = Field(examples=[{"added": 0, "invited": 3, "already_members": 0, "already_invited": 0}])
+    error: str = Field(description="Why it was refused.", examples=[""])
+    retry_at: datetime | None
+
+
 class InvitationForMe(PersonalInvitation):
     """An open invitation to the user's verified email."""
 
@@ -173,6 +190,7 @@ class PersonalData(PersonalDataHead):
     mails: list[PersonalMail]
     invitations_for_me: list[InvitationForMe]
     invitations_by_me: list[PersonalInvitation]
+    member_imports: list[PersonalImport]
     events: list[PersonalEvent] = Field(
         description="Actions that the user performed or was affected by, the newest first."
     )

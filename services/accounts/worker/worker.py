@@ -1,4 +1,4 @@
-"""The worker's concurrent jobs: deliveries, woken by notifications or by polling, figures, and an hourly clean-up."""
+"""The worker's concurrent jobs: deliveries and imports, woken by notifications or by polling, figures, and clean-up."""
 
 import asyncio
 import logging
@@ -18,16 +18,18 @@ from accounts.domain.errors import NotReady
 from accounts.domain.figures import counting
 from accounts.domain.figures.tally import Tally, mails, storing
 from accounts.domain.mail.outbox import CHANNEL
+from accounts.domain.member_imports.managing import CHANNEL as IMPORTS_CHANNEL
 from accounts.domain.totp.resealing import reseal_all
 from accounts.settings import Settings
 from accounts.worker.delivery import Delivery
 from accounts.worker.delivery_errors import ServerUnavailable
+from accounts.worker.member_imports import MemberImports
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
 DELIVERIES = 4  # at the same time
-CONNECTIONS = DELIVERIES + 1  # one listens
+CONNECTIONS = DELIVERIES + 3  # one listens, and two are for an import and its progress
 POLL_SECONDS = 10.0  # for retries, and in case a notification is lost
 HEARTBEAT_SECONDS = 10.0  # a connection that only listens does not notice that the network or the server is gone
 CLEANUP_SECONDS = 3600.0
@@ -50,7 +52,8 @@ class Worker:
         self._stop = Stop()
         connect = partial(DriverConnection, self.engine)
         self.delivery = Delivery(self.sessionmaker, connect, transport, settings, self._stop)
-        self._notified = asyncio.Event()
+        self._imports = MemberImports(self.sessionmaker, connect, settings)
+        self._notified, self._import_stored = asyncio.Event(), asyncio.Event()
         self._mails = Tally(mails)
 
     def stop(self) -> None:
@@ -61,7 +64,7 @@ class Worker:
         """Run all jobs. Outages of the database or the mail server are retried; unexpected errors are raised."""
         try:
             async with storing(self._mails, self.sessionmaker), asyncio.TaskGroup() as group:
-                for job in (self._listen, self._clean_up, self._count, *[self._deliver] * DELIVERIES):
+                for job in (self._listen, self._clean_up, self._count, self._import, *[self._deliver] * DELIVERIES):
                     group.create_task(self._repeat(job))
         finally:
             await self.engine.dispose()
@@ -103,7 +106,9 @@ class Worker:
             async with DriverConnection(self.engine) as connection:
                 connection.add_termination_listener(lambda _: lost.set())
                 await connection.add_listener(CHANNEL, self._wake)
+                await connection.add_listener(IMPORTS_CHANNEL, self._wake_import)
                 self._wake()  # for mail that was enqueued while no connection listened
+                self._wake_import()
                 try:
                     while not await self._wait(lost, HEARTBEAT_SECONDS):
                         await connection.execute("SELECT 1")
@@ -112,6 +117,15 @@ class Worker:
 
     def _wake(self, *_: object) -> None:
         self._notified.set()
+
+    def _wake_import(self, *_: object) -> None:
+        self._import_stored.set()
+
+    async def _import(self) -> None:
+        self._import_stored.clear()  # before the query, likewise
+        async with self._stop.limit():
+            pause = await self._imports.run_next()
+        await self._wait(self._import_stored, pause)
 
     async def _clean_up(self) -> None:
         try:

@@ -14,6 +14,7 @@ from accounts.schemas.personal_data import (
     PersonalDataHead,
     PersonalDevice,
     PersonalIdentity,
+    PersonalImport,
     PersonalInvitation,
     PersonalMail,
     PersonalMembership,
@@ -36,6 +37,7 @@ EXPORTED: dict[str, type[BaseModel]] = {
     "external_identity": PersonalIdentity,
     "outbox": PersonalMail,
     "invitation": PersonalInvitation,
+    "member_import": PersonalImport,
     "audit_event": PersonalEvent,
 }
 # Tables and columns that are not exported under their own name, with the reason.
@@ -62,6 +64,10 @@ REASONS = {
     "invitation.user_id": "the user in invitations_for_me; other users are not named",
     "pending_registration": "has no user yet, and lasts a day",
     "invitation.inviter_id": "the user in invitations_by_me; other users are not named",
+    "member_import.actor_id": "the user of the export",
+    "member_import.rows": "other people, from a file of the user's own; deleted when the import ends",
+    "member_import.request": "the user's device and network until the import ends; the sessions have both",
+    "member_import.mails_counted": "whether the limit of mail has counted it",
     "audit_event.actor_id": "shown as by_me; other users are not named",
     "audit_event.user_id": "shown as to_me; other users are not named",
 }

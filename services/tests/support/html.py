@@ -13,7 +13,7 @@ VOID = frozenset(["br", "img", "input", "link", "meta"])
 # A parser takes any name for an attribute, also two names that were glued together.
 ATTRIBUTES = re.compile(
     r"aria-(current|describedby|hidden|invalid|label|labelledby)"
-    r"|data-(accepted|autofill|fault|label|options|passkey|without-passkeys)"
+    r"|data-(accepted|autofill|fault|label|live|open|options|passkey|without-passkeys)"
     r"|accept|action|alt|autocapitalize|autocomplete|autofocus|charset|checked|class|colspan|content|cx|cy|d|datetime"
     r"|disabled|download|dx|dy|enctype|for|height|hidden|href|id|inputmode|lang|max|maxlength|method|min|minlength|name"
     r"|open|points|preserveaspectratio|r|readonly|rel|required|role|rows|rx|scope|selected|spellcheck|src|step|tabindex"

@@ -117,6 +117,7 @@ def get_paths() -> Iterator[str]:
     yield from (route.path for route in APP.routes if type(route) is Route)
     yield "/account/static/site.css"
     yield "/account/static/passkey.js"
+    yield "/account/static/progress.js"
 
 
 def name_of(operation: Operation) -> str:

@@ -1,11 +1,8 @@
 """Pages that import a group's members from a CSV file, and export them."""
 
 import re
-from typing import Annotated
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.forms import missing_field, show_form_again
@@ -20,11 +17,12 @@ from accounts.api.dependencies import DbDep
 from accounts.api.rate_limits import limit_by_account, limit_by_client
 from accounts.api.routes.groups import member_files
 from accounts.api.routes.groups.groups import GroupId
-from accounts.api.routes.groups.member_files import RunImportDep
+from accounts.api.routes.groups.member_files import ReadRowsDep, RunImportDep
 from accounts.api.uploads import Upload, read_upload
 from accounts.domain import errors
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations.import_file import FAULTY_ROWS_MAX, ROWS_MAX
+from accounts.domain.member_imports.managing import LIST_LENGTH, MemberImportManager
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.member_files import ExportFormat
 
@@ -32,16 +30,6 @@ router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}")
 TEMPLATE = "group-import"
 LARGE_BODIES = {re.compile(rf"{PATH}/groups/[0-9]+/import"): member_files.FILE_BYTES}
 UTF_8, WINDOWS = "utf-8", "windows-1252"
-Count = Annotated[int, Field(ge=0, le=ROWS_MAX)]
-
-
-class ImportResult(BaseModel):
-    """The numbers of rows of a finished import, in the URL of its result."""
-
-    added: Count = 0
-    invited: Count = 0
-    already_members: Count = 0
-    already_invited: Count = 0
 
 
 async def keep_group(request: Request, group_id: GroupId, user: CurrentUser, db: DbDep) -> None:
@@ -57,6 +45,8 @@ async def keep_group(request: Request, group_id: GroupId, user: CurrentUser, db:
         "faults": (),
         "faults_max": FAULTY_ROWS_MAX,
         "checked": None,
+        "imports": await MemberImportManager(db).list(group_id, user),
+        "imports_max": LIST_LENGTH,
     }
     show_form_again(request, TEMPLATE, values)
 
@@ -71,21 +61,24 @@ async def import_page(request: Request) -> Response:
 
 
 @router.post("/import", dependencies=[limit_by_account(Attempt.IMPORT), *FOR_IMPORTERS])
-async def import_members(request: Request, group_id: GroupId, db: DbDep, run_import: RunImportDep) -> Response:
-    """Check a file, or import it. Only a button that says so imports."""
+async def import_members(
+    request: Request, group_id: GroupId, user: CurrentUser, db: DbDep, run_import: RunImportDep, read_rows: ReadRowsDep
+) -> Response:
+    """Check a file, or store it for the worker, which imports it. Only a button that says so imports."""
     await db.release_connection()
     upload = await _read_file(request)
     charset = WINDOWS if upload.fields.get("charset") == WINDOWS else UTF_8
-    dry_run = upload.fields.get("step") != "import"
     request.state.form = {"charset": charset}
     try:
-        result = await run_import(group_id, upload.content, charset, dry_run=dry_run)
+        if upload.fields.get("step") != "import":
+            checked = await run_import(group_id, upload.content, charset, dry_run=True)
+            return render_page(request, TEMPLATE, checked=checked)
+        async with read_rows(group_id, upload.content, charset) as (_, rows):
+            to_import = rows
     except errors.ImportInvalid as error:
         return _faulty(request, error)
-    if dry_run:
-        return render_page(request, TEMPLATE, checked=result)
-    counts = result.model_dump(exclude={"dry_run"}, exclude_defaults=True)
-    return redirect(f"/groups/{group_id}/import/result?{urlencode(counts)}")
+    import_id = await MemberImportManager(db).create(group_id, to_import, user)
+    return redirect(f"/groups/{group_id}/imports/{import_id}")
 
 
 async def _read_file(request: Request) -> Upload:
@@ -100,12 +93,6 @@ def _faulty(request: Request, error: errors.ImportInvalid) -> Response:
     faults = describe_faults(language, error.faults)
     failure = Failure.translated(language, {}, MESSAGES["IMPORT_INVALID"])
     return render_page(request, TEMPLATE, 422, failure=failure, faults=faults)
-
-
-@router.get("/import/result", dependencies=FOR_IMPORTERS)
-async def result_page(request: Request, result: Annotated[ImportResult, Query()]) -> Response:
-    """Say what an import did."""
-    return render_page(request, "group-import-result", result=result)
 
 
 @router.get("/import/example.csv", dependencies=FOR_IMPORTERS)

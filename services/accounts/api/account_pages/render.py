@@ -30,6 +30,7 @@ from accounts.translations.templates import create_environment
 
 PACKAGES = "accounts.api.account_pages", "accounts.api.admin_pages"  # with templates
 PASSKEY_PAGES = {"sign-in", "second-factor", "confirm", "passkeys"}  # with the script
+SCRIPT_PAGES = {"group-import-progress"}  # with a script of their own
 # What a link may give to a page: nothing that a user fills in.
 FROM_LINKS = ("token", "invitation", "connect", "next")
 FREE = {SignUp.OPEN, SignUp.VERIFIED}  # for anyone, without an invitation
@@ -125,7 +126,7 @@ def render_page(
             **kept_values(request) | values,
         )
     )
-    headers = SCRIPT_HEADERS if uses_passkeys else HEADERS
+    headers = SCRIPT_HEADERS if uses_passkeys or name in SCRIPT_PAGES else HEADERS
     return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language, Cookie"})
 
 

@@ -13,6 +13,7 @@ from accounts.api.account_pages import (
     connected_accounts,
     group,
     group_files,
+    group_imports,
     group_invitations,
     group_member,
     group_second_factor,
@@ -61,6 +62,7 @@ MODULES = (
     group_second_factor,
     group_invitations,
     group_files,
+    group_imports,
     activity,
     own_data,
     languages,
@@ -90,6 +92,12 @@ async def style() -> FileResponse:
 async def passkey_script() -> FileResponse:
     """Serve the script of the pages that use passkeys."""
     return FileResponse(STATIC / "passkey.js", headers={"Cache-Control": "max-age=300"})
+
+
+@pages.get(f"{PATH}/static/progress.js")
+async def progress_script() -> FileResponse:
+    """Serve the script of the page that shows the progress of an import."""
+    return FileResponse(STATIC / "progress.js", headers={"Cache-Control": "max-age=300"})
 
 
 @router.get("/.well-known/passkey-endpoints")

@@ -26,6 +26,7 @@ from accounts.schemas.member_files import ImportRead
 
 BATCH_ROWS = 500
 CountInvitations = Callable[[int], Awaitable[None]]
+Progress = Callable[[int], Awaitable[None]]
 # For each row whether there is an active user, a member, and an open invitation. A subquery, because PostgreSQL has no
 # statistics of the invitations that this transaction stores: it would begin a join with all of them.
 SELECT_KNOWN = CompiledStatement(f"""
@@ -61,6 +62,10 @@ INSERT_MEMBERS = CompiledStatement(f"""
 """)  # noqa: S608  # only a constant is interpolated
 
 
+async def no_progress(_: int) -> None:
+    """Show the progress to no one."""
+
+
 async def import_members(
     db: Session,
     group_id: int,
@@ -70,6 +75,7 @@ async def import_members(
     count_invitations: CountInvitations,
     *,
     dry_run: bool,
+    progress: Progress = no_progress,
 ) -> ImportRead:
     """Invite everyone in a file, or add them if the actor may. Members and open invitations do not change.
 
@@ -77,6 +83,7 @@ async def import_members(
         key: derives the invitations' tokens.
         count_invitations: is called with their number before anything is stored, and may refuse it.
         dry_run: count only.
+        progress: is called after each batch, with the number of rows that are done. What it raises ends the import.
 
     Raises:
         UserNotFound: the actor was deleted or deactivated meanwhile.
@@ -86,7 +93,7 @@ async def import_members(
         NotForServiceAccounts: the actor is a service account.
 
     """
-    member_import = _MemberImport(db, group_id, actor, key)
+    member_import = _MemberImport(db, group_id, actor, key, progress)
     await member_import.run(rows, count_invitations, dry_run=dry_run)
     return ImportRead(dry_run=dry_run, **member_import.counts)
 
@@ -106,11 +113,12 @@ class _NewRows:
 
 
 class _MemberImport:
-    def __init__(self, db: Session, group_id: int, actor: User, key: str) -> None:
+    def __init__(self, db: Session, group_id: int, actor: User, key: str, progress: Progress) -> None:
         self.db = db
         self.group_id = group_id
         self.actor = actor
         self.key = key
+        self.progress = progress
         self.counts: Counter[str] = Counter()
 
     async def run(self, rows: Iterable[InvitationRequest], count: CountInvitations, *, dry_run: bool) -> None:
@@ -161,6 +169,7 @@ class _MemberImport:
                     self.counts["already_invited"] += 1
                 else:
                     new.invite.append(row)
+            await self.progress(self.counts.total())
         return new
 
     async def _invite(self, rows: Iterable[InvitationRequest]) -> None:
@@ -170,6 +179,7 @@ class _MemberImport:
             await record_many(self.db, Action.INVITATION_CREATED, self.group_id, events)
             self.counts["invited"] += len(stored)
             self.counts["already_invited"] += len(batch) - len(stored)
+            await self.progress(self.counts.total())
 
     async def _add(self, rows: Iterable[InvitationRequest]) -> None:
         """Add users. The first one locks the group.
@@ -185,3 +195,4 @@ class _MemberImport:
             numbers = {number for number, _ in added}
             rest = [row for number, row in enumerate(batch, 1) if number not in numbers]
             await self._invite((await self._skip_known(rest, may_add=False)).invite)
+            await self.progress(self.counts.total())

@@ -3,6 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
@@ -16,6 +17,7 @@ from accounts.api.openapi import problems
 from accounts.api.rate_limits import RATE_LIMITED, SenderLimitDep, limit_by_account, limit_by_client, mails_allowed
 from accounts.api.request_body import read_file
 from accounts.api.routes.groups.groups import GROUP_ERRORS, GroupId
+from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.groups import member_export
 from accounts.domain.groups.access import get_access
@@ -23,6 +25,7 @@ from accounts.domain.groups.permissions import Permission
 from accounts.domain.invitations import member_import
 from accounts.domain.invitations.import_file import parse_import
 from accounts.domain.invitations.import_text import CHARSETS
+from accounts.domain.invitations.store import InvitationRequest
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.csv_injection import escape_formula
 from accounts.schemas.member_files import ExportFormat, ImportRead, MemberExport
@@ -30,6 +33,8 @@ from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(prefix="/user-groups/{group_id}/users", tags=["members"])
 
+Rows = Sequence[InvitationRequest]
+ReadRows = Callable[[int, bytes, str], AbstractAsyncContextManager[tuple[Session, Rows]]]
 RunImport = Callable[..., Awaitable[ImportRead]]
 CSV = "text/csv"
 FILE_BYTES = 5 * 1024 * 1024
@@ -119,16 +124,31 @@ def _require_csv(request: Request) -> str:
     return charset[1] if charset else "utf-8"
 
 
-async def get_run_import(request: Request, user: CurrentUser, db: DbDep, check_sender: SenderLimitDep) -> RunImport:
+async def get_read_rows(request: Request, user: CurrentUser, db: DbDep) -> ReadRows:
+    """Return a function that reads a file for a group, and opens the transaction of bulk work that may import it."""
+
+    @asynccontextmanager
+    async def read(group_id: int, content: bytes, charset: str) -> AsyncIterator[tuple[Session, Rows]]:
+        subjects = f"import by {user.id}", f"import into {group_id}"
+        async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
+            known = await member_import.count_known(bulk_db, group_id)
+            yield bulk_db, await parse_import(content, charset, mails_allowed(request, bulk_db, user), known)
+
+    return read
+
+
+ReadRowsDep = Annotated[ReadRows, Depends(get_read_rows, scope="function")]
+
+
+async def get_run_import(
+    request: Request, user: CurrentUser, read_rows: ReadRowsDep, check_sender: SenderLimitDep
+) -> RunImport:
     """Return a function that imports a file into a group, as bulk work. It does not need the request's transaction."""
 
     async def run(group_id: int, content: bytes, charset: str, *, dry_run: bool) -> ImportRead:
         key, count = request.state.settings.secret_keys[0], partial(check_sender, user, count=not dry_run)
-        subjects = f"import by {user.id}", f"import into {group_id}"
-        async with request.state.bulk.transaction(db.context, *subjects) as bulk_db:
-            known = await member_import.count_known(bulk_db, group_id)
-            rows = await parse_import(content, charset, mails_allowed(request, bulk_db, user), known)
-            return await member_import.import_members(bulk_db, group_id, user, rows, key, count, dry_run=dry_run)
+        async with read_rows(group_id, content, charset) as (db, rows):
+            return await member_import.import_members(db, group_id, user, rows, key, count, dry_run=dry_run)
 
     return run
 
