@@ -17,6 +17,16 @@ def require_person(user: User) -> None:
         raise errors.NotForServiceAccounts
 
 
+def require_verified_email(actor: User) -> None:
+    """Raise VerifiedEmailRequired unless the actor's email address is verified, and NotForServiceAccounts for programs.
+
+    Any user can have many groups, each with service accounts: these would multiply the mails that a user may cause.
+    """
+    require_person(actor)
+    if not actor.is_verified:
+        raise errors.VerifiedEmailRequired
+
+
 def has_superuser_rights(db: Session, user: User) -> bool:
     """Return whether the caller ``user`` is a superuser, with a session of the level that their rights require."""
     return user.is_superuser and db.caller_level.suffices_for_superusers

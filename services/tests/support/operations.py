@@ -22,6 +22,7 @@ def _pages() -> dict[str, Any]:
 PATH_VALUES = {
     "group_id": "1",
     "invitation_id": "1",
+    "import_id": "1",
     "user_id": str(UUID(int=1)),
     "session_id": str(UUID(int=1)),
     "account_id": str(UUID(int=1)),

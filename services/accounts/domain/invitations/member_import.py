@@ -18,8 +18,8 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record, record_many
 from accounts.domain.groups.access import GroupAccess, get_access
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.invitations.sending import require_verified_email
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
+from accounts.domain.people import require_verified_email
 from accounts.models import User, UserGroup
 from accounts.models.base import COLLATION
 from accounts.schemas.member_files import ImportRead

@@ -22,7 +22,7 @@ from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_in
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.opaque_tokens import hash_token
-from accounts.domain.people import require_person
+from accounts.domain.people import require_verified_email
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded
 from accounts.models.identity import is_service_email
@@ -165,16 +165,6 @@ class InvitationManager:
     async def _is_member(self, group_id: int, is_user: ColumnElement[bool]) -> bool:
         conditions = (col(Membership.group_id) == group_id, col(Membership.user_id) == User.id, is_user)
         return bool(await self.db.scalar(select(exists().where(*conditions))))
-
-
-def require_verified_email(actor: User) -> None:
-    """Raise VerifiedEmailRequired unless the actor's email address is verified, and NotForServiceAccounts for programs.
-
-    Any user can have many groups, each with service accounts: these would multiply the mails that a user may cause.
-    """
-    require_person(actor)
-    if not actor.is_verified:
-        raise errors.VerifiedEmailRequired
 
 
 def _select_open(group_id: int) -> Any:

@@ -15,9 +15,9 @@ from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.groups.access import get_access, lock_group
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.invitations.sending import require_verified_email
 from accounts.domain.invitations.store import InvitationRequest
 from accounts.domain.member_imports.packing import pack
+from accounts.domain.people import require_verified_email
 from accounts.models import ImportStatus, MemberImport, User
 
 CHANNEL = "member_imports"  # PostgreSQL notifies it at each commit that stored an import
