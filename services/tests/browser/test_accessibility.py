@@ -14,6 +14,7 @@ from accounts.api.account_pages.messages import RESULTS
 from accounts.models import MailKind, Role
 from support.axe import violations
 from support.chromium import needs_chromium
+from support.member_imports import store_import
 from support.node import needs_node
 from support.operations import PATH_VALUES, page_operations
 from support.people import PASSWORD, World
@@ -47,6 +48,7 @@ async def arrange(world: World) -> dict[str, str]:
     path = f"/user-groups/{group.id}/invitations"
     invitation = await world.client.post(path, json={"email": "elaine@astolat.example.com"}, headers=headers)
     return PATH_VALUES | {
+        "import_id": str(await store_import(world, group, arthur)),
         "group_id": str(group.id),
         "user_id": str(lancelot.id),
         "invitation_id": str(invitation.json()["id"]),

@@ -7,11 +7,12 @@ async function refresh() {
   if (response.redirected || (response.status >= 400 && response.status < 500)) return false; // signed out, or deleted
   if (!response.ok) return true; // the service is away
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const isOpen = page.querySelector("[data-open]") !== null; // before parts of that page are moved to this one
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(part.id);
     if (fresh && fresh.innerHTML !== part.innerHTML) replace(part, fresh);
   }
-  return page.querySelector("[data-open]") !== null;
+  return isOpen;
 }
 
 function replace(part, fresh) {
