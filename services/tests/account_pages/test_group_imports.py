@@ -230,7 +230,7 @@ async def test_import_is_found_in_its_own_group_only(imports: Imports) -> None:
     assert "waits for its turn" in state(await imports.page())
 
 
-@pytest.mark.parametrize("language", ["en"])
+@pytest.mark.parametrize("language", ["en", "de"])
 async def test_refusals_are_explained_in_the_language_of_the_viewer(imports: Imports, language: str) -> None:
     await imports.store()
     for code in (*REASONS, "INTERNAL_SERVER_ERROR"):
