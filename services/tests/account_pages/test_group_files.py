@@ -127,6 +127,7 @@ async def test_faults_are_listed_by_line_and_column_in_words(table: Table, step:
         (b"email\nlot@example.com\nLOT@example.com\n", "email", "An earlier line has the same email address."),
         (b'email,note\nlot@example.com,"a"b\n', "The whole line", 'is written like this: "a ""b"", c"'),
         (b"email\n\xff@example.com\n", "The whole line", TEXTS["unicode"]),
+        (b"\xd0\xcf\x11\xe0", "The whole line", TEXTS["spreadsheet"]),
         (b"\n", "The whole line", TEXTS["empty"]),
         (b"email\n" + b"x" * (RECORD_LENGTH + 1), "The whole line", "The line is longer than 8192 characters."),
         (b"email,note\nlot@example.com," + b"x" * 501, "note", "This is too long."),

@@ -24,6 +24,7 @@ from support.people import World
         (b"email,role,email\n", [1, "email"], "duplicate"),
         (b"\xff\xfee\x00m\x00", [1, "email"], "missing"),
         (b"email\n\xe9@example.com\n", [2], "unicode"),
+        (b"PK\x03\x04\x14\x00mimetypeapplication/vnd.oasis", [1], "spreadsheet"),
         (b"email\n\n\nx\n", [4, "email"], "email"),
         (b"role,email\nadmin,\n", [2, "email"], "email"),
         (b"role,email\nadmin\n", [2, "email"], "email"),

@@ -17,6 +17,7 @@ TEXTS = FIELD_MESSAGES | {
     "too_many_columns": N_("A cell is in a column without a name. Put cells with commas or semicolons in quotes."),
     "csv": N_("The quotes don't match. A cell with quotes is written like this: %(quoted)s"),
     "too_long": N_("The line is longer than %(characters)s characters. A closing quote may be missing."),
+    "spreadsheet": N_("This is a spreadsheet, not a CSV file. Save it as “CSV UTF-8”, and choose that file."),
     "unicode": N_("The file isn't in UTF-8. Save it as “CSV UTF-8”, or choose the other encoding below."),
     "empty": N_("The file has no rows. It needs a line with the names of the columns, and a line for each person."),
     "too_many_rows": N_("The file has more than %(rows)s rows. Split it."),

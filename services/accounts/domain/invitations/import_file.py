@@ -8,7 +8,7 @@ from time import perf_counter
 
 from accounts.domain.errors import ImportInvalid, TooManyInvitations
 from accounts.domain.invitations.import_rows import NOT_UNICODE, Fault, is_blank, parse_columns, parse_row
-from accounts.domain.invitations.import_text import delimiter_of, open_text, stated_delimiter
+from accounts.domain.invitations.import_text import delimiter_of, is_spreadsheet, open_text, stated_delimiter
 from accounts.domain.invitations.store import InvitationRequest
 from accounts.schemas.member_files import ImportRow, RowError
 
@@ -18,6 +18,7 @@ RECORD_LENGTH = 8 * 1024  # more than the longest valid row takes, however it is
 FAULTY_ROWS_MAX = 100
 PAUSE_SECONDS = 0.002
 QUOTING = 'Cells that contain the delimiter or quotes have to be quoted, as in "a ""b"", c"'
+SPREADSHEET = "The file is a spreadsheet, not text: save it as CSV UTF-8"
 TOO_LONG = f"The row has more than {RECORD_LENGTH} characters. A closing quote may be missing"
 
 
@@ -39,6 +40,8 @@ async def parse_import(
         TooManyInvitations: the file has more valid rows than the sum of both. The rest of it is not read.
 
     """
+    if is_spreadsheet(content):
+        raise ImportInvalid([RowError(1, None, "spreadsheet", SPREADSHEET)])
     file, paused_at = _ImportFile(content, charset), perf_counter()
     while file.read_record():
         if invitations_max is not None and len(file.rows) > invitations_max + known_max:

@@ -12,6 +12,14 @@ _BLANK = ' \t\n,;"'
 _DELIMITER = re.compile("[,;\t]")
 _EXCEL_DELIMITER = re.compile('"?sep=([,;\t])"?[,;\t ]*\n?', re.IGNORECASE)
 
+# ZIP archives, as .xlsx and .ods files are, and the container of .xls files.
+_SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
+
+def is_spreadsheet(content: bytes) -> bool:
+    """Return whether a file is a spreadsheet and no text."""
+    return content.startswith(_SPREADSHEETS)
+
 
 def open_text(content: bytes, charset: str) -> TextIOWrapper:
     """Open a file. It is decoded as it is read, and each line ends with LF, whatever ends it in the file.
