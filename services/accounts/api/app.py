@@ -18,7 +18,8 @@ from accounts.api.account_pages.paths import PATH as ACCOUNT_PAGES
 from accounts.api.account_pages.render import check_templates
 from accounts.api.admin_pages.router import add_admin_pages
 from accounts.api.dependencies import State
-from accounts.api.exception_handlers import METHODS, add_exception_handlers
+from accounts.api.exception_handlers import add_exception_handlers
+from accounts.api.http_methods import METHODS
 from accounts.api.middleware.access_log import AccessLog
 from accounts.api.middleware.body_limit import BodyLimit
 from accounts.api.middleware.csrf import CrossSiteGuard

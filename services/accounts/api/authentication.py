@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from accounts.api.callers import Credential, admit, find_by_bearer
 from accounts.api.dependencies import DbDep, SessionManagerDep, UserManagerDep, count_attempt
-from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.http_methods import SAFE_METHODS
 from accounts.api.session_cookie import COOKIE, COOKIE_SECONDS
 from accounts.db.session import Session
 from accounts.domain import errors

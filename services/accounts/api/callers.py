@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from typing import Self
 
 from fastapi import Request
 
@@ -24,6 +25,11 @@ class CallerSummary:
     id: uuid.UUID
     is_superuser: bool
     language: str | None  # the user's own
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """Return the summary of a user."""
+        return cls(user.id, user.is_superuser, user.language)
 
 
 async def find_by_bearer(request: Request, sessions: SessionManager, token: str) -> tuple[User, Credential] | None:
@@ -49,7 +55,7 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     state = request.state
     state.current_session, state.scopes = person, scopes
     # For pages and the access log: after a rollback, the expired objects cannot be read.
-    state.viewer = CallerSummary(user.id, user.is_superuser, user.language)
+    state.viewer = CallerSummary.of(user)
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)

@@ -10,8 +10,8 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
+from accounts.api.http_methods import SAFE_METHODS
 from accounts.api.languages import accepted_languages
-from accounts.api.middleware.csrf import SAFE_METHODS
 from accounts.api.session_cookie import cookie_header
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction

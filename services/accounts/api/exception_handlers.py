@@ -12,18 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security.utils import get_authorization_scheme_param
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from accounts.api.account_pages.problem_pages import is_page, problem_page
 from accounts.api.account_pages.redirects import application_url, redirect_with_problem
 from accounts.api.authentication import FASTAPI_USERS_ERRORS
 from accounts.api.client_authentication import CHALLENGE
+from accounts.api.http_methods import allowed_methods
 from accounts.api.oauth_errors import JSON, TOKEN_ENDPOINTS, token_problem
 from accounts.api.problems import INVALID, Problem, rate_limit_headers
 from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable
 from accounts.domain import errors
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # RFC 6750, 3.1. A request without a token gets the challenge alone.
 REFUSED = 'Bearer error="invalid_token", error_description="The access token is invalid, expired or revoked"'
 CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")  # as FastAPI Users' routers raise them, for example LOGIN_USER_NOT_VERIFIED
@@ -142,7 +141,7 @@ def handle_http_exception(request: Request, error: HTTPException) -> Problem:
     if status is HTTPStatus.UNAUTHORIZED and _sent_token(request):
         headers["WWW-Authenticate"] = REFUSED
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_allowed_methods(request)).replace("GET", "GET, HEAD")
+        headers["Allow"] = ", ".join(allowed_methods(request)).replace("GET", "GET, HEAD")
     reason = None if code or detail == status.phrase else detail
     return Problem.from_status(status, code, reason=reason, headers=headers)
 
@@ -150,16 +149,6 @@ def handle_http_exception(request: Request, error: HTTPException) -> Problem:
 def _sent_token(request: Request) -> bool:
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
     return scheme.lower() == "bearer" and bool(token)
-
-
-def _allowed_methods(request: Request) -> list[str]:
-    """List all methods of the path (RFC 9110, 15.5.6). Starlette lists those of the first matching route only."""
-    scope, routes = dict(request.scope), request.app.routes
-    return [
-        method
-        for method in METHODS
-        if any(route.matches(scope | {"method": method})[0] is Match.FULL for route in routes)
-    ]
 
 
 def handle_validation_error(_: Request, error: RequestValidationError | ValidationError) -> Problem:

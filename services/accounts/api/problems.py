@@ -165,6 +165,11 @@ class Problem(BaseModel):
         """Create a problem with the code, status and reason of a refusal of the domain."""
         return cls.from_status(STATUS[type(error)], error.code, **{"reason": error.reason} | members)
 
+    @property
+    def is_server_error(self) -> bool:
+        """Whether the request may succeed without a change."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
     def json_response(self, media_type: str = PROBLEM_JSON) -> JSONResponse:
         """Render the problem as JSON."""
         return JSONResponse(self.model_dump(exclude_none=True), self.status, self.headers, media_type)

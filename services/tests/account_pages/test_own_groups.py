@@ -224,7 +224,7 @@ class TestLeave:
             cookie = await table.enter("merlin" if name == "superuser" else name)
             for method in (get, post):
                 answer = await method(table.world, f"/groups/{group.id}/leave", cookie)
-                assert (answer.status_code, Page(answer.text).one("h1").text) == (404, "Page not found")
+                assert (answer.status_code, Page(answer.text).one("h1").text) == (404, "Not found")
 
     async def test_message_without_its_name_is_not_shown(self, table: Table) -> None:
         page = Page((await get(table.world, "/groups?done=group-left", await table.enter("bors"))).text)

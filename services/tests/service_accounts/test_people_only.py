@@ -13,7 +13,7 @@ from httpx2 import Response
 from sqlalchemy import text
 
 from accounts.api.app import create_app
-from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.http_methods import SAFE_METHODS
 from accounts.db.session import transaction
 from accounts.domain import errors
 from accounts.domain.invitations.answering import OwnInvitationManager

@@ -46,6 +46,8 @@ FORMS_WITH_VALUES = {
 }  # see ``kept_values``
 # Forms that are parts of another page.
 PAGE_OF_FORM = {"sign-in/passkey": "sign-in"}
+# Pages with buttons whose paths are not below their own.
+PAGE_OF_BUTTON = {"rename-passkey": "passkeys", "confirm-code": "confirm"}
 
 
 async def sent_texts(request: Request) -> dict[str, str]:

@@ -12,7 +12,7 @@ from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep, InvitationManagerDep
-from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.http_methods import SAFE_METHODS
 from accounts.api.rate_limits import InvitationLimitDep, SenderLimitDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.api.routes.invitations.sending import InvitationId

@@ -51,6 +51,9 @@ DONE = {
 CHECK_FIELDS = N_("Please check the fields marked below.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
 UNKNOWN = N_("Something went wrong. Nothing was changed.")
+INVALID_REQUEST = N_("Something in this request isn't valid. Nothing was changed.")
+UNREADABLE = N_("Your browser sent something that this page can't read. Nothing was changed.")
+NOT_FOR_PROGRAMS = N_("These pages are for people: programs use the API.")
 MESSAGES = {
     "LOGIN_BAD_CREDENTIALS": N_("That email address and password don't match."),
     "LOGIN_BAD_CODE": N_("That code is wrong or no longer works. Check it, or request another one."),
@@ -114,7 +117,22 @@ MESSAGES = {
     "IMPORT_INVALID": N_("The file has lines that can't be imported. Nothing was changed."),
     "TOO_MANY_INVITATIONS": N_("The file invites more people than you may invite in a day. Please split it."),
     "IMPORT_IN_PROGRESS": N_("Another import of yours, or into this group, is in progress. Please try again shortly."),
-    "CROSS_SITE": N_("This form was sent from another site. Please open the page here and try again."),
+    "CROSS_SITE": N_("This form was sent from another site. Nothing was changed. Open the page again and repeat."),
+    "HOST_NOT_ALLOWED": N_(
+        "This service has a different address. Check the address in your browser. If you run this service: PUBLIC_URL "
+        "or ALLOWED_HOSTS has to name this host."
+    ),
+    "BAD_REQUEST": UNREADABLE,
+    "UNSUPPORTED_MEDIA_TYPE": UNREADABLE,
+    "NOT_WITH_A_KEY": NOT_FOR_PROGRAMS,
+    "INSUFFICIENT_SCOPE": NOT_FOR_PROGRAMS,
+    "CONFLICT": N_("Something was changed meanwhile. Nothing was changed now. Open the page again and repeat."),
+    "INVALID_VALUE": INVALID_REQUEST,
+    "TOTP_NOT_FOUND": N_("Your account has no authenticator app, or setting it up took too long. Please begin again."),
+    "IDENTITY_NOT_FOUND": N_("This account was disconnected before."),
+    "OAUTH_PROVIDER_NOT_FOUND": N_("You can't sign in with this provider here."),
+    "OAUTH_BAD_RETURN_TO": INVALID_REQUEST,
+    "VERIFY_USER_ALREADY_VERIFIED": N_("Your email address is confirmed already."),
     "CONTENT_TOO_LARGE": N_("This is too long. Nothing was changed."),
     "REQUEST_TIMEOUT": N_("Your browser took too long to send this. Please try again."),
     "TOO_MANY_ATTEMPTS": N_("Too many attempts. Please wait and try again."),
@@ -279,9 +297,12 @@ DEAD_LINKS = {
         offers_sign_up=True,
     ),
 }
+_PAGE_NOT_FOUND = N_("Page not found")
+_SOMETHING_WRONG = N_("Something went wrong")
+_BUTTONS = {"ASSURANCE_REQUIRED": (_SECURITY, "/security"), "HOST_NOT_ALLOWED": ("", "")}
 _TITLES = {
     403: N_("Not allowed"),
-    404: N_("Page not found"),
+    404: N_("Not found"),
     429: N_("Too many attempts"),
     503: N_("Temporarily unavailable"),
 }
@@ -289,8 +310,10 @@ _TITLES = {
 
 def problem_result(problem: Problem, message: str) -> Result:
     """Return the page for a problem: a dead link has its own text; any other problem shows ``message``."""
-    title = _TITLES.get(problem.status, N_("Something went wrong"))
-    button, page = (_SECURITY, "/security") if problem.detail == "ASSURANCE_REQUIRED" else (_ACCOUNT, "")
+    title = _PAGE_NOT_FOUND if problem.detail == "NOT_FOUND" else _TITLES.get(problem.status, _SOMETHING_WRONG)
+    if MESSAGES.get(problem.detail) == CHECK_FIELDS:  # no field is shown
+        _, message = REFUSED_FIELDS.get(problem.detail, ("", INVALID_REQUEST))
+    button, page = _BUTTONS.get(problem.detail, (_ACCOUNT, ""))
     return DEAD_LINKS.get(problem.detail, Result(title, message, button, page))
 
 

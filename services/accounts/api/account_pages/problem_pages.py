@@ -12,12 +12,21 @@ from accounts.api.account_pages.messages import DEAD_LINKS, error_message, field
 from accounts.api.account_pages.paths import PAGE, PATH, is_admin_page
 from accounts.api.account_pages.redirects import ask_for_second_factor, redirect
 from accounts.api.account_pages.render import Failure, render_page, render_result, request_language
-from accounts.api.problems import Problem
+from accounts.api.account_pages.viewers import find_viewer
+from accounts.api.problems import INVALID, Problem
 
-# The body was not read to its end, or is no form.
-UNREADABLE = {"BAD_REQUEST", "REQUEST_TIMEOUT", "CONTENT_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"}
+# The body is no form, or was not read to its end.
+UNREADABLE = {
+    "BAD_REQUEST",
+    "REQUEST_TIMEOUT",
+    "CONTENT_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
+    "CROSS_SITE",
+    "HOST_NOT_ALLOWED",
+}
+# The page can be opened again, and its form repeated.
+REPEATABLE = {*UNREADABLE, INVALID, "TOO_MANY_ATTEMPTS", "IMPORT_IN_PROGRESS"} - {"HOST_NOT_ALLOWED"}
 NOT_ADMITTED = {"NOT_FOUND"}  # the form is not for this user, or not at this path
-SERVER_ERROR = HTTPStatus.INTERNAL_SERVER_ERROR
 SECRETS = ("password", "code")  # in the names of fields that are never shown again
 
 
@@ -38,6 +47,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     Without a session, the page leads to the sign-in, which leads back.
     """
     form = request.scope["path"].removeprefix(PATH)
+    await find_viewer(request, problem)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         leads_back = request.method == "GET" and _in_area(request) and PAGE.fullmatch(form)
         return redirect("/sign-in", next=form if leads_back else None)
@@ -56,7 +66,8 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     if request.method == "POST" and is_form and is_complete and _can_be_corrected(problem):
         page = await _render_form_again(request, form, problem, message)
     else:
-        page = render_result(request, problem_result(problem, message), problem.status)
+        repeats = problem.is_server_error or problem.detail in REPEATABLE
+        page = render_result(request, problem_result(problem, message), problem.status, repeats=repeats)
     for name in ("Retry-After", "Allow", "Connection"):
         if name in problem.headers:
             page.headers[name] = problem.headers[name]
@@ -64,7 +75,7 @@ async def problem_page(request: Request, problem: Problem) -> Response:
 
 
 def _can_be_corrected(problem: Problem) -> bool:
-    return problem.status < SERVER_ERROR and problem.detail not in {*UNREADABLE, *DEAD_LINKS, *NOT_ADMITTED}
+    return not problem.is_server_error and problem.detail not in {*UNREADABLE, *DEAD_LINKS, *NOT_ADMITTED}
 
 
 async def _render_form_again(request: Request, form: str, problem: Problem, message: str) -> HTMLResponse:

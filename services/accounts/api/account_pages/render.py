@@ -14,7 +14,7 @@ from jinja2 import Environment
 
 from accounts.api.account_pages.done_names import done_message, done_name
 from accounts.api.account_pages.footer import this_page
-from accounts.api.account_pages.forms import FORMS, kept_values
+from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.messages import CHECK_FIELDS, Result
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN, HEADERS, PATH, is_admin_page, page_url
@@ -112,7 +112,7 @@ def render_page(
             password_min_length=settings.password_min_length,
             language=language.tag,
             languages=list_languages(),
-            this_page=this_page(request, f"{PATH}/{name}" if name in FORMS else None, given),
+            this_page=this_page(request, given, refused=bool(failure) or status >= HTTPStatus.BAD_REQUEST),
             now=datetime.now(UTC),
             path=PATH,
             admin=ADMIN,
@@ -137,8 +137,10 @@ def _navigation(request: Request) -> Sequence[tuple[str, NavItem]]:
     return [(f"{area}{item.page}", item) for item in items]
 
 
-def render_result(request: Request, result: Result, status: int = HTTPStatus.OK) -> HTMLResponse:
-    """Render the result of an action, with a button that leads on."""
+def render_result(
+    request: Request, result: Result, status: int = HTTPStatus.OK, *, repeats: bool = False
+) -> HTMLResponse:
+    """Render the result of an action, with a button that leads on, or back to the page if that ``repeats`` it."""
     gettext = request_language(request).gettext
     return render_page(
         request,
@@ -146,8 +148,9 @@ def render_result(request: Request, result: Result, status: int = HTTPStatus.OK)
         status,
         title=gettext(result.title),
         message=gettext(result.message),
-        button=gettext(result.button),
+        button=result.button and gettext(result.button),
         page=result.page,
+        repeats=repeats,
         offers_sign_up=result.offers_sign_up,
     )
 

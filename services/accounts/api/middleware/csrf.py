@@ -1,12 +1,13 @@
 """Protection against cross-site request forgery, by the Fetch Metadata that browsers send (OWASP CSRF Cheat Sheet)."""
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from accounts.api.exception_handlers import render_problem
+from accounts.api.http_methods import SAFE_METHODS
 from accounts.api.problems import Problem
 from accounts.domain.errors import CrossSite
-
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}  # RFC 9110, 9.2.1
 
 
 class CrossSiteGuard:
@@ -27,7 +28,8 @@ class CrossSiteGuard:
             # HTTP/2 may split cookies into several headers (RFC 9113, 8.2.3), which the application reads as one.
             guarded = self.cookie in "; ".join(headers.getlist("cookie")) or scope["path"].startswith(self.paths)
             if guarded and not is_same_origin(headers, scope["state"]["settings"].public_url):
-                await Problem.from_refusal(CrossSite()).json_response()(scope, receive, send)
+                problem = Problem.from_refusal(CrossSite())
+                await (await render_problem(Request(scope), problem))(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from accounts.api.middleware.csrf import SAFE_METHODS
+from accounts.api.http_methods import SAFE_METHODS
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 UTF_8 = re.compile(r'charset="?utf-?8"?\s*(?=;|$)')

@@ -4,8 +4,10 @@ import re
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from accounts.api.exception_handlers import render_problem
 from accounts.api.problems import Problem
 
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^:]*)(:\d+)?")  # RFC 9110, 7.2
@@ -34,7 +36,7 @@ class TrustedHosts:
             host = HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
             allowed = scope["state"]["settings"].hosts
             if "*" not in allowed and (host is None or not _is_allowed(host["name"], allowed)):
-                await NOT_ALLOWED.json_response()(scope, receive, send)
+                await (await render_problem(Request(scope), NOT_ALLOWED))(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
