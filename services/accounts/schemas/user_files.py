@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from accounts.models import Role
 from accounts.schemas.audit import Instant
-from accounts.schemas.fields import DisplayName, Email, GroupName
+from accounts.schemas.fields import DisplayName, Email, GroupName, LanguageTag
 
 HASH_LENGTH = 512
 GROUPS_PER_USER = 1_000
@@ -53,6 +53,7 @@ class UserLine(BaseModel):
 
     email: Email
     display_name: DisplayName = ""
+    language: LanguageTag | None = None
     hashed_password: Annotated[StrictStr, StringConstraints(max_length=HASH_LENGTH)] | None = None
     is_verified: StrictBool = False
     is_active: StrictBool = True

@@ -31,6 +31,7 @@ VALUES: dict[str, list[Any]] = {
         None,
     ],
     "display_name": ["", "Arthur", " Arthur ", "Artúr", "x" * 100, "x" * 101, "a\tb", "\u200b", 1, None],
+    "language": [None, "de", "DE", "en", "xx", "", "x" * 40, 1],
     "hashed_password": [None, "", "!", "!x", 1],
     "is_verified": [True, False, None, 1, "true"],
     "is_active": [True, False, 0, "no"],

@@ -35,7 +35,7 @@ async def test_export_is_imported_as_it_was(
 ) -> None:
     monkeypatch.setattr(user_export, "BATCH", 2)
     arthur = await busy_world.user("arthur", superuser=True, display_name="Artúr")
-    galahad = await busy_world.user("galahad", hashed_password=UNUSABLE, is_active=False)
+    galahad = await busy_world.user("galahad", hashed_password=UNUSABLE, is_active=False, language="de")
     bors = await busy_world.user("bors", is_verified=True)
     await busy_world.group("Round Table", members={arthur: Role.OWNER, galahad: Role.ADMIN, bors: Role.MEMBER})
     await busy_world.group("Castle", Visibility.PRIVATE, members={arthur: Role.OWNER})
@@ -51,7 +51,16 @@ async def test_export_is_imported_as_it_was(
 
     after = await users(busy_world)
     for name, user in before.items():
-        for column in ("id", "email", "display_name", "hashed_password", "is_active", "is_verified", "created_at"):
+        for column in (
+            "id",
+            "email",
+            "display_name",
+            "language",
+            "hashed_password",
+            "is_active",
+            "is_verified",
+            "created_at",
+        ):
             assert getattr(after[name], column) == getattr(user, column)
     assert not after["arthur"].is_superuser
     assert len(await memberships(busy_world)) == len(roles) == 5

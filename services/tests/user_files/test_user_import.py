@@ -45,6 +45,7 @@ async def test_imported_user_has_what_the_file_says_and_signs_in(busy_world: Wor
         "id": ID,
         "email": "King.Arthur@CAMELOT.example.com",
         "display_name": "Arthur",
+        "language": "de",
         "hashed_password": HASHED,
         "is_verified": True,
         "is_active": True,
@@ -60,9 +61,19 @@ async def test_imported_user_has_what_the_file_says_and_signs_in(busy_world: Wor
     assert (arthur.is_verified, arthur.is_active, arthur.is_superuser) == (True, True, False)
     assert arthur.created_at == datetime(2019, 5, 1, 10, tzinfo=UTC)
     assert (galahad.hashed_password, galahad.is_verified, galahad.is_active) == (UNUSABLE, False, True)
+    assert (arthur.language, galahad.language) == ("de", None)
     await busy_world.sign_in(arthur)
     assert (await users(busy_world))["King.Arthur"].hashed_password.startswith("$argon2id$")
     assert (await busy_world.login(galahad)).status_code == 400
+
+
+async def test_language_is_imported_also_beside_users_who_exist(busy_world: World, import_file: Import) -> None:
+    await import_file(ARTHUR | {"language": "en"})
+
+    await import_file(ARTHUR, BORS | {"language": "DE"}, GALAHAD)
+
+    stored = await users(busy_world)
+    assert [stored[name].language for name in ("arthur", "bors", "galahad")] == ["en", "de", None]
 
 
 async def test_backslashes_are_characters(busy_world: World, import_file: Import) -> None:
@@ -189,6 +200,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "no Unicode": (b'{"email": "\xff@camelot.example.com"}', "Invalid JSON: invalid unicode code point at column 12"),
     "surrogate": ('{"email": "\\ud800@camelot.example.com"}', "Invalid JSON"),
     "control character": ({**BORS, "display_name": "a\x00b"}, "display_name: Input should have no control characters"),
+    "language": ({**BORS, "language": "tlh"}, "language: Input should be de or en"),
     "flag": ({**BORS, "is_verified": "yes"}, "is_verified: Input should be a valid boolean"),
     "superuser": ({**BORS, "is_superuser": True}, "is_superuser: The members of a user are"),
     "naive time": ({**BORS, "created_at": "2020-01-01T00:00:00"}, "created_at: "),

@@ -14,6 +14,7 @@ from uuid_utils import uuid7
 from accounts.domain.identity.stored_hashes import to_stored_hash
 from accounts.schemas.email_addresses import is_ordinary
 from accounts.schemas.user_files import HASH_LENGTH, GroupLine, UserLine
+from accounts.translations import available_languages
 
 # Longer emails are left to the schema, so none of their parts can be too long.
 _EMAIL = r"^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}$"
@@ -36,12 +37,13 @@ class NewUser(NamedTuple):
     is_verified: str
     created_at: str
     is_superuser: str  # never: no import creates superusers
+    language: str  # empty is stored as NULL, see ``copy_text``
     line: int
     has_given_id: bool
     groups: Sequence[GroupLine]
 
 
-COLUMNS = NewUser._fields[:8]
+COLUMNS = NewUser._fields[:9]
 FLAGS = "f", "t"
 TRUE = FLAGS[True]
 NOW = "now"  # which PostgreSQL reads as the start of the transaction
@@ -51,6 +53,7 @@ NOW = "now"  # which PostgreSQL reads as the start of the transaction
 class _Plain(TypedDict, total=False):
     email: Required[Annotated[str, StringConstraints(max_length=64, pattern=_EMAIL)]]
     display_name: Annotated[str, StringConstraints(pattern=_NAME)]
+    language: str | None
     hashed_password: Annotated[str, StringConstraints(max_length=HASH_LENGTH)] | None
     is_verified: StrictBool
     is_active: StrictBool
@@ -84,8 +87,8 @@ def plain_user(line: int, record: bytes, now: datetime) -> NewUser | None:
             return None
     except ValueError:  # ValidationError is one
         return None
-    email, given_id = get("email", ""), get("id")
-    if not is_ordinary(email):
+    email, given_id, language = get("email", ""), get("id"), get("language")
+    if not is_ordinary(email) or (language is not None and language not in available_languages()):
         return None
     row = (  # as NewUser names them
         given_id or str(uuid7()),
@@ -96,6 +99,7 @@ def plain_user(line: int, record: bytes, now: datetime) -> NewUser | None:
         FLAGS[get("is_verified", False)],
         created_at or NOW,
         "f",
+        language or "",
         line,
         given_id is not None,
         (),
@@ -106,7 +110,7 @@ def plain_user(line: int, record: bytes, now: datetime) -> NewUser | None:
 def _to_new_user(line: int, user: UserLine) -> NewUser:
     stored = to_stored_hash(user.hashed_password)
     flags = FLAGS[user.is_active], FLAGS[user.is_verified]
-    row = (user.email, user.display_name, stored, *flags, str(user.created_at or NOW), "f")
+    row = (user.email, user.display_name, stored, *flags, str(user.created_at or NOW), "f", user.language or "")
     return NewUser(str(user.id or uuid7()), *row, line, user.id is not None, user.groups)
 
 
@@ -114,7 +118,7 @@ def copy_text(users: Iterable[NewUser]) -> bytes:
     """Return the ``COLUMNS`` of users in the text format of PostgreSQL's COPY.
 
     It is faster to write than asyncpg's records are to encode, and a thread can write it. Valid texts have no tabs or
-    line breaks.
+    line breaks. The language is the last column, and NULL if it is empty.
     """
-    text = "\n".join(map("\t".join, map(itemgetter(slice(len(COLUMNS))), users)))
-    return text.replace("\\", "\\\\").encode()
+    text = "".join(map("{}\n".format, map("\t".join, map(itemgetter(slice(len(COLUMNS))), users))))
+    return text.replace("\\", "\\\\").replace("\t\n", "\t\\N\n").encode()

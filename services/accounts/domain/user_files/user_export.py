@@ -12,7 +12,7 @@ LOWEST_ID = UUID(int=0)
 # Groups that share a name get their id behind it: an import would make them one.
 EXPORT = CompiledStatement(f"""
     SELECT id, json_build_object(
-        'id', id, 'email', email, 'display_name', display_name,
+        'id', id, 'email', email, 'display_name', display_name, 'language', language,
         'hashed_password', nullif(hashed_password, '{UNUSABLE}'),
         'is_verified', is_verified, 'is_active', is_active, 'created_at', to_char(created_at, '{RFC_3339}'),
         'groups', coalesce((

@@ -27,7 +27,7 @@ from accounts.schemas.user_files import UserImportRead
 SUBJECT = "import of users"  # for BulkWork: one import at a time
 BATCH = 5_000
 INSERT_USERS = CompiledStatement(f"""
-    INSERT INTO "user" ({", ".join(COLUMNS)}) SELECT * FROM unnest(
+    INSERT INTO "user" ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS[:-1])}, nullif(language, '') FROM unnest(
         CAST(:id AS uuid[]),
         CAST(:email AS text[]),
         CAST(:display_name AS text[]),
@@ -35,8 +35,9 @@ INSERT_USERS = CompiledStatement(f"""
         CAST(CAST(:is_active AS text[]) AS boolean[]),
         CAST(CAST(:is_verified AS text[]) AS boolean[]),
         CAST(CAST(:created_at AS text[]) AS timestamptz[]),
-        CAST(CAST(:is_superuser AS text[]) AS boolean[])
-    )
+        CAST(CAST(:is_superuser AS text[]) AS boolean[]),
+        CAST(:language AS text[])
+    ) AS given ({", ".join(COLUMNS)})
     ON CONFLICT DO NOTHING
     RETURNING CAST(id AS text)
 """)  # noqa: S608  # only names of columns are interpolated
