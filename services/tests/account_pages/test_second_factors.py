@@ -72,7 +72,7 @@ class TestSignIn:
         empty = await post(world, "/second-factor", cookies(await begin(world)))
 
         assert refused.status_code == 400
-        assert alert(refused) == "This code is wrong or was used before. Please try another one."
+        assert alert(refused) == "This code is wrong or has been used already. Please try another one."
         assert "000000" not in refused.text
         assert Page(empty.text).one(id="code-fault").text == "Please fill in this field."
 
@@ -233,7 +233,7 @@ class TestSettingUp:
         refused = await post(world, "/authenticator-app", cookie, step="confirm", code="000000")
         empty = await post(world, "/authenticator-app", cookie, step="confirm")
 
-        assert alert(refused) == "This code is wrong or was used before. Please try another one."
+        assert alert(refused) == "This code is wrong or has been used already. Please try another one."
         assert Page(refused.text).one("code").text == Page(shown.text).one("code").text
         assert Page(empty.text).one(id="code-fault")
 

@@ -174,7 +174,7 @@ class TestRevoke:
             world, "/tokens", await enter(world, "mordred@camelot.example.com"), token_id=button.attributes["value"]
         )
 
-        assert (refused.status_code, "This access token was revoked before." in refused.text) == (404, True)
+        assert (refused.status_code, "This access token has been revoked already." in refused.text) == (404, True)
         assert cells(await get(world, "/tokens", cookie))
 
 

@@ -123,7 +123,7 @@ class TestPage:
     async def test_user_who_has_nothing_is_shown_too(self, court: Court) -> None:
         text = (await court.page()).one("main").text
 
-        for shown in ("isn't a member", "isn't signed in", "no second factor", "no access keys", "No mail"):
+        for shown in ("isn't a member", "isn't signed in", "no second factor", "no access tokens", "No mail"):
             assert shown in text
 
     async def test_authenticator_app_and_recovery_codes_are_shown(self, world: World) -> None:
@@ -367,7 +367,7 @@ class TestSessionsAndKeys:
         refused = await court.post(f"{court.user}/sessions", session=own)
 
         assert refused.status_code == 404
-        assert "This session has ended before." in refused.text
+        assert "This session has ended already." in refused.text
 
     async def test_one_key_is_revoked(self, court: Court) -> None:
         kept = await court.world.access_key(court.arthur, "profile:read")
@@ -378,8 +378,8 @@ class TestSessionsAndKeys:
         page = await court.page(path)
         done = await court.post(path)
 
-        assert page.one("h1").text == "Revoke the access key nightly report of Arthur?"
-        assert (await court.follow(done)).one("p", role="status").text == "The access key was revoked."
+        assert page.one("h1").text == "Revoke the access token nightly report of Arthur?"
+        assert (await court.follow(done)).one("p", role="status").text == "The access token was revoked."
         codes = [(await court.world.client.get("/users/me", headers=each)).status_code for each in (kept, ended)]
         assert codes == [200, 401]
         assert await court.events() == ["token.revoked"]

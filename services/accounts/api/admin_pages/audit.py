@@ -27,7 +27,7 @@ LOG = f"{ADMIN}/audit"
 router = APIRouter(prefix=LOG)
 NAV = (NavItem("/audit", N_("Audit log"), N_("See what happened, when, and who caused it.")),)
 DAY = timedelta(days=1)
-NO_USER = N_("No user has this email address. For a deleted account, enter its id.")
+NO_USER = N_("No user has this email address. For a deleted account, enter its ID.")
 NO_GROUP = N_("Enter the number of a group, as in the address of its page.")
 NO_DATE = N_("Enter a date like 2026-01-31.")
 LAST_GROUP = 2**63 - 1

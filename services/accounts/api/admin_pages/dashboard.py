@@ -51,9 +51,9 @@ REFUSED = [f"{REFUSED_SIGN_INS}{way}" for way in REFUSED_WAYS]
 ACTIVE = dict(zip(ACTIVE_DAYS, (N_("In a day"), N_("In 7 days"), N_("In 30 days")), strict=True))
 LIMITS = {
     LimitGroup.SIGN_IN: N_("Signing in"),
-    LimitGroup.GUESSES: N_("Guessing"),
+    LimitGroup.GUESSES: N_("Passwords and codes"),
     LimitGroup.SIGN_UP: N_("Signing up"),
-    LimitGroup.MAIL: N_("Causing email"),
+    LimitGroup.MAIL: N_("Requesting email"),
     LimitGroup.REQUESTS: N_("Other requests"),
 }
 

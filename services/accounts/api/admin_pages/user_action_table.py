@@ -54,7 +54,7 @@ ACTIONS: dict[str, Action] = {
     "activate": Action(
         N_("Activate"),
         N_("Activate %(name)s?"),
-        (N_("The user can sign in again. Sessions and access keys that have ended stay ended."),),
+        (N_("The user can sign in again. Sessions and access tokens that have ended stay ended."),),
         "user-activated",
         _update(is_active=True),
         lambda user: not user.is_active,
@@ -76,7 +76,7 @@ ACTIONS: dict[str, Action] = {
         N_("Require a new password"),
         N_("Require a new password of %(name)s?"),
         (
-            N_("The password stops working now. All sessions and access keys end."),
+            N_("The password stops working now. All sessions and access tokens end."),
             N_("The user gets an email with a link to choose a new password, unless the account is inactive."),
         ),
         "password-required",
@@ -86,7 +86,7 @@ ACTIONS: dict[str, Action] = {
     "sign-out": Action(
         N_("Sign out everywhere"),
         N_("Sign out %(name)s everywhere?"),
-        (N_("All sessions end now. The user has to sign in again on each device. Access keys keep working."),),
+        (N_("All sessions end now. The user has to sign in again on each device. Access tokens keep working."),),
         "user-signed-out",
         lambda managers, user, current: managers.users.revoke_sessions(user, current),
         lambda _: True,
@@ -104,9 +104,9 @@ ACTIONS: dict[str, Action] = {
         lambda user: bool(user.second_factors),
     ),
     "revoke-keys": Action(
-        N_("Revoke all access keys"),
-        N_("Revoke all access keys of %(name)s?"),
-        (N_("Programs that use these keys stop working now. Revoked keys can't be restored."),),
+        N_("Revoke all access tokens"),
+        N_("Revoke all access tokens of %(name)s?"),
+        (N_("Programs that use these tokens stop working now. Revoked tokens can't be restored."),),
         "keys-revoked",
         lambda managers, user, current: managers.users.revoke_keys(user, current),
         lambda _: True,
@@ -131,7 +131,7 @@ ACTIONS: dict[str, Action] = {
         N_("Deactivate"),
         N_("Deactivate %(name)s?"),
         (
-            N_("The user can't sign in any more. All sessions and access keys end now."),
+            N_("The user can't sign in any more. All sessions and access tokens end now."),
             N_("Memberships stay, and you can activate the account again."),
         ),
         "user-deactivated",
@@ -142,7 +142,7 @@ ACTIONS: dict[str, Action] = {
         N_("Delete"),
         N_("Delete %(name)s?"),
         (
-            N_("The account is deleted for good, with its memberships, sessions and access keys."),
+            N_("The account is deleted for good, with its memberships, sessions and access tokens."),
             N_("Groups stay. Audit events stay until they expire, without name and email address."),
         ),
         "user-deleted",
