@@ -33,7 +33,7 @@ from accounts.api.request_body import check_body
 from accounts.api.routes import audit, docs, health, personal_data
 from accounts.api.routes.external_sign_in import authorization, callback, identities
 from accounts.api.routes.groups import assurance, groups, member_files, members
-from accounts.api.routes.identity import auth, recovery, sign_up, tokens, user_files, users, users_admin
+from accounts.api.routes.identity import auth, email_change, recovery, sign_up, tokens, user_files, users, users_admin
 from accounts.api.routes.invitations import answering, sending
 from accounts.api.routes.mailed_codes import sign_in
 from accounts.api.routes.oauth import introspection, metadata, revocation, token
@@ -81,6 +81,7 @@ ROUTE_MODULES = (
     identities,
     sessions,
     users,
+    email_change,
     tokens,
     personal_data,
     users_admin,

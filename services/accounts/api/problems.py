@@ -31,6 +31,7 @@ STATUS: dict[type[Refusal], HTTPStatus] = {
     errors.VerifyUserBadToken: HTTPStatus.BAD_REQUEST,
     errors.VerifyUserAlreadyVerified: HTTPStatus.BAD_REQUEST,
     errors.ConfirmEmailBadToken: HTTPStatus.BAD_REQUEST,
+    errors.EmailChangeNotFound: HTTPStatus.NOT_FOUND,
     errors.UndoEmailBadToken: HTTPStatus.BAD_REQUEST,
     errors.BadCurrentPassword: HTTPStatus.BAD_REQUEST,
     errors.ReauthenticationRequired: HTTPStatus.FORBIDDEN,

@@ -113,6 +113,12 @@ class ConfirmEmailBadToken(Refusal):
     code = "CONFIRM_EMAIL_BAD_TOKEN"
 
 
+class EmailChangeNotFound(Refusal):
+    """No change of the user's email waits for its confirmation."""
+
+    code = "EMAIL_CHANGE_NOT_FOUND"
+
+
 class UndoEmailBadToken(Refusal):
     """The token is unknown, used, or expired."""
 

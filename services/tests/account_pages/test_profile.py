@@ -1,5 +1,7 @@
 """The profile, the language of pages, and the footer that chooses it."""
 
+import re
+
 import pytest
 from httpx2 import Response
 from sqlalchemy import update
@@ -18,6 +20,7 @@ NEW = "rex@camelot.example.com"
 OLD_SIGN_IN = "UPDATE user_session SET authenticated_at = '2020-01-01Z'"
 DAY_LATER = "UPDATE one_time_token SET requested_at = requested_at - interval '24 hours'"
 HOSTILE = "<script>alert(1)</script>\"'&\u05d0"
+TIME = re.compile("<time.*?</time>")
 LINK = "/account/reset-password?token=abc&invitation=x%2By"
 
 
@@ -162,11 +165,38 @@ class TestEmail:
             pending = await get(world, "/profile", cookie)
             await world.sql(DAY_LATER)
             later = await get(world, "/profile", cookie)
-            shown.append((sent.headers["location"], pending.text.replace(email, ""), later.text))
+            shown.append((sent.headers["location"], TIME.sub("", pending.text).replace(email, ""), later.text))
 
         assert shown[0] == shown[1]
         assert "Waiting" in shown[0][1]
         assert "Waiting" not in shown[0][2]
+
+    async def test_pending_change_is_sent_again_or_cancelled(self, world: World) -> None:
+        await world.user("arthur")
+        cookie = await enter(world)
+        await post(world, "/change-email", cookie, email=NEW)
+        page = await read(world, "/account/profile", cookie)
+        again, cancel = (f"/account/profile/{name}-email-change" for name in ("resend", "cancel"))
+
+        assert page.one("time").text.startswith("Requested on ")
+        assert {again, cancel} <= {form.attributes["action"] for form in page.find("form", method="post")}
+        resent = await post(world, "/profile/resend-email-change", cookie)
+        cancelled = await post(world, "/profile/cancel-email-change", cookie)
+        after = await read(world, cancelled.headers["location"], cookie)
+
+        assert resent.headers["location"] == "/account/profile?done=email-requested"
+        assert len(await world.mails(MailKind.CONFIRM_EMAIL)) == 2
+        assert after.one(role="status").text == "You've cancelled the change. Your email address stays as it is."
+        assert not after.find(class_="notice")
+        assert (await post(world, "/confirm-email", token=await world.token())).status_code == 400
+
+    async def test_change_that_is_not_pending_any_more_is_not_sent_again(self, world: World) -> None:
+        await world.user("arthur")
+
+        answer = await post(world, "/profile/resend-email-change", await enter(world))
+
+        assert answer.status_code == 404
+        assert "No change of your email address is waiting any more" in answer.text
 
     async def test_user_confirms_who_they_are_first(self, world: World) -> None:
         await world.user("arthur")

@@ -5,6 +5,9 @@ import asyncio
 import pytest
 from httpx2 import AsyncClient, Response
 
+from accounts.db.session import transaction
+from accounts.domain import errors
+from accounts.domain.identity.email_change import EmailChangeManager
 from accounts.models import MailKind
 from support.people import PASSWORD, World
 
@@ -200,3 +203,99 @@ async def test_superuser_changes_an_email_at_once_and_both_addresses_are_notifie
     assert (response.json()["email"], response.json()["is_verified"]) == (NEW, False)
     mails = [(mail.kind, mail.email, mail.detail.get("undo")) for mail in await world.mails()]
     assert mails == [(MailKind.EMAIL_CHANGED, OLD, False), (MailKind.VERIFY, NEW, None)]
+
+
+class TestPending:
+    PATH = "/users/me/email-change"
+
+    async def test_pending_change_is_shown_until_it_is_confirmed(self, world: World, headers: dict[str, str]) -> None:
+        none = await world.client.get(self.PATH, headers=headers)
+        await request_change(world, headers)
+        pending = await world.client.get(self.PATH, headers=headers)
+        await confirm(world, await world.token())
+        after = await world.client.get(self.PATH, headers=await world.sign_in(NEW))
+
+        assert [each.status_code for each in (none, pending, after)] == [404, 200, 404]
+        assert none.json()["detail"] == "EMAIL_CHANGE_NOT_FOUND"
+        assert pending.json().keys() == {"email", "requested_at"}
+        assert pending.json()["email"] == NEW
+
+    async def test_cancelled_change_cannot_be_confirmed(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers)
+
+        cancelled = [await world.client.delete(self.PATH, headers=headers) for _ in range(2)]
+
+        assert [each.status_code for each in cancelled] == [204, 204]
+        assert (await confirm(world, await world.token())).status_code == 400
+        assert (await world.client.get(self.PATH, headers=headers)).status_code == 404
+        assert (await world.login(OLD)).status_code == 200
+
+    async def test_cancelling_keeps_other_tokens_and_changes_of_others(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        kay = await world.user("kay")
+        await request_change(world, await world.sign_in(kay), "other@camelot.example.com")
+        await world.client.post("/auth/forgot-password", json={"email": OLD})
+
+        await world.client.delete(self.PATH, headers=headers)
+
+        assert (await confirm(world, await token_of(world, MailKind.CONFIRM_EMAIL))).status_code == 200
+        body = {"token": await token_of(world, MailKind.RESET), "password": "lancelot-and-elaine"}
+        assert (await world.client.post("/auth/reset-password", json=body)).status_code == 200
+
+    async def test_resent_token_replaces_the_earlier_one(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers)
+        earlier = await world.token()
+        await world.sql("UPDATE user_session SET authenticated_at = '2020-01-01Z'")
+
+        resent = await world.client.post(f"{self.PATH}/resend", headers=headers)
+
+        assert resent.status_code == 202
+        assert [mail.email for mail in await world.mails(MailKind.CONFIRM_EMAIL)] == [NEW, NEW]
+        assert (await confirm(world, earlier)).status_code == 400
+        assert (await confirm(world, await world.token())).status_code == 200
+
+    async def test_nothing_is_resent_without_a_pending_change(self, world: World, headers: dict[str, str]) -> None:
+        answer = await world.client.post(f"{self.PATH}/resend", headers=headers)
+
+        assert (answer.status_code, answer.json()["detail"]) == (404, "EMAIL_CHANGE_NOT_FOUND")
+        assert await world.mails() == []
+
+    async def test_change_that_was_cancelled_meanwhile_is_not_resent(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        await request_change(world, headers)
+        await world.client.delete(self.PATH, headers=headers)
+        async with transaction(world.sessionmaker) as db:
+            changes = EmailChangeManager(db, world.state["settings"])
+            with pytest.raises(errors.EmailChangeNotFound):
+                await changes.resend(await world.users(db).get_by_email(OLD))
+
+    async def test_mail_that_is_resent_is_limited(self, world: World, headers: dict[str, str]) -> None:
+        await request_change(world, headers)
+        world.change_settings(throttle_scale=1)
+
+        answers = [await world.client.post(f"{self.PATH}/resend", headers=headers) for _ in range(6)]
+
+        assert [each.status_code for each in answers] == [202] * 4 + [429] * 2  # the request was the first
+
+    async def test_requester_cannot_find_out_whether_an_email_is_taken_by_resending_or_cancelling(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
+        taken = (await world.user("guinevere")).email
+        seen = []
+        for email in ("free@camelot.example.com", taken):
+            await request_change(world, headers, email)
+            resent = await world.client.post(f"{self.PATH}/resend", headers=headers)
+            await world.sql("UPDATE one_time_token SET requested_at = requested_at - interval '24 hours'")
+            answers = [
+                resent,
+                await world.client.post(f"{self.PATH}/resend", headers=headers),
+                await world.client.delete(self.PATH, headers=headers),
+            ]
+            seen.append([(each.status_code, each.text) for each in answers])
+
+        assert seen[0] == seen[1]
+        assert [mail[:2] for mail in await world.mails(MailKind.ACCOUNT_EXISTS)] == [
+            (MailKind.ACCOUNT_EXISTS, taken)
+        ] * 2

@@ -16,6 +16,7 @@ from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import EmailChangeDep, FactorManagerDep, UserManagerDep
 from accounts.api.languages import forget_language, remember_language
 from accounts.api.rate_limits import EmailChangeLimitDep, SenderLimitDep
+from accounts.api.routes.identity import email_change
 from accounts.models import User
 from accounts.schemas.fields import DisplayName, LanguageTag
 from accounts.schemas.identity.auth import EmailInput
@@ -75,6 +76,22 @@ async def update_profile(
     else:
         forget_language(response)
     return response
+
+
+@router.post("/profile/resend-email-change")
+async def resend_email_change(
+    user: CurrentUser, changes: EmailChangeDep, check_sender: SenderLimitDep, check_email_limit: EmailChangeLimitDep
+) -> Response:
+    """Send another link to the new address."""
+    await email_change.resend_email_change(user, changes, check_sender, check_email_limit)
+    return redirect("/profile", done="email-requested")
+
+
+@router.post("/profile/cancel-email-change")
+async def cancel_email_change(user: CurrentUser, changes: EmailChangeDep) -> Response:
+    """Keep the address: the link that was sent to the new one stops working."""
+    await changes.cancel(user)
+    return redirect("/profile", done="email-change-cancelled")
 
 
 async def keep_address(request: Request, user: CurrentUser) -> None:

@@ -1,9 +1,12 @@
 """Change of an email address: confirmed from the new address; the previous one can undo it for a week."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from sqlalchemy import ColumnElement, delete
 from sqlmodel import col, exists, func, or_, select
+from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
@@ -26,6 +29,13 @@ from accounts.settings import Settings
 UNDONE = one_time_tokens.LIFETIME[Purpose.UNDO_EMAIL] + timedelta(days=3)
 
 
+class PendingEmailChange(NamedTuple):
+    """A change of a user's email address that was requested, and not confirmed yet."""
+
+    email: str
+    requested_at: datetime
+
+
 class EmailChangeManager:
     """Changes email addresses. Methods run in the caller's transaction."""
 
@@ -34,18 +44,26 @@ class EmailChangeManager:
         self.key = settings.secret_keys[0]
         self.sessions = SessionManager(db, settings)
 
-    async def pending(self, user: User) -> str | None:
-        """Return the email address of a request that was not confirmed yet, for a day.
+    async def pending(self, user: User) -> PendingEmailChange | None:
+        """Return a request that was not confirmed yet, for a day.
 
         It does not show whether another user has the address: both requests store a token, and the time of the mail,
         which one of them sends, does not count.
         """
-        statement = select(OneTimeToken.email).where(
-            col(OneTimeToken.user_id) == user.id,
-            col(OneTimeToken.purpose) == Purpose.CONFIRM_EMAIL,
-            col(OneTimeToken.requested_at) > func.now() - one_time_tokens.LIFETIME[Purpose.CONFIRM_EMAIL],
-        )
-        return (await self.db.exec(statement)).one_or_none()
+        row = (await self.db.exec(_select_pending(user))).one_or_none()
+        return row and PendingEmailChange(*row)
+
+    async def get(self, user: User) -> PendingEmailChange:
+        """Return a request that was not confirmed yet; see ``pending``.
+
+        Raises:
+            EmailChangeNotFound: there is none.
+
+        """
+        change = await self.pending(user)
+        if change is None:
+            raise errors.EmailChangeNotFound
+        return change
 
     async def request(self, user: User, email: str) -> None:
         """Send a token to the new email address. If it is taken or reserved, notify its owner instead.
@@ -59,6 +77,28 @@ class EmailChangeManager:
             await outbox.enqueue_to_email_owner(self.db, MailKind.ACCOUNT_EXISTS, email)
         else:
             await outbox.enqueue(self.db, MailKind.CONFIRM_EMAIL, [mail])
+
+    async def resend(self, user: User) -> None:
+        """Repeat a request that was not confirmed yet. The user reauthenticated for it, and the address is the same.
+
+        The user is locked first, as by ``consume_token``.
+
+        Raises:
+            EmailChangeNotFound: there is none.
+
+        """
+        pending = _select_pending(user).join(User, col(User.id) == col(OneTimeToken.user_id))
+        row = (await self.db.exec(pending.with_for_update(of=User, key_share=True))).one_or_none()
+        if row is None:
+            raise errors.EmailChangeNotFound
+        await self.request(user, PendingEmailChange(*row).email)
+
+    async def cancel(self, user: User) -> None:
+        """Revoke the token of a request, if there is one. A mail that waits is not sent without its token.
+
+        It does not say whether there was one: a token that was sent lives longer than one that was not.
+        """
+        await self.db.exec(delete(OneTimeToken).where(*_is_of(user)))
 
     async def confirm(self, token: str) -> User:
         """Change the email address to the one that a token was sent to, which verifies it, and end all sessions.
@@ -119,3 +159,13 @@ class EmailChangeManager:
         detail = {"undo": undo, "now": user.email}
         mail = OutgoingMail(previous, user.id, detail=detail, id=undo_mail_id or uuid7())
         await outbox.enqueue(self.db, MailKind.EMAIL_CHANGED, [mail])
+
+
+def _is_of(user: User) -> tuple[ColumnElement[bool], ...]:
+    return col(OneTimeToken.user_id) == user.id, col(OneTimeToken.purpose) == Purpose.CONFIRM_EMAIL
+
+
+def _select_pending(user: User) -> Select[str, datetime]:
+    lifetime = one_time_tokens.LIFETIME[Purpose.CONFIRM_EMAIL]
+    is_recent = col(OneTimeToken.requested_at) > func.now() - lifetime
+    return select(OneTimeToken.email, OneTimeToken.requested_at).where(*_is_of(user), is_recent)

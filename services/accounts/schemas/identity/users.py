@@ -34,6 +34,15 @@ class UserRead(BaseModel):
     updated_at: datetime
 
 
+class EmailChangeRead(BaseModel):
+    """A change of the email that waits for its confirmation."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    email: str = Field(json_schema_extra={"format": "idn-email"}, examples=["rex@camelot.example.com"])
+    requested_at: datetime = Field(description="When the token was requested. It works for 24 hours.")
+
+
 class UserCreate(BaseModel):
     """A new user."""
 
