@@ -12,7 +12,7 @@ import pytest
 from httpx2 import Response
 from turbohtml import HTMLParseError
 
-from accounts.api.account_pages.messages import RESULTS
+from accounts.api.account_pages.results import RESULTS
 from accounts.models import MailKind
 from accounts.settings import SignUp
 from accounts.translations import available_languages

@@ -7,7 +7,8 @@ import pytest
 from httpx2 import Response
 from pydantic import SecretStr
 
-from accounts.api.account_pages.messages import DEAD_LINKS, MESSAGES
+from accounts.api.account_pages.messages import MESSAGES
+from accounts.api.account_pages.results import DEAD_LINKS
 from accounts.api.app import MAX_BODY_BYTES
 from accounts.api.languages import COOKIE
 from accounts.api.problems import STATUS

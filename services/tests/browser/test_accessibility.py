@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, Page
 
-from accounts.api.account_pages.messages import RESULTS
+from accounts.api.account_pages.results import RESULTS
 from accounts.models import MailKind, Role
 from support.axe import violations
 from support.chromium import needs_chromium

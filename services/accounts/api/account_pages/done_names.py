@@ -1,17 +1,23 @@
-"""The name of what an action was about, for the message on the next page, such as which group the user has left.
+"""What a page says after an action that led to it (``?done=…``): texts of the modules of pages (``DONE``).
 
-A short-lived cookie has it: URLs are kept in histories and logs, and the user may no longer see a group that they left.
+A short-lived cookie has the name of what the action was about, such as a group that the user left and may no longer
+see: URLs are kept in histories and logs.
 """
 
+from collections.abc import Iterable
+from types import ModuleType
 from urllib.parse import quote, unquote
 
 from fastapi import Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import DONE
-
 DONE_COOKIE = "__Host-accounts-done"
 SECONDS = 60
+
+
+def done_texts(modules: Iterable[ModuleType]) -> dict[str, str]:
+    """Return the texts of modules by name (``DONE``). A removed module takes its own along."""
+    return {name: text for module in modules for name, text in getattr(module, "DONE", {}).items()}
 
 
 def with_name[R: Response](response: R, name: str) -> R:
@@ -26,6 +32,6 @@ def done_name(request: Request) -> str:
 
 
 def done_message(request: Request) -> str | None:
-    """Return the message of ``DONE`` that the URL asks for, unless it lacks its name."""
-    message = DONE.get(request.query_params.get("done", ""))
+    """Return the message that the URL asks for, unless it lacks its name."""
+    message: str | None = request.app.state.done.get(request.query_params.get("done", ""))
     return None if message and "%(name)s" in message and not done_name(request) else message

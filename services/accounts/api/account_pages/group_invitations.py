@@ -22,8 +22,14 @@ from accounts.domain.people import has_superuser_rights
 from accounts.models import Role
 from accounts.schemas.invitations import InvitationCreate
 from accounts.schemas.pagination import PageQuery
+from accounts.translations import N_
 
 router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}/invitations")
+DONE = {
+    "invitation-sent": N_("The invitation is on its way. The list says what has become of its email."),
+    "invitation-resent": N_("The invitation is sent again, with a new link."),
+    "invitation-revoked": N_("The invitation was revoked. Its link no longer works."),
+}
 DAYS = (1, 3, 7, 14, 30)
 TEMPLATE = "group-invitations"
 

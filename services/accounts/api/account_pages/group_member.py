@@ -22,8 +22,13 @@ from accounts.domain.groups.permissions import Permission
 from accounts.models import Role, User
 from accounts.models.identity import is_service_email
 from accounts.schemas.groups import RoleInput
+from accounts.translations import N_
 
 router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}/members/{{user_id:uuid}}")
+DONE = {
+    "role-changed": N_("The role was changed."),
+    "member-removed": N_("The member was removed from the group."),
+}
 
 
 async def view_member(db: Session, group_id: int, user_id: uuid.UUID, user: User) -> dict[str, Any]:

@@ -18,8 +18,13 @@ from accounts.domain.groups.permissions import Permission
 from accounts.models import Visibility
 from accounts.schemas.fields import Description, GroupName
 from accounts.schemas.groups import GroupUpdate
+from accounts.translations import N_
 
 router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}")
+DONE = {
+    "group-changed": N_("The settings of the group were changed."),
+    "group-deleted": N_("The group was deleted."),
+}
 
 
 class SettingsForm(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from accounts.api.account_pages.messages import FIELD_MESSAGES, INVALID_FIELD
+from accounts.api.account_pages.field_messages import FIELD_MESSAGES, INVALID_FIELD
 from accounts.domain.invitations.import_file import RECORD_LENGTH, ROWS_MAX
 from accounts.domain.invitations.import_rows import SAME_NAME
 from accounts.schemas.member_files import COLUMNS, RowError

@@ -28,6 +28,10 @@ from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/invitations", N_("Invitations"), N_("The groups that you're invited to.")),)
+DONE = {
+    "group-joined": N_("You've joined %(name)s."),
+    "invitation-declined": N_("You've declined the invitation to %(name)s. We won't notify anyone."),
+}
 Answer = Literal["accept", "decline"]
 
 

@@ -27,6 +27,10 @@ from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
+DONE = {
+    "group-left": N_("You've left %(name)s."),
+    "group-handed-over": N_("You've handed over %(name)s."),
+}
 NONE_CHOSEN = N_("Choose a member, or enter the email address of one.")
 REFUSALS: dict[type[errors.Refusal], str] = {
     errors.MemberNotFound: N_("This isn't the email address of a member of the group."),

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
-from accounts.api.account_pages.messages import RESULTS
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, render_result
+from accounts.api.account_pages.results import RESULTS
 from accounts.api.dependencies import EmailChangeDep, VerificationDep
 from accounts.api.rate_limits import limit_by_client
 from accounts.domain.rate_limits.rules import Attempt

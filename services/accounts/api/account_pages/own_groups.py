@@ -21,6 +21,9 @@ from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/groups", N_("Groups"), N_("The groups that you belong to.")),)
+DONE = {
+    "group-created": N_("You've created %(name)s, and own it."),
+}
 
 
 class GroupForm(BaseModel):

@@ -7,11 +7,13 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
+from accounts.api.account_pages.field_messages import field_messages
 from accounts.api.account_pages.forms import FORMS, FORMS_WITH_VALUES, PAGE_OF_FORM, kept_values, sent_texts
-from accounts.api.account_pages.messages import DEAD_LINKS, error_message, field_messages, problem_result
+from accounts.api.account_pages.messages import error_message
 from accounts.api.account_pages.paths import PAGE, PATH, is_admin_page
 from accounts.api.account_pages.redirects import ask_for_second_factor, redirect
 from accounts.api.account_pages.render import Failure, render_page, render_result, request_language
+from accounts.api.account_pages.results import DEAD_LINKS, problem_result
 from accounts.api.account_pages.viewers import find_viewer
 from accounts.api.problems import INVALID, Problem
 

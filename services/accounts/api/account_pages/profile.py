@@ -25,6 +25,14 @@ from accounts.translations import N_, list_languages
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/profile", N_("Profile"), N_("Your name, language and email address.")),)
+DONE = {
+    "profile-saved": N_("Your profile was saved."),
+    "email-requested": N_(
+        "We sent an email to the new address. Open the link in it to confirm the change. Nothing there? Check your "
+        "spam folder."
+    ),
+    "email-change-cancelled": N_("You've cancelled the change. Your email address stays as it is."),
+}
 
 
 BROWSER = "browser"  # the value of the field that stands for no language of one's own

@@ -20,7 +20,7 @@ MFA_SECONDS = 5 * 60
 def redirect(page: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:
     """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets.
 
-    Of the query, values that are None are left out. ``done`` names a message of ``DONE``, which the page shows.
+    Of the query, values that are None are left out. ``done`` names a text that the page shows (``DONE``).
     """
     given = {name: value for name, value in query.items() if value is not None}
     url = page_url(page) + (f"?{urlencode(given)}" if given else "")

@@ -15,9 +15,10 @@ from jinja2 import Environment
 from accounts.api.account_pages.done_names import done_message, done_name
 from accounts.api.account_pages.footer import this_page
 from accounts.api.account_pages.forms import kept_values
-from accounts.api.account_pages.messages import CHECK_FIELDS, Result
+from accounts.api.account_pages.messages import CHECK_FIELDS
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN, HEADERS, PATH, is_admin_page, page_url
+from accounts.api.account_pages.results import Result
 from accounts.api.callers import CallerSummary
 from accounts.api.languages import accepted_languages
 from accounts.branding import Branding

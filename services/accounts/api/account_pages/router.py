@@ -35,6 +35,7 @@ from accounts.api.account_pages import (
     sign_up,
     tokens,
 )
+from accounts.api.account_pages.done_names import done_texts
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.paths import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available
@@ -74,8 +75,8 @@ pages = APIRouter(dependencies=WITH_PAGES)
 
 
 def add_account_pages(app: FastAPI) -> None:
-    """Add the pages, and their navigation. A router inside of another one would have its routes built twice."""
-    app.state.account_navigation = navigation(MODULES)
+    """Add the pages, their navigation and texts. A router inside of another one would have its routes built twice."""
+    app.state.account_navigation, app.state.done = navigation(MODULES), done_texts(MODULES)
     for each in (pages, router):
         app.include_router(each, include_in_schema=False)
     for module in (brand, *MODULES):

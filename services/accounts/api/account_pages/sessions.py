@@ -19,6 +19,10 @@ from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/sessions", N_("Devices"), N_("See where you are signed in, and sign out other devices.")),)
+DONE = {
+    "session-ended": N_("The device was signed out."),
+    "sessions-ended": N_("All other devices were signed out."),
+}
 
 
 class EndForm(BaseModel):

@@ -24,6 +24,9 @@ from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
 NAV = (NavItem("/tokens", N_("Access tokens"), N_("Keys for your programs.")),)
+DONE = {
+    "token-revoked": N_("You've revoked the access token %(name)s."),
+}
 SCOPES = {
     Scope.PROFILE_READ: N_("Read your profile and your account's activity"),
     Scope.GROUPS_READ: N_("Read your groups"),

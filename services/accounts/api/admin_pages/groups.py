@@ -29,6 +29,9 @@ from accounts.translations import N_
 LIST = f"{ADMIN}/groups"
 router = APIRouter(prefix=LIST)
 NAV = (NavItem("/groups", N_("Groups"), N_("Find a group, see who owns it, and hand it to another user.")),)
+DONE = {
+    "group-owner-added": N_("The user is now an owner of the group."),
+}
 WRONG_NAME = N_("This isn't the name of the group.")
 # Why a user cannot become an owner.
 REFUSALS: dict[type[errors.Refusal], str] = {

@@ -28,6 +28,11 @@ from accounts.translations import N_
 QUEUE = f"{ADMIN}/mail"
 router = APIRouter(prefix=QUEUE)
 NAV = (NavItem("/mail", N_("Mail"), N_("See why a mail doesn't come, and send parked mail again.")),)
+DONE = {
+    "mail-retried": N_("The worker sends it again within seconds. If it fails, it comes back here."),
+    "mail-discarded": N_("The mail was deleted."),
+    "mail-not-parked": N_("The mail isn't parked any more. Nothing was changed."),
+}
 
 
 class MailSearch(PageQuery):

@@ -33,9 +33,14 @@ from accounts.domain.mail.recipients import list_mails_to
 from accounts.models import Purpose
 from accounts.schemas.groups import OwnGroupQuery
 from accounts.schemas.pagination import PageQuery
+from accounts.translations import N_
 from accounts.user_agent import describe_user_agent
 
 router = APIRouter(prefix=ADMIN)
+DONE = {
+    "key-revoked": N_("The access token was revoked."),
+    "link-sent": N_("The link will be sent by email in a moment."),
+}
 EVENTS = PageQuery(limit=20)
 SESSIONS_SHOWN = 100
 

@@ -25,6 +25,18 @@ from accounts.schemas.fields import MAX_RAW_LENGTH
 from accounts.translations import N_
 
 router = APIRouter(prefix=ADMIN)
+DONE = {
+    "user-activated": N_("The user was activated."),
+    "user-verified": N_("The email address counts as confirmed."),
+    "password-required": N_("The password no longer works, and the user was signed out on all devices."),
+    "user-signed-out": N_("The user was signed out on all devices."),
+    "factors-reset": N_("The second factors were removed, and the user was signed out on all devices."),
+    "keys-revoked": N_("All access tokens of the user were revoked."),
+    "superuser-granted": N_("The user is a superuser now."),
+    "superuser-revoked": N_("The user is no longer a superuser."),
+    "user-deactivated": N_("The user was deactivated, and signed out on all devices."),
+    "user-deleted": N_("The user was deleted."),
+}
 OTHER_EMAIL = N_("This isn't the email address of the account.")
 
 

@@ -23,6 +23,9 @@ from accounts.translations import N_
 
 router = APIRouter(prefix=ADMIN)
 NAV = (NavItem("/users", N_("Users"), N_("Find a user, and see all that concerns them.")),)
+DONE = {
+    "user-created": N_("The user was created."),
+}
 SEARCH_BY = {"email": N_("Email begins with"), "name": N_("Name begins with")}
 SHOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "all": (N_("All users"), {}),
