@@ -138,7 +138,7 @@ class TestObstacles:
             await post(world, "/delete-account", cookie, confirm="true"),
         )
 
-        assert "only administrator" in page.one(class_="notice").text
+        assert "last active superuser" in page.one(class_="notice").text
         assert (page.find("button"), refused.status_code) == ([], 409)
 
     async def test_one_of_two_superusers_can_leave(self, world: World) -> None:

@@ -202,7 +202,7 @@ class TestCharts:
         await store(world, sign_ups=0, limited__guesses=2, limited__mail=1)
 
         limits = await legend(world, admin, "limits")
-        assert limits == "Signing in: 0 Guessing: 2 Signing up: 0 Causing email: 1 Other requests: 0"
+        assert limits == "Signing in: 0 Passwords and codes: 2 Signing up: 0 Requesting email: 1 Other requests: 0"
 
     async def test_mail_that_was_sent_and_that_waits(self, world: World, admin: str) -> None:
         await store(world, sign_ups=0, mail__sent=7, mail__failed=1, mail__waiting=4)
