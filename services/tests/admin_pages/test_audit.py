@@ -135,7 +135,7 @@ class TestSentences:
 
         answer = await log.admin.get("/audit", language="de")
 
-        assert "wurde angelegt" in answer.text
+        assert "wurde erstellt" in answer.text
 
 
 class TestFilters:

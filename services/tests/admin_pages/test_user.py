@@ -494,7 +494,7 @@ async def test_pages_are_in_the_language_of_the_browser(court: Court) -> None:
 
     pages = [Page((await court.world.client.get(path, headers=headers)).text) for path in paths]
 
-    assert [each.one("h1").text for each in pages] == ["Konten", "Konto anlegen", "Arthur", "Arthur deaktivieren?"]
+    assert [each.one("h1").text for each in pages] == ["Konten", "Konto erstellen", "Arthur", "Arthur deaktivieren?"]
     assert [each.text for each in pages[2].find("h2")] == [
-        "Gruppen", "Geräte und Sitzungen", "Zweite Faktoren", "Zugangsschlüssel", "E-Mail", "Aktivität"
+        "Gruppen", "Geräte und Sitzungen", "Zweite Faktoren", "Zugriffstoken", "E-Mail", "Aktivität"
     ]  # fmt: skip
