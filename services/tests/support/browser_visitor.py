@@ -16,11 +16,11 @@ from support.people import PASSWORD
 from support.waiting import PATIENCE
 
 PICTURE = count(1)
-# Whether the focus of a page that was just opened is elsewhere than at its beginning, or at its error.
-LOST_FOCUS = """() => {
+# The language, the width, and whether the focus is elsewhere than at the beginning of a page, or at its error.
+STATE = """() => {
   const at = document.activeElement;
-  if (document.querySelector(".failure")) return !at.matches(".failure");
-  return at !== document.body && !at.matches("[autofocus]");
+  const isLost = document.querySelector(".failure") ? !at.matches(".failure") : at !== document.body;
+  return [document.documentElement.lang, document.documentElement.scrollWidth, isLost];
 }"""
 
 
@@ -74,7 +74,7 @@ class Visitor:
         elif response.status >= 400:
             self.problems.append(f"{response.url}: {response.status}")
 
-    def text(self, message: str, **values: object) -> str:
+    def text(self, message: str, /, **values: object) -> str:
         """Return a text as this person reads it."""
         return self.language.gettext(message) % values
 
@@ -82,13 +82,13 @@ class Visitor:
     def main(self) -> Locator:
         return self.page.locator("main")
 
-    def field(self, label: str, **values: object) -> Locator:
+    def field(self, label: str, /, **values: object) -> Locator:
         return self.main.get_by_label(self.text(label, **values), exact=True)
 
-    def button(self, name: str, **values: object) -> Locator:
+    def button(self, name: str, /, **values: object) -> Locator:
         return self.main.get_by_role("button", name=self.text(name, **values), exact=True)
 
-    def link(self, name: str, **values: object) -> Locator:
+    def link(self, name: str, /, **values: object) -> Locator:
         return self.main.get_by_role("link", name=self.text(name, **values), exact=True)
 
     def row(self, text: str) -> Locator:
@@ -99,46 +99,52 @@ class Visitor:
         """Open a path, or a link from a mail."""
         await self.page.goto(address if address.startswith("http") else self.url + address)
 
-    async def go_to(self, name: str) -> None:
+    async def go_to(self, name: str, /) -> None:
         """Follow a link of the navigation."""
         await self.use(self.page.get_by_role("navigation").get_by_role("link", name=self.text(name), exact=True))
 
-    async def follow(self, link: str, **values: object) -> None:
+    async def follow(self, link: str, /, **values: object) -> None:
         await self.use(self.link(link, **values))
 
-    async def press(self, button: str, **values: object) -> None:
+    async def press(self, button: str, /, **values: object) -> None:
         await self.use(self.button(button, **values))
 
     async def use(self, control: Locator) -> None:
         """Use a link or a button, and wait for the page that it opens."""
+        await self.hand.reach(control)
         async with self.page.expect_navigation():
-            await self.hand.activate(control)
+            await self.hand.press(control)
 
-    async def download(self, link: str, **values: object) -> bytes:
+    async def download(self, link: str, /, **values: object) -> bytes:
         """Follow a link to a file, and return what is in it."""
+        control = self.link(link, **values)
+        await self.hand.reach(control)
         async with self.page.expect_download() as download:
-            await self.hand.activate(self.link(link, **values))
+            await self.hand.press(control)
         return (await (await download.value).path()).read_bytes()
 
-    async def fill(self, label: str, text: str) -> None:
+    async def fill(self, label: str, /, text: str) -> None:
         await self.hand.enter(self.field(label), text)
 
-    async def choose(self, label: str, option: str) -> None:
+    async def choose(self, label: str, /, option: str) -> None:
         """Choose an option of a list."""
         await self.hand.choose(self.field(label), self.text(option))
 
-    async def check(self, label: str) -> None:
+    async def check(self, label: str, /) -> None:
         """Choose a radio button or a check box."""
         await self.hand.check(self.field(label))
 
-    async def choose_file(self, label: str, name: str, content: bytes) -> None:
+    async def choose_file(self, label: str, /, name: str, content: bytes) -> None:
+        await self.hand.reach(self.field(label))
         async with self.page.expect_file_chooser() as chooser:
-            await self.hand.activate(self.field(label))
+            await self.hand.press(self.field(label))
         await (await chooser.value).set_files(FilePayload(name=name, mimeType="text/csv", buffer=content))
 
     async def unfold(self, summary: str) -> None:
         """Open details."""
-        await self.hand.activate(self.main.locator("summary").filter(has_text=self.text(summary)))
+        control = self.main.locator("summary").filter(has_text=self.text(summary))
+        await self.hand.reach(control)
+        await self.hand.press(control)
 
     async def sign_out(self) -> None:
         await self.use(self.page.get_by_role("navigation").get_by_role("button", name=self.text("Sign out")))
@@ -151,24 +157,26 @@ class Visitor:
         await self.press("Sign in")
         await self.sees(then)
 
-    async def sees(self, title: str, status: int = 200, **values: object) -> None:
+    async def sees(self, title: str, /, status: int = 200, **values: object) -> None:
         """Check the page that is open: its title, and what every page has to be."""
         await expect(self.page.locator("h1")).to_have_text([self.text(title, **values)])
-        assert await self.page.locator("html").get_attribute("lang") == self.language.tag
-        width = await self.page.evaluate("document.documentElement.scrollWidth")
+        language, width, is_lost = await self.page.evaluate(STATE)
+        assert language == self.language.tag
         assert width <= self.view.width, f"{self.page.url} scrolls sideways"
-        assert not await self.page.evaluate(LOST_FOCUS), f"{self.page.url}: the focus is lost"
+        assert not is_lost, f"{self.page.url}: the focus is lost"
         await self._take_picture()
         assert self.status == status
         assert self.problems == []
 
-    async def reads(self, message: str, **values: object) -> None:
+    async def reads(self, message: str, /, **values: object) -> None:
         """Require a text, as a whole element or as a part of it."""
         await expect(self.main).to_contain_text(self.text(message, **values))
 
     async def _take_picture(self) -> None:
         """Keep a picture of the whole page, if ``PICTURES`` names a folder."""
         if folder := os.environ.get("PICTURES"):
-            name = re.sub(r"\W+", "-", self.page.url.removeprefix(self.url).partition("?")[0]).strip("-")
+            name = re.sub(r"\W+", "-", self.page.url.removeprefix(self.url).partition("?")[0].partition("#")[0]).strip(
+                "-"
+            )
             path = Path(folder) / f"{self.view.name}-{next(PICTURE):03}-{name[:60]}.png"
             await self.page.screenshot(path=path, full_page=True)
