@@ -11,26 +11,12 @@ from playwright.async_api import ConsoleMessage, FilePayload, Locator, Page, Req
 
 from accounts.models import User
 from accounts.translations import Language
+from support.browser_checks import page_faults
 from support.browser_hands import Hand, Keyboard, Touch
 from support.people import PASSWORD
 from support.waiting import PATIENCE
 
 PICTURE = count(1)
-# The language, the width, whether the focus is elsewhere than at the beginning of a page or at its error, and the words
-# of the heading that are broken over two lines. Addresses may be.
-STATE = """() => {
-  const at = document.activeElement;
-  const isLost = document.querySelector(".failure") ? !at.matches(".failure") : at !== document.body;
-  const heading = document.querySelector("h1").firstChild;
-  const isBroken = word => {
-    const range = document.createRange();
-    range.setStart(heading, word.index);
-    range.setEnd(heading, word.index + word[0].length);
-    return range.getClientRects().length > 1;
-  };
-  const broken = [...heading.data.matchAll(/[^\\s-]+/g)].filter(word => !word[0].includes("@") && isBroken(word));
-  return [document.documentElement.lang, document.documentElement.scrollWidth, isLost, broken.map(word => word[0])];
-}"""
 
 
 @dataclass(frozen=True)
@@ -169,11 +155,8 @@ class Visitor:
     async def sees(self, title: str, /, status: int = 200, **values: object) -> None:
         """Check the page that is open: its title, and what every page has to be."""
         await expect(self.page.locator("h1")).to_have_text([self.text(title, **values)])
-        language, width, is_lost, broken = await self.page.evaluate(STATE)
-        assert language == self.language.tag
-        assert width <= self.view.width, f"{self.page.url} scrolls sideways"
-        assert not is_lost, f"{self.page.url}: the focus is lost"
-        assert broken == [], f"{self.page.url}: broken words"
+        faults = await page_faults(self.page, self.language.tag, self.view.width)
+        assert faults == [], self.page.url
         await self._take_picture()
         assert self.status == status
         assert self.problems == []
