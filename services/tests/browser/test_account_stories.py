@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from accounts.models import Role
 from accounts.translations import get_language
 from support.browser_stories import Story, Visitor
@@ -12,7 +14,7 @@ from support.second_factors import age
 ELAINE, NEW_ELAINE = "elaine@astolat.example.com", "elaine@camelot.example.com"
 NEW_PASSWORD = "lancelot-and-elaine"
 OTHER = {"en": "de", "de": "en"}
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow(seconds=15)]
 
 
 async def sign_up(story: Story, visitor: Visitor) -> None:

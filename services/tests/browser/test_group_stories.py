@@ -1,5 +1,7 @@
 """What people do with their groups, from beginning to end."""
 
+import pytest
+
 from accounts.models import Role
 from support.browser_stories import Story, Visitor
 from support.chromium import needs_chromium
@@ -11,7 +13,7 @@ INVITATIONS = "Invitations to %(group)s"
 IMPORT = "Import and export members of %(group)s"
 FAULTY = b"email;role\nelaine@astolat.example.com;member\nnot an address;member\ngalahad@astolat.example.com;king\n"
 CORRECT = b"email;role\nelaine@astolat.example.com;member\ngalahad@astolat.example.com;admin\n"
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow(seconds=15)]
 
 
 async def invite(visitor: Visitor, email: str, note: str) -> None:

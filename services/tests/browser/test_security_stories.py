@@ -1,6 +1,7 @@
 """What people do for the security of their accounts, from beginning to end."""
 
 import pyotp
+import pytest
 from httpx2 import AsyncClient
 
 from support.browser_stories import Story, Visitor
@@ -8,7 +9,7 @@ from support.chromium import needs_chromium
 from support.people import PASSWORD
 from support.second_factors import age
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow(seconds=15)]
 
 
 async def enter_code(story: Story, visitor: Visitor, app: pyotp.TOTP) -> None:

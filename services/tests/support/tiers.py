@@ -24,7 +24,7 @@ RUNNING: list[str] = []  # the fast test that runs now
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow tests, give every test its time limit, and put the longest first so that no worker ends with one."""
     for item in items:
-        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+        if SLOW_FIXTURES.intersection(getattr(item, "fixturenames", ())) and not is_slow(item):
             item.add_marker(pytest.mark.slow)
         _limit_time(item, SLOW_SECONDS if is_slow(item) else FAST_SECONDS)
     items.sort(key=_seconds, reverse=True)
