@@ -101,9 +101,6 @@ class TestPage:
             "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal) "
             "SELECT gen_random_uuid(), id, 'cookie', sha256(n::text::bytea), now() + interval '1 h', '', '', '{}', 1 "
             "FROM \"user\", generate_series(1, 3000) AS n WHERE email LIKE 'arthur%'"
-            "INSERT INTO user_session (id, user_id, kind, token_hash, expires_at, user_agent, address, scopes, aal) "  # noqa: S608
-            f"SELECT gen_random_uuid(), '{court.arthur.id}', 'cookie', sha256(n::text::bytea), now() + interval '1 h', "
-            "'', '', '{}', 1 FROM generate_series(1, 3000) AS n"
         )
 
         page = await court.page()
