@@ -5,6 +5,7 @@ The walk covers all pages, also those that are added later. ``Page`` validates w
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any
 
@@ -14,10 +15,16 @@ from turbohtml import HTMLParseError
 
 from accounts.api.account_pages.results import RESULTS
 from accounts.models import MailKind
+from accounts.api.account_pages.messages import RESULTS
+from accounts.api.account_pages.paths import is_admin_page
+from accounts.db.session import transaction
+from accounts.domain.access_keys.secret import KeyKind
+from accounts.domain.access_keys.store import AccessKeyStore
+from accounts.models import MailKind, OutboxMail, Role
 from accounts.settings import SignUp
 from accounts.translations import available_languages
 from support.html import Element, Page
-from support.operations import Operation, name_of, page_operations, resolve
+from support.operations import PATH_VALUES, Operation, name_of, page_operations, resolve
 from support.people import PASSWORD, World
 
 EMAIL = "arthur@camelot.example.com"
@@ -26,6 +33,7 @@ FORMS = {each.url: each for each in PAGES if each.is_form}
 URLS = [re.compile(re.sub(r"{\w+}", r"[^/?]+", each.path)) for each in PAGES]
 STATES = list(zip(sorted(available_languages()), cycle([SignUp.OPEN, SignUp.INVITED]), strict=False))
 VALUES = ("", "<b>&amp;\"'", "x" * 300)
+HOUR = timedelta(hours=1)
 CHOICES = {"grant_type", "answer", "others", "session", "step"}
 PASSWORD_FIELDS = {"password": "new-password", "current_password": "current-password"}
 
@@ -47,9 +55,22 @@ async def tokens(world: World) -> list[str]:
     return ["x" * 43, *(mail.token for mail in mails)]
 
 
+async def arrange(world: World, operation: Operation) -> str:
+    """Store what the page of an operation is about, and return its path. Only superusers see the administration."""
+    arthur = await world.user("arthur", superuser=is_admin_page(operation.path))
+    lancelot = await world.user("lancelot", display_name="Lancelot <b>")
+    group = await world.group("Round <b>", members={arthur: Role.OWNER, lancelot: Role.MEMBER})
+    async with transaction(world.sessionmaker) as db:
+        key, _ = await AccessKeyStore(db).create(lancelot, KeyKind.PERSONAL, "<b>", ["profile:read"], HOUR)
+        mail = OutboxMail(kind=MailKind.RESET, email="<b>@x.org", error="<b>", parked_at=datetime.now(UTC))
+        db.add(mail)
+    ids = {"group_id": group.id, "user_id": lancelot.id, "token_id": key.id, "mail_id": mail.id}
+    return operation.path.format_map(PATH_VALUES | ids)
+
+
 async def states(world: World, operation: Operation, language: str) -> AsyncIterator[Response]:
     """Yield the responses of a page: signed in and out, with and without tokens, with good and bad fields."""
-    await world.user("arthur", display_name="Arthur <b>")
+    path = await arrange(world, operation)
     cookie, known = await cookie_of(world), await tokens(world)
     for sent in ("", cookie):
         headers = {"Accept-Language": language, "Cookie": sent}
@@ -58,7 +79,7 @@ async def states(world: World, operation: Operation, language: str) -> AsyncIter
             fields = [name for name in operation.fields() if name not in CHOICES]
             contents = [{"data": dict.fromkeys(fields, each) | {"token": each and known[0]}} for each in VALUES]
         for content in contents:
-            yield await world.client.request(operation.method, operation.url, headers=headers, **content)
+            yield await world.client.request(operation.method, path, headers=headers, **content)
 
 
 def required_fields(form: Element) -> set[str]:
@@ -99,10 +120,14 @@ async def test_page_is_valid_html_in_every_state(
     world: World, operation: Operation, language: str, sign_up: SignUp
 ) -> None:
     world.change_settings(sign_up=sign_up)
+    statuses = []
     async for answer in states(world, operation, language):
+        statuses.append(answer.status_code)
         assert answer.status_code < 500
         if answer.text and "content-disposition" not in answer.headers:
             check_page(answer, language)
+    if is_admin_page(operation.path):  # the superuser has seen it; a key can be revoked once
+        assert statuses.count(404) < len(statuses) / 2
 
 
 async def test_result_is_valid_html(world: World) -> None:
