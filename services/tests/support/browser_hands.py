@@ -10,6 +10,7 @@ TABS = 200  # more than any page has controls
 FOCUS = """target => {
   const at = document.activeElement;
   const isRadio = at.type === "radio" && target.type === "radio" && at.name === target.name && at.form === target.form;
+  const isPicker = at.type === "date" && !at.matches(":focus");  // the button in a field, which has a ring of its own
   const style = getComputedStyle(at);
   const box = at.getClientRects()[0] ?? at.getBoundingClientRect();
   const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
@@ -20,8 +21,8 @@ FOCUS = """target => {
     isThere: at === target,
     isInGroup: isRadio,
     isBefore: Boolean(at.compareDocumentPosition(target) & Node.DOCUMENT_POSITION_FOLLOWING),
-    isVisible: at.matches(":focus-visible") && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
-      && (at === top || at.contains(top) || Boolean(top?.contains(at))),
+    isVisible: isPicker || at.matches(":focus-visible") && style.outlineStyle !== "none"
+      && parseFloat(style.outlineWidth) >= 2 && (at === top || at.contains(top) || Boolean(top?.contains(at))),
     html: at.outerHTML.slice(0, 200),
   };
 }"""
