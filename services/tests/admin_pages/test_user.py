@@ -91,10 +91,13 @@ class TestPage:
         assert page.find("a", href=f"/admin/groups/{group.id}")
         for shown in (
             str(court.arthur.id), court.arthur.email, "Admin", "Firefox on Linux", "192.0.2.9", "Passkey", "Avalon",
-            "groups:read", "192.0.2.7", "nightly report", "Never", "Given up", "550 ", "The account of",
+            "groups:read", "192.0.2.7", "nightly report", "Never", "Parked", "550 ", "was changed",
         ):  # fmt: skip
             assert shown in text, shown
-        assert page.one("a", href=f"/admin/audit?about={court.arthur.id}")
+        for query in ("action=session.started&about", "about", "by"):
+            assert page.one("a", href=f"/admin/audit?{query}={court.arthur.id}")
+        [mail] = [each for each in page.find("a") if each.attributes["href"].startswith("/admin/mail/")]
+        assert (await court.get(mail.attributes["href"])).status_code == 200
 
     async def test_of_thousands_of_sessions_the_newest_are_shown(self, court: Court) -> None:
         await court.world.sql(
@@ -139,29 +142,33 @@ class TestPage:
 
     async def test_waiting_and_retried_mails_and_expired_keys_are_told_apart(self, court: Court) -> None:
         await store_much(court, "x", 2)
-        await court.world.sql("UPDATE outbox SET parked_at = NULL")
+        await court.world.sql("UPDATE outbox SET parked_at = NULL, next_at = now() + interval '1 hour'")
         await court.world.sql(
-            "UPDATE outbox SET error = '' WHERE id = (SELECT min(id\\:\\:text)\\:\\:uuid FROM outbox)"
+            "UPDATE outbox SET error = '', next_at = now() WHERE id = (SELECT min(id\\:\\:text)\\:\\:uuid FROM outbox)"
         )
         await court.world.sql("UPDATE access_key SET expires_at = now()")
 
         text = (await court.page()).one("main").text
 
-        assert "Waiting" in text
-        assert "Is tried again" in text
+        assert "Waits for the worker" in text
+        assert "Will be tried again" in text
         assert "Expired" in text
 
-    async def test_events_by_others_and_in_groups_lead_there(self, court: Court) -> None:
+    async def test_events_are_sentences_that_lead_to_who_did_it_and_where(self, court: Court) -> None:
+        group = await court.world.group("Round Table", members={court.arthur: Role.OWNER})
         await court.world.sql(
-            "INSERT INTO audit_event (action, user_id, actor_id, group_id) SELECT 'membership.changed', a.id, m.id, 7 "
-            "FROM \"user\" a, \"user\" m WHERE a.email LIKE 'arthur%' AND m.email LIKE 'merlin%'"
+            "INSERT INTO audit_event (action, user_id, actor_id, group_id, detail) "
+            """SELECT 'membership.created', a.id, m.id, g.id, '{"role"\\: "owner"}' """
+            "FROM user_group g, \"user\" a, \"user\" m WHERE a.email LIKE 'arthur%' AND m.email LIKE 'merlin%'"
         )
         await court.world.sql("UPDATE audit_event SET action = 'of.another.release' WHERE action = 'user.created'")
 
         page = await court.page()
 
-        assert "of.another.release" in page.one("main").text
-        assert page.find("a", href="/admin/audit?group=7")  # the group does not exist
+        text = page.one("main").text
+        assert "of.another.release" in text
+        assert "Round Table as owner" in text
+        assert page.find("a", href=f"/admin/groups/{group.id}")
         assert page.find("a", href=f"/admin/users/{court.merlin.id}")
 
     async def test_hostile_text_is_inert(self, court: Court) -> None:
@@ -395,7 +402,7 @@ class TestLinks:
         [mail] = await court.world.mails()
         assert (mail.kind, mail.email) == (purpose, court.arthur.email)
         assert "sent by email" in page.one("p", role="status").text
-        assert "Waiting" in page.one("main").text
+        assert "Waits for the worker" in page.one("main").text
         assert await court.events() == ["link.sent"]
 
     async def test_links_are_limited_like_those_that_the_user_requests(self, court: Court) -> None:

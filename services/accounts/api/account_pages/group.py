@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AfterValidator, TypeAdapter
 from starlette.responses import Response
 
+from accounts.api.account_pages.filters import NOTHING, Filters
 from accounts.api.account_pages.forms import BLANK
 from accounts.api.account_pages.group_views import read_members, view_group
 from accounts.api.account_pages.paths import PATH
@@ -18,7 +19,7 @@ from accounts.models import Role
 from accounts.models.identity import is_service_email
 from accounts.schemas.fields import NFC, NFKC, Prefix
 from accounts.schemas.groups import MemberQuery, MemberRead
-from accounts.schemas.pagination import Page, PageQuery
+from accounts.schemas.pagination import Page
 
 router = APIRouter(prefix=PATH)
 EMAIL_PREFIX = TypeAdapter[str](Annotated[Prefix, NFKC])
@@ -28,7 +29,7 @@ def _normalise(text: str | None) -> str | None:
     return EMAIL_PREFIX.validate_python(text) if text and "@" in text else text
 
 
-class MemberSearch(PageQuery):
+class MemberSearch(Filters):
     """What the search form sends: the beginning of a name or, with an @, of an email address."""
 
     q: Annotated[Prefix | None, NFC, AfterValidator(_normalise), BLANK] = None
@@ -54,12 +55,12 @@ async def group_page(
     members = None
     if "LIST_MEMBERS" in values["may"]:
         query = search.members(by_email="SEE_EMAILS" in values["may"])
-        page = await read_members(request, db, group_id, query)
+        page = NOTHING if search.faults else await read_members(request, db, group_id, query)
         rows = [_row(member, values["may"]) for member in page.rows]
         members = Page(rows, page.next, page.prev, page.last)
     url = f"{PATH}/groups/{group_id}" + (f"?{urlencode(search.filters)}" if search.filters else "")
     values |= {"members": members, "search": search, "url": url, "has_factor": bool(user.second_factors)}
-    return render_page(request, "group", **values)
+    return render_page(request, "group", search.status, failure=search.failure(request), **values)
 
 
 def _row(member: MemberRead, may: set[str]) -> dict[str, Any]:

@@ -88,8 +88,8 @@ def render_page(
     """
     settings, language = request.state.settings, request_language(request)
     known = {"username": username} if username else {}
-    query = dict(request.query_params)
-    given = {name: query.get(name, "") for name in FROM_LINKS} | getattr(request.state, "form", {}) | known
+    query, sent = _printable(request.query_params), _printable(getattr(request.state, "form", {}))
+    given = {name: query.get(name, "") for name in FROM_LINKS} | sent | known
     uses_passkeys = name in PASSKEY_PAGES and is_available(settings)
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
@@ -129,6 +129,11 @@ def render_page(
     )
     headers = SCRIPT_HEADERS if uses_passkeys or name in SCRIPT_PAGES else HEADERS
     return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language, Cookie"})
+
+
+def _printable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove null characters, which HTML can't contain."""
+    return {name: value.replace("\0", "") if isinstance(value, str) else value for name, value in values.items()}
 
 
 def _navigation(request: Request) -> Sequence[tuple[str, NavItem]]:

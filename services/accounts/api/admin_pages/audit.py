@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from accounts.api.account_pages.filters import CHOOSE, NOTHING, Filters
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
-from accounts.api.account_pages.render import Failure, render_page, request_language
+from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.event_rows import event_rows
 from accounts.api.admin_pages.queries import OptionalText, list_url
 from accounts.api.admin_pages.sentences import WORDS
@@ -18,9 +19,7 @@ from accounts.domain import errors
 from accounts.domain.audit.history import list_events
 from accounts.domain.audit.subjects import load_subjects
 from accounts.domain.identity.users import UserManager
-from accounts.models import AuditEvent
 from accounts.schemas.audit import AuditQuery
-from accounts.schemas.pagination import Page, PageQuery
 from accounts.translations import N_
 
 LOG = f"{ADMIN}/audit"
@@ -31,10 +30,9 @@ NO_USER = N_("No user has this email address. For a deleted account, enter its I
 NO_GROUP = N_("Enter the number of a group, as in the address of its page.")
 NO_DATE = N_("Enter a date like 2026-01-31.")
 LAST_GROUP = 2**63 - 1
-EMPTY: Page[AuditEvent] = Page([], None, None, "")
 
 
-class AuditSearch(PageQuery):
+class AuditSearch(Filters):
     """The filters as the form sends them: users by email address or id, days in UTC."""
 
     action: OptionalText = None
@@ -50,15 +48,14 @@ async def audit_page(
     request: Request, db: DbDep, users: UserManagerDep, query: Annotated[AuditSearch, Query()]
 ) -> Response:
     """List the events that match the filters."""
-    language, faults = request_language(request), dict[str, str]()
-    gettext = language.gettext
-    search = await _parse(query, users, faults)
-    page = EMPTY if faults else await list_events(db, search)
+    gettext = request_language(request).gettext
+    search = await _parse(query, users, query.faults)
+    page = NOTHING if query.faults else await list_events(db, search)
     return render_page(
         request,
         "admin/audit",
-        422 if faults else 200,
-        failure=Failure.translated(language, faults) if faults else None,
+        query.status,
+        failure=query.failure(request),
         page=page,
         rows=event_rows(page.rows, await load_subjects(db, page.rows), gettext),
         actions=sorted(((name, gettext(words.name)) for name, words in WORDS.items()), key=lambda pair: pair[1]),
@@ -71,15 +68,21 @@ async def audit_page(
 async def _parse(query: AuditSearch, users: UserManager, faults: dict[str, str]) -> AuditQuery:
     """Return the filters for the domain. What cannot be one is added to ``faults``."""
     values: dict[str, Any] = {
-        "action": query.action if query.action in WORDS else None,
+        "action": _action(query.action, faults),
         "actor_id": await _user_id(query.by, users, "by", faults),
         "user_id": await _user_id(query.about, users, "about", faults),
         "group_id": _group_id(query.group, faults),
         "since": _day(query.since, "since", faults),
     }
     until = _day(query.until, "until", faults)
-    values["until"] = until + DAY if until else None
+    values["until"] = until + DAY if until and until.date() < date.max else None
     return AuditQuery.model_construct(limit=query.limit, cursor=query.cursor, **values)
+
+
+def _action(name: str | None, faults: dict[str, str]) -> str | None:
+    if name and name not in WORDS:
+        faults["action"] = CHOOSE
+    return name
 
 
 async def _user_id(text: str | None, users: UserManager, field: str, faults: dict[str, str]) -> uuid.UUID | None:
@@ -105,8 +108,7 @@ def _day(text: str | None, field: str, faults: dict[str, str]) -> datetime | Non
     if not text:
         return None
     try:
-        day = date.fromisoformat(text)
-        return datetime.combine(day, time(), UTC) if day < date.max else None
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
     except ValueError:
         faults[field] = NO_DATE
         return None

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.filters import NOTHING, Filters
 from accounts.api.account_pages.forms import BLANK
 from accounts.api.account_pages.group_views import read_members
 from accounts.api.account_pages.navigation import NavItem
@@ -41,7 +42,7 @@ REFUSALS: dict[type[errors.Refusal], str] = {
 }
 
 
-class GroupSearch(PageQuery):
+class GroupSearch(Filters):
     """The beginning of the name, and the visibility."""
 
     q: Annotated[Prefix | None, NFC, BLANK] = None
@@ -66,8 +67,17 @@ async def groups_page(
 ) -> Response:
     """List groups by name."""
     search = GroupQuery(name=query.q, visibility=query.visibility, limit=query.limit, cursor=query.cursor)
-    page = await groups.list(user, search)
-    return render_page(request, "admin/groups", groups=page, query=query, url=list_url(LIST, query), list_url=LIST)
+    page = NOTHING if query.faults else await groups.list(user, search)
+    return render_page(
+        request,
+        "admin/groups",
+        query.status,
+        failure=query.failure(request),
+        groups=page,
+        query=query,
+        url=list_url(LIST, query),
+        list_url=LIST,
+    )
 
 
 @router.get("/{group_id:row}")

@@ -1,25 +1,26 @@
 """The mail queue: why a mail does not come, and parked mail to send again or to discard."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from accounts.api.account_pages.filters import Filters
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page
-from accounts.api.admin_pages.mail_words import KINDS, STATES, limit_name
+from accounts.api.admin_pages.mail_words import limit_name, mail_words
 from accounts.api.admin_pages.queries import OptionalText
 from accounts.api.dependencies import DbDep, UserManagerDep
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.users import UserManager
 from accounts.domain.mail.recipients import list_mails_to_address
-from accounts.domain.parked_mail import COUNTED, ParkedMailManager, can_be_sent_now, state_of
+from accounts.domain.parked_mail import COUNTED, ParkedMailManager
 from accounts.domain.rate_limits.counting import list_mail_limits
 from accounts.schemas.pagination import PageQuery
 from accounts.settings import Settings
@@ -35,7 +36,7 @@ DONE = {
 }
 
 
-class MailSearch(PageQuery):
+class MailSearch(Filters):
     """The address that mail is searched for."""
 
     q: OptionalText = None
@@ -57,13 +58,15 @@ async def mail_page(
     return render_page(
         request,
         "admin/mail",
+        query.status,
+        failure=query.failure(request),
         counts=await queue.count(),
         counted=COUNTED,
         parked=await queue.list_parked(PageQuery(limit=query.limit, cursor=query.cursor)),
         address=await _address(query.q, db, users, request.state.settings) if query.q else None,
-        q=query.q or "",
+        q=query.q,
         queue_url=QUEUE,
-        **_words(),
+        **mail_words(),
     )
 
 
@@ -79,7 +82,7 @@ async def retry_mail(form: Annotated[RetryForm, Form()], db: DbDep) -> Response:
 async def one_mail_page(request: Request, db: DbDep, mail_id: uuid.UUID) -> Response:
     """Show one mail, and what can be done with it."""
     return render_page(
-        request, "admin/mail-item", mail=await ParkedMailManager(db).get(mail_id), queue_url=QUEUE, **_words()
+        request, "admin/mail-item", mail=await ParkedMailManager(db).get(mail_id), queue_url=QUEUE, **mail_words()
     )
 
 
@@ -101,13 +104,4 @@ async def _address(email: str, db: Session, users: UserManager, settings: Settin
         "account": account,
         "mails": await list_mails_to_address(db, email),
         "limits": [(limit_name(name), timedelta(seconds=seconds)) for name, seconds in limits.items()],
-    }
-
-
-def _words() -> dict[str, Any]:
-    now = datetime.now(UTC)
-    return {
-        "kinds": KINDS,
-        "state": lambda mail: STATES[state_of(mail, now)],
-        "can_be_sent_now": lambda mail: can_be_sent_now(mail, now),
     }

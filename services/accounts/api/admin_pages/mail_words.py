@@ -1,6 +1,9 @@
 """The mail queue in words: kinds of mail, what happens to a mail, and what limits mail to an address."""
 
-from accounts.domain.parked_mail import MailState
+from datetime import UTC, datetime
+from typing import Any
+
+from accounts.domain.parked_mail import MailState, can_be_sent_now, state_of
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import MailKind
 from accounts.translations import N_
@@ -43,3 +46,13 @@ LIMITS: dict[str, str] = {
 def limit_name(name: str) -> str:
     """Return the text for a limit, to translate."""
     return LIMITS.get(name) or KINDS.get(name, name)
+
+
+def mail_words() -> dict[str, Any]:
+    """Return what templates say about mail with: the texts of kinds, that of a state, and if a mail can be sent now."""
+    now = datetime.now(UTC)
+    return {
+        "mail_kinds": KINDS,
+        "mail_state": lambda mail: STATES[state_of(mail, now)],
+        "can_be_sent_now": lambda mail: can_be_sent_now(mail, now),
+    }

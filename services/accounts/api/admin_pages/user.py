@@ -12,7 +12,7 @@ from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
 from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.event_rows import event_rows
-from accounts.api.admin_pages.mail_words import KINDS
+from accounts.api.admin_pages.mail_words import mail_words
 from accounts.api.admin_pages.user_action_table import ACTIONS
 from accounts.api.authentication import CurrentSession
 from accounts.api.dependencies import (
@@ -72,8 +72,7 @@ async def user_page(
     query: Annotated[OwnGroupQuery, Query()],
 ) -> Response:
     """Show a user. The number of statements is the same for each."""
-    user = await users.get(user_id)
-    gettext = request_language(request).gettext
+    user, gettext = await users.get(user_id), request_language(request).gettext
     events = (await list_events_of(db, EVENTS, user)).rows
     return render_page(
         request,
@@ -89,10 +88,10 @@ async def user_page(
         passkeys=await passkeys.list(user),
         identities=await identities.list(user),
         keys=await support.keys.list(user),
-        events=event_rows(events, await load_subjects(db, events), gettext),
+        event_rows=event_rows(events, await load_subjects(db, events), gettext),
         mails=await list_mails_to(db, user),
         device=partial(describe_user_agent, gettext=gettext),
-        mail_kinds=KINDS,
+        **mail_words(),
     )
 
 

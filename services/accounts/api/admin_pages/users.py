@@ -7,6 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
+from accounts.api.account_pages.filters import Filters
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
@@ -18,7 +19,6 @@ from accounts.api.dependencies import UserManagerDep
 from accounts.domain import errors
 from accounts.schemas.fields import MAX_RAW_LENGTH, DisplayName, Email, Password
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery
-from accounts.schemas.pagination import PageQuery
 from accounts.translations import N_
 
 router = APIRouter(prefix=ADMIN)
@@ -36,7 +36,7 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-class UserSearch(PageQuery):
+class UserSearch(Filters):
     """What a superuser looks for: the beginning of an email address or a name, or a user's id."""
 
     q: Annotated[str, Field(max_length=MAX_RAW_LENGTH)] = ""
@@ -74,13 +74,14 @@ async def users_page(request: Request, users: UserManagerDep, search: Annotated[
     """List the users that match a search. A user's id leads to the user."""
     if (user_id := search.user_id()) is not None:
         return redirect(f"{ADMIN}/users/{user_id}")
-    query = search.to_query()
+    query = None if search.faults else search.to_query()
     page = await users.list(query) if query else None
     gettext = request_language(request).gettext
     search_by = [(name, gettext(text)) for name, text in SEARCH_BY.items()]
     shown = [(name, gettext(text)) for name, (text, _) in SHOWN.items()]
     url = list_url(f"{ADMIN}/users", search)
-    return render_page(request, "admin/users", users=page, search=search, url=url, search_by=search_by, shown=shown)
+    values: dict[str, Any] = {"users": page, "search": search, "url": url, "search_by": search_by, "shown": shown}
+    return render_page(request, "admin/users", search.status, failure=search.failure(request), **values)
 
 
 @router.get("/new-user")
