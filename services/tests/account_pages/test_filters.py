@@ -84,7 +84,7 @@ async def test_bad_cursor_is_no_error_of_a_field(world: World) -> None:
     answer = await world.client.get("/admin/audit", params={"limit": "0", "since": "x"}, headers=headers)
 
     assert answer.status_code == 422
-    assert "has a value that can't be used" in Page(answer.text).one("main").text
+    assert "Something in this request isn't valid" in Page(answer.text).one("main").text
 
 
 async def test_last_day_of_the_calendar_ends_no_list(world: World) -> None:

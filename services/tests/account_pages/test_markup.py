@@ -13,10 +13,8 @@ import pytest
 from httpx2 import Response
 from turbohtml import HTMLParseError
 
-from accounts.api.account_pages.results import RESULTS
-from accounts.models import MailKind
-from accounts.api.account_pages.messages import RESULTS
 from accounts.api.account_pages.paths import is_admin_page
+from accounts.api.account_pages.results import RESULTS
 from accounts.db.session import transaction
 from accounts.domain.access_keys.secret import KeyKind
 from accounts.domain.access_keys.store import AccessKeyStore

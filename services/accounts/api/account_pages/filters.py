@@ -6,7 +6,7 @@ from typing import Any, Self
 from fastapi import Request
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, ValidationError, model_validator
 
-from accounts.api.account_pages.messages import FIELD_MESSAGES, INVALID_FIELD
+from accounts.api.account_pages.field_messages import FIELD_MESSAGES, INVALID_FIELD
 from accounts.api.account_pages.render import Failure, request_language
 from accounts.schemas.pagination import Page, PageQuery
 from accounts.translations import N_

@@ -4,7 +4,6 @@ from accounts.api.problems import Problem
 from accounts.translations import N_, Language
 
 CHECK_FIELDS = N_("Please check the fields marked below.")
-BAD_QUERY = N_("The address of this page has a value that can't be used. Open the page by a link or by its form.")
 UNAVAILABLE = N_("The service is temporarily unavailable. Please try again in a few seconds.")
 UNKNOWN = N_("Something went wrong. Nothing was changed.")
 INVALID_REQUEST = N_("Something in this request isn't valid. Nothing was changed.")

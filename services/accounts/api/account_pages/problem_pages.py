@@ -15,10 +15,6 @@ from accounts.api.account_pages.redirects import ask_for_second_factor, redirect
 from accounts.api.account_pages.render import Failure, render_page, render_result, request_language
 from accounts.api.account_pages.results import DEAD_LINKS, problem_result
 from accounts.api.account_pages.viewers import find_viewer
-from accounts.api.account_pages.messages import BAD_QUERY, DEAD_LINKS, error_message, field_messages, problem_result
-from accounts.api.account_pages.paths import PAGE, PATH, is_admin_page
-from accounts.api.account_pages.redirects import ask_for_second_factor, redirect
-from accounts.api.account_pages.render import Failure, render_page, render_result, request_language
 from accounts.api.problems import INVALID, Problem
 
 # The body is no form, or was not read to its end.
@@ -74,9 +70,6 @@ async def problem_page(request: Request, problem: Problem) -> Response:
     else:
         repeats = problem.is_server_error or problem.detail in REPEATABLE
         page = render_result(request, problem_result(problem, message), problem.status, repeats=repeats)
-        if request.method == "GET" and problem.detail == INVALID:
-            message = language.gettext(BAD_QUERY)
-        page = render_result(request, problem_result(problem, message), problem.status)
     for name in ("Retry-After", "Allow", "Connection"):
         if name in problem.headers:
             page.headers[name] = problem.headers[name]
