@@ -5,8 +5,8 @@ Messages are written in English, in templates and code, so that English needs no
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from io import BytesIO
@@ -51,12 +51,17 @@ class Language:
         if at.tzinfo is None:
             raise ValueError("an instant without a time zone")
         at = at.astimezone(UTC)
-        date = dates.format_date(at, "full", self.locale)
-        return self.gettext("%(date)s at %(time)s UTC") % {"date": date, "time": f"{at:%H:%M}"}
+        text = _full_date(at.date(), self.locale)
+        return self.gettext("%(date)s at %(time)s UTC") % {"date": text, "time": f"{at:%H:%M}"}
 
     def from_now(self, difference: timedelta) -> str:
         """Format a distance to now, such as "in 12 minutes" or "2 days ago"."""
         return dates.format_timedelta(difference, add_direction=True, locale=self.locale)
+
+
+@lru_cache(maxsize=4096)
+def _full_date(day: date, locale: Locale) -> str:
+    return dates.format_date(day, "full", locale)
 
 
 @cache

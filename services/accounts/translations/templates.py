@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import BaseLoader, ChoiceLoader, DictLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 
 from accounts.translations import Language
+from accounts.translations.compiled import TranslatedEnvironment
 
 ORIGINAL = "original/"  # before the name of a template of ours, in one that replaces it
 
@@ -21,8 +22,9 @@ def create_environment(
     translations are not. Templates in the folder ``overrides`` replace ours of the same name. They are read once, and
     stay as they were when they were checked.
     """
-    environment = Environment(
-        autoescape=autoescape,  # noqa: S701  # the caller knows whether it is markup
+    environment = TranslatedEnvironment(
+        language,
+        autoescape=autoescape,  # the caller knows whether it is markup
         extensions=["jinja2.ext.i18n"],
         loader=_loader(ChoiceLoader([PackageLoader(package) for package in packages]), overrides),
         undefined=StrictUndefined,

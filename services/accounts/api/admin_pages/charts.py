@@ -5,6 +5,7 @@ A chart is as wide as its place: one unit of the SVG is a pixel or less. The sam
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 
 WIDTH, HEIGHT = 480, 200
@@ -76,7 +77,7 @@ class Chart:
     sums: bool = True  # whether the numbers can be added up
     short_labels: Sequence[str] = field(default=())
 
-    @property
+    @cached_property  # each bar and point needs it
     def highest(self) -> int:
         """The number at the top of the vertical axis."""
         columns = zip(*(each.values for each in self.series), strict=True)

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated
 
+from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_compact_decimal, format_decimal
 from fastapi import APIRouter, Query, Request
@@ -69,9 +70,14 @@ async def dashboard(request: Request, db: DbDep, query: Annotated[DashboardQuery
         charts=charts(figures, query.period, language),
         spans=SPANS,
         span=query.period,
-        number=partial(format_decimal, locale=language.locale),
+        number=partial(_number, language.locale),
         short_number=partial(format_compact_decimal, locale=language.locale),
     )
+
+
+@lru_cache(maxsize=4096)
+def _number(locale: Locale, value: int) -> str:
+    return str(format_decimal(value, locale=locale))
 
 
 def charts(figures: Figures, span: Span, language: Language) -> list[Chart]:
