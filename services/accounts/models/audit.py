@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, func
+from sqlalchemy import BigInteger, DateTime, Identity, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -24,7 +24,9 @@ class AuditEvent(Entity, table=True):
     __table_args__: ClassVar[Any] = (
         Index(None, "actor_id", "at", "id"),
         Index(None, "user_id", "at", "id"),
-        Index(None, "group_id", "at", "id"),
+        # Most events are about no group.
+        Index(None, "group_id", "at", "id", postgresql_where=text("group_id IS NOT NULL")),
+        Index(None, "group_id", "action", "at", "id", postgresql_where=text("group_id IS NOT NULL")),
         Index(None, "action", "at", "id"),
         Index(None, "at", "id"),
         {"info": {"append_only": True}},

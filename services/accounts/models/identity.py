@@ -59,6 +59,7 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         Index("ix_user_display_name_lower_id", text("lower(display_name)"), "id"),
         # Partial indexes for the filters that select few users.
         Index("ix_user_superuser", "id", postgresql_where=text("is_superuser")),
+        Index("ix_user_unverified", "id", postgresql_where=text("NOT is_verified")),
         Index("ix_user_inactive", "id", postgresql_where=text("NOT is_active")),
         Index("ix_user_owner_group_id", "owner_group_id", "id", postgresql_where=text("owner_group_id IS NOT NULL")),
     )

@@ -118,6 +118,7 @@ class TestList:
         (UserQuery(name="lance", cursor="PjAxOTk5OTk5LTk5OTktNzk5OS04OTk5LTk5OTk5OTk5OTk5OSBh"), "display_name_lower"),
         (UserQuery(is_superuser=True), "ix_user_superuser"),
         (UserQuery(is_active=False), "ix_user_inactive"),
+        (UserQuery(is_verified=False), "ix_user_unverified"),
         (UserQuery(), "pk_user"),
     ],
 )

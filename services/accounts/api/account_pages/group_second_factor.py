@@ -13,7 +13,7 @@ from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep
 from accounts.api.routes.groups.groups import GroupId
-from accounts.domain.groups.assurance import get_assurance, list_users_locked_out
+from accounts.domain.groups.assurance import COUNTED, get_assurance, list_users_locked_out
 from accounts.domain.groups.permissions import Permission
 from accounts.schemas.groups import GroupUpdate
 from accounts.schemas.pagination import PageQuery
@@ -33,9 +33,9 @@ async def second_factor_page(
 ) -> Response:
     """Show the group's admins which members have no second factor, so that requiring one locks them out."""
     values = await view_group(db, group_id, user, Permission.SEE_ASSURANCE)
-    assurance = await get_assurance(db, group_id, user)
+    assurance = await get_assurance(db, group_id, user, most=COUNTED + 1)
     users = await list_users_locked_out(db, group_id, query)
-    return render_page(request, "group-second-factor", **values, assurance=assurance, users=users)
+    return render_page(request, "group-second-factor", **values, assurance=assurance, counted=COUNTED, users=users)
 
 
 @router.post("/second-factor")

@@ -8,6 +8,7 @@ from sqlalchemy import union
 from sqlmodel import col, select
 
 from accounts.db.session import Session
+from accounts.db.statements import CUSTOM_PLANS
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
 from accounts.models import AuditEvent, User
 from accounts.schemas.audit import AuditQuery, PersonalEvent
@@ -29,6 +30,7 @@ async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
         statement = statement.where(col(AuditEvent.at) >= query.since)
     if query.until:
         statement = statement.where(col(AuditEvent.at) < query.until)
+    await CUSTOM_PLANS.run(db)
     return await NEWEST_FIRST.page(db, statement, query)
 
 

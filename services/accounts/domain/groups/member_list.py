@@ -102,7 +102,9 @@ async def list_members(reader: FastReader, group_id: int, query: MemberQuery) ->
         if not rows:
             standing, visibility = await _read_access(reader, connection, group_id, permission)
             shown = frozenset(one for one in OPTIONAL_COLUMNS if allows(one, standing, visibility))
-            rows = await rows_for(shown).texts(connection, **values)
+            members = rows_for(shown)
+            is_search = query.name or query.email
+            rows = await (members.texts_of_search if is_search else members.texts)(connection, **values)
     return keyset.cut(rows, query, json.loads)
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
+from accounts.db.statements import CUSTOM_PLANS
 from accounts.domain.keyset import Keyset, parse_email_cursor, parse_name_cursor
 from accounts.domain.prefix_search import starts_with
 from accounts.models import User
@@ -30,6 +31,7 @@ async def list_users(db: Session, query: UserQuery) -> Page[User]:
     """
     statement = select(User).where(*starts_with(User.email, query.email), *starts_with(User.display_name, query.name))
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
+    await CUSTOM_PLANS.run(db)
     return await order.page(db, statement.where(*_flags(query)), query)
 
 

@@ -6,7 +6,7 @@ One DELETE ends an invitation, so that only one of several concurrent answers co
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal, or_
+from sqlalchemy import ColumnElement, and_, literal, or_, union_all
 from sqlmodel import col, delete, exists, func, select
 
 from accounts.db.session import Session
@@ -16,6 +16,7 @@ from accounts.domain.groups.access import get_group
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.invitations.store import BY_ID
+from accounts.domain.keyset import requested_position
 from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.people import lock_user, require_person
 from accounts.models import Invitation, Role, User, UserGroup
@@ -41,11 +42,16 @@ class OwnInvitationManager:
             BadCursor: the cursor does not belong to this list.
 
         """
+        # One page by each index: an OR would read the invitations of all users in the order of their ids.
+        pages = [
+            BY_ID.window(select(Invitation.id).where(condition, IS_OPEN), requested_position(query))
+            for condition in _sent_to(user)
+        ]
         statement = (
             select(Invitation, UserGroup.name, User.display_name)
             .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
             .outerjoin(User, col(User.id) == Invitation.inviter_id)
-            .where(sent_to(user), IS_OPEN)
+            .where(col(Invitation.id).in_(union_all(*pages)))
         )
         page = await BY_ID.page(self.db, statement, query)
         return replace(page, rows=[_read(*row) for row in page.rows])
@@ -198,7 +204,11 @@ def has_email(email: str) -> ColumnElement[bool]:
 
 def sent_to(user: User) -> ColumnElement[bool]:
     """Return the SQL condition that an invitation is for a user, by id or by the user's verified email address."""
-    return or_(col(Invitation.user_id) == user.id, and_(has_email(user.email), literal(user.is_verified)))
+    return or_(*_sent_to(user))
+
+
+def _sent_to(user: User) -> Conditions:
+    return col(Invitation.user_id) == user.id, and_(has_email(user.email), literal(user.is_verified))
 
 
 def _read(invitation: Invitation, group_name: str, inviter_name: str | None) -> OwnInvitationRead:
