@@ -24,7 +24,7 @@ def prepare(cluster: Cluster) -> None:
         _execute(cluster, f"ALTER SYSTEM SET {name} = '{value}'")
     cluster.stop()
     cluster.start()
-    _execute(cluster, "CREATE EXTENSION pg_stat_statements")
+    _execute(cluster, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
 
 
 @contextmanager
