@@ -1,15 +1,15 @@
 """searches of pages
 
 Revision: 7c5e0a94d1b6
-Revises: 6d2e81c4a7f3
-Created: 2026-11-30 17:00:00.000000+00:00
+Revises: d447d4e403b1
+Created: 2026-11-30 20:30:00.000000+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "7c5e0a94d1b6"
-down_revision = "6d2e81c4a7f3"
+down_revision = "d447d4e403b1"
 branch_labels = None
 depends_on = None
 # squawk-ignore require-concurrent-index-creation: takes seconds for millions of rows, and can be created before
