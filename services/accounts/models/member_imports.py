@@ -57,8 +57,8 @@ class MemberImport(Entity, table=True):
     )
     rows: bytes | None
     request: dict[str, Any] | None = Field(sa_type=JSONB)
-    total: int
-    done: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    total: int = Field(sa_type=BigInteger)
+    done: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     mails_counted: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     counts: dict[str, int] = Field(default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
     error: str = Field(default="", sa_type=String(CODE_LENGTH), sa_column_kwargs={"server_default": ""})
