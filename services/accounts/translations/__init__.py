@@ -11,7 +11,7 @@ from gettext import GNUTranslations, NullTranslations
 from importlib import resources
 from io import BytesIO
 
-from babel import Locale, dates
+from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -54,6 +54,10 @@ class Language:
         text = _full_date(at.date(), self.locale)
         return self.gettext("%(date)s at %(time)s UTC") % {"date": text, "time": f"{at:%H:%M}"}
 
+    def number(self, value: float, digits: int = 0) -> str:
+        """Format a number with at most ``digits`` decimals, such as "50,000"."""
+        return _decimal(round(value, digits), self.locale)
+
     def from_now(self, difference: timedelta) -> str:
         """Format a distance to now, such as "in 12 minutes" or "2 days ago"."""
         return dates.format_timedelta(difference, add_direction=True, locale=self.locale)
@@ -62,6 +66,11 @@ class Language:
 @lru_cache(maxsize=4096)
 def _full_date(day: date, locale: Locale) -> str:
     return dates.format_date(day, "full", locale)
+
+
+@lru_cache(maxsize=4096)
+def _decimal(number: float, locale: Locale) -> str:
+    return str(numbers.format_decimal(number, locale=locale))
 
 
 @cache

@@ -35,7 +35,7 @@ def create_environment(
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension's
-    environment.filters |= {"date_time": language.date_time, "from_now": language.from_now}
+    environment.filters |= {"date_time": language.date_time, "from_now": language.from_now, "number": language.number}
     return environment
 
 

@@ -132,10 +132,11 @@ async def test_page_does_not_exist_for_others(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "shown"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 kB"), (5 * 2**50, "5120.0 TB")]
+    ("size", "shown"),
+    [(0, "0 bytes"), (1023, "1.023 bytes"), (1536, "1,5 kB"), (2**20, "1 MB"), (5 * 2**50, "5.120 TB")],
 )
-def test_sizes_are_readable(size: int, shown: str) -> None:
-    assert readable_size(size) == shown
+def test_sizes_are_readable_in_the_language_of_the_page(size: int, shown: str) -> None:
+    assert readable_size(size, get_language("de")) == shown
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated
 
-from babel import Locale
 from babel.dates import format_skeleton
-from babel.numbers import format_compact_decimal, format_decimal
+from babel.numbers import format_compact_decimal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
@@ -70,14 +69,9 @@ async def dashboard(request: Request, db: DbDep, query: Annotated[DashboardQuery
         charts=charts(figures, query.period, language),
         spans=SPANS,
         span=query.period,
-        number=partial(_number, language.locale),
+        number=language.number,
         short_number=partial(format_compact_decimal, locale=language.locale),
     )
-
-
-@lru_cache(maxsize=4096)
-def _number(locale: Locale, value: int) -> str:
-    return str(format_decimal(value, locale=locale))
 
 
 def charts(figures: Figures, span: Span, language: Language) -> list[Chart]:

@@ -1,6 +1,7 @@
 """The state of the service: readiness, versions, keys, settings, processes, and the size of the database."""
 
 import platform
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -17,7 +18,7 @@ from accounts.domain.audit.history import list_events
 from accounts.domain.audit.log import Action
 from accounts.domain.database_facts import read_database_facts
 from accounts.schemas.audit import AuditQuery
-from accounts.translations import N_
+from accounts.translations import N_, Language
 
 router = APIRouter(prefix=f"{ADMIN}/system")
 NAV = (NavItem("/system", N_("System"), N_("Readiness, versions, keys, settings, and the size of the database.")),)
@@ -62,13 +63,13 @@ async def system_page(request: Request, db: DbDep, fault: Annotated[str, Depends
         has_worker=any(each.name == WORKER for each in facts.connections),
         cleaned_at=cleaned.rows[0].at if cleaned.rows else None,
         processes=PROCESSES,
-        size=readable_size,
+        size=partial(readable_size, language=request_language(request)),
     )
 
 
-def readable_size(size: float) -> str:
+def readable_size(size: float, language: Language) -> str:
     """Return a number of bytes as people read it, such as "12.5 MB"."""
     exponent = 0
     while size >= KILO and exponent < len(UNITS) - 1:
         size, exponent = size / KILO, exponent + 1
-    return f"{size:.1f} {UNITS[exponent]}" if exponent else f"{size:.0f} {UNITS[0]}"
+    return f"{language.number(size, 1)} {UNITS[exponent]}"
