@@ -46,6 +46,7 @@ class AuditQuery(PageQuery):
     actor_id: Annotated[uuid.UUID | None, Field(description="The user who performed the action.")] = None
     user_id: Annotated[uuid.UUID | None, Field(description="The user whom the action affected.")] = None
     group_id: Annotated[int | None, Field(ge=1, le=2**63 - 1, description="The group that the action affected.")] = None
+    changes: Annotated[bool, Field(description="Leave out sign-ins, sign-outs and refused ones.")] = False
     since: Annotated[Instant, Field(description="At or after this time.")] = None
     until: Annotated[Instant, Field(description="Before this time.")] = None
 

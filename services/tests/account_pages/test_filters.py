@@ -71,7 +71,7 @@ async def test_one_bad_filter_keeps_the_others(world: World) -> None:
     faults = {each.attributes["id"]: each.text for each in page.find(class_="fault")}
     assert faults == {
         "action-fault": "Choose one from the list.",
-        "by-fault": "No user has this email address. For a deleted account, enter its id.",
+        "by-fault": "No user has this email address. For a deleted account, enter its ID.",
         "since-fault": "Enter a date like 2026-01-31.",
     }
     assert [page.one("input", name=name).attributes["value"] for name in ("until", "group")] == ["2026-01-31", "7"]

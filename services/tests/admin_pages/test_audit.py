@@ -121,6 +121,17 @@ class TestSentences:
 
         assert await log.what() == ["100%.odd"]
 
+    async def test_what_changed_is_shown_without_sign_ins(self, log: Log) -> None:
+        for action in Action:
+            await log.add(action, user_id=log.arthur.id)
+
+        page = await log.admin.page("/audit", action="changes", limit=100)
+
+        left_out = len(Action) - len(rows(page))
+        assert left_out == 5
+        assert not any(each in page.html for each in ("signed in", "was refused", "signed out on one device"))
+        assert page.one("option", selected="").attributes["value"] == "changes"
+
     async def test_sign_in_shows_the_client_and_no_token(self, log: Log) -> None:
         await log.world.sign_in(log.arthur)
 

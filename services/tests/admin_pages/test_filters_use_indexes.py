@@ -25,6 +25,7 @@ VALUES = {
     "actor_id": uuid.UUID(int=1),
     "user_id": uuid.UUID(int=1),
     "group_id": 1,
+    "changes": True,
     "since": SINCE,
     "until": SINCE,
 }

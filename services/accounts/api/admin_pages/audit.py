@@ -1,7 +1,9 @@
 """The audit log: what happened, the newest first, with filters."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
+from operator import itemgetter
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -29,6 +31,8 @@ DAY = timedelta(days=1)
 NO_USER = N_("No user has this email address. For a deleted account, enter its ID.")
 NO_GROUP = N_("Enter the number of a group, as in the address of its page.")
 NO_DATE = N_("Enter a date like 2026-01-31.")
+EVERYTHING = N_("Everything")
+CHANGES, WITHOUT_SIGN_INS = "changes", N_("Everything but sign-ins")
 LAST_GROUP = 2**63 - 1
 
 
@@ -58,17 +62,23 @@ async def audit_page(
         failure=query.failure(request),
         page=page,
         rows=event_rows(page.rows, await load_subjects(db, page.rows), gettext),
-        actions=sorted(((name, gettext(words.name)) for name, words in WORDS.items()), key=lambda pair: pair[1]),
+        actions=_choices(gettext),
         filtered=list_url(LOG, query) != LOG,
         url=list_url(LOG, query),
         log_url=LOG,
     )
 
 
+def _choices(gettext: Callable[[str], str]) -> list[tuple[str, str]]:
+    actions = ((name, gettext(words.name)) for name, words in WORDS.items())
+    return [("", gettext(EVERYTHING)), (CHANGES, gettext(WITHOUT_SIGN_INS)), *sorted(actions, key=itemgetter(1))]
+
+
 async def _parse(query: AuditSearch, users: UserManager, faults: dict[str, str]) -> AuditQuery:
     """Return the filters for the domain. What cannot be one is added to ``faults``."""
     values: dict[str, Any] = {
         "action": _action(query.action, faults),
+        "changes": query.action == CHANGES,
         "actor_id": await _user_id(query.by, users, "by", faults),
         "user_id": await _user_id(query.about, users, "about", faults),
         "group_id": _group_id(query.group, faults),
@@ -80,7 +90,9 @@ async def _parse(query: AuditSearch, users: UserManager, faults: dict[str, str])
 
 
 def _action(name: str | None, faults: dict[str, str]) -> str | None:
-    if name and name not in WORDS:
+    if name in {None, CHANGES}:
+        return None
+    if name not in WORDS:
         faults["action"] = CHOOSE
     return name
 

@@ -11,6 +11,7 @@ from accounts.db.session import Session
 from accounts.db.statements import CUSTOM_PLANS
 from accounts.domain.keyset import Keyset, parse_row_id, requested_position
 from accounts.models import AuditEvent, User
+from accounts.models.audit import IS_CHANGE
 from accounts.schemas.audit import AuditQuery, PersonalEvent
 from accounts.schemas.pagination import Page, PageQuery
 
@@ -26,6 +27,8 @@ async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
     filters = query.model_dump(include={"action", "actor_id", "user_id", "group_id"}, exclude_none=True)
     for name, value in filters.items():
         statement = statement.where(getattr(AuditEvent, name) == value)
+    if query.changes:
+        statement = statement.where(IS_CHANGE)
     if query.since:
         statement = statement.where(col(AuditEvent.at) >= query.since)
     if query.until:

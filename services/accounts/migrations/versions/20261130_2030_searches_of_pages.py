@@ -17,6 +17,9 @@ depends_on = None
 
 BY_TIME, BY_ACTION = "ix_audit_event_group_id_at_id", "ix_audit_event_group_id_action_at_id"
 OF_GROUPS = sa.text("group_id IS NOT NULL")
+IS_CHANGE = sa.text(
+    "action NOT IN ('session.started', 'session.refused', 'session.elevated', 'session.ended', 'second_factor.refused')"
+)
 UNVERIFIED = sa.text("NOT is_verified")
 
 
@@ -26,12 +29,16 @@ def upgrade() -> None:
     op.create_index(BY_ACTION, "audit_event", columns, postgresql_where=OF_GROUPS, if_not_exists=True)
     op.drop_index(BY_TIME, table_name="audit_event")
     op.create_index(BY_TIME, "audit_event", ["group_id", "at", "id"], postgresql_where=OF_GROUPS)
+    op.create_index(
+        "ix_audit_event_changes", "audit_event", ["at", "id"], postgresql_where=IS_CHANGE, if_not_exists=True
+    )
     # For events of one user, and of one group: which values occur together.
     op.execute("CREATE STATISTICS st_audit_event (mcv) ON action, actor_id, user_id, group_id FROM audit_event")
 
 
 def downgrade() -> None:
     op.execute("DROP STATISTICS st_audit_event")
+    op.drop_index("ix_audit_event_changes", table_name="audit_event", postgresql_where=IS_CHANGE)
     op.drop_index(BY_TIME, table_name="audit_event", postgresql_where=OF_GROUPS)
     op.create_index(BY_TIME, "audit_event", ["group_id", "at", "id"])
     op.drop_index(BY_ACTION, table_name="audit_event", postgresql_where=OF_GROUPS)
