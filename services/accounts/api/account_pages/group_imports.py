@@ -40,7 +40,7 @@ REASONS = {
     ),
 }
 UNFORESEEN = N_(
-    "Something went wrong on our side. Please tell the people who run this service, and import the file again."
+    "Something went wrong on our side. Please contact the people who run this service, and import the file again."
 )
 
 
