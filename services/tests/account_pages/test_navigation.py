@@ -10,6 +10,7 @@ import pytest
 from accounts.api.account_pages.done_names import done_texts
 from accounts.api.account_pages.router import MODULES as ACCOUNT_PAGES
 from accounts.api.admin_pages.router import MODULES as ADMIN_PAGES
+from accounts.models import Role
 from support.account_pages import ARTHUR, cookie_after, enter, get, post
 from support.html import Page
 from support.mailed_codes import Codes
@@ -41,6 +42,16 @@ async def test_navigation_names_the_page_that_is_shown_and_signs_out(world: Worl
     assert (current.text, current.attributes["aria-current"]) == ("Devices", "page")
     assert [each.text for each in page.navigation() if each.tag == "button"] == ["Sign out"]
     assert "Administration" not in [each.text for each in page.navigation()]
+
+
+async def test_navigation_names_the_list_that_a_page_belongs_to(world: World) -> None:
+    arthur = await world.user("arthur")
+    group = await world.group("Round Table", members={arthur: Role.OWNER})
+
+    page = Page((await get(world, f"/groups/{group.id}", await enter(world))).text)
+
+    [current] = [each for each in page.navigation() if each.attributes.get("aria-current")]
+    assert (current.text, current.attributes["aria-current"]) == ("Groups", "true")
 
 
 async def test_signed_out_user_has_no_navigation(world: World) -> None:
