@@ -33,11 +33,10 @@ Choices = Mapping[str, Sequence[Any]]
 # Values of the filters of each list: many rows, one, none. All combinations are requested.
 FILTERS: dict[str, Choices] = {
     "/account/groups": {"role": ["", *Role]},
-    "/account/groups/{group_id:int}": {
+    "/account/groups/{group_id}": {
         "q": ["", "Alex", "Müller Family7", "李 family77", "Nobody", "family7@", "family1", "a@"],
         "role": ["", *Role],
     },
-    "/account/groups/{group_id}/import/result": {"result": [""]},
     "/admin": {"period": list(Span)},
     "/admin/users": {
         "q": ["", "f", "family7", "Alex", "Müller Family77", "супер", "family777.777@example27.com", "nobody"],
@@ -51,7 +50,7 @@ FILTERS: dict[str, Choices] = {
     "/admin/mail": {"q": ["", HEAVY, "guest3@example.org", "nobody@example.org"]},
 }
 EVENTS: Choices = {
-    "action": ["", "session.started", "membership.created", "user.deleted"],
+    "action": ["", "changes", "session.started", "membership.created", "user.deleted"],
     "by": ["", HEAVY, SUPERUSER],
     "about": ["", HEAVY],
     "group": ["", 1],
@@ -60,7 +59,7 @@ EVENTS: Choices = {
 # The text of the key in the middle of a list, for its cursor; see ``accounts.domain.keyset``.
 MIDDLES = {
     "/account/groups": "SELECT group_id FROM membership WHERE user_id = {user} ORDER BY 1 OFFSET {half} / 100 LIMIT 1",
-    "/account/groups/{group_id:int}": "SELECT user_id FROM membership WHERE group_id = 1 ORDER BY 1 OFFSET {half} / 10",
+    "/account/groups/{group_id}": "SELECT user_id FROM membership WHERE group_id = 1 ORDER BY 1 OFFSET {half} / 10",
     "/account/groups/{group_id}/invitations": (
         "SELECT id FROM invitation WHERE group_id = 1 ORDER BY id OFFSET {half} / 100"
     ),
@@ -81,9 +80,10 @@ class Visit:
 
 
 def routes() -> list[str]:
-    """Return the paths of all pages of the application, except for files."""
+    """Return the paths of all pages of the application, without types of parameters, except for files."""
     found = [route for module in (*ACCOUNT_PAGES, *ADMIN_PAGES) for route in module.router.routes]
-    return [route.path for route in found if "GET" in route.methods and route.path not in FILES]
+    paths = [re.sub(r":\w+}", "}", route.path) for route in found if "GET" in route.methods]
+    return [path for path in paths if path not in FILES]
 
 
 def visits(users: int, ids: Mapping[str, str]) -> Iterator[Visit]:
@@ -109,9 +109,9 @@ def visits(users: int, ids: Mapping[str, str]) -> Iterator[Visit]:
 
 def _fill(route: str, values: Mapping[str, str]) -> str:
     try:
-        return re.sub(r"{(\w+)(:\w+)?}", lambda match: values[match[1]], route)
+        return re.sub(r"{(\w+)}", lambda match: values[match[1]], route)
     except KeyError as name:
-        sys.exit(f"benchmarks: no value for {name} in {route}: add one to page_visits")
+        sys.exit(f"benchmarks: no value for {name} in {route}: add one to pages.IDS")
 
 
 def _filtered(route: str, path: str) -> Iterator[str]:

@@ -67,7 +67,7 @@ FROM (
     UNION ALL SELECT 400 * i, 2, 2 + i % ({users} / 10 - 1), 'membership.created' FROM generate_series(1, {users} / 100) i
     UNION ALL SELECT 400 * i, 2, NULL, 'session.started' FROM generate_series(1, {users} / 100) i
 ) e JOIN person p ON p.i = e.person ORDER BY e.i;
-INSERT INTO audit_event (action, detail) SELECT 'data.pruned', '{}';
+INSERT INTO audit_event (action, detail) SELECT 'pruned', '{}';
 
 INSERT INTO invitation (group_id, email, role, note, inviter_id, token_hash, expires_at)
 SELECT g, email, 'member', 'Welcome to the team.', inviter.id, sha256((g || email)::bytea), now() + interval '7 days'
@@ -76,6 +76,9 @@ FROM (
     UNION ALL SELECT 2 + i % ({users} / 10 - 1), 'guest' || i || '@example.net' FROM generate_series(1, {users} / 10) i
     UNION ALL SELECT 1 + i, 'heavy@example.com' FROM generate_series(1, {users} / 100) i
 ) wanted JOIN person inviter ON inviter.i = 1 ORDER BY g;
+
+INSERT INTO member_import (group_id, actor_id, status, finished_at, total, done, counts)
+SELECT g, id, 'finished', now(), 50000, 50000, '{"added": 50000}' FROM person, generate_series(1, 1000) g WHERE i = 1;
 
 INSERT INTO outbox (id, kind, email, user_id, turn, next_at, attempts, parked_at, error)
 SELECT uuidv7(make_interval(secs => -n)), CASE WHEN n % 3 = 0 THEN 'verify' ELSE 'new_sign_in' END, u.email, u.id,
