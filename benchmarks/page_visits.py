@@ -101,7 +101,7 @@ def visits(users: int, ids: Mapping[str, str]) -> Iterator[Visit]:
         admin = route.startswith("/admin")
         for email in (SUPERUSER,) if admin else (SUPERUSER, HEAVY, ""):
             group_id = str(users // 10) if email == HEAVY else "1"
-            values = {**ids, "group_id": group_id}
+            values = {**ids, "group_id": group_id, "import_id": group_id}  # see pages.sql
             for action in ACTIONS if "{action}" in route else [""]:
                 path = _fill(route, {**values, "action": action})
                 yield from (Visit(route, email, url) for url in _filtered(route, path))

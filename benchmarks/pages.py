@@ -31,7 +31,6 @@ IDS = {
     "token_id": (
         "SELECT k.id FROM access_key k JOIN \"user\" u ON u.id = user_id WHERE email = 'heavy@example.com' LIMIT 1"
     ),
-    "import_id": "SELECT id FROM member_import LIMIT 1",
     "mail_id": "SELECT id FROM outbox WHERE parked_at IS NOT NULL LIMIT 1",
     "name": "SELECT 'signed-out'",
 }

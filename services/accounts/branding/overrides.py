@@ -1,6 +1,7 @@
 """Checks the templates in TEMPLATES_DIR at the start, so that a mistake shows then, and not in the first letter."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -79,11 +80,17 @@ class _Overrides:
 
     def _known(self, name: str) -> set[str]:
         """Return what a template may use: variables that ours get, and macros."""
-        trees = [tree for own, tree in self.ours.items() if own == name or not own.endswith(LETTER)]
-        variables = {each for tree in trees for each in meta.find_undeclared_variables(tree)}
-        return variables | {
-            macro.name for tree in (*trees, *self.given.values()) for macro in tree.find_all(nodes.Macro)
-        }
+        return self._shared | (_names(self.ours[name]) if name in self.ours else set())
+
+    @cached_property
+    def _shared(self) -> set[str]:
+        given = {macro.name for tree in self.given.values() for macro in tree.find_all(nodes.Macro)}
+        return given.union(*(_names(tree) for own, tree in self.ours.items() if not own.endswith(LETTER)))
 
     def _fault(self, name: str, reason: str) -> TemplateError:
         return TemplateError(f"{self.folder.name}/{name}: {' '.join(reason.split())}")
+
+
+def _names(tree: nodes.Template) -> set[str]:
+    """Return the variables that a template uses, and its macros."""
+    return meta.find_undeclared_variables(tree) | {macro.name for macro in tree.find_all(nodes.Macro)}

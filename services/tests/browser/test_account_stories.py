@@ -75,7 +75,7 @@ async def change_email(story: Story, visitor: Visitor) -> None:
     await visitor.sees("Profile")
     await visitor.reads(
         "Waiting for you to confirm %(email)s: open the link in the email that we sent there. Until then, your "
-        "address stays %(address)s.",
+        "email address stays %(address)s.",
         email=NEW_ELAINE,
         address=ELAINE,
     )

@@ -18,7 +18,7 @@ GROUP = "Round Table"
 REFUSAL = "554 5.7.1 Message refused by policy"
 CHARTS = 8
 PAGE, TOO_MANY = 4, 6  # events
-FROM, WHO, ABOUT = "From (day in UTC)", "Caused by (email or id)", "About (email or id)"
+FROM, WHO, ABOUT = "From (day in UTC)", "Caused by (email or ID)", "About (email or ID)"
 
 
 async def enter_day(admin: Visitor, label: str, day: datetime) -> None:
@@ -60,7 +60,7 @@ async def test_superuser_sees_who_signed_in_yesterday_and_from_where(story: Stor
     await admin.fill(ABOUT, "nobody@example.com")
     await admin.press("Filter")
     await admin.sees("Audit log", status=422)
-    await admin.reads("No user has this email address. For a deleted account, enter its id.")
+    await admin.reads("No user has this email address. For a deleted account, enter its ID.")
 
 
 async def test_superuser_sees_why_mail_does_not_come_and_sends_it_again(story: Story) -> None:

@@ -5,6 +5,7 @@ import pytest
 from accounts.models import Role
 from support.browser_stories import Story, Visitor
 from support.chromium import needs_chromium
+from support.member_imports import run_imports
 from support.people import PASSWORD
 
 ELAINE, GALAHAD, LANCELOT = "elaine@astolat.example.com", "galahad@astolat.example.com", "lancelot@camelot.example.com"
@@ -113,11 +114,19 @@ async def check_file(visitor: Visitor, name: str, content: bytes) -> None:
     await visitor.press("Check the file")
 
 
-async def import_file(visitor: Visitor, name: str, content: bytes) -> None:
-    """Import a file, and wait until the page says that it is done."""
+async def import_file(story: Story, visitor: Visitor, name: str, content: bytes) -> None:
+    """Import a file, leave the page, and come back when it is done."""
     await visitor.choose_file("CSV file", name, content)
     await visitor.press("Import now")
-    await visitor.sees("Import finished")
+    await visitor.sees("Import into %(group)s", group=GROUP)
+    await visitor.reads("You can leave this page. The import goes on.")
+    progress = visitor.page.url
+    await visitor.go_to("Groups")
+    await visitor.sees("Groups")
+    await run_imports(story.world)
+    await visitor.open(progress)
+    await visitor.sees("Import into %(group)s", group=GROUP)
+    await visitor.reads("The import is finished. The file was imported completely.")
 
 
 async def test_owner_imports_members_and_looks_after_the_invitations(story: Story) -> None:
@@ -136,7 +145,7 @@ async def test_owner_imports_members_and_looks_after_the_invitations(story: Stor
     await check_file(arthur, "correct.csv", CORRECT)
     await arthur.sees(IMPORT, group=GROUP)
     await arthur.reads("The file can be imported")
-    await import_file(arthur, "correct.csv", CORRECT)
+    await import_file(story, arthur, "correct.csv", CORRECT)
     invited = arthur.main.locator("dl > div").filter(has_text=arthur.text("Invited by email"))
     assert await invited.locator("dd").inner_text() == "2"
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from accounts.commands import admin, run
 from accounts.domain import retention
-from accounts.models import AccessKey, AuditEvent, Invitation, OutboxMail, UserSession
+from accounts.models import AccessKey, AuditEvent, Invitation, MemberImport, OutboxMail, UserSession
 from accounts.settings import Settings, get_settings
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
@@ -30,6 +30,8 @@ ROWS = {
     " decode(md5({0}::text || number), 'hex'), {0} FROM user_group, generate_series(1, {1}) AS number",
     OutboxMail: "INSERT INTO outbox (id, kind, email, parked_at) SELECT gen_random_uuid(), 'reset', 'a@example.com',"
     " {0} - interval '30 days' FROM generate_series(1, {1})",
+    MemberImport: "INSERT INTO member_import (group_id, actor_id, status, finished_at, total) SELECT user_group.id,"
+    " \"user\".id, 'finished', {0} - interval '30 days', 1 FROM user_group, \"user\", generate_series(1, {1})",
     AuditEvent: "INSERT INTO audit_event (action, at) SELECT 'old', {0} - interval '365 days'"
     " FROM generate_series(1, {1})",
 }
