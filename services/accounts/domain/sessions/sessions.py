@@ -170,7 +170,9 @@ class SessionManager:
     async def list(self, user: User, limit: int | None = None) -> Sequence[UserSession]:
         """List a user's live sessions, newest first. Only service accounts have more than ``SESSIONS_PER_USER``."""
         statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live_conditions(self.idle))
-        return (await self.db.exec(statement.order_by(col(UserSession.id).desc()).limit(limit))).all()
+        # By time: ordered by id alone, PostgreSQL would read the sessions of all users until it has found enough.
+        newest_first = col(UserSession.created_at).desc(), col(UserSession.id).desc()
+        return (await self.db.exec(statement.order_by(*newest_first).limit(limit))).all()
 
     async def revoke(self, user: User, session_id: uuid.UUID) -> None:
         """End one of a user's sessions.
