@@ -122,7 +122,7 @@ async def import_file(story: Story, visitor: Visitor, name: str, content: bytes)
     await visitor.reads("You can leave this page. The import goes on.")
     progress = visitor.page.url
     await visitor.go_to("Groups")
-    await visitor.sees("Groups")
+    await visitor.sees("Your groups")
     await run_imports(story.world)
     await visitor.open(progress)
     await visitor.sees("Import into %(group)s", group=GROUP)
