@@ -1,5 +1,6 @@
 """Refusals that come before a route: browsers get a page that says what to do, and the API's clients get JSON."""
 
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,11 +16,13 @@ from accounts.api.problems import STATUS
 from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker
 from accounts.domain import errors
+from accounts.domain.sessions.session_token import SessionToken
 from accounts.translations import get_language
 from support.account_pages import ARTHUR, enter, get, post
 from support.html import Page
 from support.operations import page_operations
 from support.people import PASSWORD, World
+from support.processes import SECRET
 
 FORM = "application/x-www-form-urlencoded"
 BROWSER = {"Accept": "text/html", "Accept-Language": "de", "Content-Type": FORM}
@@ -180,7 +183,7 @@ class TestLanguageOfTheUser:
         read(answer, "en")
 
     async def test_without_a_database_it_is_the_browsers(self, offline: World) -> None:
-        cookie = f"{COOKIE}=de; __Host-accounts=AAAA"
+        cookie = f"{COOKIE}=de; __Host-accounts={SessionToken.create(uuid.uuid4(), SECRET)}"
 
         missing = await offline.client.get("/account/nothing-here", headers={"Cookie": cookie})
         away = await offline.client.get("/account/reset-password?token=x", headers={"Cookie": cookie})
