@@ -24,12 +24,13 @@ from accounts.api.dependencies import (
     UserManagerDep,
     UserSupportDep,
 )
-from accounts.api.rate_limits import VerificationLimitDep
+from accounts.api.rate_limits import limit_by_account
 from accounts.domain import errors
 from accounts.domain.audit.history import list_events_of
 from accounts.domain.audit.subjects import load_subjects
 from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.mail.recipients import list_mails_to
+from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import Purpose
 from accounts.schemas.groups import OwnGroupQuery
 from accounts.schemas.pagination import PageQuery
@@ -95,19 +96,20 @@ async def user_page(
     )
 
 
-@router.post("/users/{user_id:uuid}/links")
+@router.post("/users/{user_id:uuid}/links", dependencies=[limit_by_account(Attempt.MAIL_OTHERS)])
 async def send_link(
     user_id: uuid.UUID,
     form: Annotated[LinkForm, Form()],
     users: UserManagerDep,
     support: UserSupportDep,
-    check_limit: VerificationLimitDep,
 ) -> Response:
-    """Mail a link to the user, if it would work. It counts as a request of the user, whose mailbox has a limit."""
+    """Mail a link to the user, if it would work. It counts as mail of the superuser, and the mailbox has a limit.
+
+    The user's own requests, which others can send as well, do not count.
+    """
     user, page = await users.get(user_id), f"{ADMIN}/users/{user_id}"
     if not user.is_active or (user.is_verified and form.purpose is Purpose.VERIFY):
         return redirect(page)
-    await check_limit(user.email)
     await support.send_link(user, form.purpose)
     return redirect(page, done="link-sent")
 
