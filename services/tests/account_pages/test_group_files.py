@@ -98,7 +98,7 @@ async def test_form_takes_a_file_and_says_that_none_is_kept(table: Table) -> Non
 
     assert form.attributes["enctype"] == "multipart/form-data"
     assert file.attributes["aria-describedby"] == "file-hint"
-    assert "At most 5 MB and 50000 rows. The file isn't kept" in page.one(id="file-hint").text
+    assert "At most 5 MB and 50,000 rows. The file isn't kept" in page.one(id="file-hint").text
     assert [each.attributes["value"] for each in page.find("button", name="step")] == ["check", "import"]
 
 
