@@ -162,12 +162,7 @@ async def get_sender_limit(request: Request, db: DbDep) -> CheckSenderLimit:
     """Return a function that counts mails that a user causes others to get. Those of superusers are not counted."""
 
     async def check(user: User, mails: int = 1, *, count: bool = True) -> None:
-        allowed = mails_allowed(request, db, user)
-        if allowed is None or mails == 0:
-            return
-        if mails > allowed:
-            raise errors.TooManyInvitations(allowed)
-        if count:
+        if senders.must_count(db, user, mails, request.state.settings.limit_scale) and count:
             await db.release_connection()
             await count_attempt(request, Attempt.MAIL_OTHERS, account=str(user.id), cost=mails)
 

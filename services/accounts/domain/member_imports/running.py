@@ -26,7 +26,7 @@ from accounts.domain.member_imports.packing import unpack
 from accounts.domain.member_imports.progress import Ended, Progress
 from accounts.domain.rate_limits.counting import check_rate_limit
 from accounts.domain.rate_limits.rules import Attempt
-from accounts.domain.rate_limits.senders import mails_allowed
+from accounts.domain.rate_limits.senders import must_count
 from accounts.models import ImportStatus, MemberImport, User
 from accounts.settings import Settings
 
@@ -129,12 +129,7 @@ class _Run:
         scale = self.runner.settings.limit_scale
 
         async def count(mails: int) -> None:
-            allowed = mails_allowed(self.db, actor, scale)
-            if allowed is None or mails == 0:
-                return
-            if mails > allowed:
-                raise errors.TooManyInvitations(allowed)
-            if not counted:
+            if must_count(self.db, actor, mails, scale) and not counted:
                 account = str(actor.id)
                 await check_rate_limit(
                     self.runner.connect,
