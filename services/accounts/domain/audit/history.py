@@ -33,7 +33,8 @@ async def list_events(db: Session, query: AuditQuery) -> Page[AuditEvent]:
         statement = statement.where(col(AuditEvent.at) >= query.since)
     if query.until:
         statement = statement.where(col(AuditEvent.at) < query.until)
-    await CUSTOM_PLANS.run(db)
+    if filters:
+        await CUSTOM_PLANS.run(db)
     return await NEWEST_FIRST.page(db, statement, query)
 
 

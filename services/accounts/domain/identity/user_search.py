@@ -31,7 +31,8 @@ async def list_users(db: Session, query: UserQuery) -> Page[User]:
     """
     statement = select(User).where(*starts_with(User.email, query.email), *starts_with(User.display_name, query.name))
     order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    await CUSTOM_PLANS.run(db)
+    if query.email or query.name:
+        await CUSTOM_PLANS.run(db)
     return await order.page(db, statement.where(*_flags(query)), query)
 
 
