@@ -11,6 +11,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 
@@ -50,18 +51,27 @@ class Allowance:
     reset_seconds: int
 
 
-# Rows are locked in key order to avoid deadlocks. clock_timestamp() rather than now(), which is the transaction's start
-# and may be older than the lock wait. If any limit is exhausted, the division by zero aborts the statement, so no key
-# is counted; an explicit transaction would hold the locks for two more round trips. ``emission`` is that of all
-# attempts which are counted at once.
+# First the stored times are read without a lock: refusing a flood is cheap, and refused attempts do not wait for each
+# other. Only if no limit is exhausted, the rows are locked, in key order to avoid deadlocks. clock_timestamp() rather
+# than now(), which is the transaction's start and may be older than the lock wait. If concurrent attempts have exhausted
+# a limit since, the division by zero aborts the statement, so no key is counted; an explicit transaction would hold the
+# locks for two more round trips. ``emission`` is that of all attempts which are counted at once.
 CONSUME = CompiledStatement("""
     WITH wanted AS (
-        SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]))
-            AS given (key, emission, period)
-        ORDER BY key
+        SELECT key, emission, period, arrival_at
+        FROM unnest(
+            CAST(:keys AS text[]), CAST(:emissions AS interval[]), CAST(:periods AS interval[]), CAST(:always AS bool[])
+        ) AS given (key, emission, period, always)
+        LEFT JOIN throttle USING (key)
+        WHERE always OR NOT EXISTS (
+            SELECT FROM throttle AS known WHERE known.key = :known_network_key AND known.arrival_at > clock_timestamp()
+        )
+    ), exhausted AS (
+        SELECT key, arrival_at - clock_timestamp() AS wait FROM wanted
+        WHERE arrival_at - clock_timestamp() BETWEEN period - emission + interval '1 microsecond' AND period
     ), counted AS (
         INSERT INTO throttle (key, arrival_at)
-        SELECT key, clock_timestamp() + emission FROM wanted
+        SELECT key, clock_timestamp() + emission FROM wanted WHERE NOT EXISTS (SELECT FROM exhausted) ORDER BY key
         ON CONFLICT (key) DO UPDATE
         SET arrival_at = CASE
                 WHEN throttle.arrival_at > clock_timestamp() + (SELECT period FROM wanted WHERE key = throttle.key)
@@ -72,7 +82,10 @@ CONSUME = CompiledStatement("""
             AND (SELECT period FROM wanted WHERE key = throttle.key)
         RETURNING key, arrival_at
     )
-    SELECT key, arrival_at - clock_timestamp(), 1 / CAST(count(*) OVER () = cardinality(:keys) AS integer) FROM counted
+    SELECT key, wait, false AS is_counted FROM exhausted
+    UNION ALL
+    SELECT key, arrival_at - clock_timestamp(),
+        1 / CAST(count(*) OVER () = (SELECT count(*) FROM wanted) AS integer) = 1 FROM counted
 """)
 SELECT_LIMITS = CompiledStatement("SELECT key, arrival_at, clock_timestamp() FROM throttle WHERE key = ANY(:keys)")
 
@@ -102,36 +115,36 @@ async def consume(
         TooManyAttempts: a limit is exhausted. Nothing is consumed then.
 
     """
-    # Reading first takes no lock: refusing a flood is cheap, and refused attempts do not wait for each other.
-    own, limits = limits, {**limits, **(shared_limits or {})}
-    waits = await _select_waits(connection, [*limits, *(unknown_network_limits or ()), known_network_key])
-    if waits.get(known_network_key, 0) <= 0:
-        limits = {**limits, **(unknown_network_limits or {})}
-    if refusal := _refusal(limits, waits, cost):
-        raise refusal
-    rows = await _consume(connection, limits, cost)
-    if not rows:
-        waits = await _select_waits(connection, [*limits])
+    exempt = unknown_network_limits or {}
+    every = {**limits, **(shared_limits or {}), **exempt}
+    consume_all = partial(_consume, connection, every, exempt, known_network_key, cost)
+    rows = await consume_all() or await consume_all()  # the second time it sees what concurrent attempts have consumed
+    allowances = [_allowance(limits[key], wait) for key, wait, is_counted in rows if is_counted and key in limits]
+    if not allowances:
+        waits = {key: wait.total_seconds() for key, wait, _ in rows}
         first = next(iter(limits.values()))
-        raise _refusal(limits, waits, cost) or TooManyAttempts(1, first.attempts, first.seconds)
-    allowances = [_allowance(own[key], backlog) for key, backlog, _ in rows if key in own]
+        raise _refusal(every, waits, cost) or TooManyAttempts(1, first.attempts, first.seconds)
     return min(allowances, key=lambda allowance: allowance.remaining)
 
 
-async def _consume(connection: asyncpg.Connection, limits: Mapping[str, Limit], cost: int) -> Sequence[asyncpg.Record]:
+async def _consume(
+    connection: asyncpg.Connection,
+    limits: Mapping[str, Limit],
+    exempt: Collection[str],
+    known_network_key: str,
+    cost: int,
+) -> Sequence[asyncpg.Record]:
     """Run CONSUME; return no rows if concurrent attempts have exhausted a limit."""
-    emissions = [cost * limit.emission for limit in limits.values()]
-    periods = [limit.period for limit in limits.values()]
+    values = {
+        "keys": list(limits),
+        "emissions": [cost * limit.emission for limit in limits.values()],
+        "periods": [limit.period for limit in limits.values()],
+        "always": [key not in exempt for key in limits],
+    }
     try:
-        return await CONSUME.fetch(connection, keys=list(limits), emissions=emissions, periods=periods)
+        return await CONSUME.fetch(connection, **values, known_network_key=known_network_key)
     except asyncpg.DivisionByZeroError:
         return []
-
-
-async def _select_waits(connection: asyncpg.Connection, keys: Sequence[str]) -> dict[str, float]:
-    """Return by key the seconds until its arrival time; negative if it has passed."""
-    rows = await SELECT_LIMITS.fetch(connection, keys=keys)
-    return {key: (arrival - now).total_seconds() for key, arrival, now in rows}
 
 
 async def select_exhausted(db: Session, limits: Mapping[str, Mapping[str, Limit]]) -> dict[str, int]:
