@@ -102,6 +102,15 @@ ROUTE_MODULES = (
     jwks,
     health,
 )
+FAST_MODULES = (
+    users,
+    members,
+    groups,
+    sessions,
+    users_admin,
+    answering,
+    sending,
+)  # with ``reads``, see ``api.fast_routes``
 EXPOSED_HEADERS = (
     "Content-Disposition",
     "Link",
@@ -160,7 +169,7 @@ def create_app() -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for module in (users, members):
+    for module in FAST_MODULES:
         app.router.routes += module.reads.routes  # first, since routes are matched in order
     for module in ROUTE_MODULES:
         app.include_router(module.router)

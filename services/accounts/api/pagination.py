@@ -1,5 +1,6 @@
 """Links to the other pages of a list: the Link header (RFC 8288). URLs are relative, so proxies do not break them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import Request, Response
@@ -24,9 +25,19 @@ NOT_IN_URIS = str.maketrans({"<": "%3C", ">": "%3E", '"': "%22", "\\": "%5C"})
 
 def json_page(request: Request, page: Page[str]) -> Response:
     """Return a response with rows that are JSON texts already."""
-    response = Response(f"[{','.join(page.rows)}]", media_type="application/json")
+    response = json_list(page.rows)
     add_link_header(request, response, page)
     return response
+
+
+def json_list(rows: Iterable[str]) -> Response:
+    """Return a response with a list of JSON texts."""
+    return json_response(f"[{','.join(rows)}]")
+
+
+def json_response(text: str) -> Response:
+    """Return a response with a JSON text."""
+    return Response(text, media_type="application/json")
 
 
 def add_link_header(request: Request, response: Response, page: Page[Any]) -> None:

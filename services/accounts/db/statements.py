@@ -18,6 +18,8 @@ from accounts.db.session import Session
 POPULATE_EXISTING = {"populate_existing": True}
 # The commit of this transaction does not wait for the disk, so its duration does not tell whether something was stored.
 ASYNCHRONOUS_COMMIT = sqlmodel.select(func.set_config("synchronous_commit", "off", True))
+# The transaction of a request, or a connection of the driver, on which each statement is a transaction.
+type Database = Session | asyncpg.Connection
 DIALECT = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
@@ -61,22 +63,29 @@ RFC_3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # as Pydantic writes it; connections
 
 
 class JsonRows(CompiledStatement):
-    """A query whose rows PostgreSQL writes as JSON objects, with a member for each column."""
+    """A query whose rows PostgreSQL writes as JSON objects, with a member for each column.
+
+    The API sends them as they are. Pages read them with ``schemas.pagination.read_page``.
+    """
 
     def __init__(self, query: Select[Any]) -> None:
         columns = [_json_column(column) for column in query.subquery("rows").columns]
         shown = select(*columns).subquery("shown")
         super().__init__(select(cast(func.row_to_json(literal_column("shown")), Text)).select_from(shown))
 
-    async def texts(self, connection: asyncpg.Connection, **values: Any) -> list[str]:
-        """Run as ``fetch`` does, and return the text of each row's object."""
-        return [text for (text,) in await self.fetch(connection, **values)]
+    async def texts(self, db: Database, **values: Any) -> list[str]:
+        """Run as ``run`` or ``fetch`` does, and return the text of each row's object."""
+        rows = await (self.run(db, **values) if isinstance(db, Session) else self.fetch(db, **values))
+        return [text for (text,) in rows]
 
-    async def texts_of_search(self, connection: asyncpg.Connection, **values: Any) -> list[str]:
-        """Return the texts with a plan for these values, which takes three more round trips; see ``CUSTOM_PLANS``."""
-        async with connection.transaction():
-            await CUSTOM_PLANS.fetch(connection)
-            return await self.texts(connection, **values)
+    async def texts_of_search(self, db: Database, **values: Any) -> list[str]:
+        """Return the texts with a plan for these values, which takes more round trips; see ``CUSTOM_PLANS``."""
+        if isinstance(db, Session):
+            await CUSTOM_PLANS.run(db)
+            return await self.texts(db, **values)
+        async with db.transaction():
+            await CUSTOM_PLANS.fetch(db)
+            return await self.texts(db, **values)
 
 
 def _json_column(column: Any) -> Any:

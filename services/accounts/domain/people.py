@@ -2,13 +2,36 @@
 
 import uuid
 from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
 
 from sqlmodel import col, select
 
-from accounts.db.session import Session
+from accounts.db.session import CallerLevel, Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What lists need to know of a signed-in user, and the level of the session."""
+
+    id: uuid.UUID
+    email: str
+    is_verified: bool
+    is_superuser: bool
+    level: CallerLevel
+
+    @classmethod
+    def of(cls, db: Session, user: User) -> Self:
+        """Return the caller of a transaction."""
+        return cls(user.id, user.email, user.is_verified, user.is_superuser, db.caller_level)
+
+    @property
+    def has_superuser_rights(self) -> bool:
+        """Whether the caller is a superuser, with a session of the level that their rights require."""
+        return self.is_superuser and self.level.suffices_for_superusers
 
 
 def require_person(user: User) -> None:

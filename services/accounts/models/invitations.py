@@ -4,11 +4,11 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, DateTime, Identity, Index, String, func, text
 from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Relationship, col
 
-from accounts.models.base import COLLATION, Entity, Timestamps, one_of
+from accounts.models.base import COLLATION, Entity, Timestamps, folded, one_of
 from accounts.models.groups import Role
 from accounts.models.identity import EMAIL_LENGTH
 
@@ -52,6 +52,13 @@ class Invitation(Timestamps, Entity, table=True):
 
 
 IS_OPEN = col(Invitation.expires_at) > func.now()
+
+
+def has_email(email: Any) -> ColumnElement[bool]:
+    """Return the SQL condition that an invitation is for an email address."""
+    return func.lower(Invitation.email) == folded(email)
+
+
 # At most one invitation for a group and an email address.
 INVITATION_INDEX = Index(
     "uq_invitation_group_id_email_lower", text("group_id"), func.lower(Invitation.email), unique=True

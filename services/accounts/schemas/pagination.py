@@ -27,3 +27,9 @@ class Page[Row]:
     next: str | None
     prev: str | None
     last: str
+
+
+def read_page[Row: BaseModel](schema: type[Row], page: Page[str]) -> Page[Row]:
+    """Return a page of JSON objects as a page of their schema."""
+    rows = [schema.model_validate_json(row) for row in page.rows]
+    return Page(rows, page.next, page.prev, page.last)

@@ -106,11 +106,13 @@ async def service_token(world: World, user: User, *granted: Scope, claimed: str 
 
 
 async def test_a_service_token_that_claims_everything_has_the_scopes_of_its_session(world: World) -> None:
-    headers = await service_token(world, await world.user("robot"), Scope.GROUPS_READ, claimed=Scope.ACCOUNT)
+    headers = await service_token(world, await world.user("robot"), Scope.PROFILE_READ, claimed=Scope.ACCOUNT)
 
-    assert (await world.client.get("/users/me/groups", headers=headers)).is_success
-    assert (await world.client.get("/users/me/invitations", headers=headers)).json()["detail"] == "INSUFFICIENT_SCOPE"
-    assert (await world.client.get("/users/me", headers=headers)).status_code == HTTPStatus.UNAUTHORIZED
+    assert (await world.client.get("/users/me/activity", headers=headers)).is_success
+    created = await world.client.post("/user-groups", json={"name": "Robots"}, headers=headers)
+    assert created.json()["detail"] == "INSUFFICIENT_SCOPE"
+    for path in ("/users/me", "/users/me/groups", "/users/me/invitations", "/auth/sessions"):
+        assert (await world.client.get(path, headers=headers)).status_code == HTTPStatus.UNAUTHORIZED
 
 
 async def test_account_pages_refuse_keys(world: World) -> None:

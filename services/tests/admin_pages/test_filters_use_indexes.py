@@ -12,7 +12,8 @@ from accounts.api.admin_pages.users import SHOWN
 from accounts.db.session import Session
 from accounts.domain.audit.history import list_events
 from accounts.domain.identity.user_search import list_users
-from accounts.domain.invitations.answering import OwnInvitationManager
+from accounts.domain.invitations.invitation_list import list_sent_to
+from accounts.domain.people import Caller
 from accounts.schemas.audit import AuditQuery
 from accounts.schemas.identity.users import UserQuery
 from accounts.schemas.pagination import PageQuery
@@ -68,7 +69,7 @@ async def test_events_of_an_action_in_a_group_have_an_index(world: World) -> Non
 async def test_own_invitations_are_read_by_id_and_by_address(world: World) -> None:
     user = await world.user("arthur", is_verified=True)
 
-    plan = await plan_without_scans(world.sessionmaker, lambda db: OwnInvitationManager(db).list(user, PageQuery()))
+    plan = await plan_without_scans(world.sessionmaker, lambda db: list_sent_to(db, Caller.of(db, user), PageQuery()))
 
     assert "Seq Scan" not in plan
     assert "uq_invitation_user_id_group_id" in plan

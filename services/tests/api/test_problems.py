@@ -8,7 +8,7 @@ from httpx2 import AsyncClient
 
 from accounts.api.problems import STATUS
 from accounts.domain import errors
-from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups import group_list
 from support.people import PASSWORD, World
 
 MARK = "s3nt-by-the-client"
@@ -148,7 +148,7 @@ async def test_wrong_method_is_answered_with_all_allowed_methods(client: AsyncCl
 async def test_unexpected_error_is_answered_without_details(
     client: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(GroupManager, "get", None)
+    monkeypatch.setattr(group_list, "read_group", None)
 
     response = await client.get("/user-groups/1")
 

@@ -7,7 +7,7 @@ from httpx2 import AsyncClient, Response
 from starlette.types import Receive, Scope, Send
 
 from accounts.api.middleware.security_headers import SecurityHeaders
-from accounts.domain.groups.groups import GroupManager
+from accounts.domain.groups import group_list
 from support.people import World
 
 JSON = {"Content-Type": "application/json"}
@@ -32,7 +32,7 @@ async def send(world: World, method: str, path: str, content: bytes = b"") -> Re
 async def test_every_response_has_the_security_headers(
     world: World, monkeypatch: pytest.MonkeyPatch, method: str, path: str, content: bytes, status: int
 ) -> None:
-    monkeypatch.setattr(GroupManager, "get", None)
+    monkeypatch.setattr(group_list, "read_group", None)
 
     response = await send(world, method, path, content)
 

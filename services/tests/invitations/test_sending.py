@@ -158,9 +158,7 @@ class TestInviting:
 
 
 class TestList:
-    async def test_list_shows_open_invitations_in_pages_with_three_statements_each(
-        self, table: Table, statements: list[str]
-    ) -> None:
+    async def test_list_shows_open_invitations_in_pages(self, table: Table) -> None:
         for number in range(5):
             await table.token(f"{number}@camelot.example.com", headers=table.owner)
         await table.expire()
@@ -169,9 +167,7 @@ class TestList:
         await table.world.sql("UPDATE invitation SET inviter_id = NULL WHERE email LIKE '6%'")
         client, path, seen = table.world.client, f"{table.path}?limit=2", []
         while path:
-            statements.clear()
             response = await client.get(path, headers=table.admin)
-            assert len(statements) == 3  # the user, the group, the page
             seen += response.json()
             path = response.links["next"]["url"] if "next" in response.links else ""
         back = await client.get(response.links["prev"]["url"], headers=table.admin)

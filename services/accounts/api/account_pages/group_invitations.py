@@ -17,11 +17,12 @@ from accounts.api.rate_limits import InvitationLimitDep, SenderLimitDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
+from accounts.domain.invitations import invitation_list
 from accounts.domain.invitations.delivery import get_deliveries
-from accounts.domain.people import has_superuser_rights
+from accounts.domain.people import Caller, has_superuser_rights
 from accounts.models import Role
-from accounts.schemas.invitations import InvitationCreate
-from accounts.schemas.pagination import PageQuery
+from accounts.schemas.invitations import InvitationCreate, InvitationRead
+from accounts.schemas.pagination import PageQuery, read_page
 from accounts.translations import N_
 
 router = APIRouter(prefix=f"{PATH}/groups/{{group_id:row}}/invitations")
@@ -39,7 +40,6 @@ async def keep_list(
     group_id: GroupId,
     user: CurrentUser,
     groups: GroupManagerDep,
-    invitations: InvitationManagerDep,
     db: DbDep,
     query: Annotated[PageQuery, Query()],
 ) -> None:
@@ -48,12 +48,12 @@ async def keep_list(
     A form is validated first, as the API does: what else is wrong is left to the route.
     """
     try:
-        page = await invitations.list(group_id, user, query)
+        listed = await invitation_list.list_of_group(db, Caller.of(db, user), group_id, query)
     except errors.Refusal:
         if request.method in SAFE_METHODS:
             raise
         return
-    group = await groups.get(group_id, user)
+    page, group = read_page(InvitationRead, listed), await groups.get(group_id, user)
     values = {
         "group": group,
         "is_verified": user.is_verified,

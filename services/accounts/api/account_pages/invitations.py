@@ -16,14 +16,16 @@ from accounts.api.dependencies import DbDep, OwnInvitationManagerDep
 from accounts.api.rate_limits import limit_by_client
 from accounts.db.session import Session
 from accounts.domain import errors
+from accounts.domain.invitations import invitation_list
 from accounts.domain.invitations.mailed_link import read_mailed_invitation
+from accounts.domain.people import Caller
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.models import User
 from accounts.schemas.fields import GroupIdNumber
 from accounts.schemas.groups import GroupRead
 from accounts.schemas.identity.auth import TokenInput
-from accounts.schemas.invitations import MailedInvitation
-from accounts.schemas.pagination import PageQuery
+from accounts.schemas.invitations import MailedInvitation, OwnInvitationRead
+from accounts.schemas.pagination import PageQuery, read_page
 from accounts.translations import N_
 
 router = APIRouter(prefix=PATH)
@@ -84,10 +86,11 @@ async def answer_invitation(
 
 @router.get("/invitations")
 async def invitations_page(
-    request: Request, user: CurrentUser, invitations: OwnInvitationManagerDep, query: Annotated[PageQuery, Query()]
+    request: Request, user: CurrentUser, db: DbDep, query: Annotated[PageQuery, Query()]
 ) -> Response:
     """List the user's open invitations."""
-    return render_page(request, "invitations", user=user, invitations=await invitations.list(user, query))
+    page = read_page(OwnInvitationRead, await invitation_list.list_sent_to(db, Caller.of(db, user), query))
+    return render_page(request, "invitations", user=user, invitations=page)
 
 
 @router.post("/invitations")

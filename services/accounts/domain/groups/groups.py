@@ -1,42 +1,23 @@
 """Groups: create, get, list, update and delete."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import func, union_all
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
 
 from accounts.db.errors import violated
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record, record_many
+from accounts.domain.groups import group_list
 from accounts.domain.groups.access import get_group, lock_group, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.owned_accounts import lock_for_deletion
-from accounts.domain.groups.permissions import Permission, Standing, allows, standings_of
-from accounts.domain.keyset import Keyset, parse_row_id, requested_position
-from accounts.domain.people import lock_user, require_person
-from accounts.domain.prefix_search import starts_with
-from accounts.models import Membership, Role, User, UserGroup, Visibility
+from accounts.domain.groups.permissions import Permission
+from accounts.domain.people import Caller, lock_user, require_person
+from accounts.models import Role, User, UserGroup
 from accounts.models.groups import NAME_INDEX
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
-from accounts.schemas.pagination import Page
+from accounts.schemas.pagination import Page, read_page
 
-
-def _parse_name_cursor(text: str) -> tuple[Any, ...]:
-    group_id, _, name = text.partition(" ")
-    return name, parse_row_id(group_id)
-
-
-BY_NAME = Keyset(
-    (func.lower(UserGroup.name), col(UserGroup.id)),
-    text=lambda row: f"{row[0].id} {row[0].name}",
-    parse=_parse_name_cursor,
-)
 RECORDED = {"visibility", "required_aal"}  # of changes, the audit log has these values: names may be personal
-BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
 
 
 class GroupManager:
@@ -124,18 +105,8 @@ class GroupManager:
             BadCursor: the cursor does not belong to this list.
 
         """
-        own = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == (viewer and viewer.id))
-        # Each part reads one page from an index; one query with OR would read all groups in the order of their names.
-        parts = [
-            BY_NAME.window(part, requested_position(query))
-            for part in _visible(standings_of(self.db, viewer, None).now, viewer, query)
-        ]
-        statement = (
-            select(UserGroup, Membership.role)
-            .outerjoin(Membership, own)
-            .where(col(UserGroup.id).in_(union_all(*parts)))
-        )
-        return _to_read(await BY_NAME.page(self.db, statement, query))
+        caller = Caller.of(self.db, viewer) if viewer else None
+        return read_page(GroupRead, await group_list.list_groups(self.db, caller, query))
 
     async def of_user(self, user: User, query: OwnGroupQuery) -> Page[GroupRead]:
         """List the groups of which a user is a member, by id.
@@ -144,10 +115,7 @@ class GroupManager:
             BadCursor: the cursor does not belong to this list.
 
         """
-        statement = select(UserGroup, Membership.role).join(Membership).where(col(Membership.user_id) == user.id)
-        if query.role:
-            statement = statement.where(col(Membership.role) == query.role)
-        return _to_read(await BY_ID.page(self.db, statement, query))
+        return read_page(GroupRead, await group_list.list_groups_of(self.db, user.id, query))
 
     def _require_level(self, required_aal: int) -> None:
         """Raise AssuranceRequired for callers who would lock themselves out."""
@@ -161,18 +129,3 @@ class GroupManager:
             if violated(error) == NAME_INDEX.name:
                 raise errors.GroupNameTaken from error
             raise
-
-
-def _visible(standing: Standing, viewer: User | None, query: GroupQuery) -> Iterator[Any]:
-    """Select the ids of the groups that the viewer may see: for each visibility, all groups or those of the viewer."""
-    for visibility in [query.visibility] if query.visibility else Visibility:
-        ids = select(UserGroup.id).where(
-            col(UserGroup.visibility) == visibility, *starts_with(UserGroup.name, query.name)
-        )
-        if not allows(Permission.SEE, standing, visibility):
-            ids = ids.join(Membership).where(col(Membership.user_id) == (viewer and viewer.id))
-        yield ids
-
-
-def _to_read(page: Page[Any]) -> Page[GroupRead]:
-    return replace(page, rows=[to_group_read(group, role) for group, role in page.rows])

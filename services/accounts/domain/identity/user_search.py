@@ -1,42 +1,53 @@
 """User search. Each order follows an index, so a page costs the same with a million users."""
 
+import json
 import uuid
+from functools import cache
 
-from sqlalchemy import ColumnElement, func
-from sqlmodel import col, select
+from sqlalchemy import bindparam, func, select
+from sqlmodel import col
 
-from accounts.db.session import Session
-from accounts.db.statements import CUSTOM_PLANS
-from accounts.domain.keyset import Keyset, parse_email_cursor, parse_name_cursor
-from accounts.domain.prefix_search import starts_with
+from accounts.db.statements import Database, JsonRows
+from accounts.domain.keyset import Keyset, Position, parse_email_cursor, parse_name_cursor, requested_position
+from accounts.domain.prefix_search import LAST_CHARACTER, in_range
 from accounts.models import User
-from accounts.schemas.identity.users import UserQuery
+from accounts.schemas.identity.users import UserQuery, UserRead
 from accounts.schemas.pagination import Page
 
-BY_ID = Keyset((col(User.id),), text=lambda user: str(user.id), parse=lambda text: (uuid.UUID(text),))
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda user: user.email, parse=parse_email_cursor)
+BY_ID = Keyset((col(User.id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
+BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 BY_NAME = Keyset(
     (func.lower(User.display_name), col(User.id)),
-    text=lambda user: f"{user.id} {user.display_name}",
+    text=lambda row: f"{row['id']} {row['display_name']}",
     parse=parse_name_cursor,
 )
+Flags = frozenset[tuple[str, bool]]
 
 
-async def list_users(db: Session, query: UserQuery) -> Page[User]:
-    """List users: by email address or name if the query has one, else the oldest first.
+async def list_users(db: Database, query: UserQuery, schema: type[UserRead] = UserRead) -> Page[str]:
+    """List users, as the JSON of a schema: by email address or name if the query has one, else the oldest first.
 
     Raises:
         BadCursor: the cursor does not belong to this list.
 
     """
-    statement = select(User).where(*starts_with(User.email, query.email), *starts_with(User.display_name, query.name))
-    order = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
-    if query.email or query.name:
-        await CUSTOM_PLANS.run(db)
-    return await order.page(db, statement.where(*_flags(query)), query)
+    keyset = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
+    searched = query.model_dump(include={"email", "name"}, exclude_none=True)
+    bounds = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in searched.items()}
+    flags = query.model_dump(include={"is_active", "is_superuser", "is_verified"}, exclude_none=True)
+    users = _select_users(schema, keyset, requested_position(query), frozenset(searched), frozenset(flags.items()))
+    texts = users.texts_of_search if searched else users.texts
+    return keyset.cut(await texts(db, **keyset.values(query), **searched, **bounds), query, json.loads)
 
 
-def _flags(query: UserQuery) -> list[ColumnElement[bool]]:
-    values = query.model_dump(include={"is_active", "is_superuser", "is_verified"}, exclude_none=True)
-    flags: list[tuple[ColumnElement[bool], bool]] = [(getattr(User, name), value) for name, value in values.items()]
-    return [flag if value else ~flag for flag, value in flags]
+@cache
+def _select_users(
+    schema: type[UserRead], keyset: Keyset, position: Position, searched: frozenset[str], flags: Flags
+) -> JsonRows:
+    statement = select(*[getattr(User, name) for name in schema.model_fields])
+    for name, column in (("email", User.email), ("name", User.display_name)):
+        if name in searched:
+            statement = statement.where(in_range(column, bindparam(name), bindparam(f"{name}_end")))
+    for name, value in sorted(flags):
+        statement = statement.where(getattr(User, name) if value else ~getattr(User, name))
+    return JsonRows(keyset.window(statement, position))

@@ -21,8 +21,8 @@ from accounts.domain.mail import outbox
 from accounts.domain.people import require_person
 from accounts.domain.sessions.sessions import SessionManager
 from accounts.models import MailKind, Purpose, User, UserGroup, UserSession
-from accounts.schemas.identity.users import UserCreate, UserQuery, UserUpdate
-from accounts.schemas.pagination import Page
+from accounts.schemas.identity.users import ListedUser, UserCreate, UserQuery, UserUpdate
+from accounts.schemas.pagination import Page, read_page
 from accounts.settings import Settings
 
 
@@ -82,14 +82,14 @@ class UserManager:
             raise errors.UserNotFound
         return user
 
-    async def list(self, query: UserQuery) -> Page[User]:
+    async def list(self, query: UserQuery) -> Page[ListedUser]:
         """List users; see ``user_search.list_users``.
 
         Raises:
             BadCursor: the cursor does not belong to this list.
 
         """
-        return await user_search.list_users(self.db, query)
+        return read_page(ListedUser, await user_search.list_users(self.db, query, ListedUser))
 
     async def create(
         self, user_create: UserCreate, current: UserSession | None = None, current_password: str | None = None

@@ -3,10 +3,9 @@
 One DELETE ends an invitation, so that only one of several concurrent answers counts.
 """
 
-from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, literal, or_, union_all
+from sqlalchemy import ColumnElement, and_, literal, or_
 from sqlmodel import col, delete, exists, func, select
 
 from accounts.db.session import Session
@@ -15,16 +14,12 @@ from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import get_group
 from accounts.domain.groups.membership import add_member
 from accounts.domain.identity.user_adapter import UserAdapter
-from accounts.domain.invitations.store import BY_ID
-from accounts.domain.keyset import requested_position
+from accounts.domain.invitations.store import has_token, has_token_hash
 from accounts.domain.opaque_tokens import hash_token
 from accounts.domain.people import lock_user, require_person
 from accounts.models import Invitation, Role, User, UserGroup
-from accounts.models.base import folded
-from accounts.models.invitations import IS_OPEN
+from accounts.models.invitations import IS_OPEN, has_email
 from accounts.schemas.groups import GroupRead
-from accounts.schemas.invitations import InvitingGroup, OwnInvitationRead
-from accounts.schemas.pagination import Page, PageQuery
 
 Conditions = tuple[ColumnElement[bool], ...]
 
@@ -34,27 +29,6 @@ class OwnInvitationManager:
 
     def __init__(self, db: Session) -> None:
         self.db = db
-
-    async def list(self, user: User, query: PageQuery) -> Page[OwnInvitationRead]:
-        """List the open invitations to the user, by id or by their verified email address, oldest first.
-
-        Raises:
-            BadCursor: the cursor does not belong to this list.
-
-        """
-        # One page by each index: an OR would read the invitations of all users in the order of their ids.
-        pages = [
-            BY_ID.window(select(Invitation.id).where(condition, IS_OPEN), requested_position(query))
-            for condition in _sent_to(user)
-        ]
-        statement = (
-            select(Invitation, UserGroup.name, User.display_name)
-            .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
-            .outerjoin(User, col(User.id) == Invitation.inviter_id)
-            .where(col(Invitation.id).in_(union_all(*pages)))
-        )
-        page = await BY_ID.page(self.db, statement, query)
-        return replace(page, rows=[_read(*row) for row in page.rows])
 
     async def accept(self, invitation_id: int, user: User) -> GroupRead:
         """Join the group of an invitation to the user, by id or verified address. A member keeps their role.
@@ -147,19 +121,19 @@ async def accept_token(db: Session, token_hash: bytes, user: User) -> int:
 
     """
     for_address, for_user = has_email(user.email), col(Invitation.user_id) == user.id
-    group_id = await _join(db, user, (*_has_token(token_hash), for_address))
+    group_id = await _join(db, user, (*has_token_hash(token_hash), for_address))
     if group_id is not None:
         await UserAdapter(db).update(user, {"is_verified": True})
         return group_id
     # This token may have been mailed to a previous address of the user, so it verifies nothing.
-    group_id = await _join(db, user, (*_has_token(token_hash), for_user))
+    group_id = await _join(db, user, (*has_token_hash(token_hash), for_user))
     if group_id is None:
         raise await _find_refusal(db, token_hash, user.email) or errors.InvitationBadToken
     return group_id
 
 
 async def _find_refusal(db: Session, token_hash: bytes, email: str) -> errors.Refusal | None:
-    statement = select(func.coalesce(has_email(email), False)).where(*_has_token(token_hash))
+    statement = select(func.coalesce(has_email(email), False)).where(*has_token_hash(token_hash))
     matches = (await db.exec(statement)).one_or_none()
     if matches is None:
         return errors.InvitationBadToken()
@@ -188,29 +162,6 @@ async def _delete(db: Session, conditions: Conditions) -> tuple[int, Role, str] 
     return (deleted[0], Role(deleted[1]), deleted[2]) if deleted else None
 
 
-def has_token(token: str) -> Conditions:
-    """Return the SQL conditions that an invitation is open and has a token."""
-    return _has_token(hash_token(token))
-
-
-def _has_token(token_hash: bytes) -> Conditions:
-    return col(Invitation.token_hash) == token_hash, IS_OPEN
-
-
-def has_email(email: str) -> ColumnElement[bool]:
-    """Return the SQL condition that an invitation is for an email address."""
-    return func.lower(Invitation.email) == folded(email)
-
-
 def sent_to(user: User) -> ColumnElement[bool]:
     """Return the SQL condition that an invitation is for a user, by id or by the user's verified email address."""
-    return or_(*_sent_to(user))
-
-
-def _sent_to(user: User) -> Conditions:
-    return col(Invitation.user_id) == user.id, and_(has_email(user.email), literal(user.is_verified))
-
-
-def _read(invitation: Invitation, group_name: str, inviter_name: str | None) -> OwnInvitationRead:
-    group = InvitingGroup(id=invitation.group_id, name=group_name)
-    return OwnInvitationRead(**invitation.model_dump(), group=group, inviter_name=inviter_name)
+    return or_(col(Invitation.user_id) == user.id, and_(has_email(user.email), literal(user.is_verified)))

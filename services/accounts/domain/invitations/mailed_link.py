@@ -7,8 +7,9 @@ from sqlmodel import col, func, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
-from accounts.domain.invitations.answering import has_email, has_token
+from accounts.domain.invitations.store import has_token
 from accounts.models import Invitation, User, UserGroup
+from accounts.models.invitations import has_email
 from accounts.schemas.email_addresses import mask_email
 from accounts.schemas.invitations import InvitingGroup, MailedInvitation
 

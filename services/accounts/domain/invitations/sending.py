@@ -4,7 +4,6 @@ Sending requires a verified email address, so that the sender of an invitation i
 """
 
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from accounts.domain.audit.log import Action, record
 from accounts.domain.groups.access import GroupAccess, get_access, lock_group
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.identity.mailed_tokens import derive_token
-from accounts.domain.invitations.store import BY_ID, InvitationRequest, store_invitations
+from accounts.domain.invitations.store import InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.opaque_tokens import hash_token
@@ -28,7 +27,6 @@ from accounts.models.base import folded
 from accounts.models.identity import is_service_email
 from accounts.models.invitations import IS_OPEN
 from accounts.schemas.invitations import InvitationCreate, InvitationRead, Inviter
-from accounts.schemas.pagination import Page, PageQuery
 
 COUNTED = 1000  # of more open invitations than this, pages say so
 
@@ -94,17 +92,6 @@ class InvitationManager:
             raise errors.InvitationExists
         await record(self.db, Action.INVITATION_CREATED, group_id=group_id, role=request.role)
         return _read(stored[0], actor)
-
-    async def list(self, group_id: int, viewer: User, query: PageQuery) -> Page[InvitationRead]:
-        """List a group's open invitations, oldest first.
-
-        Raises:
-            BadCursor: the cursor does not belong to this list.
-
-        """
-        await get_access(self.db, group_id, viewer, Permission.INVITE)
-        page = await BY_ID.page(self.db, _select_open(group_id), query)
-        return replace(page, rows=[_read(*row) for row in page.rows])
 
     async def count_open(self, group_id: int, viewer: User) -> int:
         """Count a group's open invitations, up to ``COUNTED`` and one."""

@@ -12,19 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.identity.mailed_tokens import derive_token
-from accounts.domain.keyset import Keyset, parse_row_id
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.opaque_tokens import hash_token
 from accounts.models import Invitation, MailKind, Role
 from accounts.models.base import COLLATION
+from accounts.models.invitations import IS_OPEN
 
-BY_ID = Keyset((col(Invitation.id),), text=lambda row: str(row[0].id), parse=lambda text: (parse_row_id(text),))
+
+def has_token(token: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions that an invitation is open and has a token."""
+    return has_token_hash(hash_token(token))
+
+
+def has_token_hash(token_hash: bytes) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions that an invitation is open and has a token with a hash."""
+    return col(Invitation.token_hash) == token_hash, IS_OPEN
 
 
 @dataclass(frozen=True, slots=True)

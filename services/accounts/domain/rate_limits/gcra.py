@@ -53,9 +53,9 @@ class Allowance:
 
 # First the stored times are read without a lock: refusing a flood is cheap, and refused attempts do not wait for each
 # other. Only if no limit is exhausted, the rows are locked, in key order to avoid deadlocks. clock_timestamp() rather
-# than now(), which is the transaction's start and may be older than the lock wait. If concurrent attempts have exhausted
-# a limit since, the division by zero aborts the statement, so no key is counted; an explicit transaction would hold the
-# locks for two more round trips. ``emission`` is that of all attempts which are counted at once.
+# than now(), which is the transaction's start and may be older than the lock wait. If concurrent attempts exhausted a
+# limit since then, the division by zero aborts the statement, so no key is counted; an explicit transaction would hold
+# the locks for two more round trips. ``emission`` is that of all attempts which are counted at once.
 CONSUME = CompiledStatement("""
     WITH wanted AS (
         SELECT key, emission, period, arrival_at

@@ -1,21 +1,23 @@
 """The caller of a fast read, whom the statement itself finds by the ids of the user and the session, without the ORM.
 
 An ordinary route depends on ``CurrentUser`` and has the user as an ORM object. A fast route has only the ids of the
-user and the session, from the access token. It passes them to its statement, which selects nothing unless that session
-is live: revoking a session takes effect at once here, too. A caller with a cookie or an access key has been looked up
-by a statement before.
+user and the session, from the access token. Lists look the caller up with ``find_caller``; the two reads that are
+called most pass the ids to their own statement. Both find nothing unless the session is live: revoking it takes effect
+at once here, too. A caller with a cookie or an access key has been looked up by a statement before.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Select, SmallInteger, bindparam, select
 from sqlmodel import col
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import CallerLevel
-from accounts.db.statements import JsonRows
+from accounts.db.statements import CompiledStatement, JsonRows
+from accounts.domain.people import Caller
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.live_sessions import IS_CALLER, IS_SESSION_OF_CALLER
 from accounts.models import SessionKind, User, UserSession
@@ -75,6 +77,25 @@ SELECT_CURRENT_USER = {
     )
     for looked_up in (False, True)
 }
+
+
+def _select_standing(*, looked_up: bool) -> CompiledStatement:
+    columns = (User.id, User.email, User.is_verified, User.is_superuser, LEVEL[looked_up])
+    return CompiledStatement(select_caller(*columns, looked_up=looked_up))
+
+
+SELECT_STANDING = {looked_up: _select_standing(looked_up=looked_up) for looked_up in (False, True)}
+
+
+async def find_caller(reader: FastReader, connection: asyncpg.Connection) -> Caller | None:
+    """Return the caller, or None without a live session or key."""
+    if reader.claims is None:
+        return None
+    rows = await SELECT_STANDING[reader.looked_up].fetch(connection, **reader.parameters)
+    if not rows:
+        return None
+    user_id, email, is_verified, is_superuser, level = rows[0]
+    return Caller(user_id, email, is_verified, is_superuser, reader.at(level))
 
 
 async def read_current_user(reader: FastReader) -> str | None:

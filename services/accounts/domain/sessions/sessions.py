@@ -17,10 +17,10 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
-from accounts.domain.sessions import pending_sign_ins, refresh
+from accounts.domain.sessions import pending_sign_ins, refresh, session_list
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.assurance import Assurance
-from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER, live_conditions
+from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER
 from accounts.domain.sessions.session_token import SessionToken
 from accounts.models import MailKind, Scope, SessionKind, User, UserSession
 from accounts.settings import Settings
@@ -169,10 +169,8 @@ class SessionManager:
 
     async def list(self, user: User, limit: int | None = None) -> Sequence[UserSession]:
         """List a user's live sessions, newest first. Only service accounts have more than ``SESSIONS_PER_USER``."""
-        statement = select(UserSession).where(col(UserSession.user_id) == user.id, *live_conditions(self.idle))
-        # By time: ordered by id alone, PostgreSQL would read the sessions of all users until it has found enough.
-        newest_first = col(UserSession.created_at).desc(), col(UserSession.id).desc()
-        return (await self.db.exec(statement.order_by(*newest_first).limit(limit))).all()
+        statement = select(UserSession).where(*session_list.OF_USER).order_by(*session_list.NEWEST_FIRST).limit(limit)
+        return (await self.db.exec(statement, params={"user_id": user.id, "idle": self.idle})).all()
 
     async def revoke(self, user: User, session_id: uuid.UUID) -> None:
         """End one of a user's sessions.

@@ -34,6 +34,13 @@ class UserRead(BaseModel):
     updated_at: datetime
 
 
+class ListedUser(UserRead):
+    """A user in the list of the administration pages."""
+
+    owner_group_id: int | None
+    second_factors: list[str]
+
+
 class EmailChangeRead(BaseModel):
     """A change of the email that waits for its confirmation."""
 

@@ -1,21 +1,25 @@
 """Groups: public ones, and those that you belong to."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import TypeAdapter
 
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import GroupManagerDep
+from accounts.api.fast_routes import fast_get, parse_path, parse_query, reading, reading_as_anyone
 from accounts.api.openapi import AUTHENTICATED, Responses, problems
-from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.pagination import LINK_HEADER, json_page, json_response
 from accounts.domain import errors
+from accounts.domain.groups import group_list
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
 
 router = APIRouter(tags=["groups"])
+reads = APIRouter(tags=["groups"])
 
 GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
+GROUP_ID = TypeAdapter[int](GroupId)
 LOCATION: Responses = {
     201: {"headers": {"Location": {"description": "The path of the new group.", "schema": {"type": "string"}}}}
 }
@@ -23,36 +27,42 @@ GROUP_ERRORS = (*AUTHENTICATED, errors.GroupNotFound, errors.GroupForbidden, err
 GROUP_CHANGE_ERRORS = (*GROUP_ERRORS, errors.UserNotFound)
 
 
-@router.get("/user-groups", summary="List groups", responses=LINK_HEADER | problems(errors.BadCursor))
-async def list_groups(
-    request: Request,
-    response: Response,
-    viewer: Viewer,
-    groups: GroupManagerDep,
-    query: Annotated[GroupQuery, Query()],
-) -> Sequence[GroupRead]:
+def list_groups_parameters(viewer: Viewer, query: Annotated[GroupQuery, Query()]) -> None:
+    """Document the parameters of ``list_groups``."""
+
+
+@fast_get(
+    reads,
+    "/user-groups",
+    list_groups_parameters,
+    summary="List groups",
+    response_model=list[GroupRead],
+    responses=LINK_HEADER | problems(errors.BadCursor),
+)
+async def list_groups(request: Request) -> Response:
     """List groups by name: public ones and, if you are signed in, those that you belong to."""
-    page = await groups.list(viewer, query)
-    add_link_header(request, response, page)
-    return page.rows
+    query = parse_query(request, GroupQuery)
+    async with reading_as_anyone(request) as (db, caller):
+        return json_page(request, await group_list.list_groups(db, caller, query))
 
 
-@router.get(
+def list_my_groups_parameters(user: CurrentUser, query: Annotated[OwnGroupQuery, Query()]) -> None:
+    """Document the parameters of ``list_my_groups``."""
+
+
+@fast_get(
+    reads,
     "/users/me/groups",
+    list_my_groups_parameters,
     summary="List my groups",
+    response_model=list[GroupRead],
     responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
-async def list_my_groups(
-    request: Request,
-    response: Response,
-    user: CurrentUser,
-    groups: GroupManagerDep,
-    query: Annotated[OwnGroupQuery, Query()],
-) -> Sequence[GroupRead]:
+async def list_my_groups(request: Request) -> Response:
     """List the groups that you belong to, with your role, the oldest group first."""
-    page = await groups.of_user(user, query)
-    add_link_header(request, response, page)
-    return page.rows
+    query = parse_query(request, OwnGroupQuery)
+    async with reading(request) as (db, caller):
+        return json_page(request, await group_list.list_groups_of(db, caller.id, query))
 
 
 @router.post(
@@ -70,12 +80,23 @@ async def create_group(
     return group
 
 
-@router.get(
-    "/user-groups/{group_id}", summary="Get a group", responses=problems(errors.GroupNotFound, errors.AssuranceRequired)
+def read_group_parameters(group_id: GroupId, viewer: Viewer) -> None:
+    """Document the parameters of ``read_group``."""
+
+
+@fast_get(
+    reads,
+    "/user-groups/{group_id}",
+    read_group_parameters,
+    summary="Get a group",
+    response_model=GroupRead,
+    responses=problems(errors.GroupNotFound, errors.AssuranceRequired),
 )
-async def read_group(group_id: GroupId, viewer: Viewer, groups: GroupManagerDep) -> GroupRead:
+async def read_group(request: Request) -> Response:
     """Return a group. Private groups are visible to their members and to superusers only."""
-    return await groups.get(group_id, viewer)
+    group_id = parse_path(request, "group_id", GROUP_ID)
+    async with reading_as_anyone(request) as (db, caller):
+        return json_response(await group_list.read_group(db, caller, group_id))
 
 
 @router.patch(

@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter
 from starlette.responses import JSONResponse
 
 from accounts.api.authentication import CurrentUser, Viewer
@@ -14,7 +13,7 @@ from accounts.api.fast_routes import fast_get, fast_reader, parse_path, parse_qu
 from accounts.api.openapi import problems
 from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
-from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GroupId
+from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GROUP_ID, GroupId
 from accounts.domain import errors
 from accounts.domain.groups import member_list
 from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, TransferInput
@@ -23,7 +22,6 @@ from accounts.schemas.invitations import InvitationRead
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 OWNER_ERRORS = (errors.LastOwner, errors.UserInactive)
-GROUP_ID = TypeAdapter[int](GroupId)
 
 
 def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[MemberQuery, Query()]) -> None:

@@ -10,6 +10,7 @@ from accounts.api.authentication import CurrentSession, CurrentUser, current_sup
 from accounts.api.dependencies import UserManagerDep
 from accounts.api.fast_routes import fast_get, fast_reader
 from accounts.api.openapi import AUTHENTICATED, SUPERUSER, problems
+from accounts.api.pagination import json_response
 from accounts.api.rate_limits import (
     REAUTHENTICATION,
     ConfirmedPassword,
@@ -62,7 +63,7 @@ async def read_me(request: Request) -> Response:
     """Return the current user."""
     if (user := await read_current_user(await fast_reader(request))) is None:
         raise HTTPException(HTTPStatus.UNAUTHORIZED)
-    return Response(user, media_type="application/json")
+    return json_response(user)
 
 
 @router.patch(

@@ -1,7 +1,6 @@
 """Administration of users, for superusers."""
 
 import uuid
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,32 +8,40 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from accounts.api.authentication import CurrentSession, CurrentUser, current_superuser
 from accounts.api.dependencies import UserManagerDep, UserSupportDep
+from accounts.api.fast_routes import fast_get, parse_query, reading, require_superuser
 from accounts.api.openapi import SUPERUSER, problems
-from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.rate_limits import REAUTHENTICATION, ConfirmedPassword, PasswordLimitDep
 from accounts.domain import errors
+from accounts.domain.identity import user_search
 from accounts.models import User
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
 
 router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depends(current_superuser)])
+reads = APIRouter(tags=["administration"])
 
 
-@router.get(
-    "",
+def list_users_parameters(user: CurrentUser, query: Annotated[UserQuery, Query()]) -> None:
+    """Document the parameters of ``list_users``."""
+
+
+@fast_get(
+    reads,
+    "/users",
+    list_users_parameters,
     summary="List users",
     response_model=list[UserRead],
     responses=LINK_HEADER | problems(*SUPERUSER, errors.BadCursor),
 )
-async def list_users(
-    request: Request, response: Response, users: UserManagerDep, query: Annotated[UserQuery, Query()]
-) -> Sequence[User]:
+async def list_users(request: Request) -> Response:
     """List users. Requires a superuser.
 
     With `email` or `name`, they are sorted by that; otherwise, the oldest come first.
     """
-    page = await users.list(query)
-    add_link_header(request, response, page)
-    return page.rows
+    query = parse_query(request, UserQuery)
+    async with reading(request) as (db, caller):
+        require_superuser(caller)
+        return json_page(request, await user_search.list_users(db, query))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Accept and decline invitations: by token, or, with a verified email, from your own list."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,11 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import OwnInvitationManagerDep
+from accounts.api.fast_routes import fast_get, parse_query, reading
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
 from accounts.api.routes.invitations.sending import InvitationId
 from accounts.domain import errors
+from accounts.domain.invitations import invitation_list
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.schemas.groups import GroupRead
 from accounts.schemas.identity.auth import TokenInput
@@ -20,24 +21,26 @@ from accounts.schemas.invitations import OwnInvitationRead
 from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(tags=["invitations"])
+reads = APIRouter(tags=["invitations"])
 
 
-@router.get(
+def list_my_invitations_parameters(user: CurrentUser, query: Annotated[PageQuery, Query()]) -> None:
+    """Document the parameters of ``list_my_invitations``."""
+
+
+@fast_get(
+    reads,
     "/users/me/invitations",
+    list_my_invitations_parameters,
     summary="List my invitations",
+    response_model=list[OwnInvitationRead],
     responses=LINK_HEADER | problems(*AUTHENTICATED, errors.BadCursor),
 )
-async def list_my_invitations(
-    request: Request,
-    response: Response,
-    user: CurrentUser,
-    invitations: OwnInvitationManagerDep,
-    query: Annotated[PageQuery, Query()],
-) -> Sequence[OwnInvitationRead]:
+async def list_my_invitations(request: Request) -> Response:
     """List the open invitations to your email, the oldest first. The list is empty until your email is verified."""
-    page = await invitations.list(user, query)
-    add_link_header(request, response, page)
-    return page.rows
+    query = parse_query(request, PageQuery)
+    async with reading(request) as (db, caller):
+        return json_page(request, await invitation_list.list_sent_to(db, caller, query))
 
 
 @router.post(

@@ -1,6 +1,5 @@
 """Invitations to groups, by email."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated
 
@@ -8,15 +7,18 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import InvitationManagerDep
+from accounts.api.fast_routes import fast_get, parse_path, parse_query, reading
 from accounts.api.openapi import problems
-from accounts.api.pagination import LINK_HEADER, add_link_header
+from accounts.api.pagination import LINK_HEADER, json_page
 from accounts.api.rate_limits import RATE_LIMITED, InvitationLimitDep, SenderLimitDep
-from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GROUP_ERRORS, GroupId
+from accounts.api.routes.groups.groups import GROUP_CHANGE_ERRORS, GROUP_ERRORS, GROUP_ID, GroupId
 from accounts.domain import errors
+from accounts.domain.invitations import invitation_list
 from accounts.schemas.invitations import InvitationCreate, InvitationRead
 from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(prefix="/user-groups/{group_id}/invitations", tags=["invitations"])
+reads = APIRouter(tags=["invitations"])
 
 InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 
@@ -50,22 +52,26 @@ async def create_invitation(
     return await invitations.create(group_id, body, user)
 
 
-@router.get("", summary="List a group's invitations", responses=LINK_HEADER | problems(*GROUP_ERRORS, errors.BadCursor))
-async def list_invitations(
-    group_id: GroupId,
-    request: Request,
-    response: Response,
-    user: CurrentUser,
-    invitations: InvitationManagerDep,
-    query: Annotated[PageQuery, Query()],
-) -> Sequence[InvitationRead]:
+def list_invitations_parameters(group_id: GroupId, user: CurrentUser, query: Annotated[PageQuery, Query()]) -> None:
+    """Document the parameters of ``list_invitations``."""
+
+
+@fast_get(
+    reads,
+    "/user-groups/{group_id}/invitations",
+    list_invitations_parameters,
+    summary="List a group's invitations",
+    response_model=list[InvitationRead],
+    responses=LINK_HEADER | problems(*GROUP_ERRORS, errors.BadCursor),
+)
+async def list_invitations(request: Request) -> Response:
     """List the open invitations of a group, the oldest first. Requires the admin role.
 
     Expired invitations are not listed; their emails can be invited again.
     """
-    page = await invitations.list(group_id, user, query)
-    add_link_header(request, response, page)
-    return page.rows
+    group_id, query = parse_path(request, "group_id", GROUP_ID), parse_query(request, PageQuery)
+    async with reading(request) as (db, caller):
+        return json_page(request, await invitation_list.list_of_group(db, caller, group_id, query))
 
 
 @router.post(

@@ -1,20 +1,25 @@
 """Sign-in with a cookie, for browsers; list and end your sessions."""
 
 import uuid
+from datetime import timedelta
 from http import HTTPStatus
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from accounts.api.authentication import CookieStrategyDep, CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import SessionManagerDep, SignInDep
+from accounts.api.fast_routes import claims_of_person, fast_get, reading
 from accounts.api.openapi import AUTHENTICATED, problems
+from accounts.api.pagination import json_list
 from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep
 from accounts.domain import errors
+from accounts.domain.sessions import session_list
 from accounts.domain.sessions.assurance import BY_PASSWORD
 from accounts.schemas.sessions import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
 router = APIRouter(prefix="/auth", tags=["sessions"])
+reads = APIRouter(tags=["sessions"])
 
 
 @router.post(
@@ -44,13 +49,24 @@ async def cookie_logout(user: CurrentUser, strategy: CookieStrategyDep) -> Respo
     return await cookie.logout(strategy, user, "")
 
 
-@router.get("/sessions", summary="List my sessions", responses=problems(*AUTHENTICATED))
-async def list_sessions(user: CurrentUser, current: CurrentSession, sessions: SessionManagerDep) -> list[SessionRead]:
+def list_sessions_parameters(current: CurrentSession) -> None:
+    """Document the parameters of ``list_sessions``."""
+
+
+@fast_get(
+    reads,
+    "/auth/sessions",
+    list_sessions_parameters,
+    summary="List my sessions",
+    response_model=list[SessionRead],
+    responses=problems(*AUTHENTICATED),
+)
+async def list_sessions(request: Request) -> Response:
     """List the sessions in which you are signed in, the newest first."""
-    return [
-        SessionRead.model_validate(session).model_copy(update={"current": session.id == current.id})
-        for session in await sessions.list(user)
-    ]
+    idle = timedelta(seconds=request.state.settings.session_idle_seconds)
+    async with reading(request) as (db, caller):
+        current = claims_of_person(request).session_id
+        return json_list(await session_list.list_sessions(db, caller.id, current, idle))
 
 
 @router.delete(
