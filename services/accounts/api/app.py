@@ -102,15 +102,7 @@ ROUTE_MODULES = (
     jwks,
     health,
 )
-FAST_MODULES = (
-    users,
-    members,
-    groups,
-    sessions,
-    users_admin,
-    answering,
-    sending,
-)  # with ``reads``, see ``api.fast_routes``
+FAST_MODULES = (users, members, groups, sessions, auth, users_admin, answering, sending)  # see ``api.fast_routes``
 EXPOSED_HEADERS = (
     "Content-Disposition",
     "Link",
@@ -170,7 +162,7 @@ def create_app() -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     for module in FAST_MODULES:
-        app.router.routes += module.reads.routes  # first, since routes are matched in order
+        app.router.routes += module.fast_router.routes  # first, since routes are matched in order
     for module in ROUTE_MODULES:
         app.include_router(module.router)
     account_pages.add_account_pages(app)

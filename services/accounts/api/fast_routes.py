@@ -1,7 +1,7 @@
-"""Fast routes: GET routes that FastAPI documents, but serves without resolving dependencies.
+"""Fast routes: routes that FastAPI documents, but serves without resolving dependencies.
 
-For the reads that are called most: the current user, and lists. Resolving an ordinary route's dependencies takes more
-time than a short statement does. Write an ordinary route unless a measurement says otherwise.
+For what is called most: the current user, lists, and refreshing tokens. Resolving an ordinary route's dependencies
+takes more time than a short statement does. Write an ordinary route unless a measurement says otherwise.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,6 +20,7 @@ from starlette.routing import request_response
 
 from accounts.api.callers import admit, find_by_bearer
 from accounts.api.dependencies import request_context
+from accounts.api.request_body import check_body
 from accounts.api.session_cookie import COOKIE
 from accounts.db.session import CallerLevel, transaction
 from accounts.db.statements import Database
@@ -34,10 +35,10 @@ from accounts.models import Scope
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def fast_get(
-    router: APIRouter, path: str, parameters: Callable[..., None], **documentation: Any
+def fast_route(
+    router: APIRouter, method: str, path: str, parameters: Callable[..., None], **documentation: Any
 ) -> Callable[[Endpoint], Endpoint]:
-    """Serve GET requests by a function that takes the ``Request`` and returns the ``Response``.
+    """Serve requests by a function that takes the ``Request`` and returns the ``Response``.
 
     ``parameters`` is never called. Its signature is that of the ordinary route, for the OpenAPI document: its
     dependencies are documented there and enforced nowhere, so the endpoint has to check them itself.
@@ -46,11 +47,19 @@ def fast_get(
 
     def register(endpoint: Endpoint) -> Endpoint:
         name, description = endpoint.__name__, cleandoc(endpoint.__doc__ or "")
-        router.add_api_route(path, parameters, name=name, operation_id=name, description=description, **documentation)
+        names: dict[str, Any] = {"name": name, "operation_id": name, "description": description}
+        router.add_api_route(path, parameters, methods=[method], **names, **documentation)
         cast("APIRoute", router.routes[-1]).app = request_response(endpoint)
         return endpoint
 
     return register
+
+
+def fast_get(
+    router: APIRouter, path: str, parameters: Callable[..., None], **documentation: Any
+) -> Callable[[Endpoint], Endpoint]:
+    """Serve GET requests by a function; see ``fast_route``."""
+    return fast_route(router, "GET", path, parameters, **documentation)
 
 
 async def fast_reader(request: Request) -> FastReader:
@@ -147,6 +156,19 @@ def parse_query[Model: BaseModel](request: Request, model: type[Model]) -> Model
 
     """
     return _validate(model.model_validate, dict(request.query_params), "query")
+
+
+async def parse_form[Model: BaseModel](request: Request, model: type[Model]) -> Model:
+    """Validate a form, as FastAPI does for a parameter that is a model. Fields without a value count as left out.
+
+    Raises:
+        HTTPException: the body is no form, or cannot be parsed.
+        RequestValidationError: a field is not valid.
+
+    """
+    await check_body(request)
+    form = {name: value for name, value in (await request.form()).items() if value != ""}
+    return _validate(model.model_validate, form, "body")
 
 
 def parse_path[Value](request: Request, name: str, adapter: TypeAdapter[Value]) -> Value:

@@ -34,15 +34,18 @@ CheckUserLimit = Callable[[User], Awaitable[None]]
 ResetAttempts = Callable[[str], Awaitable[None]]
 
 
-async def _check(request: Request, response: Response, attempt: Attempt, email: str = "", account: str = "") -> None:
+async def counted_headers(request: Request, attempt: Attempt, email: str = "", account: str = "") -> dict[str, str]:
+    """Count an attempt, and return the headers that tell the client how many are left."""
     request.state.counted = True
     allowance = await count_attempt(request, attempt, email, account)
     limit = allowance.limit
-    response.headers.update(
-        rate_limit_headers(
-            limit.attempts, limit.seconds, remaining=allowance.remaining, seconds=allowance.reset_seconds
-        )
+    return rate_limit_headers(
+        limit.attempts, limit.seconds, remaining=allowance.remaining, seconds=allowance.reset_seconds
     )
+
+
+async def _check(request: Request, response: Response, attempt: Attempt, email: str = "", account: str = "") -> None:
+    response.headers.update(await counted_headers(request, attempt, email, account))
 
 
 def _depends(dependency: Callable[..., object]) -> Dependency:

@@ -4,6 +4,7 @@ Everything else uses the ORM or Core, which look a statement up in a cache (or c
 and convert its values each time. For a short statement that takes longer than running it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -46,6 +47,10 @@ class CompiledStatement:
         rows: list[asyncpg.Record] = await connection.fetch(self._sql, *self._arguments(values))
         return rows
 
+    async def rows(self, db: Database, **values: Any) -> Sequence[Row[Any] | asyncpg.Record]:
+        """Run as ``run`` or ``fetch`` does."""
+        return await (self.run(db, **values) if isinstance(db, Session) else self.fetch(db, **values))
+
     def _arguments(self, values: dict[str, Any]) -> tuple[Any, ...]:
         """Return the values in the order of the statement, without those that it does not use. A missing one raises."""
         values = self._literals | values
@@ -74,9 +79,8 @@ class JsonRows(CompiledStatement):
         super().__init__(select(cast(func.row_to_json(literal_column("shown")), Text)).select_from(shown))
 
     async def texts(self, db: Database, **values: Any) -> list[str]:
-        """Run as ``run`` or ``fetch`` does, and return the text of each row's object."""
-        rows = await (self.run(db, **values) if isinstance(db, Session) else self.fetch(db, **values))
-        return [text for (text,) in rows]
+        """Run as ``rows`` does, and return the text of each row's object."""
+        return [text for (text,) in await self.rows(db, **values)]
 
     async def texts_of_search(self, db: Database, **values: Any) -> list[str]:
         """Return the texts with a plan for these values, which takes more round trips; see ``CUSTOM_PLANS``."""

@@ -1,5 +1,6 @@
 """Client networks: the addresses that count as one client, for rate limits and known devices."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 CUSTOMER_PREFIX, SITE_PREFIX = 64, 48  # RFC 6177: a customer has at least a /64, and often up to a /48
@@ -24,6 +25,7 @@ def site(client: str) -> str:
     return _network(address, SITE_PREFIX) if isinstance(address, IPv6Address) else UNKNOWN
 
 
+@lru_cache(1024)  # a client sends many requests, and each is counted by its network
 def _parse(client: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(client)

@@ -118,8 +118,11 @@ def test_flag_of_the_caller_is_read_where_the_level_is_asked_for_and_nowhere_els
         "api/admin_pages/access.py",  # it says which refusal
         "api/admin_pages/user_action_table.py",
         "api/authentication.py",  # it says which refusal
+        "api/fast_routes.py",  # as above
         "api/callers.py",  # whether pages show the way to the administration, which asks for the level
         "domain/people.py",
+        "domain/sessions/caller.py",  # the column, with the level of the same row
+        "domain/groups/group_list.py",  # with the level of the caller
         "domain/groups/permissions.py",
         "domain/groups/member_list.py",  # with the level of the same row
         "domain/identity/personal_tokens.py",  # it says which refusal

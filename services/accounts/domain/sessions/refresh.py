@@ -6,14 +6,17 @@ session.
 """
 
 import hmac
+import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import String, bindparam, func, update
 from sqlmodel import col, select
 
-from accounts.db.session import Session
-from accounts.db.statements import POPULATE_EXISTING
+from accounts.db.engine import ConnectDriver
+from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
+from accounts.db.statements import POPULATE_EXISTING, CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, live_conditions
@@ -22,7 +25,22 @@ from accounts.models import SessionKind, UserSession
 from accounts.observability import metrics
 
 REFRESH_GRACE = timedelta(seconds=10)
-ROTATE = (
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshedSession:
+    """What an access token says of a session."""
+
+    id: uuid.UUID
+    user_id: uuid.UUID
+    scopes: Sequence[str]
+    aal: int
+    methods: Sequence[str]
+    authenticated_at: datetime
+
+
+COLUMNS = [getattr(UserSession, name) for name in RefreshedSession.__dataclass_fields__]
+ROTATE = CompiledStatement(
     update(UserSession)
     .where(
         BY_ID,
@@ -34,39 +52,52 @@ ROTATE = (
         token_hash=bindparam("next_hash"),
         rotated_at=func.clock_timestamp(),
         last_seen_at=func.clock_timestamp(),
-        address=bindparam("client"),
+        address=bindparam("client", type_=String),
     )
-    .returning(UserSession)
+    .returning(*COLUMNS)
 )
 
 
-async def rotate(
-    db: Session, token: SessionToken, keys: Sequence[str], idle: timedelta
-) -> tuple[UserSession, SessionToken]:
-    """Exchange a refresh token for its successor.
+@dataclass(frozen=True, slots=True)
+class Refreshing:
+    """Exchanges refresh tokens.
 
     Args:
+        connect: the driver's connections. A token that was not used before takes one statement, without a transaction.
+        sessionmaker: transactions, for all other tokens.
         keys: secrets that derive successors, the newest first.
         idle: how long a session may stay unused.
 
-    Returns:
-        The session and its new refresh token.
-
-    Raises:
-        RefreshBadToken: this service did not issue the token, or its session has ended.
-        RefreshTokenReused: the token was used before. Its session is ended now.
-
     """
-    successor = token.successor(keys[0])
-    values = {
-        "session_id": token.session_id,
-        "used_hash": token.hash,
-        "next_hash": successor.hash,
-        "client": db.client_ip,
-        "idle": idle,
-    }
-    rotated = (await db.exec(ROTATE, params=values, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
-    return (rotated, successor) if rotated else await _reuse(db, token, keys, idle)
+
+    connect: ConnectDriver
+    sessionmaker: Sessionmaker
+    keys: Sequence[str]
+    idle: timedelta
+
+    async def exchange(
+        self, token: SessionToken | None, context: RequestContext
+    ) -> tuple[RefreshedSession | UserSession, SessionToken]:
+        """Exchange a refresh token for its successor.
+
+        Returns:
+            The session and its new refresh token.
+
+        Raises:
+            RefreshBadToken: the token is malformed or invented, or its session has ended.
+            RefreshTokenReused: the token was used before. Its session is ended now.
+
+        """
+        if token is None:
+            raise errors.RefreshBadToken
+        successor = token.successor(self.keys[0])
+        values = {"used_hash": token.hash, "next_hash": successor.hash, "client": context.client_ip}
+        async with self.connect() as connection:
+            rows = await ROTATE.fetch(connection, **values, session_id=token.session_id, idle=self.idle)
+        if rows:
+            return RefreshedSession(**rows[0]), successor
+        async with transaction(self.sessionmaker, context) as db:
+            return await _reuse(db, token, self.keys, self.idle)
 
 
 async def _reuse(

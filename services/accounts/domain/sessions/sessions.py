@@ -17,7 +17,7 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
-from accounts.domain.sessions import pending_sign_ins, refresh, session_list
+from accounts.domain.sessions import pending_sign_ins, session_list
 from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.assurance import Assurance
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER
@@ -140,18 +140,6 @@ class SessionManager:
         if not (await self.db.exec(elevated.values(**values))).rowcount:
             raise errors.SessionNotFound
         await record(self.db, Action.SESSION_ELEVATED, user_id=session.user_id, session_id=str(session.id))
-
-    async def refresh(self, token: SessionToken | None) -> tuple[UserSession, SessionToken]:
-        """Exchange a refresh token for its successor; see ``refresh.rotate``.
-
-        Raises:
-            RefreshBadToken: the token is malformed or invented, or its session has ended.
-            RefreshTokenReused: the token was used before. Its session is ended now.
-
-        """
-        if token is None:
-            raise errors.RefreshBadToken
-        return await refresh.rotate(self.db, token, self.settings.secret_keys, self.idle)
 
     async def by_claims(self, claims: Claims) -> tuple[User, UserSession] | None:
         """Get the user and the live session that an access token names, in one statement."""

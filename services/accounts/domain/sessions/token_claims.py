@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from accounts.db.session import Session
-from accounts.db.statements import CompiledStatement
-from accounts.domain.sessions.assurance import Assurance, acr, assurance_of
+from accounts.db.statements import CompiledStatement, Database
+from accounts.domain.sessions.assurance import Assurance, acr, stored_assurance
+from accounts.domain.sessions.refresh import RefreshedSession
 from accounts.models import Scope, UserSession
 
 MAX_GROUPS = 50  # a token is sent with every request, and servers limit the length of headers
@@ -16,13 +16,16 @@ SELECT_ROLES = CompiledStatement("""
 """)
 
 
-async def sign_in_claims(db: Session, session: UserSession) -> dict[str, Any]:
+async def sign_in_claims(db: Database, session: UserSession | RefreshedSession) -> dict[str, Any]:
     """Return the claims of a person's session: when and how they signed in (RFC 9068, 2.2.1), and their groups.
 
     The groups are read if the session has the scope for them. With too many of them, the token says so instead.
     """
     scopes = session.scopes or [Scope.ACCOUNT]  # sessions of earlier releases have none
-    claims = {"scopes": scopes, **authentication_claims(assurance_of(session), session.authenticated_at)}
+    claims = {
+        "scopes": scopes,
+        **authentication_claims(stored_assurance(session.aal, session.methods), session.authenticated_at),
+    }
     return claims | await _groups(db, session) if Scope.GROUPS in scopes else claims
 
 
@@ -35,7 +38,7 @@ def authentication_claims(assurance: Assurance, authenticated_at: datetime) -> d
     }
 
 
-async def _groups(db: Session, session: UserSession) -> dict[str, Any]:
-    rows = await SELECT_ROLES.run(db, user_id=session.user_id, level=session.aal, beyond=MAX_GROUPS + 1)
+async def _groups(db: Database, session: UserSession | RefreshedSession) -> dict[str, Any]:
+    rows = await SELECT_ROLES.rows(db, user_id=session.user_id, level=session.aal, beyond=MAX_GROUPS + 1)
     roles = {str(group_id): role for group_id, role in rows}
     return {"groups": roles} if len(roles) <= MAX_GROUPS else {"groups_overage": True}

@@ -16,7 +16,7 @@ from accounts.domain.groups import group_list
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
 
 router = APIRouter(tags=["groups"])
-reads = APIRouter(tags=["groups"])
+fast_router = APIRouter(tags=["groups"])
 
 GroupId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 GROUP_ID = TypeAdapter[int](GroupId)
@@ -32,7 +32,7 @@ def list_groups_parameters(viewer: Viewer, query: Annotated[GroupQuery, Query()]
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/user-groups",
     list_groups_parameters,
     summary="List groups",
@@ -51,7 +51,7 @@ def list_my_groups_parameters(user: CurrentUser, query: Annotated[OwnGroupQuery,
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/users/me/groups",
     list_my_groups_parameters,
     summary="List my groups",
@@ -85,7 +85,7 @@ def read_group_parameters(group_id: GroupId, viewer: Viewer) -> None:
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/user-groups/{group_id}",
     read_group_parameters,
     summary="Get a group",

@@ -20,7 +20,7 @@ from accounts.schemas.groups import MemberQuery, MemberRead, RoleInput, Transfer
 from accounts.schemas.invitations import InvitationRead
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
-reads = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
+fast_router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 OWNER_ERRORS = (errors.LastOwner, errors.UserInactive)
 
 
@@ -29,7 +29,7 @@ def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/users",
     list_members_parameters,
     summary="List a group's members",

@@ -3,26 +3,32 @@
 The first line describes the tag ``auth``, which this module shares with ``sign_up`` and ``recovery``.
 """
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from accounts.api.authentication import BearerStrategyDep, CurrentSession, CurrentUser
-from accounts.api.dependencies import SessionManagerDep, SignInDep
+from accounts.api.dependencies import SessionManagerDep, SignInDep, request_context
+from accounts.api.fast_routes import fast_route, parse_form
 from accounts.api.oauth_errors import refuse_repeated_parameters
 from accounts.api.openapi import AUTHENTICATED, problems
-from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep, limit_by_client
+from accounts.api.rate_limits import RATE_LIMITED, LoginFormDep, counted_headers
 from accounts.db.session import Session
+from accounts.db.statements import Database
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.assurance import BY_PASSWORD
+from accounts.domain.sessions.refresh import RefreshedSession, Refreshing
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.token_claims import sign_in_claims
 from accounts.models import UserSession
 from accounts.schemas.identity.auth import RefreshForm, TokenRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
+fast_router = APIRouter(tags=["auth"])
+NO_STORE = {"Cache-Control": "no-store"}  # RFC 6749, 5.1
 
 
 @router.post(
@@ -46,29 +52,49 @@ async def login(
     return await token_response(request, response, strategy.db, *started)
 
 
-@router.post(
-    "/jwt/refresh",
+def refresh_parameters(form: Annotated[RefreshForm, Form()]) -> None:
+    """Document the parameters of ``refresh``."""
+
+
+@fast_route(
+    fast_router,
+    "POST",
+    "/auth/jwt/refresh",
+    refresh_parameters,
     summary="Refresh the tokens",
-    dependencies=[limit_by_client(Attempt.REFRESH), Depends(refuse_repeated_parameters)],
+    response_model=TokenRead,
     responses=problems(errors.RefreshBadToken, errors.RefreshTokenReused, *RATE_LIMITED),
 )
-async def refresh(
-    form: Annotated[RefreshForm, Form()], sessions: SessionManagerDep, request: Request, response: Response
-) -> TokenRead:
+async def refresh(request: Request) -> Response:
     """Exchange a refresh token for a new access token and a new refresh token.
 
     Each refresh token works once. For ten seconds it returns the same tokens again, for other tabs and lost responses.
     Using it later ends the session, since the token may be stolen.
     """
-    refreshed = await sessions.refresh(parse_session_token(form.refresh_token))
-    return await token_response(request, response, sessions.db, *refreshed)
+    state = request.state
+    headers = await counted_headers(request, Attempt.REFRESH)
+    form = await parse_form(request, RefreshForm)
+    await refuse_repeated_parameters(request)
+    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    refreshing = Refreshing(state.connect, state.sessionmaker, state.settings.secret_keys, idle)
+    session, token = await refreshing.exchange(parse_session_token(form.refresh_token), request_context(request))
+    async with state.connect() as connection:
+        tokens = await issue_tokens(request, connection, session, token)
+    return Response(tokens.model_dump_json(), headers=headers | NO_STORE, media_type="application/json")
 
 
 async def token_response(
     request: Request, response: Response, db: Session, session: UserSession, token: SessionToken
 ) -> TokenRead:
-    """Sign an access token for a session. The response must not be cached."""
-    response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
+    """Issue tokens for a session. The response must not be cached."""
+    response.headers.update(NO_STORE)
+    return await issue_tokens(request, db, session, token)
+
+
+async def issue_tokens(
+    request: Request, db: Database, session: UserSession | RefreshedSession, token: SessionToken
+) -> TokenRead:
+    """Sign an access token for a session, and return it with the refresh token."""
     claims = await sign_in_claims(db, session)
     return TokenRead(
         access_token=request.state.keys.sign(session.user_id, session.id, **claims),

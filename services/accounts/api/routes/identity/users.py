@@ -24,7 +24,7 @@ from accounts.models import User
 from accounts.schemas.identity.users import SuperuserUpdate, UserRead, UserUpdate
 
 router = APIRouter(tags=["users"])
-reads = APIRouter(tags=["users"])
+fast_router = APIRouter(tags=["users"])
 CHANGES = (errors.UpdateUserEmailAlreadyExists, errors.UpdateUserInvalidPassword, *REAUTHENTICATION)
 DELETION = (
     errors.UserNotFound,
@@ -52,7 +52,7 @@ def read_me_parameters(user: CurrentUser) -> None:
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/users/me",
     read_me_parameters,
     summary="Get the current user",

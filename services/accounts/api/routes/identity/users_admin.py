@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery, UserRead
 
 router = APIRouter(prefix="/users", tags=["administration"], dependencies=[Depends(current_superuser)])
-reads = APIRouter(tags=["administration"])
+fast_router = APIRouter(tags=["administration"])
 
 
 def list_users_parameters(user: CurrentUser, query: Annotated[UserQuery, Query()]) -> None:
@@ -26,7 +26,7 @@ def list_users_parameters(user: CurrentUser, query: Annotated[UserQuery, Query()
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/users",
     list_users_parameters,
     summary="List users",

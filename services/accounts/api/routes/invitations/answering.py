@@ -21,7 +21,7 @@ from accounts.schemas.invitations import OwnInvitationRead
 from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(tags=["invitations"])
-reads = APIRouter(tags=["invitations"])
+fast_router = APIRouter(tags=["invitations"])
 
 
 def list_my_invitations_parameters(user: CurrentUser, query: Annotated[PageQuery, Query()]) -> None:
@@ -29,7 +29,7 @@ def list_my_invitations_parameters(user: CurrentUser, query: Annotated[PageQuery
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/users/me/invitations",
     list_my_invitations_parameters,
     summary="List my invitations",

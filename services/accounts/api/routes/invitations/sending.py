@@ -18,7 +18,7 @@ from accounts.schemas.invitations import InvitationCreate, InvitationRead
 from accounts.schemas.pagination import PageQuery
 
 router = APIRouter(prefix="/user-groups/{group_id}/invitations", tags=["invitations"])
-reads = APIRouter(tags=["invitations"])
+fast_router = APIRouter(tags=["invitations"])
 
 InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
 
@@ -57,7 +57,7 @@ def list_invitations_parameters(group_id: GroupId, user: CurrentUser, query: Ann
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/user-groups/{group_id}/invitations",
     list_invitations_parameters,
     summary="List a group's invitations",

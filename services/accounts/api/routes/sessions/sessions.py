@@ -19,7 +19,7 @@ from accounts.schemas.sessions import SessionRead
 
 COOKIE_PATHS = "/auth/cookie/"
 router = APIRouter(prefix="/auth", tags=["sessions"])
-reads = APIRouter(tags=["sessions"])
+fast_router = APIRouter(tags=["sessions"])
 
 
 @router.post(
@@ -54,7 +54,7 @@ def list_sessions_parameters(current: CurrentSession) -> None:
 
 
 @fast_get(
-    reads,
+    fast_router,
     "/auth/sessions",
     list_sessions_parameters,
     summary="List my sessions",
