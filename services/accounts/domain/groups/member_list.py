@@ -1,6 +1,6 @@
 """The list of a group's members, without the ORM: PostgreSQL writes the rows as JSON, and each order has an index.
 
-The list is one of the two routes that are called most; ``members`` shows how an ordinary one is written.
+One statement finds the caller and decides what they may see, the other reads the page.
 """
 
 import json
