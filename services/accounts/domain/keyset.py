@@ -10,22 +10,28 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, String, bindparam, tuple_
+from sqlalchemy import Integer, String, bindparam, literal_column, tuple_
 from sqlalchemy.sql.functions import FunctionElement
 
 from accounts.db.session import Session
 from accounts.domain.errors import BadCursor
 from accounts.models.base import folded
-from accounts.schemas.pagination import Page, PageQuery
+from accounts.schemas.pagination import PAGE_SIZE, Page, PageQuery
 
 FORWARD, BACKWARD = ">", "<"
+USUAL_ROWS: Any = literal_column(str(PAGE_SIZE + 1), Integer)
 
 
 class Position(NamedTuple):
-    """The position of a page: after or before a key, or without one, at the beginning or the end of the list."""
+    """The position of a page: after or before a key, or without one, at the beginning or the end of the list.
+
+    ``has_usual_size`` is part of it, because a prepared statement whose LIMIT is a parameter is planned for a tenth of
+    the rows. PostgreSQL then finds it cheaper to plan each page of a long list again.
+    """
 
     direction: str
     has_key: bool
+    has_usual_size: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,8 @@ class Keyset:
             statement = statement.where(row < key if descending else row > key)
         # A row value is compared column by column, so all columns sort in one direction.
         order = [column.desc() if descending else column.asc() for column in self.columns]
-        return statement.order_by(None).order_by(*order).limit(bindparam("rows", type_=Integer))
+        rows = USUAL_ROWS if position.has_usual_size else bindparam("rows", type_=Integer)
+        return statement.order_by(None).order_by(*order).limit(rows)
 
     def values(self, query: PageQuery) -> dict[str, Any]:
         """Return the values of the parameters of ``window``.
@@ -104,7 +111,7 @@ def requested_position(query: PageQuery) -> Position:
 
     """
     direction, key = _decode(query.cursor)
-    return Position(direction, bool(key))
+    return Position(direction, bool(key), query.limit == PAGE_SIZE)
 
 
 def parse_row_id(text: str) -> int:
