@@ -40,6 +40,7 @@ from accounts.settings_types import (
     LogLevel,
     Mailbox,
     OptionalColour,
+    OptionalPostgresUrl,
     Positive,
     PostgresUrl,
     PrivateKeys,
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     otel_exporter_otlp_endpoint: OptionalUrl = ""
 
     database_url: PostgresUrl
+    database_read_url: OptionalPostgresUrl = SecretStr("")
     postgres_password: SecretStr | None = None
     postgres_api_password: SecretStr | None = None
     database_pool_size: Count = 10
@@ -154,6 +156,10 @@ class Settings(BaseSettings):
         if url.password is None and self.postgres_password is not None:
             url = replace(url, password=self.postgres_password.get_secret_value())
         return url
+
+    def at_replica(self) -> Self:
+        """Return the settings with ``database_read_url`` as the database."""
+        return self.model_copy(update={"database_url": self.database_read_url})
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -81,6 +81,10 @@ def _require_database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _require_database_url_or_empty(value: SecretStr) -> SecretStr:
+    return _require_database_url(value) if value.get_secret_value().strip() else SecretStr("")
+
+
 def _require_private_keys(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     keys = pem_keys(text)
@@ -104,6 +108,7 @@ Factor = Annotated[float, Field(gt=0, le=1_000_000)]
 OptionalColour = Annotated[str, AfterValidator(_colour_or_empty)]
 Mailbox = Annotated[str, AfterValidator(_require_mailbox)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url)]
+OptionalPostgresUrl = Annotated[SecretStr, AfterValidator(_require_database_url_or_empty)]
 PrivateKeys = Annotated[SecretStr, AfterValidator(_require_private_keys)]
 SmtpSecurity = Literal["none", "starttls", "tls"]
 LogLevel = Literal["debug", "info", "warning", "error"]

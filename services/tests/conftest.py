@@ -24,6 +24,7 @@ from accounts.api.app import create_app, lifespan
 from accounts.api.middleware import timeout
 from accounts.db import engine as engine_module
 from accounts.db.engine import ConnectDriver, DriverConnection, autocommit_engine, create_engine
+from accounts.db.replica import Replica
 from accounts.db.session import Session, Sessionmaker, create_sessionmaker
 from accounts.domain.bulk import CONNECTIONS, BulkWork
 from accounts.domain.identity import password_hashing
@@ -137,6 +138,7 @@ async def world_of(
     reader: Sessionmaker | None = None,
     connect: ConnectDriver | None = None,
     bulk: Sessionmaker | None = None,
+    replica: Replica | None = None,
 ) -> AsyncIterator[World]:
     """The real application on ``sessionmaker``'s database."""
     app = application()
@@ -147,6 +149,7 @@ async def world_of(
             "reader": reader or sessionmaker,
             "connect": connect or same_connection(sessionmaker),
             "bulk": BulkWork(bulk or sessionmaker),
+            "replica": replica or Replica(),
         }
         state = {**made, **database}
 

@@ -51,6 +51,7 @@ from accounts.db.engine import (
     create_engine,
     with_connection_metrics,
 )
+from accounts.db.replica import open_replica
 from accounts.db.session import create_sessionmaker
 from accounts.domain import bulk
 from accounts.domain.breached_passwords import lists
@@ -218,7 +219,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
     threads = threads_per_worker(settings.web_concurrency)
     providers = Providers(get_providers(settings))
     sessionmaker = create_sessionmaker(engine)
-    async with lists.open_lists(settings) as is_breached, storing(Tally(refusals), sessionmaker):
+    async with (
+        lists.open_lists(settings) as is_breached,
+        storing(Tally(refusals), sessionmaker),
+        open_replica(settings) as replica,
+    ):
         passwords = PasswordHasher(threads, settings.password_min_length, is_breached)
         try:
             yield {
@@ -227,6 +232,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[State]:
                 "reader": create_sessionmaker(autocommit_engine(engine)),
                 "bulk": bulk.BulkWork(create_sessionmaker(bulk_engine)),
                 "connect": partial(DriverConnection, engine),
+                "replica": replica,
                 "passwords": passwords,
                 "keys": key_ring(settings),
                 "providers": providers,

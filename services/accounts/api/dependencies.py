@@ -14,6 +14,7 @@ from accounts.api.http_methods import SAFE_METHODS
 from accounts.api.languages import accepted_languages
 from accounts.api.session_cookie import cookie_header
 from accounts.db.engine import ConnectDriver
+from accounts.db.replica import Replica
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
 from accounts.domain.bulk import BulkWork
 from accounts.domain.client_network import canonical, network, site
@@ -60,6 +61,7 @@ class State(TypedDict):
     reader: Sessionmaker
     bulk: BulkWork
     connect: ConnectDriver
+    replica: Replica
     passwords: PasswordHasher
     keys: KeyRing
     providers: Providers

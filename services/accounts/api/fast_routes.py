@@ -83,7 +83,8 @@ async def fast_reader(request: Request) -> FastReader:
         claims, level = await _look_up(request, token, cookie) if token or cookie else (None, level)
     state.claims = claims  # for the access log
     idle = timedelta(seconds=state.settings.session_idle_seconds)
-    return FastReader(state.connect, claims, idle, looked_up=not is_person, caller_level=level)
+    found = not is_person
+    return FastReader(state.connect, claims, idle, looked_up=found, caller_level=level, replica=state.replica)
 
 
 @asynccontextmanager

@@ -1,13 +1,8 @@
 """A standby in recovery: it answers reads, refuses everything else as a read-only server does, and can be promoted."""
 
-import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from signal import SIGQUIT
 
 import asyncpg
 import pytest
@@ -19,12 +14,11 @@ from accounts.migrations.roles import ROLE
 from accounts.settings import get_settings
 from conftest import world_of
 from faults.stack import migrate
-from postgres import DURABLE, NAME, Cluster, throwaway
-from postgres_host import PORT, run
+from postgres import Cluster, throwaway
 from support.people import PASSWORD, World
+from support.standby import REPLICATED, execute, standby_of
 
 pytestmark = pytest.mark.slow(seconds=15)
-REPLICATED = DURABLE | {"wal_level": "replica", "max_wal_senders": "4"}
 SIGN_IN = {"username": "arthur@camelot.example.com", "password": PASSWORD}
 
 
@@ -32,15 +26,6 @@ SIGN_IN = {"username": "arthur@camelot.example.com", "password": PASSWORD}
 def primary() -> Iterator[Cluster]:
     with throwaway(REPLICATED) as cluster:
         yield cluster
-
-
-def standby_of(primary: Cluster) -> Cluster:
-    home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
-    source = ("--host", str(primary.sockets), "--port", PORT, "--username", NAME)
-    run("pg_basebackup", "--pgdata", str(home / "data"), *source, "--write-recovery-conf", "--checkpoint=fast")
-    standby = Cluster(home, REPLICATED)
-    standby.start()
-    return standby
 
 
 @asynccontextmanager
@@ -58,8 +43,7 @@ async def test_standby_answers_reads_and_is_unavailable_for_the_rest_until_it_is
     async with served(primary) as world:
         person = {"email": SIGN_IN["username"], "password": PASSWORD}
         (await world.client.post("/auth/register", json=person)).raise_for_status()
-    standby = await asyncio.to_thread(standby_of, primary)
-    try:
+    with standby_of(primary) as standby:
         async with served(standby) as world:
             paths = ("/user-groups", "/health/live", "/health/ready")
             assert [(await world.client.get(path)).status_code for path in paths] == [200, 200, 503]
@@ -68,12 +52,9 @@ async def test_standby_answers_reads_and_is_unavailable_for_the_rest_until_it_is
             assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
             assert await pid(world) != await pid_after_a_refusal(world)
 
-            await asyncio.to_thread(promote, standby)
+            await execute(standby, "SELECT pg_promote()")
             assert (await world.client.post("/auth/jwt/login", data=SIGN_IN)).status_code == 200
             assert (await world.client.get("/health/ready")).status_code == 200
-    finally:
-        await asyncio.to_thread(standby.stop, SIGQUIT)
-        shutil.rmtree(standby.home)
 
 
 async def pid(world: World) -> int:
@@ -86,7 +67,3 @@ async def pid_after_a_refusal(world: World) -> int:
         async with world.connect() as connection:
             await connection.fetch("SELECT FROM throttle")
     return await pid(world)
-
-
-def promote(standby: Cluster) -> None:
-    run("psql", standby.url(), "--quiet", "--command", "SELECT pg_promote()")

@@ -15,6 +15,7 @@ from sqlalchemy import Select, SmallInteger, bindparam, select
 from sqlmodel import col
 
 from accounts.db.engine import ConnectDriver
+from accounts.db.replica import Replica
 from accounts.db.session import CallerLevel
 from accounts.db.statements import CompiledStatement, JsonRows
 from accounts.domain.people import Caller
@@ -31,7 +32,7 @@ class FastReader:
     """The driver's connections, and the caller's ids. ``claims`` is None for anonymous callers.
 
     ``idle`` is the time after which an unused session expires. ``looked_up`` means that another statement has checked
-    the session or the key already, and found its ``caller_level``.
+    the session or the key already, and found its ``caller_level``. Rows that may be stale are read at ``replica``.
     """
 
     connect: ConnectDriver
@@ -39,6 +40,7 @@ class FastReader:
     idle: timedelta
     looked_up: bool = False
     caller_level: CallerLevel = field(default_factory=CallerLevel)
+    replica: Replica = field(default_factory=Replica)
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Administration of users, for superusers."""
 
 import uuid
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -41,7 +42,8 @@ async def list_users(request: Request) -> Response:
     query = parse_query(request, UserQuery)
     async with reading(request) as (db, caller):
         require_superuser(caller)
-        return json_page(request, await user_search.list_users(db, query))
+        listing = partial(user_search.list_users, query=query)
+        return json_page(request, await request.state.replica.read(db, listing))
 
 
 @router.post(

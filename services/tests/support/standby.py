@@ -1,0 +1,39 @@
+"""A standby of a cluster, by streaming replication."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGQUIT
+
+from postgres import DURABLE, NAME, Cluster
+from postgres_host import PORT, run
+
+REPLICATED = DURABLE | {"wal_level": "replica", "max_wal_senders": "4"}
+
+
+@contextmanager
+def standby_of(primary: Cluster) -> Iterator[Cluster]:
+    """Run a standby of ``primary``, which has the settings ``REPLICATED``, during the block."""
+    standby = _start(primary)
+    try:
+        yield standby
+    finally:
+        standby.stop(SIGQUIT)
+        shutil.rmtree(standby.home)
+
+
+def _start(primary: Cluster) -> Cluster:
+    home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
+    source = ("--host", str(primary.sockets), "--port", PORT, "--username", NAME)
+    run("pg_basebackup", "--pgdata", str(home / "data"), *source, "--write-recovery-conf", "--checkpoint=fast")
+    standby = Cluster(home, REPLICATED)
+    standby.start()
+    return standby
+
+
+async def execute(cluster: Cluster, statement: str) -> None:
+    """Run a statement as the owner of the cluster."""
+    await asyncio.to_thread(run, "psql", cluster.url(), "--quiet", "--command", statement)
