@@ -91,7 +91,7 @@ class InvitationManager:
         if not stored:
             raise errors.InvitationExists
         await record(self.db, Action.INVITATION_CREATED, group_id=group_id, role=request.role)
-        return _read(stored[0], actor)
+        return _read(Invitation.model_validate(stored[0]._asdict()), actor)
 
     async def count_open(self, group_id: int, viewer: User) -> int:
         """Count a group's open invitations, up to ``COUNTED`` and one."""
