@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from benchmarks import compare, lists, login_storm, pages, signing, user_import
+from benchmarks import compare, cpu, lists, login_storm, pages, signing, user_import
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -15,6 +15,8 @@ match sys.argv[1:]:
         login_storm.run()
     case ["compare", *arguments]:
         compare.run(arguments)
+    case ["cpu", *arguments]:
+        cpu.run(arguments)
     case ["import", *arguments]:
         user_import.run(arguments)
     case ["lists"]:
@@ -24,5 +26,5 @@ match sys.argv[1:]:
     case ["signing"]:
         signing.run()
     case _:
-        names = "login_storm | compare [--help] | import [--help] | lists | pages [--help] | signing"
+        names = "login_storm | compare [--help] | cpu [--help] | import [--help] | lists | pages [--help] | signing"
         sys.exit(f"usage: python -m benchmarks [{names}]")

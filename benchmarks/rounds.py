@@ -11,13 +11,14 @@ from benchmarks.data import PASSWORD, Data
 from benchmarks.driver import Driver, Result
 from benchmarks.findings import Findings
 from benchmarks.servers import COMMANDS, Server, environment, server
-from benchmarks.workloads import HASHED, HASHING_SECONDS, READS, SERVERS, Target
+from benchmarks.target import Target
+from benchmarks.workloads import HASHED, HASHING_SECONDS, SCALED, SERVERS, Workloads
 from postgres import Cluster
 
 TEXTBOOK_MEMBERS = 100_000  # more would take gigabytes: the textbook loads all members
 COUNTED_SECONDS = 0.2
 SCALING_TURNS = 4  # per round; short ones, since milliseconds are compared
-Started = dict[str, tuple[Server, Target]]
+Started = dict[str, tuple[Server, Workloads]]
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,10 @@ class Study:
         with ExitStack() as stack:
             each_size = [stack.enter_context(self._started(("project",), data, 1))["project"] for data in all_data]
             for turn in range(1 + SCALING_TURNS * self.rounds):
-                for workload in READS:
-                    for each, target in each_size:
-                        job = target.job(workload, self.seconds / SCALING_TURNS, 1)
-                        times = self.findings.scaling.setdefault(workload, {}).setdefault(target.data.users, [])
+                for workload in SCALED:
+                    for each, workloads in each_size:
+                        job = workloads.job(workload, self.seconds / SCALING_TURNS, 1)
+                        times = self.findings.scaling.setdefault(workload, {}).setdefault(workloads.target.data.users, [])
                         p50 = self.driver.measure(each, job).p50
                         if turn:  # the first one warms up
                             times.append(p50)
@@ -79,10 +80,10 @@ class Study:
                 self.findings.ready.setdefault(name, []).append(each.ready)
             ports = {name: each.port for name, each in running.items()}
             issuers = ports | ({"floor": ports["project"]} if "floor" in ports else {})
-            yield {name: (each, Target(name, each.port, issuers[name], data)) for name, each in running.items()}
+            yield {name: (each, Workloads(Target(name, each.port, issuers[name], data))) for name, each in running.items()}
 
-    def _measure(self, each: Server, target: Target, workload: str) -> Result:
-        return self.driver.measure(each, target.job(workload, self.seconds))
+    def _measure(self, each: Server, workloads: Workloads, workload: str) -> Result:
+        return self.driver.measure(each, workloads.job(workload, self.seconds))
 
     def _count(self, started: Started, data: Data) -> None:
         for workload, name in _measurements(data, hashing=True):

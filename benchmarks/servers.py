@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks import procfs
@@ -18,9 +19,10 @@ PATIENCE = 60
 POLL = 0.02
 GUNICORN = (sys.executable, "-m", "gunicorn")
 PLAIN = (*GUNICORN, "--config", "python:benchmarks.plain")
-# The project and the textbook log every request, the floor none.
+# All but the floor log every request.
 COMMANDS = {
     "project": GUNICORN,
+    "good": (*PLAIN, "--access-logfile", "-", "benchmarks.good:app"),
     "textbook": (*PLAIN, "--access-logfile", "-", "benchmarks.textbook:app"),
     "floor": (*PLAIN, "benchmarks.floor:app"),
 }
@@ -55,18 +57,25 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
         "SECRET_KEY": secret,
         "SIGN_UP": "open",
         "THROTTLE_SCALE": "1000000",
+        "SESSIONS_PER_USER": "50",  # a page
+        "ACCESS_TOKEN_SECONDS": "86400",  # longer than a run: its users sign in once
     }
     return os.environ | settings | more
 
 
 @contextmanager
-def server(name: str, workers: int, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Run a server during the block, and yield it when it is ready."""
+def server(name: str, workers: int, settings: Mapping[str, str], services: Path | None = None) -> Iterator[Server]:
+    """Run a server during the block, and yield it when it is ready.
+
+    Args:
+        services: the directory of the code; the current one without.
+
+    """
     port = free_port()
     settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     started = time.perf_counter()
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(COMMANDS[name], env=settings, **quiet) as process:
+    with subprocess.Popen(COMMANDS[name], env=settings, cwd=services, **quiet) as process:
         try:
             _wait(process, port, READY.get(name, "/"))
             yield Server(name, port, process.pid, time.perf_counter() - started)

@@ -1,0 +1,99 @@
+"""The CPU time of requests, of the server and of PostgreSQL: to compare two ways of writing the same in a minute.
+
+CPU time depends less on other load than durations do. Servers take turns in short rounds, and ratios are those of
+rounds next to each other.
+"""
+
+import argparse
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from benchmarks import data, statements
+from benchmarks.data import Data
+from benchmarks.driver import Result, driver
+from benchmarks.servers import COMMANDS, Server, environment, server
+from benchmarks.target import Target
+from benchmarks.workloads import SERVERS, Workloads
+from postgres import throwaway
+
+HEAD = f"{'':20}{'':10}{'server':>9}{'SQL':>8}{'both':>8}{'spread':>8}{'ratio':>7}{'per s':>9}{'p50 ms':>8}"
+Running = Mapping[str, tuple[Server, Workloads]]
+
+
+def run(arguments: Sequence[str] = ()) -> None:
+    """Print the CPU milliseconds of a request for each workload and server."""
+    options = parse(arguments)
+    with throwaway() as cluster:
+        statements.prepare(cluster)
+        data.migrate(cluster)
+        seeded = data.seed(cluster, options.users)
+        postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
+        with driver(postmaster) as load, running(options, seeded) as servers:
+            print(f"CPU ms a request, {options.users:,} users; ratio: both, to {next(iter(servers))}\n{HEAD}")
+            for workload in options.only:
+                results: dict[str, list[Result]] = {}
+                for turn in range(1 + options.rounds):
+                    for name, (started, workloads) in servers.items():
+                        if name in {*SERVERS[workload], "against"}:
+                            result = load.measure(started, workloads.job(workload, options.seconds))
+                            results.setdefault(name, []).extend([result] if turn else [])  # the first one warms up
+                print("\n".join(lines(workload, results)), flush=True)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks cpu", description="CPU time per request.")
+    parser.add_argument("--users", type=int, default=1_000, metavar="N", help="users in the database (1,000 or more)")
+    parser.add_argument("--only", type=_names(SERVERS), default=[*SERVERS], metavar="A,B", help=", ".join(SERVERS))
+    parser.add_argument("--servers", type=_names(COMMANDS), default=["project"], metavar="A,B", help=", ".join(COMMANDS))
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, of the same schema")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="workers of each server")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="measurements of each workload")
+    parser.add_argument("--seconds", type=float, default=0.6, metavar="S", help="seconds of each measurement")
+    return parser.parse_args(arguments)
+
+
+def _names(known: Mapping[str, object]):  # noqa: ANN202
+    def names(given: str) -> list[str]:
+        # Some names have a comma.
+        chosen = [name for name in known if f",{name}," in f",{given},"]
+        if sum(len(name) + 1 for name in chosen) != len(given) + 1:
+            raise argparse.ArgumentTypeError(f"{given!r}: choose from {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+@contextmanager
+def running(options: argparse.Namespace, seeded: Data) -> Iterator[Running]:
+    """Run the servers during the block; all accept the project's tokens."""
+    settings = environment(seeded.url, secrets.token_urlsafe(48))
+    with ExitStack() as stack:
+        servers = {name: stack.enter_context(server(name, options.workers, settings)) for name in options.servers}
+        if options.against:
+            other = server("project", options.workers, settings, options.against / "services")
+            servers["against"] = stack.enter_context(other)
+        issuers = {name: each.port for name, each in servers.items()}
+        if "floor" in servers:
+            issuers["floor"] = issuers["project"]
+        yield {
+            name: (each, Workloads(Target(name, each.port, issuers[name], seeded))) for name, each in servers.items()
+        }
+
+
+def lines(workload: str, results: Mapping[str, Sequence[Result]]) -> Iterator[str]:
+    """Write a line for each server: medians, and the spread of the sum as a share of its median."""
+    first = next(iter(results.values()))
+    for name, measured in results.items():
+        sums = [each.cpu + each.database_cpu for each in measured]
+        ratio = median(own / (other.cpu + other.database_cpu) for own, other in zip(sums, first, strict=True))
+        spread = (max(sums) - min(sums)) / median(sums)
+        cpu, sql, rate, p50 = (
+            median(getattr(each, figure) for each in measured) for figure in ("cpu", "database_cpu", "rate", "p50")
+        )
+        yield (
+            f"{workload:20}{name:10}{cpu:9.2f}{sql:8.2f}{median(sums):8.2f}{spread:8.0%}{ratio:7.2f}{rate:9.1f}{p50:8.2f}"
+        )
