@@ -35,7 +35,7 @@ def pgbench(data: Data, token: str, seconds: int = 1) -> dict[str, float]:
     """Run the floor's statements with pgbench, prepared, on eight connections; return transactions per second."""
     claims = jwt.decode(token, options={"verify_signature": False})
     names = {"session": f"'{claims['sid']}'", "user": f"'{claims['sub']}'", "group": data.group, "limit": 50}
-    texts = {"members": sql.MEMBERS, "members, signed in": sql.MEMBERS_SEEN, "users/me": sql.ME}
+    texts = {"members": sql.MEMBERS, "members signed in": sql.MEMBERS_SEEN, "users/me": sql.ME}
     return {name: _rate(data.owner_url, text.format(**names), seconds) for name, text in texts.items()}
 
 

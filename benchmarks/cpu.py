@@ -6,7 +6,7 @@ rounds next to each other.
 
 import argparse
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -56,13 +56,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _names(known: Mapping[str, object]):  # noqa: ANN202
+def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
     def names(given: str) -> list[str]:
-        # Some names have a comma.
-        chosen = [name for name in known if f",{name}," in f",{given},"]
-        if sum(len(name) + 1 for name in chosen) != len(given) + 1:
-            raise argparse.ArgumentTypeError(f"{given!r}: choose from {', '.join(known)}")
-        return chosen
+        if unknown := {*given.split(",")} - {*known}:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: choose from {', '.join(known)}")
+        return given.split(",")
 
     return names
 

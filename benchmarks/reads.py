@@ -85,7 +85,7 @@ def search(target: Target) -> Sequence[str]:
 
 READS: Mapping[str, Reads] = {
     "members": members,
-    "members, signed in": members_signed_in,
+    "members signed in": members_signed_in,
     "users/me": me,
     "groups": groups,
     "group": group,

@@ -15,7 +15,7 @@ from postgres import throwaway
 USERS = 1_000
 ROUNDS = 40  # short ones, so that other load affects both alike
 SECONDS = 0.3
-WORKLOADS = ("users/me", "members, signed in", "refresh", "login")
+WORKLOADS = ("users/me", "members signed in", "refresh", "login")
 
 
 def run() -> None:

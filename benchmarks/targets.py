@@ -25,7 +25,7 @@ class Verdict:
 RATIOS = (
     ("members", "textbook", 10.0),
     ("members", "floor", 0.4),
-    ("members, signed in", "floor", 0.3),
+    ("members signed in", "floor", 0.3),
     ("users/me", "floor", 0.35),
     ("login", "argon2 alone", 0.9),
 )
