@@ -22,7 +22,7 @@ PLAIN = (*GUNICORN, "--config", "python:benchmarks.plain")
 # All but the floor log every request.
 COMMANDS = {
     "project": GUNICORN,
-    "good": (*PLAIN, "--access-logfile", "-", "benchmarks.good:app"),
+    "good": (*PLAIN, "--access-logfile", "-", "benchmarks.good.app:app"),
     "textbook": (*PLAIN, "--access-logfile", "-", "benchmarks.textbook:app"),
     "floor": (*PLAIN, "benchmarks.floor:app"),
 }
