@@ -8,6 +8,7 @@ from benchmarks.findings import Findings
 
 COLOURS = {
     "project": "#1f6feb",
+    "good": "#2da44e",
     "textbook": "#b35900",
     "floor": "#6e7781",
     "pgbench": "#afb8c1",

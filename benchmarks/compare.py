@@ -1,27 +1,29 @@
-"""Compares the project with the libraries' documented way, and with the least that Python and PostgreSQL can do."""
+"""Compares the project with the libraries' documented way, what a good developer writes, and the least that Python and PostgreSQL can do."""
 
 import argparse
 from collections.abc import Sequence
 
-from benchmarks import data, report, statements
+from benchmarks import data, report, statements, targets
 from benchmarks.driver import driver
 from benchmarks.findings import Findings
 from benchmarks.rounds import Study
+from benchmarks.verdicts import Verdict
 from postgres import throwaway
 
 
-def run(arguments: Sequence[str] = ()) -> None:
-    """Measure, print the tables and save them."""
+def run(arguments: Sequence[str] = ()) -> Sequence[Verdict]:
+    """Measure, print the tables and save them; return the verdicts."""
     options = parse(arguments)
     findings = measure(options)
     report.publish(findings, {"rounds": options.rounds, "seconds": options.seconds, "users": options.users})
+    return [*targets.verdicts(findings)]
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line. A run with the defaults takes three to five minutes."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
-        description="Compare the project with a textbook implementation and a minimal one.",
+        description="Compare the project with three other implementations.",
     )
     parser.add_argument(
         "--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="numbers of users in the database"

@@ -86,8 +86,8 @@ def lines(workload: str, results: Mapping[str, Sequence[Result]]) -> Iterator[st
     """Write a line for each server: medians, and the spread of the sum as a share of its median."""
     first = next(iter(results.values()))
     for name, measured in results.items():
-        sums = [each.cpu + each.database_cpu for each in measured]
-        ratio = median(own / (other.cpu + other.database_cpu) for own, other in zip(sums, first, strict=True))
+        sums = [each.both for each in measured]
+        ratio = median(own / other.both for own, other in zip(sums, first, strict=True))
         spread = (max(sums) - min(sums)) / median(sums)
         cpu, sql, rate, p50 = (
             median(getattr(each, figure) for each in measured) for figure in ("cpu", "database_cpu", "rate", "p50")

@@ -39,8 +39,17 @@ def _cpu(pid: int) -> float:
 
 def private_bytes(pid: int) -> int:
     """Return the private memory of ``pid``, which it shares with no other process."""
+    return _mapped(pid, "Private_")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory of ``pid``, with what it shares."""
+    return _mapped(pid, "Rss:")
+
+
+def _mapped(pid: int, kind: str) -> int:
     lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(kind))
 
 
 def descriptors(pid: int) -> int:

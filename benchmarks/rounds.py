@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import nan
 
 from benchmarks import ceiling, login_storm, statements
 from benchmarks.api import Api
@@ -17,6 +18,7 @@ from postgres import Cluster
 
 TEXTBOOK_MEMBERS = 100_000  # more would take gigabytes: the textbook loads all members
 COUNTED_SECONDS = 0.2
+STORM_SAMPLES = 150  # of each path in each round
 SCALING_TURNS = 4  # per round; short ones, since milliseconds are compared
 Started = dict[str, tuple[Server, Workloads]]
 
@@ -39,14 +41,18 @@ class Study:
             for _ in range(self.rounds):
                 for workload, name in _measurements(data, hashing=hashing):
                     result = self._measure(*started[name], workload)
-                    self.findings.results.setdefault((data.users, workers, workload, name), []).append(result)
+                    key = data.users, workers, workload, name
+                    self.findings.results.setdefault(key, []).append(result)
                     if (workload, name) == ("login", "project"):
-                        self._add(data, workers, workload, "argon2 alone", ceiling.hashes(HASHING_SECONDS))
+                        alone = Result(*ceiling.hashes(HASHING_SECONDS), 0, nan, nan, nan)
+                        self.findings.results.setdefault((*key[:3], "argon2 alone"), []).append(alone)
             token = Api(started["project"][0].port).tokens(data.emails[0], PASSWORD)["access_token"]
             for workload, rate in ceiling.pgbench(data, token).items():
-                self._add(data, workers, workload, "pgbench", rate)
+                alone = Result(rate, *[nan] * 5)
+                self.findings.results.setdefault((data.users, workers, workload, "pgbench"), []).append(alone)
             for name, (each, _) in started.items():
-                self.findings.memory.setdefault(name, []).append(each.megabytes())
+                self.findings.memory.setdefault(name, []).append(each.worker_megabytes())
+                self.findings.masters.setdefault(name, []).append(each.master_megabytes())
 
     def scaling(self, all_data: Sequence[Data]) -> None:
         """Measure the same pages of the project at every size, one request at a time."""
@@ -62,13 +68,13 @@ class Study:
                             times.append(p50)
 
     def storm(self, data: Data) -> None:
-        """Measure cheap requests during a storm of sign-ins."""
-        with self._started(("project",), data, 2) as started:
-            idle, stormy, _ = login_storm.measure(started["project"][0].port)
-            for path in login_storm.PATHS:
-                self.findings.storm[path] = (
-                    login_storm.percentiles(stormy[path])[1] / login_storm.percentiles(idle[path])[1]
-                )
+        """Measure cheap requests of one worker during storms of sign-ins."""
+        with self._started(("project",), data, 1) as started:
+            for _ in range(self.rounds):
+                idle, stormy, _ = login_storm.measure(started["project"][0].port, STORM_SAMPLES)
+                for path in login_storm.PATHS:
+                    ratio = login_storm.percentiles(stormy[path])[1] / login_storm.percentiles(idle[path])[1]
+                    self.findings.storm.setdefault(path, []).append(ratio)
 
     @contextmanager
     def _started(self, names: Sequence[str], data: Data, workers: int) -> Iterator[Started]:
@@ -92,10 +98,6 @@ class Study:
             with statements.counting(self.cluster) as calls:
                 answers = self.driver.perform(job)["answers"]
                 self.findings.statements[workload, name] = calls() / answers
-
-    def _add(self, data: Data, workers: int, workload: str, name: str, rate: float) -> None:
-        key = data.users, workers, workload, name
-        self.findings.results.setdefault(key, []).append(Result(rate, *[float("nan")] * 5))
 
 
 def _measurements(data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:

@@ -42,9 +42,13 @@ class Server:
         """Return the CPU time of all its processes."""
         return procfs.cpu_seconds(self.pid)
 
-    def megabytes(self) -> float:
+    def worker_megabytes(self) -> float:
         """Return the private memory of its largest worker."""
         return max(map(procfs.private_bytes, procfs.children(self.pid))) / 1e6
+
+    def master_megabytes(self) -> float:
+        """Return the resident memory of the process that starts the workers."""
+        return procfs.resident_bytes(self.pid) / 1e6
 
 
 def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
