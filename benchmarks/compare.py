@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from benchmarks import data, report, statements, targets
 from benchmarks.driver import driver
 from benchmarks.findings import Findings
+from benchmarks.peers.environment import PEERS, installed
 from benchmarks.rounds import Study
+from benchmarks.servers import COMMANDS
 from benchmarks.verdicts import Verdict
 from postgres import throwaway
 
@@ -31,13 +33,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="workers per server")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="number of measurements of each workload")
     parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="seconds per measurement")
+    parser.add_argument("--peers", action="store_true", help=f"also {' and '.join(PEERS)}, which are installed first")
     parser.add_argument("--every", action="store_true", help="measure everything at every size")
     return parser.parse_args(arguments)
 
 
 def measure(options: argparse.Namespace) -> Findings:
     """Create the data and measure everything on one PostgreSQL."""
-    findings = Findings()
+    findings, names = Findings(), [*COMMANDS]
+    if options.peers and installed():
+        names += PEERS
     with throwaway() as cluster:
         statements.prepare(cluster)
         data.migrate(cluster)
@@ -46,7 +51,7 @@ def measure(options: argparse.Namespace) -> Findings:
         findings.copying = {size.users: size.copying for size in sizes}
         postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
         with driver(postmaster) as load:
-            study = Study(cluster, load, findings, options.rounds, options.seconds)
+            study = Study(cluster, load, findings, options.rounds, options.seconds, names)
             for each in sizes:
                 whole = options.every or each is sizes[0]
                 for workers in options.workers if whole else options.workers[:1]:

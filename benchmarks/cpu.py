@@ -14,24 +14,27 @@ from statistics import median
 from benchmarks import data, statements
 from benchmarks.data import Data
 from benchmarks.driver import Result, driver
-from benchmarks.servers import COMMANDS, Server, environment, server
+from benchmarks.peers.environment import PEERS, installed
+from benchmarks.running import Running, running
+from benchmarks.servers import COMMANDS, environment, server
 from benchmarks.target import Target
 from benchmarks.workloads import SERVERS, Workloads
-from postgres import throwaway
+from postgres import Cluster, throwaway
 
 HEAD = f"{'':20}{'':10}{'server':>9}{'SQL':>8}{'both':>8}{'spread':>8}{'ratio':>7}{'per s':>9}{'p50 ms':>8}"
-Running = Mapping[str, tuple[Server, Workloads]]
 
 
 def run(arguments: Sequence[str] = ()) -> None:
     """Print the CPU milliseconds of a request for each workload and server."""
     options = parse(arguments)
+    if {*options.servers} & {*PEERS} and not installed():
+        options.servers = [name for name in options.servers if name not in PEERS]
     with throwaway() as cluster:
         statements.prepare(cluster)
         data.migrate(cluster)
         seeded = data.seed(cluster, options.users)
         postmaster = int((cluster.data / "postmaster.pid").read_text().split()[0])
-        with driver(postmaster) as load, running(options, seeded) as servers:
+        with driver(postmaster) as load, servers_of(options, cluster, seeded) as servers:
             print(f"CPU ms a request, {options.users:,} users; ratio: both, to {next(iter(servers))}\n{HEAD}")
             for workload in options.only:
                 results: dict[str, list[Result]] = {}
@@ -48,7 +51,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks cpu", description="CPU time per request.")
     parser.add_argument("--users", type=int, default=1_000, metavar="N", help="users in the database (1,000 or more)")
     parser.add_argument("--only", type=_names(SERVERS), default=[*SERVERS], metavar="A,B", help=", ".join(SERVERS))
-    parser.add_argument("--servers", type=_names(COMMANDS), default=["project"], metavar="A,B", help=", ".join(COMMANDS))
+    names = (*COMMANDS, *PEERS)
+    parser.add_argument("--servers", type=_names(names), default=["project"], metavar="A,B", help=", ".join(names))
     parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, of the same schema")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="workers of each server")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="measurements of each workload")
@@ -66,20 +70,14 @@ def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
 
 
 @contextmanager
-def running(options: argparse.Namespace, seeded: Data) -> Iterator[Running]:
-    """Run the servers during the block; all accept the project's tokens."""
-    settings = environment(seeded.url, secrets.token_urlsafe(48))
-    with ExitStack() as stack:
-        servers = {name: stack.enter_context(server(name, options.workers, settings)) for name in options.servers}
+def servers_of(options: argparse.Namespace, cluster: Cluster, seeded: Data) -> Iterator[Running]:
+    """Run the servers during the block, and that of another checkout."""
+    with running(cluster, options.servers, seeded, options.workers) as servers, ExitStack() as stack:
         if options.against:
-            other = server("project", options.workers, settings, options.against / "services")
-            servers["against"] = stack.enter_context(other)
-        issuers = {name: each.port for name, each in servers.items()}
-        if "floor" in servers:
-            issuers["floor"] = issuers["project"]
-        yield {
-            name: (each, Workloads(Target(name, each.port, issuers[name], seeded))) for name, each in servers.items()
-        }
+            settings, services = environment(seeded.url, secrets.token_urlsafe(48)), options.against / "services"
+            other = stack.enter_context(server("project", options.workers, settings, services))
+            servers["against"] = other, Workloads(Target("project", other.port, other.port, seeded))
+        yield servers
 
 
 def lines(workload: str, results: Mapping[str, Sequence[Result]]) -> Iterator[str]:

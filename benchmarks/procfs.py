@@ -1,6 +1,7 @@
 """CPU time, memory and open files of a process and its descendants, from Linux's /proc."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,13 +29,13 @@ def cpu_seconds(pid: int) -> float:
 
 def _cpu(pid: int) -> float:
     try:
-        # The scheduler counts nanoseconds for each thread. Of processes that have ended, only ticks are known.
-        threads = [int(file.read_text().split()[0]) for file in (PROC / str(pid) / "task").glob("*/schedstat")]
-        # The name, in parentheses, may contain blanks. After it, utime is field 12, then stime, cutime and cstime.
+        # The clock of the process, as clock_getcpuclockid(3) names it: nanoseconds, with threads that have ended.
+        own = time.clock_gettime(~pid << 3 | 2)
+        # The name, in parentheses, may contain blanks. After it, cutime is field 14, then cstime: of ended children.
         fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # it has ended
         return 0.0
-    return sum(threads) / 1e9 + sum(map(int, fields[13:15])) * TICK
+    return own + sum(map(int, fields[13:15])) * TICK
 
 
 def private_bytes(pid: int) -> int:

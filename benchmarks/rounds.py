@@ -1,6 +1,5 @@
 """The measurements. All servers run at the same time and take turns, so that other load affects all of them alike."""
 
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,16 +10,15 @@ from benchmarks.api import Api
 from benchmarks.data import PASSWORD, Data
 from benchmarks.driver import Driver, Result
 from benchmarks.findings import Findings
-from benchmarks.servers import COMMANDS, Server, environment, server
-from benchmarks.target import Target
+from benchmarks.running import Running, running
+from benchmarks.servers import Server
 from benchmarks.workloads import HASHED, HASHING_SECONDS, SCALED, SERVERS, Workloads
 from postgres import Cluster
 
-TEXTBOOK_MEMBERS = 100_000  # more would take gigabytes: the textbook loads all members
+TEXTBOOK_MEMBERS = 10_000  # more would take seconds for each page: the textbook loads all members
 COUNTED_SECONDS = 0.2
 STORM_SAMPLES = 150  # of each path in each round
 SCALING_TURNS = 4  # per round; short ones, since milliseconds are compared
-Started = dict[str, tuple[Server, Workloads]]
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,15 @@ class Study:
     findings: Findings
     rounds: int
     seconds: float
+    servers: Sequence[str]
 
     def compare(self, data: Data, workers: int, *, hashing: bool) -> None:
         """Measure every workload on every server, round by round. ``hashing`` includes those that hash passwords."""
-        with self._started(tuple(COMMANDS), data, workers) as started:
+        with self._started(self.servers, data, workers) as started:
             if not self.findings.statements:
                 self._count(started, data)
             for _ in range(self.rounds):
-                for workload, name in _measurements(data, hashing=hashing):
+                for workload, name in _measurements(self.servers, data, hashing=hashing):
                     result = self._measure(*started[name], workload)
                     key = data.users, workers, workload, name
                     self.findings.results.setdefault(key, []).append(result)
@@ -77,22 +76,17 @@ class Study:
                     self.findings.storm.setdefault(path, []).append(ratio)
 
     @contextmanager
-    def _started(self, names: Sequence[str], data: Data, workers: int) -> Iterator[Started]:
-        """Start servers; the floor accepts the project's tokens."""
-        settings = environment(data.url, secrets.token_urlsafe(48))
-        with ExitStack() as stack:
-            running = {name: stack.enter_context(server(name, workers, settings)) for name in names}
-            for name, each in running.items():
+    def _started(self, names: Sequence[str], data: Data, workers: int) -> Iterator[Running]:
+        with running(self.cluster, names, data, workers) as started:
+            for name, (each, _) in started.items():
                 self.findings.ready.setdefault(name, []).append(each.ready)
-            ports = {name: each.port for name, each in running.items()}
-            issuers = ports | ({"floor": ports["project"]} if "floor" in ports else {})
-            yield {name: (each, Workloads(Target(name, each.port, issuers[name], data))) for name, each in running.items()}
+            yield started
 
     def _measure(self, each: Server, workloads: Workloads, workload: str) -> Result:
         return self.driver.measure(each, workloads.job(workload, self.seconds))
 
-    def _count(self, started: Started, data: Data) -> None:
-        for workload, name in _measurements(data, hashing=True):
+    def _count(self, started: Running, data: Data) -> None:
+        for workload, name in _measurements(self.servers, data, hashing=True):
             first, job = (started[name][1].job(workload, COUNTED_SECONDS, 1) for _ in range(2))
             self.driver.perform(first)  # without the statements that each connection runs once
             with statements.counting(self.cluster) as calls:
@@ -100,10 +94,10 @@ class Study:
                 self.findings.statements[workload, name] = calls() / answers
 
 
-def _measurements(data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:
+def _measurements(servers: Sequence[str], data: Data, *, hashing: bool) -> Iterator[tuple[str, str]]:
     for workload, names in SERVERS.items():
         if workload in HASHED and not hashing:
             continue
-        for name in names:
+        for name in (each for each in names if each in servers):
             if name != "textbook" or "members" not in workload or data.users <= TEXTBOOK_MEMBERS:
                 yield workload, name

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,18 +68,25 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def server(name: str, workers: int, settings: Mapping[str, str], services: Path | None = None) -> Iterator[Server]:
+def server(
+    name: str,
+    workers: int,
+    settings: Mapping[str, str],
+    services: Path | None = None,
+    command: Sequence[str] | None = None,
+) -> Iterator[Server]:
     """Run a server during the block, and yield it when it is ready.
 
     Args:
         services: the directory of the code; the current one without.
+        command: one that is not in ``COMMANDS``.
 
     """
     port = free_port()
     settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     started = time.perf_counter()
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(COMMANDS[name], env=settings, cwd=services, **quiet) as process:
+    with subprocess.Popen(command or COMMANDS[name], env=settings, cwd=services, **quiet) as process:
         try:
             _wait(process, port, READY.get(name, "/"))
             yield Server(name, port, process.pid, time.perf_counter() - started)

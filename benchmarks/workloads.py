@@ -5,6 +5,8 @@ from typing import Any
 
 from benchmarks.changes import CHANGES, REFRESHING
 from benchmarks.data import PLACES
+from benchmarks.peers.environment import PEERS
+from benchmarks.peers.requests import PeerRequests
 from benchmarks.reads import READS, one_page
 from benchmarks.target import Target
 
@@ -15,9 +17,10 @@ ALL = ("project", "good", "textbook", "floor")
 SERVERS = {name: ALL[:2] for name in (*READS, *CHANGES)} | {
     "members": ALL,
     "members signed in": ALL,
-    "users/me": ALL,
-    "login": ALL[:3],
+    "users/me": (*ALL, *PEERS),
+    "login": (*ALL[:3], *PEERS),
     "register": ALL[:3],
+    "refresh": (*ALL[:2], *PEERS),
 }
 HASHED = ("login", "register")
 PAGES = {"first page": None, "middle page": PLACES // 2, "last page": -1}  # places in the keys of a list
@@ -30,6 +33,7 @@ class Workloads:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self._peer = PeerRequests(target.server, target.port)
         self._jobs: dict[str, dict[str, Any]] = {}
 
     def job(self, workload: str, seconds: float, connections: int = CONNECTIONS) -> dict[str, Any]:
@@ -45,6 +49,8 @@ class Workloads:
         return job
 
     def _create(self, workload: str) -> dict[str, Any]:
+        if self.target.server in PEERS:
+            return self._peer.job(workload)
         if workload in CHANGES:
             return CHANGES[workload](self.target)
         if workload in READS:
