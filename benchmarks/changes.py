@@ -22,7 +22,7 @@ def login(target: Target) -> dict[str, Any]:
     return {"requests": [request("POST", "/auth/jwt/login", FORM, form) for form in forms]}
 
 
-def register(target: Target) -> dict[str, Any]:
+def register(_: Target) -> dict[str, Any]:
     """Sign up with a new email address."""
     body = json.dumps({"email": f"new{COUNT.decode()}@bench.example.com", "password": NEW_PASSWORD})
     return {"requests": [request("POST", "/auth/register", JSON, body)], "status": HTTPStatus.CREATED}

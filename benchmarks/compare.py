@@ -1,4 +1,4 @@
-"""Compares the project with the libraries' documented way, what a good developer writes, and the least that Python and PostgreSQL can do."""
+"""Compares the project with the libraries' documented way, a good developer's, and the least that is possible."""
 
 import argparse
 from collections.abc import Sequence

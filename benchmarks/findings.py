@@ -65,8 +65,8 @@ class Findings:
 
     def cpu_ratio(self, users: int, workers: int, workload: str, other: str) -> float:
         """Return the project's CPU time, with PostgreSQL's, as a multiple of another server's in the same round."""
-        pairs = zip(*(self.results[users, workers, workload, name] for name in ("project", other)), strict=True)
-        return median(own.both / another.both for own, another in pairs)
+        own, others = (self.results[users, workers, workload, name] for name in ("project", other))
+        return median(each.both / another.both for each, another in zip(own, others, strict=True))
 
     def growth(self, workload: str) -> float:
         """Return how many times longer a read takes at the largest size than at the smallest."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
-from typing import Any
 
 from benchmarks.target import Target, request
 
@@ -15,7 +14,7 @@ def _members(target: Target) -> str:
 
 
 def _by_readers(target: Target, paths: Iterable[str]) -> Sequence[str]:
-    return _by(target.readers() * ROUNDS, paths)
+    return _by([*target.readers()] * ROUNDS, paths)
 
 
 def _by_superusers(target: Target, paths: Iterable[str]) -> Sequence[str]:
@@ -100,6 +99,8 @@ READS: Mapping[str, Reads] = {
 
 def one_page(target: Target, workload: str, key: str | None) -> Sequence[str]:
     """Read one page of a list, by its key: the first one without."""
-    path = {"members": _members(target), "groups": "/user-groups", "users": "/users"}[workload]
-    by: Any = {"members": lambda _, paths: [request("GET", path) for path in paths], "groups": _by_readers}
-    return by.get(workload, _by_superusers)(target, [target.page(path, key)])
+    if workload == "members":
+        return [request("GET", target.page(_members(target), key))]
+    if workload == "groups":
+        return _by_readers(target, [target.page("/user-groups", key)])
+    return _by_superusers(target, [target.page("/users", key)])

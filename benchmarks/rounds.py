@@ -61,7 +61,9 @@ class Study:
                 for workload in SCALED:
                     for each, workloads in each_size:
                         job = workloads.job(workload, self.seconds / SCALING_TURNS, 1)
-                        times = self.findings.scaling.setdefault(workload, {}).setdefault(workloads.target.data.users, [])
+                        times = self.findings.scaling.setdefault(workload, {}).setdefault(
+                            workloads.target.data.users, []
+                        )
                         p50 = self.driver.measure(each, job).p50
                         if turn:  # the first one warms up
                             times.append(p50)

@@ -14,7 +14,7 @@ CONNECTIONS = 16
 HASHING = 8
 HASHING_SECONDS = 1.0  # at least
 ALL = ("project", "good", "textbook", "floor")
-SERVERS = {name: ALL[:2] for name in (*READS, *CHANGES)} | {
+SERVERS = dict.fromkeys((*READS, *CHANGES), ALL[:2]) | {
     "members": ALL,
     "members signed in": ALL,
     "users/me": (*ALL, *PEERS),

@@ -1,7 +1,6 @@
 """Groups, their members and the invitations to them."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -14,13 +13,16 @@ from benchmarks.good.database import Db
 from benchmarks.good.users import CurrentUser, Limit, Viewer
 
 router = APIRouter()
+GROUP_COLUMNS: Any = [
+    *(getattr(UserGroup, name) for name in GroupRead.model_fields if name != "my_role"),
+    col(Membership.role).label("my_role"),
+]
 
 
 def groups_seen_by(viewer: User | None) -> Any:
     """Select groups with the viewer's role in each."""
     mine = (Membership.group_id == UserGroup.id) & (Membership.user_id == (viewer.id if viewer else None))
-    columns = [getattr(UserGroup, name) for name in GroupRead.model_fields if name != "my_role"]
-    return select(*columns, col(Membership.role).label("my_role")).select_from(UserGroup).outerjoin(Membership, mine)
+    return select(*GROUP_COLUMNS).select_from(UserGroup).outerjoin(Membership, mine)
 
 
 def visible(viewer: User | None) -> Any:
@@ -32,7 +34,7 @@ def visible(viewer: User | None) -> Any:
 
 
 @router.get("/user-groups", response_model=list[GroupRead])
-async def list_groups(db: Db, viewer: Viewer, after: str | None = None, limit: Limit = 50) -> Sequence[Any]:
+async def list_groups(db: Db, viewer: Viewer, after: str | None = None, limit: Limit = 50) -> Any:
     """List the groups that the caller may see, by name; ``after`` is the id and the name of the last one seen."""
     name = func.lower(UserGroup.name)
     statement = groups_seen_by(viewer).where(visible(viewer)).order_by(name, UserGroup.id).limit(limit)
@@ -43,11 +45,10 @@ async def list_groups(db: Db, viewer: Viewer, after: str | None = None, limit: L
 
 
 @router.get("/users/me/groups", response_model=list[GroupRead])
-async def list_my_groups(db: Db, user: CurrentUser, after: int = 0, limit: Limit = 50) -> Sequence[Any]:
+async def list_my_groups(db: Db, user: CurrentUser, after: int = 0, limit: Limit = 50) -> Any:
     """List the caller's groups, the oldest first."""
-    columns = [getattr(UserGroup, name) for name in GroupRead.model_fields if name != "my_role"]
     statement = (
-        select(*columns, col(Membership.role).label("my_role"))
+        select(*GROUP_COLUMNS)
         .join(Membership)
         .where(Membership.user_id == user.id, Membership.group_id > after)
         .order_by(Membership.group_id)
@@ -66,12 +67,10 @@ async def read_group(group_id: int, db: Db, viewer: Viewer) -> Any:
 
 
 @router.get("/user-groups/{group_id}/users", response_model=list[MemberRead], response_model_exclude_none=True)
-async def list_members(
-    group_id: int, db: Db, viewer: Viewer, after: uuid.UUID | None = None, limit: Limit = 50
-) -> Sequence[Any]:
+async def list_members(group_id: int, db: Db, viewer: Viewer, after: uuid.UUID | None = None, limit: Limit = 50) -> Any:
     """List a group's members. Emails are shown to members and superusers."""
     group = await read_group(group_id, db, viewer)
-    columns = [User.id, User.display_name, Membership.role, Membership.joined_at]
+    columns: Any = [User.id, User.display_name, Membership.role, Membership.joined_at]
     if group["my_role"] or (viewer and viewer.is_superuser):
         columns.append(User.email)
     page = select(*columns).join(Membership).where(Membership.group_id == group_id)
@@ -80,7 +79,7 @@ async def list_members(
     return (await db.exec(page.order_by(Membership.user_id).limit(limit))).mappings().all()
 
 
-@router.patch("/user-groups/{group_id}/users/{user_id}", response_model=MemberRead, response_model_exclude_none=True)
+@router.patch("/user-groups/{group_id}/users/{user_id}", response_model_exclude_none=True)
 async def update_member(group_id: int, user_id: uuid.UUID, body: RoleInput, db: Db, user: CurrentUser) -> MemberRead:
     """Change a member's role."""
     own = await require_admin(db, group_id, user)
@@ -102,10 +101,12 @@ async def update_member(group_id: int, user_id: uuid.UUID, body: RoleInput, db: 
 
 async def require_admin(db: Db, group_id: int, user: User) -> Role:
     """Return the role of an admin or owner."""
-    role = (await db.exec(select(Membership.role).where(Membership.group_id == group_id, Membership.user_id == user.id))).first()
+    role = (
+        await db.exec(select(Membership.role).where(Membership.group_id == group_id, Membership.user_id == user.id))
+    ).first()
     if role not in {Role.ADMIN, Role.OWNER}:
         raise HTTPException(403)
-    return role
+    return Role(role)
 
 
 async def keep_an_owner(db: Db, group_id: int) -> None:

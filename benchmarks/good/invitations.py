@@ -12,11 +12,12 @@ from benchmarks.good.groups import require_admin
 from benchmarks.good.users import CurrentUser, Limit
 
 router = APIRouter()
+INVITER_NAME: Any = col(User.display_name).label("inviter_name")
 OPEN = col(Invitation.expires_at) > func.now()
 COMMON = ("id", "role", "note", "created_at", "expires_at")
 
 
-def columns(*names: str) -> list[Any]:
+def columns(*names: str) -> Any:
     """Return columns of invitations."""
     return [getattr(Invitation, name) for name in names]
 
@@ -27,7 +28,7 @@ async def list_invitations(
 ) -> list[dict[str, Any]]:
     """List the open invitations of a group."""
     await require_admin(db, group_id, user)
-    inviter = col(User.id).label("inviter_id"), col(User.display_name).label("inviter_name")
+    inviter: Any = (col(User.id).label("inviter_id"), INVITER_NAME)
     statement = (
         select(*columns(*COMMON, "email", "user_id"), *inviter)
         .outerjoin(User, col(User.id) == Invitation.inviter_id)
@@ -45,9 +46,9 @@ async def list_invitations(
 async def list_my_invitations(db: Db, user: CurrentUser, after: int = 0, limit: Limit = 50) -> list[dict[str, Any]]:
     """List the open invitations to the caller."""
     to_caller = or_(Invitation.user_id == user.id, func.lower(Invitation.email) == user.email.lower())
-    group = col(UserGroup.id).label("group_id"), col(UserGroup.name).label("group_name")
+    shown: Any = [col(UserGroup.id).label("group_id"), col(UserGroup.name).label("group_name"), INVITER_NAME]
     statement = (
-        select(*columns(*COMMON), *group, col(User.display_name).label("inviter_name"))
+        select(*columns(*COMMON), *shown)
         .join(UserGroup, col(UserGroup.id) == Invitation.group_id)
         .outerjoin(User, col(User.id) == Invitation.inviter_id)
         .where(to_caller, Invitation.id > after, OPEN)

@@ -2,7 +2,6 @@
 
 import os
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -78,10 +77,10 @@ router = APIRouter()
     response_model=list[UserRead],
     dependencies=[Depends(users.current_user(active=True, superuser=True))],
 )
-async def list_users(db: Db, email: str | None = None, after: str | None = None, limit: Limit = 50) -> Sequence[Any]:
+async def list_users(db: Db, email: str | None = None, after: str | None = None, limit: Limit = 50) -> Any:
     """List users, by email address if they are searched by it."""
     statement = select(*[getattr(User, name) for name in UserRead.model_fields])
-    key = User.id if email is None else func.lower(User.email)
+    key: Any = User.id if email is None else func.lower(User.email)
     if email is not None:
         statement = statement.where(func.lower(User.email).startswith(email.lower(), autoescape=True))
     if after is not None:

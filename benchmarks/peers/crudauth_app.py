@@ -1,4 +1,4 @@
-"""crudauth with bearer tokens. ``python -m benchmarks.peers.crudauth_app 1000 PASSWORD`` creates its tables and users."""
+"""crudauth with bearer tokens. ``python -m benchmarks.peers.crudauth_app 1000 PASSWORD`` creates tables and users."""
 
 import os
 import sys

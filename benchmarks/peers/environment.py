@@ -31,7 +31,7 @@ def installed() -> bool:
         return True
     try:
         subprocess.run([sys.executable, "-m", "venv", DIRECTORY], check=True, capture_output=True)
-        command = [PYTHON, "-m", "pip", "install", "--quiet", *REQUIREMENTS]
+        command = [str(PYTHON), "-m", "pip", "install", "--quiet", *REQUIREMENTS]
         subprocess.run(command, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
         reason = (error.stderr or error.stdout or str(error)).strip().splitlines()[-1:]
@@ -54,7 +54,9 @@ def database(cluster: Cluster, name: str, data: Data) -> str:
     if asyncio.run(_create(cluster.url("postgres"), database)):
         module = f"benchmarks.peers.{name}_app"
         settings = environment(url, "s" * 32)
-        subprocess.run([PYTHON, "-m", module, str(data.users), PASSWORD], env=settings, check=True, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            [PYTHON, "-m", module, str(data.users), PASSWORD], env=settings, check=True, stderr=subprocess.DEVNULL
+        )
         asyncio.run(_vacuum(url))
     return url
 

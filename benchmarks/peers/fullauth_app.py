@@ -1,4 +1,4 @@
-"""FastAPI FullAuth with SQLModel. ``python -m benchmarks.peers.fullauth_app 1000 PASSWORD`` creates tables and users."""
+"""FastAPI FullAuth with SQLModel. ``python -m benchmarks.peers.fullauth_app 1000 PASSWORD`` creates its users."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from sqlmodel import Relationship, SQLModel
 from benchmarks.peers.database import create, sessionmaker
 
 
-class RefreshToken(RefreshTokenMixin, table=True):  # type: ignore[misc, call-arg]  # see crudauth_app
+class RefreshToken(RefreshTokenMixin, table=True):  # type: ignore[misc, call-arg]  # not installed where types are checked
     """A refresh token."""
 
 
