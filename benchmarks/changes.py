@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -30,8 +31,8 @@ def register(_: Target) -> dict[str, Any]:
 
 def refresh(target: Target) -> dict[str, Any]:
     """Exchange refresh tokens for their successors, in sessions that go on in later jobs."""
-    api = Api(target.port)
-    tokens = [api.tokens(email, PASSWORD)["refresh_token"] for email in target.data.emails[:REFRESHING]]
+    with closing(Api(target.port)) as api:
+        tokens = [api.tokens(email, PASSWORD)["refresh_token"] for email in target.data.emails[:REFRESHING]]
     chained = _refreshing(tokens[0]).replace(tokens[0], TOKEN.decode())
     return {"requests": list(map(_refreshing, tokens)), "chained": chained, "chain": str(target.port)}
 

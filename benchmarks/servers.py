@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,8 +106,9 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if Api(port).request("GET", path)[0] == http.client.OK or path == "/":
-                return
+            with closing(Api(port)) as api:
+                if api.request("GET", path)[0] == http.client.OK or path == "/":
+                    return
         except OSError:
             pass
         time.sleep(POLL)

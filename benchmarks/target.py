@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -29,7 +30,8 @@ class Target:
     def authorization(self, email: str) -> Mapping[str, str]:
         """Return the header of a user, who signs in at the first call."""
         if email not in self._tokens:
-            self._tokens[email] = Api(self.issuer).tokens(email, PASSWORD)["access_token"]
+            with closing(Api(self.issuer)) as api:
+                self._tokens[email] = api.tokens(email, PASSWORD)["access_token"]
         return {"Authorization": f"Bearer {self._tokens[email]}"}
 
     def page(self, path: str, key: str | None = None, **parameters: str) -> str:

@@ -19,6 +19,7 @@ from benchmarks.good.users import SECONDS, SECRET, UserManagerDep, users
 
 AUDIENCE = ["fastapi-users:auth"]
 LIFETIME = timedelta(days=90)
+NEWEST_FIRST = (col(UserSession.created_at).desc(), col(UserSession.id).desc())
 router = APIRouter(prefix="/auth")
 
 
@@ -94,5 +95,5 @@ async def list_sessions(
     current = uuid.UUID(decode_jwt(token, SECRET, AUDIENCE)["sid"])
     columns = [getattr(UserSession, name) for name in SessionRead.model_fields if name != "current"]
     live = select(*columns).where(col(UserSession.user_id) == user.id, col(UserSession.expires_at) > datetime.now(UTC))
-    rows = (await db.exec(live.order_by(col(UserSession.created_at).desc()))).mappings()
+    rows = (await db.exec(live.order_by(*NEWEST_FIRST))).mappings()
     return [{**row, "current": row["id"] == current} for row in rows]

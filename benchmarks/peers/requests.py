@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -45,7 +46,8 @@ class PeerRequests:
 
     @cached_property
     def _tokens(self) -> list[dict[str, str]]:
-        return [self._sign_in(Api(self.port), number) for number in range(USERS)]
+        with closing(Api(self.port)) as api:
+            return [self._sign_in(api, number) for number in range(USERS)]
 
     def _sign_in(self, api: Api, number: int) -> dict[str, str]:
         path, headers, body = self._login(number)
