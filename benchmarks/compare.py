@@ -22,7 +22,7 @@ def run(arguments: Sequence[str] = ()) -> Sequence[Verdict]:
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line. A run with the defaults takes three to five minutes."""
+    """Parse the command line. A run with the defaults takes five minutes."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
         description="Compare the project with three other implementations.",
@@ -30,7 +30,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="numbers of users in the database"
     )
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="workers per server")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1], metavar="N", help="workers per server")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="number of measurements of each workload")
     parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="seconds per measurement")
     parser.add_argument("--peers", action="store_true", help=f"also {' and '.join(PEERS)}, which are installed first")

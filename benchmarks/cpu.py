@@ -53,7 +53,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", type=_names(SERVERS), default=[*SERVERS], metavar="A,B", help=", ".join(SERVERS))
     names = (*COMMANDS, *PEERS)
     parser.add_argument("--servers", type=_names(names), default=["project"], metavar="A,B", help=", ".join(names))
-    parser.add_argument("--against", type=Path, metavar="DIR", help="another checkout, of the same schema")
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="another checkout, of the same schema: an absolute path"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="workers of each server")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="measurements of each workload")
     parser.add_argument("--seconds", type=float, default=0.6, metavar="S", help="seconds of each measurement")
