@@ -13,7 +13,7 @@ from benchmarks.data import PASSWORD
 from benchmarks.load import COUNT, TOKEN
 from benchmarks.target import Target, request
 
-REFRESHING = 16  # sessions of as many users
+REFRESHING = 16  # sessions of as many users, one for each connection
 
 
 def login(target: Target) -> dict[str, Any]:

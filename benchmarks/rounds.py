@@ -61,12 +61,10 @@ class Study:
                 for workload in SCALED:
                     for each, workloads in each_size:
                         job = workloads.job(workload, self.seconds / SCALING_TURNS, 1)
-                        times = self.findings.scaling.setdefault(workload, {}).setdefault(
-                            workloads.target.data.users, []
-                        )
                         p50 = self.driver.measure(each, job).p50
-                        if turn:  # the first one warms up
-                            times.append(p50)
+                        times = self.findings.scaling.setdefault(workload, {})
+                        # The first turn warms up.
+                        times.setdefault(workloads.target.data.users, []).extend([p50] if turn else [])
 
     def storm(self, data: Data) -> None:
         """Measure cheap requests of one worker during storms of sign-ins."""

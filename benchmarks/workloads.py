@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from benchmarks.changes import CHANGES, REFRESHING
+from benchmarks.changes import CHANGES
 from benchmarks.data import PLACES
 from benchmarks.peers.environment import PEERS
 from benchmarks.peers.requests import PeerRequests
@@ -44,8 +44,6 @@ class Workloads:
         job |= {"seconds": seconds, "connections": connections}
         if workload in HASHED:
             job |= {"connections": min(connections, HASHING), "seconds": max(seconds, HASHING_SECONDS)}
-        if workload == "refresh":
-            job["connections"] = min(connections, REFRESHING)
         return job
 
     def _create(self, workload: str) -> dict[str, Any]:
