@@ -3,20 +3,22 @@
 import signal
 import sys
 
-from benchmarks import compare, lists, login_storm, pages, signing, user_import
+from benchmarks import compare, cpu, lists, login_storm, pages, signing, user_import, verdicts
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 match sys.argv[1:]:
     case []:
         login_storm.run()
-        compare.run()
+        verdicts.publish([*compare.run(), *user_import.run()])
     case ["login_storm"]:
         login_storm.run()
     case ["compare", *arguments]:
-        compare.run(arguments)
+        verdicts.publish(compare.run(arguments))
+    case ["cpu", *arguments]:
+        cpu.run(arguments)
     case ["import", *arguments]:
-        user_import.run(arguments)
+        verdicts.publish(user_import.run(arguments))
     case ["lists"]:
         lists.run()
     case ["pages", *arguments]:
@@ -24,5 +26,5 @@ match sys.argv[1:]:
     case ["signing"]:
         signing.run()
     case _:
-        names = "login_storm | compare [--help] | import [--help] | lists | pages [--help] | signing"
+        names = "login_storm | compare [--help] | cpu [--help] | import [--help] | lists | pages [--help] | signing"
         sys.exit(f"usage: python -m benchmarks [{names}]")

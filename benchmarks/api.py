@@ -25,6 +25,10 @@ class Api:
     def __post_init__(self) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     def request(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Any:
         """Send a request; return the status, the body and the duration in seconds."""
         started = time.perf_counter()

@@ -8,7 +8,10 @@ from benchmarks.findings import Findings
 
 COLOURS = {
     "project": "#1f6feb",
+    "good": "#2da44e",
     "textbook": "#b35900",
+    "crudauth": "#8250df",
+    "fullauth": "#bf3989",
     "floor": "#6e7781",
     "pgbench": "#afb8c1",
     "argon2 alone": "#6e7781",

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,23 @@ SEEDER = f"""from accounts.domain.sample_users import published_password
 published_password.PASSWORD = {PASSWORD!r}
 from accounts.seeder.__main__ import main
 main()"""
-SIGN_INS = 64
+CROWD = Path(__file__).parent / "crowd.sql"
+READERS, SUPERUSERS, SIGN_INS = 32, 8, 64
 EMAILS = """SELECT email FROM "user" WHERE is_active AND email LIKE '%@batch-%' ORDER BY id LIMIT $1"""
 EVERYBODY = "SELECT id FROM user_group WHERE name LIKE 'Everybody %'"
-MEMBER = "SELECT user_id::text FROM membership WHERE group_id = $1 ORDER BY user_id OFFSET $2 LIMIT 1"
 PAGE = 50
+PLACES = 9  # of the pages of a list that are read: evenly spread, the last one is the last page
+# The keys of lists, as the project's cursors have them.
+KEYS = {
+    "members": f"SELECT user_id::text FROM membership WHERE group_id = ({EVERYBODY}) ORDER BY user_id",  # noqa: S608
+    "groups": "SELECT id || ' ' || name FROM user_group WHERE visibility = 'public' ORDER BY lower(name), id",
+    "users": 'SELECT id::text FROM "user" ORDER BY id',
+}
+CIRCLES = """SELECT g.id, array_agg(u.id::text ORDER BY u.id) AS members
+    FROM user_group g JOIN membership m ON m.group_id = g.id JOIN "user" u ON u.id = m.user_id
+    WHERE g.name LIKE 'Circle %' AND u.id NOT IN (SELECT id FROM reader) GROUP BY g.id ORDER BY g.id"""
+# First letters of email addresses that fill a page.
+LETTERS = """SELECT left(lower(email), 1) FROM "user" GROUP BY 1 HAVING count(*) > $1 ORDER BY 1"""
 SET_HASH = 'UPDATE "user" SET hashed_password = $1 WHERE email = ANY($2)'
 
 
@@ -36,9 +49,11 @@ SET_HASH = 'UPDATE "user" SET hashed_password = $1 WHERE email = ANY($2)'
 class Data:
     """A database with ``users`` users.
 
-    ``url`` connects as the API, ``owner_url`` as the owner of the schema. ``emails`` can sign in at the project,
-    ``textbook_emails`` at the textbook, which would replace other hashes with its own. ``group`` has all users as
-    members; ``middle`` and ``last`` are the ids of those before its middle and last page. ``seeding`` and ``copying``
+    ``url`` connects as the API, ``owner_url`` as the owner of the schema. ``emails`` are of users who only sign in,
+    ``readers`` of those who read and change, ``superusers`` of those who search. ``textbook_emails`` can sign in at the
+    textbook, which would replace other hashes with its own. ``group`` has all users as members. ``circles`` are groups,
+    each with members whose role can change; ``readers`` own them, in their order. ``keys`` are those before some pages
+    of each list, the last page last. ``letters`` begin enough email addresses for a page. ``seeding`` and ``copying``
     are rows per second of the seeder, and of COPY with the same rows.
     """
 
@@ -46,8 +61,11 @@ class Data:
     url: str
     owner_url: str
     group: int
-    middle: str
-    last: str
+    keys: Mapping[str, Sequence[str]]
+    circles: Sequence[tuple[int, Sequence[str]]]
+    letters: Sequence[str]
+    readers: Sequence[str]
+    superusers: Sequence[str]
     emails: Sequence[str]
     textbook_emails: Sequence[str]
     seeding: float = 0
@@ -70,8 +88,9 @@ def seed(cluster: Cluster, users: int) -> Data:
     subprocess.run(command, env=settings, check=True, capture_output=True)
     seeding = time.perf_counter() - started
     rows, copying = asyncio.run(_copy(cluster, name))
-    prepared = asyncio.run(_prepare(cluster.url(name), users))
-    return Data(users, cluster.url(name, ROLE), cluster.url(name), *prepared, rows / seeding, rows / copying)
+    prepared = asyncio.run(_prepare(cluster.url(name)))
+    speeds: dict[str, Any] = {"seeding": rows / seeding, "copying": rows / copying}
+    return Data(users, cluster.url(name, ROLE), cluster.url(name), **prepared, **speeds)
 
 
 async def create_database(cluster: Cluster, name: str) -> None:
@@ -106,12 +125,23 @@ async def _drop(cluster: Cluster, name: str) -> None:
     await connection.close()
 
 
-async def _prepare(url: str, users: int) -> tuple[int, str, str, Sequence[str], Sequence[str]]:
+async def _prepare(url: str) -> dict[str, Any]:
     connection: Any = await asyncpg.connect(url)
-    emails = [row["email"] for row in await connection.fetch(EMAILS, 2 * SIGN_INS)]
-    await connection.execute(SET_HASH, PasswordHelper().hash(PASSWORD), emails[SIGN_INS:])
+    emails = iter([row["email"] for row in await connection.fetch(EMAILS, READERS + SUPERUSERS + 2 * SIGN_INS)])
+    names = {"readers": READERS, "superusers": SUPERUSERS, "emails": SIGN_INS, "textbook_emails": SIGN_INS}
+    prepared: dict[str, Any] = {name: list(islice(emails, number)) for name, number in names.items()}
+    await connection.execute(SET_HASH, PasswordHelper().hash(PASSWORD), prepared["textbook_emails"])
+    await connection.execute(CROWD.read_text())
+    prepared["circles"] = [tuple(row) for row in await connection.fetch(CIRCLES)]
+    prepared["group"] = await connection.fetchval(EVERYBODY)
+    prepared["letters"] = [row[0] for row in await connection.fetch(LETTERS, PAGE)]
+    prepared["keys"] = {name: await _keys(connection, statement) for name, statement in KEYS.items()}
     await connection.execute("VACUUM ANALYZE")  # throw-away clusters have no autovacuum
-    group = await connection.fetchval(EVERYBODY)
-    middle, last = [await connection.fetchval(MEMBER, group, before) for before in (users // 2, users - PAGE - 1)]
     await connection.close()
-    return group, middle, last, emails[:SIGN_INS], emails[SIGN_INS:]
+    return prepared
+
+
+async def _keys(connection: Any, statement: str) -> Sequence[str]:
+    rows = await connection.fetchval(f"SELECT count(*) FROM ({statement})")  # noqa: S608  # one of KEYS
+    offsets = [(rows - PAGE - 1) * place // (PLACES - 1) for place in range(PLACES)]
+    return [await connection.fetchval(f"{statement} OFFSET {offset} LIMIT 1") for offset in offsets]

@@ -24,6 +24,11 @@ class Result:
     p95: float
     p99: float
 
+    @property
+    def both(self) -> float:
+        """The CPU milliseconds of the server and of PostgreSQL."""
+        return self.cpu + self.database_cpu
+
 
 class Driver:
     """Gives jobs to the load process, one at a time."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.driver import Result
 
+AS_THEY_ARE = ("scaling", "ready", "memory", "masters", "seeding", "copying", "storm")
 Key = tuple[int, int, str, str]  # users, workers, workload, server
 
 
@@ -16,9 +17,9 @@ class Findings:
     """All measurements of a run.
 
     ``results``: one for each round; servers took turns, so that rounds can be compared pairwise. ``scaling``: median
-    milliseconds of reads in each turn, by workload and number of users. ``ready``: seconds until ready, ``memory``:
-    megabytes, both by server. ``seeding``, ``copying``: rows per second, by number of users. ``storm``: 95th percentile
-    during a storm of sign-ins as a multiple of the one without, by path.
+    milliseconds of reads in each turn, by workload and number of users. ``ready``: seconds until ready, ``memory`` and
+    ``masters``: megabytes of the largest worker and the master, by server. ``seeding``, ``copying``: rows per second,
+    by number of users. ``storm``: 95th percentiles during storms of sign-ins as multiples of those without, by path.
     """
 
     results: dict[Key, list[Result]] = field(default_factory=dict)
@@ -26,9 +27,10 @@ class Findings:
     scaling: dict[str, dict[int, list[float]]] = field(default_factory=dict)
     ready: dict[str, list[float]] = field(default_factory=dict)
     memory: dict[str, list[float]] = field(default_factory=dict)
+    masters: dict[str, list[float]] = field(default_factory=dict)
     seeding: dict[int, float] = field(default_factory=dict)
     copying: dict[int, float] = field(default_factory=dict)
-    storm: dict[str, float] = field(default_factory=dict)
+    storm: dict[str, list[float]] = field(default_factory=dict)
 
     def groups(self) -> Sequence[tuple[int, int]]:
         """Return the measured pairs of users and workers."""
@@ -47,10 +49,10 @@ class Findings:
     def _unknown(self, key: Key, figure: str) -> bool:
         return isnan(self.middle(key, figure))
 
-    def spread(self, key: Key) -> float:
-        """Return the range of the rates, as a share of their median."""
-        rates = [result.rate for result in self.results[key]]
-        return (max(rates) - min(rates)) / median(rates)
+    def spread(self, key: Key, figure: str = "rate") -> float:
+        """Return the range of a figure, as a share of its median."""
+        figures: list[float] = [getattr(result, figure) for result in self.results[key]]
+        return (max(figures) - min(figures)) / median(figures)
 
     def ratio(self, users: int, workers: int, workload: str, other: str) -> float | None:
         """Return the project's rate as a multiple of another server's; None if one of them was not measured."""
@@ -61,22 +63,15 @@ class Findings:
             return median(project.rate / another.rate for project, another in zip(own, others, strict=True))
         return median(result.rate for result in own) / median(result.rate for result in others)
 
+    def cpu_ratio(self, users: int, workers: int, workload: str, other: str) -> float:
+        """Return the project's CPU time, with PostgreSQL's, as a multiple of another server's in the same round."""
+        own, others = (self.results[users, workers, workload, name] for name in ("project", other))
+        return median(each.both / another.both for each, another in zip(own, others, strict=True))
+
     def growth(self, workload: str) -> float:
         """Return how many times longer a read takes at the largest size than at the smallest."""
         times = self.scaling[workload]
         return median(most / few for most, few in zip(times[max(times)], times[min(times)], strict=True))
-
-    def costs(self) -> dict[str, float]:
-        """Return the project's CPU time per request as a multiple of the floor's for users/me.
-
-        As a ratio it depends neither on the machine nor on its load.
-        """
-        return {
-            f"{workload}, {self.title(users, workers)}": self.middle((users, workers, workload, name), "cpu")
-            / self.middle((users, workers, "users/me", "floor"), "cpu")
-            for users, workers, workload, name in self.results
-            if name == "project"
-        }
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, with text as keys."""
@@ -91,5 +86,5 @@ class Findings:
                 | {"spread": round(self.spread(key), 4), "statements": self.statements.get(key[2:])}
                 for key in self.results
             ],
-            **{name: getattr(self, name) for name in ("scaling", "ready", "memory", "seeding", "copying", "storm")},
+            **{name: getattr(self, name) for name in AS_THEY_ARE},
         }

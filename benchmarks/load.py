@@ -25,6 +25,8 @@ CHAINED = re.compile(rb'"refresh_token":"([^"]+)"')
 TOKEN = b"%token%"  # replaced in a chained request by the refresh token of the previous response
 PATIENCE = 300.0
 NUMBERS = itertools.count()
+# The next request of each chain, by its name and connection: a refresh token works once, in later jobs too.
+CHAINS: dict[tuple[str, int], bytes] = {}
 
 
 @dataclass(slots=True)
@@ -40,8 +42,10 @@ class Tally:
 class Connection(asyncio.Protocol):
     """Sends its requests one after the other, until the deadline."""
 
-    def __init__(self, requests: list[bytes], job: dict[str, Any], tally: Tally) -> None:
-        self.requests: Iterator[bytes] = itertools.cycle(requests)
+    def __init__(self, number: int, requests: list[bytes], job: dict[str, Any], tally: Tally) -> None:
+        self.chain = job.get("chain", ""), number
+        started = CHAINS.get(self.chain)
+        self.requests: Iterator[bytes] = itertools.repeat(started) if started else itertools.cycle(requests)
         self.tally = tally
         self.status = f"HTTP/1.1 {job['status']} ".encode()
         self.chained = job.get("chained", "").encode()
@@ -80,7 +84,8 @@ class Connection(asyncio.Protocol):
         self._count(now - self.started)
         answer, self.buffer = self.buffer, bytearray()
         if self.chained and (token := CHAINED.search(answer)):
-            self.requests = itertools.repeat(self.chained.replace(TOKEN, token[1]))
+            CHAINS[self.chain] = self.chained.replace(TOKEN, token[1])
+            self.requests = itertools.repeat(CHAINS[self.chain])
         if now < self.deadline:
             self.send(next(self.requests))
         elif self.done and not self.done.done():
@@ -122,7 +127,7 @@ async def _connect(job: dict[str, Any], tally: Tally) -> list[Connection]:
     requests, number = [text.encode() for text in job["requests"]], job["connections"]
     loop, connections = asyncio.get_running_loop(), []
     for each in range(number):
-        connection = Connection(requests[each::number] or requests, job, tally)
+        connection = Connection(each, requests[each::number] or requests, job, tally)
         await loop.create_connection(partial(lambda protocol: protocol, connection), "127.0.0.1", job["port"])
         connections.append(connection)
     return connections

@@ -30,19 +30,19 @@ def run() -> None:
         _print_medians(api, api.users(1)[0])
 
 
-def measure(port: int) -> tuple[Times, Times, float]:
+def measure(port: int, samples: int = SAMPLES) -> tuple[Times, Times, float]:
     """Return durations by path without and during a storm, in seconds, and the storm's sign-ins per second."""
     user, *emails = Api(port).users(1 + STORM)
     token = Api(port).tokens(user)["access_token"]
     probes = [Api(port, {"Authorization": f"Bearer {token}"}) for _ in range(CONNECTIONS)]
-    idle = {path: _sample(probes, path) for path in PATHS}
-    stormy, rate = _during_storm(port, emails, lambda: {path: _sample(probes, path) for path in PATHS})
+    idle = {path: _sample(probes, path, samples) for path in PATHS}
+    stormy, rate = _during_storm(port, emails, lambda: {path: _sample(probes, path, samples) for path in PATHS})
     return idle, stormy, rate
 
 
-def _sample(probes: list[Api], path: str) -> list[float]:
+def _sample(probes: list[Api], path: str, samples: int) -> list[float]:
     times = []
-    for number in range(SAMPLES):
+    for number in range(samples):
         status, _, seconds = probes[number % len(probes)].request("GET", path)
         if status != 200:
             raise RuntimeError(f"{path} returned {status}")

@@ -1,4 +1,4 @@
-"""Output of a comparison: tables, JSON, a chart, and a history to detect slow-downs."""
+"""Output of a comparison: tables, JSON and a chart."""
 
 import json
 from collections.abc import Iterable
@@ -6,19 +6,32 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import chart, history
+from benchmarks import chart
 from benchmarks.findings import Findings, Key
-from benchmarks.targets import verdicts
 
 DIRECTORY = Path(__file__).parents[1] / ".local" / "bench"
-HEAD = ("", "", "per second", "spread", "project", "CPU ms", "SQL ms", "p50 ms", "p95", "p99", "statements")
-WIDTHS = (19, 13, 10, 8, 9, 8, 8, 9, 9, 9, 11)
+HEAD = (
+    "",
+    "",
+    "per second",
+    "spread",
+    "project",
+    "CPU ms",
+    "SQL ms",
+    "both",
+    "spread",
+    "p50 ms",
+    "p95",
+    "p99",
+    "statements",
+)
+WIDTHS = (19, 13, 10, 8, 9, 8, 8, 8, 8, 9, 9, 9, 11)
 
 
 def publish(findings: Findings, options: dict[str, Any]) -> None:
     """Print the tables and write the files."""
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    lines = [*_rates(findings), *_scaling(findings), *_others(findings), *_targets(findings)]
+    lines = [*_rates(findings), *_scaling(findings), *_others(findings)]
     print("\n".join(lines))
     (DIRECTORY / "compare.txt").write_text("\n".join(lines) + "\n")
     (DIRECTORY / "compare.json").write_text(json.dumps(options | findings.as_json(), indent=1) + "\n")
@@ -28,7 +41,7 @@ def publish(findings: Findings, options: dict[str, Any]) -> None:
 
 def _rates(findings: Findings) -> Iterable[str]:
     for users, workers in findings.groups():
-        yield f"\n{findings.title(users, workers)} per server; 'project' is its rate as a multiple of that server's\n"
+        yield f"\n{findings.title(users, workers)} per server: 'project' is its rate in that server's\n"
         yield _line(HEAD)
         workload = ""
         for key in sorted((key for key in findings.results if key[:2] == (users, workers)), key=_by_workload(findings)):
@@ -46,7 +59,8 @@ def _row(findings: Findings, key: Key) -> list[str]:
     row = [key[3], f"{findings.middle(key):.1f}", f"{findings.spread(key):.0%}", ratio]
     if (key[2], key[3]) not in findings.statements:  # not a server: only its rate is measured
         return row
-    figures = [f"{findings.middle(key, each):.2f}" for each in ("cpu", "database_cpu", "p50", "p95", "p99")]
+    figures = [f"{findings.middle(key, each):.2f}" for each in ("cpu", "database_cpu", "both", "p50", "p95", "p99")]
+    figures.insert(3, f"{findings.spread(key, 'both'):.0%}")
     return [*row, *figures, f"{findings.statements[key[2:]]:.1f}"]
 
 
@@ -58,35 +72,16 @@ def _line(cells: Iterable[str]) -> str:
 def _scaling(findings: Findings) -> Iterable[str]:
     sizes = list(next(iter(findings.scaling.values())))
     yield "\nthe project, one request at a time: p50 in ms, by number of users\n"
-    yield f"{'':19}" + "".join(f"{users:>12,}" for users in sizes)
+    yield f"{'':22}" + "".join(f"{users:>12,}" for users in sizes)
     for workload, times in findings.scaling.items():
-        yield f"{workload:19}" + "".join(f"{median(times[users]):12.2f}" for users in sizes)
+        yield f"{workload:22}" + "".join(f"{median(times[users]):12.2f}" for users in sizes)
 
 
 def _others(findings: Findings) -> Iterable[str]:
-    yield f"\n{'':19}{'ready in s':>12}{'MB/worker':>13}"
+    yield f"\n{'':19}{'ready in s':>12}{'MB/worker':>13}{'MB of the master':>18}"
     for name, times in findings.ready.items():
-        yield f"{name:19}{median(times):12.2f}{max(findings.memory[name]):13.1f}"
+        yield f"{name:19}{median(times):12.2f}{max(findings.memory[name]):13.1f}{max(findings.masters[name]):18.1f}"
     yield f"\n{'rows per second':19}{'seeder':>12}{'COPY':>13}{'ratio':>8}"
     for users, rate in findings.seeding.items():
         copying = findings.copying[users]
         yield f"{users:<19,}{rate:12,.0f}{copying:13,.0f}{rate / copying:8.2f}"
-
-
-def _targets(findings: Findings) -> Iterable[str]:
-    judged = list(verdicts(findings))
-    figures = {each.name: each.measured for each in judged} | findings.costs()
-    before = history.medians(DIRECTORY / "history.jsonl")
-    yield f"\n{'target':52}{'target':>9}{'measured':>9}{'before':>9}{'change':>9}"
-    for each in judged:
-        target = f"{'<=' if each.most else '>='} {each.target:g}"
-        known = _change(each.measured, before.get(each.name))
-        yield f"{each.name:52}{target:>9}{each.measured:9.2f}{known}  {'met' if each.met else 'MISSED'}"
-    yield f"\n{'CPU of the project / CPU of the floor for users/me':52}{'':9}{'measured':>9}{'before':>9}{'change':>9}"
-    for name, cost in findings.costs().items():
-        yield f"{name:61}{cost:9.2f}{_change(cost, before.get(name))}"
-    history.add(DIRECTORY / "history.jsonl", figures)
-
-
-def _change(measured: float, before: float | None) -> str:
-    return f"{'-':>9}{'':9}" if not before else f"{before:9.2f}{measured / before - 1:+9.0%}"

@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks import procfs
@@ -18,9 +19,10 @@ PATIENCE = 60
 POLL = 0.02
 GUNICORN = (sys.executable, "-m", "gunicorn")
 PLAIN = (*GUNICORN, "--config", "python:benchmarks.plain")
-# The project and the textbook log every request, the floor none.
+# All but the floor log every request.
 COMMANDS = {
     "project": GUNICORN,
+    "good": (*PLAIN, "--access-logfile", "-", "benchmarks.good.app:app"),
     "textbook": (*PLAIN, "--access-logfile", "-", "benchmarks.textbook:app"),
     "floor": (*PLAIN, "benchmarks.floor:app"),
 }
@@ -40,9 +42,13 @@ class Server:
         """Return the CPU time of all its processes."""
         return procfs.cpu_seconds(self.pid)
 
-    def megabytes(self) -> float:
+    def worker_megabytes(self) -> float:
         """Return the private memory of its largest worker."""
         return max(map(procfs.private_bytes, procfs.children(self.pid))) / 1e6
+
+    def master_megabytes(self) -> float:
+        """Return the resident memory of the process that starts the workers."""
+        return procfs.resident_bytes(self.pid) / 1e6
 
 
 def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
@@ -55,18 +61,32 @@ def environment(database_url: str, secret: str, **more: str) -> dict[str, str]:
         "SECRET_KEY": secret,
         "SIGN_UP": "open",
         "THROTTLE_SCALE": "1000000",
+        "SESSIONS_PER_USER": "50",  # a page
+        "ACCESS_TOKEN_SECONDS": "86400",  # longer than a run: its users sign in once
     }
     return os.environ | settings | more
 
 
 @contextmanager
-def server(name: str, workers: int, settings: Mapping[str, str]) -> Iterator[Server]:
-    """Run a server during the block, and yield it when it is ready."""
+def server(
+    name: str,
+    workers: int,
+    settings: Mapping[str, str],
+    services: Path | None = None,
+    command: Sequence[str] | None = None,
+) -> Iterator[Server]:
+    """Run a server during the block, and yield it when it is ready.
+
+    Args:
+        services: the directory of the code; the current one without.
+        command: one that is not in ``COMMANDS``.
+
+    """
     port = free_port()
     settings = {**settings, "API_PORT": str(port), "WEB_CONCURRENCY": str(workers)}
     started = time.perf_counter()
     quiet: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(COMMANDS[name], env=settings, **quiet) as process:
+    with subprocess.Popen(command or COMMANDS[name], env=settings, cwd=services, **quiet) as process:
         try:
             _wait(process, port, READY.get(name, "/"))
             yield Server(name, port, process.pid, time.perf_counter() - started)
@@ -86,8 +106,9 @@ def _wait(process: subprocess.Popen[bytes], port: int, path: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if Api(port).request("GET", path)[0] == http.client.OK or path == "/":
-                return
+            with closing(Api(port)) as api:
+                if api.request("GET", path)[0] == http.client.OK or path == "/":
+                    return
         except OSError:
             pass
         time.sleep(POLL)
