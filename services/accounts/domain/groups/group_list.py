@@ -139,8 +139,9 @@ def _select_visible(
         if visibility not in whole:
             ids = ids.join(Membership).where(IS_CALLERS)
         parts.append(BY_NAME.window(ids, position))
+    # Each part begins at the key. Compared once more, it would make PostgreSQL read all groups after it.
     groups = _select_groups(signed_in=signed_in).where(col(UserGroup.id).in_(union_all(*parts)))
-    return JsonRows(BY_NAME.window(groups, position))
+    return JsonRows(BY_NAME.window(groups, position._replace(has_key=False)))
 
 
 @cache

@@ -62,7 +62,7 @@ def _select_sent_to(position: Position, *, by_email: bool) -> JsonRows:
         .outerjoin(User, col(User.id) == Invitation.inviter_id)
         .where(col(Invitation.id).in_(union_all(*pages)))
     )
-    return JsonRows(BY_ID.window(statement, position))
+    return JsonRows(BY_ID.window(statement, position._replace(has_key=False)))  # the pages begin at the key
 
 
 @cache
