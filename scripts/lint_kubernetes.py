@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 from environment import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
-OVERLAYS = ("trial", "production")
+OVERLAYS = ("trial", "production", "restore")
 VERSION = "1.34"  # the oldest that the manifests are for: preStop.sleep is stable since then
 Manifest = dict[str, Any]
 

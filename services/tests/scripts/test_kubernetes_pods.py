@@ -1,23 +1,19 @@
-"""deploy/kubernetes agrees with the application, its image and compose.yaml."""
+"""The pods of deploy/kubernetes agree with the application, its image and compose.yaml."""
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from accounts import settings
 from accounts.api.routes import health
-from accounts.db.connect import KEEPALIVES
-from accounts.db.engine import SERVER_SETTINGS
-from accounts.migrations import roles
 from accounts.settings import Settings, get_settings
 from accounts.worker.transports import create_transport
-from lint_kubernetes import OVERLAYS, probes
+from lint_kubernetes import OVERLAYS, probes, problems
 from support.certificates import authority
 from support.kubernetes import Manifest, containers, environment, find, pod, rendered
-from support.project import ROOT
+from support.project import ROOT, blocks
 
 pytestmark = pytest.mark.slow
 DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text()
@@ -27,8 +23,6 @@ SECRETS = {
     "accounts": {"secret_key": "k" * 43, "postgres_api_password": "of the API", "smtp_password": "of SMTP"},
     "database-app": {"username": "accounts", "password": "of the owner"},
 }
-# PgBouncer keeps these for each client itself.
-TRACKED = {"timezone"}
 
 every_pod = pytest.mark.parametrize(
     ("overlay", "name"), [(overlay, name) for overlay in OVERLAYS for name in DEPLOYMENTS]
@@ -118,8 +112,31 @@ def test_ports_are_those_of_the_image_and_the_settings(overlay: str) -> None:
 
     (service,) = find(rendered(overlay), "Service", "api")["spec"]["ports"]
     assert service["targetPort"] == "http"
-    policies = [find(rendered(overlay), "NetworkPolicy", name)["spec"] for name in ("api", "metrics")]
-    assert [policy["ingress"][0]["ports"] for policy in policies] == [[{"port": image}], [{"port": "metrics"}]]
+
+
+def test_network_lets_pass_what_the_processes_need() -> None:
+    policies = {
+        name: find(rendered("production"), "NetworkPolicy", name)["spec"] for name in ("api", "metrics", "worker")
+    }
+    (worker,) = pod("production", "worker")["containers"]
+    smtp = environment("production", worker).get("SMTP_PORT", Settings.model_fields["smtp_port"].default)
+    (http, _) = pod("production", "api")["containers"][0]["ports"]
+
+    assert policies["api"]["ingress"][0]["ports"] == [{"port": http["containerPort"]}]
+    assert policies["metrics"]["ingress"][0]["ports"] == [{"port": "metrics"}]
+    assert {"ports": [{"port": int(smtp)}]} in policies["worker"]["egress"]
+
+
+def test_ingress_of_the_page_is_valid_and_reaches_the_api() -> None:
+    ingress = yaml.safe_load(
+        next(block.text for block in blocks(ROOT / "docs" / "kubernetes.md") if block.language == "yaml")
+    )
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    service = find(rendered("production"), "Service", path["backend"]["service"]["name"])
+
+    assert problems([ingress]) == []
+    assert ingress["metadata"]["namespace"] == service["metadata"]["namespace"]
+    assert path["backend"]["service"]["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
 
 
 def test_probes_of_the_api_are_its_routes() -> None:
@@ -149,42 +166,3 @@ def test_api_has_time_to_finish_its_requests() -> None:
     graceful = int(re.findall(r"^graceful_timeout = (\d+)$", gunicorn, re.MULTILINE)[0])
 
     assert spec["terminationGracePeriodSeconds"] - before > graceful
-
-
-def test_all_processes_get_connections() -> None:
-    objects = rendered("production")
-    pooler = find(objects, "Pooler", "pooler")["spec"]
-    parameters = pooler["pgbouncer"]["parameters"]
-    defaults = {name: Settings.model_fields[name].default for name in ("web_concurrency", "database_pool_size")}
-    of_a_pod = defaults["web_concurrency"] * (defaults["database_pool_size"] + 2)
-    pods = 2 * find(objects, "HorizontalPodAutoscaler", "api")["spec"]["maxReplicas"]  # while they are replaced
-
-    # One pooler has gone.
-    assert pods * of_a_pod <= int(parameters["max_client_conn"])
-    # PostgreSQL's max_connections is 100; half is for workers, migrations and the operator.
-    assert pooler["instances"] * int(parameters["default_pool_size"]) <= 50
-
-
-def test_pooler_accepts_what_every_connection_asks_for() -> None:
-    parameters = find(rendered("production"), "Pooler", "pooler")["spec"]["pgbouncer"]["parameters"]
-    ignored = set(parameters["ignore_startup_parameters"].split(","))
-
-    assert ignored == {*SERVER_SETTINGS, *KEEPALIVES} - TRACKED
-
-
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_database_is_prepared_as_migrations_of_a_superuser_do_it(overlay: str) -> None:
-    spec = find(rendered(overlay), "Cluster", "database")["spec"]
-
-    assert spec["bootstrap"]["initdb"]["postInitApplicationSQL"] == list(roles.SUPERUSER_REVOKES)
-
-
-def test_names_of_the_pooler_are_in_the_certificate() -> None:
-    objects = rendered("production")
-    names: list[Any] = find(objects, "Cluster", "database")["spec"]["certificates"]["serverAltDNSNames"]
-
-    assert find(objects, "Pooler", "pooler")["metadata"]["name"] in names
-    for name, host in (("api", "pooler"), ("worker", "database-rw")):
-        for container in containers(pod("production", name)):
-            url = environment("production", container)["DATABASE_URL"]
-            assert f"@{host}:5432/accounts?sslmode=verify-full" in url
