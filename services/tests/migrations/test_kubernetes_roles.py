@@ -23,15 +23,12 @@ PASSWORD_OF_THE_API = "SELECT rolpassword FROM pg_authid WHERE rolname = 'accoun
 @pytest.fixture
 def bootstrapped() -> Iterator[str]:
     """The URL of a database as the operator bootstraps it from the manifest, as its owner connects."""
-    spec = find(rendered("production"), "Cluster", "database")["spec"]
-    (role,) = spec["managed"]["roles"]
-    assert role["name"] == spec["bootstrap"]["initdb"]["owner"]
+    initdb = find(rendered("production"), "Cluster", "database")["spec"]["bootstrap"]["initdb"]
     name = f"kubernetes_{uuid4().hex}"
-    attributes = [attribute for attribute in ("login", "createrole", "superuser") if role.get(attribute)]
-    execute(f"CREATE ROLE {name} {' '.join(attributes)}")
+    execute(f"CREATE ROLE {name} LOGIN")
     execute(f"CREATE DATABASE {name} OWNER {name}")
-    for statement in spec["bootstrap"]["initdb"]["postInitApplicationSQL"]:
-        execute(statement, name)
+    for statement in initdb["postInitApplicationSQL"]:
+        execute(statement.replace(f"ROLE {initdb['owner']} ", f"ROLE {name} "), name)
     yield url_of(name, role=name)
     execute(f"DROP DATABASE {name} WITH (FORCE)")
     execute(f"DROP ROLE IF EXISTS {API_ROLE}")
