@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from accounts.database_url import DatabaseUrl, Host
 
-CONNECT_SECONDS = 5  # for all hosts together
+CONNECT_SECONDS = 4  # for all hosts together
 # A server notices after a minute that a client has lost its power, and ends its transactions. The default is two hours.
 KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 # The next host may be better. An error of credentials is no reason to ask another one.
@@ -54,7 +54,7 @@ class Connector:
         self._arguments = url.arguments | arguments
 
     async def __call__(self, **_: object) -> asyncpg.Connection:
-        """Open a connection, within five seconds.
+        """Open a connection, within four seconds.
 
         Raises:
             OSError, asyncpg.PostgresError, asyncpg.InternalClientError: of the last host that was asked.
