@@ -45,7 +45,7 @@ OTHERS: dict[str, Sequence[str]] = {
     "target_session_attrs": ("any", "primary", "read-write"),  # the service writes
 }
 ACCEPTED = TLS | STARTUP | AS_IT_IS | OTHERS
-HINTS = {"pgbouncer": "use the address of the database itself, not that of a pooler"}
+HINTS = {"pgbouncer": "leave it out, also behind a pooler"}
 
 
 def check(given: Mapping[str, str]) -> None:

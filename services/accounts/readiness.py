@@ -1,4 +1,4 @@
-"""Readiness: the database answers, its schema is at this version's migrations, and it accepts writes."""
+"""Readiness: the database answers with this version's schema and within limits of time, and it accepts writes."""
 
 import asyncio
 import re
@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from accounts.db.engine import SERVER_SETTINGS
 from accounts.db.errors import DATABASE_ERRORS, DISK_FULL, READ_ONLY, STANDBY, sqlstate
 from accounts.db.session import Sessionmaker
 from accounts.domain.errors import NotReady
@@ -18,6 +19,9 @@ REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 REVISES = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)  # one: the migrations have no branches
 TIMEOUT_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
+THROUGH_A_POOLER = "Behind a pooler, run the migrations and then reconnect it; the worker must connect directly."
+TIMEOUTS = [name for name in SERVER_SETTINGS if name.endswith("_timeout")]
+UNLIMITED = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE current_setting(name) = '0'")
 # They need a transaction that may write, and a few pages on the disk of the tables: rows beyond work_mem are spilled
 # to a temporary file. Nothing stays. A full disk of the write-ahead log ends the server, which then does not answer.
 WRITES = (
@@ -33,20 +37,24 @@ NOT_WRITABLE = {
 
 
 async def check_readiness(sessionmaker: Sessionmaker) -> None:
-    """Compare the schema's revision with the migrations, within two seconds.
+    """Compare the schema's revision with the migrations, and look for missing time limits, within two seconds.
 
     Raises:
-        NotReady: the database is unavailable, or the revisions differ; the reason says which.
+        NotReady: the database is unavailable, the revisions differ, or a limit is missing; the reason says which.
 
     """
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS), sessionmaker() as db:
-            revisions = await schema_revisions(await db.connection())
+            connection = await db.connection()
+            unlimited = list(await connection.scalars(UNLIMITED, {"names": TIMEOUTS}))
+            revisions = await schema_revisions(connection)
     except DATABASE_ERRORS as error:
         raise NotReady("The database does not answer.") from error
     if revisions != expected_revisions():
         at, needed = _names(revisions), _names(expected_revisions())
         raise NotReady(f"The schema is at {at}, but this version needs {needed}. Run the migrations.")
+    if unlimited:
+        raise NotReady(f"{', '.join(unlimited)}: no limit. {THROUGH_A_POOLER}")
 
 
 async def check_writes(sessionmaker: Sessionmaker) -> None:

@@ -29,6 +29,7 @@ from accounts.db.session import Session, Sessionmaker, create_sessionmaker
 from accounts.domain.bulk import CONNECTIONS, BulkWork
 from accounts.domain.identity import password_hashing
 from accounts.migrations.roles import ROLE
+from accounts.readiness import TIMEOUTS
 from accounts.schemas import fields
 from accounts.settings import Settings, get_settings
 from postgres import throwaway
@@ -104,7 +105,8 @@ def worker_database(worker_id: str) -> str:
 
 @pytest.fixture(scope="session")
 async def engine(worker_database: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(worker_database.replace("postgresql:", "postgresql+asyncpg:"))
+    url, limits = worker_database.replace("postgresql:", "postgresql+asyncpg:"), dict.fromkeys(TIMEOUTS, "10min")
+    engine = create_async_engine(url, connect_args={"server_settings": limits})
     yield engine
     await engine.dispose()
 

@@ -21,6 +21,7 @@ from accounts.settings import Settings
 POOL_SECONDS = 3
 # Timeouts nest: first the server cancels the statement, then the client drops the connection, then the request ends.
 COMMAND_SECONDS = 7
+# Each connection asks for these. Migrations set them on the API's role as well, for connections through a pooler.
 SERVER_SETTINGS = {
     "statement_timeout": "6s",
     # Shorter than requests wait for a connection: those that wait for a lock must not keep the pool from the others.

@@ -11,6 +11,8 @@ from base64 import b64encode
 
 from sqlalchemy import Connection, inspect
 
+from accounts.db.connect import KEEPALIVES
+from accounts.db.engine import SERVER_SETTINGS
 from accounts.models import Base
 
 ROLE = "accounts_api"
@@ -48,10 +50,22 @@ GRANTS = (
     f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {ROLE}",
     f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {ROLE}",
 )
+# Every connection asks for these limits, and a pooler ignores it. An owner who may not change the role leaves it as it
+# is, since readiness notices a connection without limits.
+SET_LIMITS = f"""
+DO $$ BEGIN
+    {
+    " ".join(
+        f"ALTER ROLE {ROLE} IN DATABASE {{database}} SET {name} = '{value}';"
+        for name, value in (KEEPALIVES | SERVER_SETTINGS).items()
+    )
+}
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END $$"""
 
 
 def create_api_role(connection: Connection, password: str | None) -> None:
-    """Create the role if it is missing, grant it the rows of all tables, and revoke everything else.
+    """Create the role if it is missing, set its limits, grant it the rows of all tables, and revoke everything else.
 
     Of append-only tables it may read rows, and insert them without number and time. Runs at each migration, after the
     revisions and in their transaction, so that new tables need no grants of their own. Without a ``password`` the role
@@ -62,7 +76,7 @@ def create_api_role(connection: Connection, password: str | None) -> None:
         connection.exec_driver_sql(f"ALTER ROLE {ROLE} PASSWORD '{verifier(password)}'")
     database = connection.exec_driver_sql("SELECT quote_ident(current_database())").scalar_one()
     superuser = connection.exec_driver_sql("SHOW is_superuser").scalar_one() == "on"
-    for statement in (*REVOKES, *(SUPERUSER_REVOKES if superuser else ()), *GRANTS):
+    for statement in (SET_LIMITS, *REVOKES, *(SUPERUSER_REVOKES if superuser else ()), *GRANTS):
         connection.exec_driver_sql(statement.format(database=database))
     existing = inspect(connection).get_table_names()
     for table in Base.metadata.sorted_tables:

@@ -40,6 +40,15 @@ async def test_not_ready_without_permission_to_read_the_revision(world: World) -
     assert (response.status_code, response.json()["reason"]) == (503, "The database does not answer.")
 
 
+async def test_not_ready_on_a_connection_without_limits(world: World) -> None:
+    await world.sql("SET statement_timeout = 0")
+
+    response = await world.client.get("/health/ready")
+
+    assert (response.status_code, response.json()["detail"]) == (503, "NOT_READY")
+    assert response.json()["reason"].startswith("statement_timeout: no limit. Behind a pooler, run the migrations")
+
+
 @pytest.mark.parametrize(
     ("statement", "found"),
     [

@@ -118,7 +118,7 @@ def test_every_parameter_is_accepted_or_refused_in_one_line(name: str) -> None:
     ("query", "message"),
     [
         ("sslmode=bogus", "sslmode must be one of: disable, allow, prefer, require, verify-ca, verify-full"),
-        ("pgbouncer=true", "the parameter pgbouncer is not supported: use the address of the database itself"),
+        ("pgbouncer=true", "the parameter pgbouncer is not supported: leave it out"),
         (
             "sslmode=require&channel_binding=require",
             "channel_binding=require is not supported; sslmode=verify-full with",

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from accounts.db.engine import SERVER_SETTINGS
 from accounts.migrations import roles
 from accounts.settings import get_settings
 from conftest import execute, url_of
@@ -60,6 +61,22 @@ def test_new_table_needs_no_grants(fresh_database: str, owned_database: str, ale
     alembic("upgrade", "head", config=with_versions_in(tmp_path))
 
     assert asyncio.run(fetch(fresh_database, "INSERT INTO sword (name) VALUES ('Grail') RETURNING id")) == {1}
+
+
+def test_api_role_gets_its_limits_and_the_owner_gets_none(
+    fresh_database: str, owned_database: str, alembic: Alembic
+) -> None:
+    alembic("upgrade", "head")
+
+    def shown(url: str) -> dict[str, str]:
+        query = "SELECT (name, current_setting(name)) FROM unnest(string_to_array('{}', ',')) AS name"
+        return dict(asyncio.run(fetch(url, query.format(",".join(SERVER_SETTINGS)))))
+
+    query = "SELECT setrole::regrole::text FROM pg_db_role_setting JOIN pg_database AS d ON d.oid = setdatabase"
+    configured = asyncio.run(fetch(owned_database, f"{query} WHERE datname = current_database()"))
+    assert configured == {roles.ROLE}
+    assert shown(fresh_database) == SERVER_SETTINGS
+    assert shown(owned_database)["statement_timeout"] == "0"
 
 
 def test_owner_without_createrole_gets_a_clear_error(
