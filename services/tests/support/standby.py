@@ -26,12 +26,17 @@ def standby_of(primary: Cluster) -> Iterator[Cluster]:
 
 
 def _start(primary: Cluster) -> Cluster:
-    home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
-    source = ("--host", str(primary.sockets), "--port", PORT, "--username", NAME)
-    run("pg_basebackup", "--pgdata", str(home / "data"), *source, "--write-recovery-conf", "--checkpoint=fast")
-    standby = Cluster(home, REPLICATED)
+    standby = Cluster(base_backup(primary, "--write-recovery-conf"), REPLICATED)
     standby.start()
     return standby
+
+
+def base_backup(cluster: Cluster, *options: str) -> Path:
+    """Copy the data of a running server, and return the folder for another one."""
+    home = Path(tempfile.mkdtemp(prefix="accounts-")).resolve()
+    source = ("--host", str(cluster.sockets), "--port", PORT, "--username", NAME)
+    run("pg_basebackup", "--pgdata", str(home / "data"), *source, "--checkpoint=fast", *options)
+    return home
 
 
 async def execute(cluster: Cluster, statement: str) -> None:
