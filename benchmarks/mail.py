@@ -46,7 +46,10 @@ def run(arguments: Sequence[str] = ()) -> None:
 
 async def _measure(cluster: Cluster, security: str, letters: int, folder: Path) -> str:
     url, postmaster = cluster.url(security), int((cluster.data / "postmaster.pid").read_text().split()[0])
-    with _server(security, folder) as (server, settings), _worker(url, {**settings, "SMTP_SECURITY": security}) as worker:
+    with (
+        _server(security, folder) as (server, settings),
+        _worker(url, {**settings, "SMTP_SECURITY": security}) as worker,
+    ):
         await _send(url, WARM_UP, "warm-up")
         pids = (worker, postmaster, server)
         before, started = [procfs.cpu_seconds(pid) for pid in pids], time.perf_counter()
@@ -65,7 +68,7 @@ async def _send(url: str, letters: int, domain: str) -> None:
         await connection.execute(ENQUEUE, letters, domain)
         await connection.execute("NOTIFY outbox")
     async with asyncio.timeout(PATIENCE):
-        while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):
+        while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):  # noqa: ASYNC110  # in the database
             await asyncio.sleep(POLL)
     await connection.close()
 
@@ -87,8 +90,8 @@ def _server(security: str, folder: Path) -> Iterator[tuple[int, dict[str, str]]]
     command = [sys.executable, "-m", "benchmarks.mail", security, str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout
-            yield process.pid, {"SMTP_PORT": process.stdout.readline().strip(), "SSL_CERT_FILE": str(certificate)}
+            port = process.stdout.readline().strip() if process.stdout else ""
+            yield process.pid, {"SMTP_PORT": port, "SMTP_SECURITY": security, "SSL_CERT_FILE": str(certificate)}
         finally:
             process.terminate()
 
@@ -100,8 +103,7 @@ class _Sink:
         return "250 OK"
 
 
-async def _serve(security: str, certificate: Path) -> None:
-    certificate.write_bytes(authority().certificate)
+async def _serve(security: str) -> None:
     context = authority().server if security == "starttls" else None
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: SMTP(_Sink(), hostname="mail.test", tls_context=context), "127.0.0.1", 0)
@@ -110,4 +112,5 @@ async def _serve(security: str, certificate: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))
+    Path(sys.argv[2]).write_bytes(authority().certificate)
+    asyncio.run(_serve(sys.argv[1]))
