@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from benchmarks import compare, cpu, lists, login_storm, pages, signing, user_import, verdicts
+from benchmarks import compare, cpu, lists, login_storm, mail, pages, signing, user_import, verdicts
 
 # Exit normally on SIGTERM, so that the servers are stopped.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -21,10 +21,15 @@ match sys.argv[1:]:
         verdicts.publish(user_import.run(arguments))
     case ["lists"]:
         lists.run()
+    case ["mail", *arguments]:
+        mail.run(arguments)
     case ["pages", *arguments]:
         pages.run(arguments)
     case ["signing"]:
         signing.run()
     case _:
-        names = "login_storm | compare [--help] | cpu [--help] | import [--help] | lists | pages [--help] | signing"
+        names = (
+            "login_storm | compare [--help] | cpu [--help] | import [--help] | lists | mail [--help] | pages [--help]"
+            " | signing"
+        )
         sys.exit(f"usage: python -m benchmarks [{names}]")

@@ -1,15 +1,13 @@
-"""SMTP client (RFC 5321, RFC 6409): submits one mail, over TLS unless configured otherwise, in bounded time."""
+"""SMTP client (RFC 5321, RFC 6409): submits mail, over TLS unless configured otherwise, in bounded time."""
 
 import asyncio
 import ssl
-from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
 from email.headerregistry import Address
 from email.message import EmailMessage
 from ipaddress import ip_address
 
 from aiosmtplib import (
-    SMTP,
     SMTPDataError,
     SMTPException,
     SMTPNotSupported,
@@ -25,6 +23,7 @@ from accounts.worker.delivery_errors import (
     TemporaryFailure,
     redact_reply,
 )
+from accounts.worker.smtp_connections import ABOUT_LETTER, Connection, IdleConnections
 
 TIMEOUT_SECONDS = 30
 PERMANENT = 500  # from this reply code on (RFC 5321, 4.2.1)
@@ -32,10 +31,10 @@ PERMANENT = 500  # from this reply code on (RFC 5321, 4.2.1)
 
 @dataclass(frozen=True)
 class Smtp:
-    """A mail server, with one connection for each mail.
+    """A mail server, and the connections to it that wait for the next mail.
 
-    ``seconds`` bounds everything from connecting to QUIT. ``context`` is for certificates that the system does not
-    trust. ``starttls`` and ``tls`` never fall back to plain text.
+    ``seconds`` bounds everything from connecting to the server's last reply. ``context`` is for certificates that the
+    system does not trust. ``starttls`` and ``tls`` never fall back to plain text.
 
     Raises:
         ValueError: the user name and the password would be sent unencrypted to another machine.
@@ -49,7 +48,8 @@ class Smtp:
     username: str = ""
     password: str = field(default="", repr=False)
     seconds: float = TIMEOUT_SECONDS
-    context: ssl.SSLContext | None = None
+    context: ssl.SSLContext = field(default_factory=ssl.create_default_context, compare=False)
+    _idle: IdleConnections = field(default_factory=IdleConnections, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.username and self.security == "none" and not _is_loopback(self.host):
@@ -58,31 +58,51 @@ class Smtp:
     async def send(self, message: EmailMessage) -> None:
         """Submit a mail, from its From to its To.
 
+        If a connection that was used before turns out to be closed, the mail is sent by a new one, unless the server
+        may have accepted it.
+
         Raises:
             ServerUnavailable: the server cannot be reached, is not trusted, or refuses this client.
             TemporaryFailure: the server timed out, dropped the connection, or refuses for now.
             PermanentFailure: the server refuses the recipient or the content, or does not support such an address.
 
         """
-        [to], [sender] = message["To"].addresses, message["From"].addresses
-        deadline = asyncio.get_running_loop().time() + self.seconds
-        client = self._client(sender)
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._connect(client)
-                await client.send_message(message, sender=sender.addr_spec, recipients=[to.addr_spec])
-            # The server has accepted the mail: a failing QUIT must not cause a retry.
-            with suppress(SMTPException, OSError):
-                async with asyncio.timeout_at(deadline):
-                    await client.quit()
+            async with asyncio.timeout(self.seconds):
+                await self._send(message)
         except (SMTPException, OSError) as error:
-            raise self._delivery_error(error, to) from None
-        finally:
-            client.close()
+            raise self._delivery_error(error, message["To"].addresses[0]) from None
 
-    async def _connect(self, client: SMTP) -> None:
+    async def close(self) -> None:
+        """End the connections that no mail uses."""
+        await self._idle.close()
+
+    async def _send(self, message: EmailMessage) -> None:
+        if connection := self._idle.take():
+            try:
+                await self._submit(connection, message)
+            except (SMTPException, OSError) as error:
+                if not connection.may_repeat(error):
+                    raise
+            else:
+                return
+        await self._submit(await self._connect(message["From"].addresses[0]), message)
+
+    async def _submit(self, connection: Connection, message: EmailMessage) -> None:
         try:
-            await client.connect()
+            await connection.submit(message)
+        except ABOUT_LETTER:
+            self._idle.put(connection)
+            raise
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.put(connection)
+
+    async def _connect(self, sender: Address) -> Connection:
+        connection = self._connection(sender)
+        try:
+            await connection.connect()
         except SMTPResponseException as error:
             # For example a wrong password, which an operator can correct.
             raise ServerUnavailable(
@@ -90,9 +110,10 @@ class Smtp:
             ) from None
         except (SMTPException, OSError) as error:
             raise ServerUnavailable(redact_reply(f"no connection to the mail server: {error}")) from None
+        return connection
 
-    def _client(self, sender: Address) -> SMTP:
-        return SMTP(
+    def _connection(self, sender: Address) -> Connection:
+        return Connection(
             hostname=self.host,
             port=self.port,
             use_tls=self.security == "tls",

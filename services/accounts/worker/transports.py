@@ -33,6 +33,9 @@ class Transport(Protocol):
 
         """
 
+    async def close(self) -> None:
+        """End the connections that no mail uses, if the transport has any."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -51,6 +54,9 @@ class Folder:
             await asyncio.to_thread(self._write, _file_name(message), _readable(message))
         except OSError as error:
             raise TemporaryFailure(f"MAIL_FOLDER cannot be written: {error.strerror}") from None
+
+    async def close(self) -> None:
+        """Do nothing: a folder has no connections."""
 
     def _write(self, name: str, content: bytes) -> None:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -43,7 +43,7 @@ class Worker:
     """Runs until ``stop`` is called, then finishes deliveries in progress."""
 
     def __init__(self, settings: Settings, transport: Transport, heartbeat: Path | None = None) -> None:
-        self.settings = settings
+        self.settings, self.transport = settings, transport
         self.heartbeat = heartbeat  # the file to touch each time that the queue was read
         sized = settings.model_copy(update={"database_pool_size": CONNECTIONS})
         self.engine = with_connection_metrics(create_engine(sized, "worker", COMMAND_SECONDS))
@@ -67,6 +67,7 @@ class Worker:
                 for job in (self._listen, self._clean_up, self._count, self._import, *[self._deliver] * DELIVERIES):
                     group.create_task(self._repeat(job))
         finally:
+            await self.transport.close()
             await self.engine.dispose()
             await self.cleanup_engine.dispose()
 

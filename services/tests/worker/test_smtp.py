@@ -12,6 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from accounts.models.mail import MailKind
+from accounts.worker import smtp_connections
 from accounts.worker.delivery_errors import DeliveryError, PermanentFailure, ServerUnavailable, TemporaryFailure
 from accounts.worker.message import compose_message
 from accounts.worker.smtp import Smtp
@@ -230,14 +231,20 @@ async def refuse(server: SMTP) -> None:
 
 
 @pytest.mark.parametrize("quit_", [hang, drop, refuse])
-async def test_accepted_mail_is_sent_even_if_quit_fails(quit_: Callable[[SMTP], Any]) -> None:
+async def test_accepted_mail_is_sent_even_if_quit_fails(
+    quit_: Callable[[SMTP], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp_connections, "QUIT_SECONDS", 0.2)
+
     class Impolite(SMTP):
         async def smtp_QUIT(self, _: str) -> None:  # noqa: N802  # as aiosmtpd calls it
             await quit_(self)
 
     mailbox = Mailbox()
     async with listening(lambda: Impolite(mailbox, hostname="mail.test")) as port:
-        await clear(port, seconds=1).send(letter())
+        server = clear(port, seconds=1)
+        await server.send(letter())
+        await server.close()
 
     assert len(mailbox.envelopes) == 1
 
