@@ -1,6 +1,7 @@
 """Submission to real mail servers: working, slow, broken and untrusted."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
@@ -114,7 +115,7 @@ async def test_nothing_is_sent_without_starttls() -> None:
 @pytest.mark.parametrize("trusted", [True, False])
 async def test_server_certificate_is_verified(security: Literal["starttls", "tls"], *, trusted: bool) -> None:
     mailbox, trust = Mailbox(), authority()
-    shown, context = (trust.elsewhere, trust.client) if trusted else (trust.server, None)
+    shown, context = (trust.elsewhere, trust.client) if trusted else (trust.server, ssl.create_default_context())
     options: dict[str, Any] = {"tls": shown} if security == "tls" else {"tls_context": shown}
     async with serving(mailbox, **options) as port:
         reason = await why(Smtp("127.0.0.1", port, security=security, context=context, **SIGNED_IN), letter())
