@@ -163,6 +163,15 @@ async def world_of(
         yield World(app, state, await stack.enter_async_context(client))
 
 
+@pytest.fixture(autouse=True)
+def settings_of_the_suite() -> Iterator[None]:
+    """Forget the settings that a test has read from another environment."""
+    before = get_settings()
+    yield
+    if get_settings() is not before:
+        get_settings.cache_clear()
+
+
 @pytest.fixture
 async def world(sessionmaker: Sessionmaker) -> AsyncIterator[World]:
     """A database of this test's own for as long as it runs, in one transaction: for sequential requests."""

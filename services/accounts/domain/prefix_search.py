@@ -10,11 +10,6 @@ from accounts.models.base import folded
 LAST_CHARACTER = "\U0010ffff"  # sorts after every other character
 
 
-def starts_with(column: Any, prefix: str | None) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a column starts with a prefix: none without a prefix."""
-    return (in_range(column, prefix, prefix + LAST_CHARACTER),) if prefix else ()
-
-
 def in_range(column: Any, first: str | BindParameter[str], last: str | BindParameter[str]) -> ColumnElement[bool]:
     """Return the condition that ``first <= column < last``.
 

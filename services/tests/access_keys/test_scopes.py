@@ -127,7 +127,8 @@ async def test_account_pages_refuse_keys(world: World) -> None:
 async def test_sessions_are_not_for_programs_even_where_a_route_forgets_to_say_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(scopes.ROUTES, "GET /auth/sessions", Scope.PROFILE_READ)
+    for method in ("GET", "DELETE"):
+        monkeypatch.setitem(scopes.ROUTES, f"{method} /auth/sessions", Scope.PROFILE_READ)
     arthur = await world.user("arthur")
 
     for headers in (
@@ -135,6 +136,7 @@ async def test_sessions_are_not_for_programs_even_where_a_route_forgets_to_say_s
         await service_token(world, arthur, Scope.PROFILE_READ),
     ):
         assert refusal(await world.client.get("/auth/sessions", headers=headers)) == "NOT_WITH_A_KEY"
+        assert refusal(await world.client.delete("/auth/sessions", headers=headers)) == "NOT_WITH_A_KEY"
 
 
 async def test_a_route_without_an_entry_refuses_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

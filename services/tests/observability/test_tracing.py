@@ -53,7 +53,7 @@ async def test_request_span_has_its_statements_and_its_trace_id_is_logged(
         async with traced(fresh_settings, monkeypatch, collector.url) as client:
             headers = {"Authorization": f"Bearer {await token(client)}"}
             await client.get("/users/me", headers=headers | {"traceparent": PARENT})
-            await client.get("/auth/sessions", headers=headers)
+            await client.get("/users/me/tokens", headers=headers)
             await client.get("/health/live")
 
     [me] = collector.named("GET /users/me")
@@ -63,7 +63,7 @@ async def test_request_span_has_its_statements_and_its_trace_id_is_logged(
     assert read.parent_span_id == me.span_id
     assert read.end_time_unix_nano > read.start_time_unix_nano
     assert "row_to_json" in attributes(read)["db.statement"]
-    assert sum("FROM user_session" in each for each in statements(collector, "GET /auth/sessions")) == 1  # by the ORM
+    assert sum("FROM access_key" in each for each in statements(collector, "GET /users/me/tokens")) == 1  # by the ORM
     assert any("INSERT INTO throttle" in each for each in statements(collector, "POST /auth/jwt/login"))
     assert not collector.named("GET /health/live")
     trace_ids = {line["route"]: line.get("trace_id") for line in lines()}
