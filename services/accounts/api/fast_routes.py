@@ -20,7 +20,7 @@ from starlette.routing import request_response
 
 from accounts.api.callers import admit, find_by_bearer
 from accounts.api.dependencies import request_context
-from accounts.api.request_body import check_body
+from accounts.api.request_body import check_body, read_form
 from accounts.api.session_cookie import COOKIE
 from accounts.db.session import CallerLevel, transaction
 from accounts.db.statements import Database
@@ -168,8 +168,8 @@ async def parse_form[Model: BaseModel](request: Request, model: type[Model]) -> 
 
     """
     await check_body(request)
-    form = {name: value for name, value in (await request.form()).items() if value != ""}
-    return _validate(model.model_validate, form, "body")
+    sent = await read_form(request)
+    return _validate(model.model_validate, {name: value for name, value in sent.items() if value != ""}, "body")
 
 
 def parse_path[Value](request: Request, name: str, adapter: TypeAdapter[Value]) -> Value:

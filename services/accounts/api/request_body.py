@@ -4,17 +4,20 @@ FastAPI reads a form of another type as an empty one, JSON of another type as by
 """
 
 import re
+from collections.abc import Awaitable
 from http import HTTPStatus
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
+from starlette.datastructures import FormData
 from starlette.requests import ClientDisconnect
 
 from accounts.api.middleware.form_encoding import FORMS
 from accounts.api.oauth_errors import JSON
 
 MEDIA_TYPE = {True: re.compile("|".join(FORMS)), False: re.compile(r"application/(.+\+)?json")}  # by: is it a form?
+UNREADABLE = (ClientDisconnect, ValueError, LookupError)  # the client went away, or an encoding is wrong
 NULL = {"type": "model_attributes_type", "loc": ("body",), "msg": "Input should be an object"}
 
 
@@ -54,9 +57,23 @@ async def read_file(request: Request) -> bytes:
         HTTPException: 400, the client disconnected. It gets no response, but the log has one.
 
     """
+    return await _or_bad_request(request.body())
+
+
+async def read_form(request: Request) -> FormData:
+    """Read a form.
+
+    Raises:
+        HTTPException: 400, it cannot be parsed, or the client disconnected.
+
+    """
+    return await _or_bad_request(request.form())
+
+
+async def _or_bad_request[Result](reading: Awaitable[Result]) -> Result:
     try:
-        return await request.body()
-    except ClientDisconnect:
+        return await reading
+    except UNREADABLE:
         raise HTTPException(HTTPStatus.BAD_REQUEST) from None
 
 

@@ -138,7 +138,8 @@ async def test_file_in_a_multipart_form_may_be_any_bytes(client: AsyncClient) ->
     assert response.status_code == 422  # read, and no password
 
 
-async def test_client_that_leaves_amid_a_form_is_no_server_error(world: World) -> None:
+@pytest.mark.parametrize("operation", FORMS, ids=name_of)
+async def test_client_that_leaves_amid_a_form_is_no_server_error(world: World, operation: Operation) -> None:
     messages: Iterator[Message] = iter(
         [{"type": "http.request", "body": b"a=", "more_body": True}, {"type": "http.disconnect"}]
     )
@@ -150,4 +151,6 @@ async def test_client_that_leaves_amid_a_form_is_no_server_error(world: World) -
         await world.app({**scope, "state": dict(world.state)}, receive, send)
 
     async with AsyncClient(transport=ASGITransport(leave), base_url="http://testserver") as client:
-        assert (await post(client, "/auth/jwt/login", URL_ENCODED, b"a=b")).status_code == 400
+        answer = await post(client, operation.url, URL_ENCODED, b"a=b")
+
+    assert answer.status_code < 500
