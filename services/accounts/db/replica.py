@@ -11,11 +11,12 @@ from functools import partial
 from time import monotonic
 
 from accounts.db.engine import COMMAND_SECONDS, ConnectDriver, DriverConnection, create_engine
-from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable
+from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable, sqlstate
 from accounts.db.statements import Database
 from accounts.settings import Settings
 
 log = logging.getLogger("accounts.db")
+REPLAY_CONFLICT = "40001"  # one query stood against what the replica replays; the next one may not
 SECONDS = 2.0  # for the replica's answer, so that enough time is left for the primary's
 PAUSE_SECONDS = 10.0  # in which a replica is not asked that did not answer
 
@@ -40,7 +41,7 @@ class Replica:
             async with asyncio.timeout(SECONDS), self._connect() as connection:
                 return await work(connection)
         except (*DATABASE_ERRORS, TimeoutError) as error:  # also a conflict with what the replica replays
-            if is_unavailable(error):
+            if is_unavailable(error) and sqlstate(error) != REPLAY_CONFLICT:
                 self._ask_after = monotonic() + PAUSE_SECONDS
             log.warning("the replica did not answer, so the primary was asked: %s", describe(error))
             return await work(primary)
