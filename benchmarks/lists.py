@@ -10,7 +10,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -75,7 +74,7 @@ async def _lists(db: Session) -> list[tuple[str, List, Any]]:
     async def members(db: Session, query: MemberQuery) -> Any:
         connection = await db.connection()
         same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-        idle = timedelta(seconds=get_settings().session_idle_seconds)
+        idle = get_settings().session_idle
         reader = FastReader(same_connection(same), claims, idle)
         return await member_list.list_members(reader, everybody.id, query)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from functools import cache
 from pathlib import Path
@@ -156,6 +156,11 @@ class Settings(BaseSettings):
         if url.password is None and self.postgres_password is not None:
             url = replace(url, password=self.postgres_password.get_secret_value())
         return url
+
+    @property
+    def session_idle(self) -> timedelta:
+        """The time after which an unused session expires."""
+        return timedelta(seconds=self.session_idle_seconds)
 
     def at_replica(self) -> Self:
         """Return the settings with ``database_read_url`` as the database."""

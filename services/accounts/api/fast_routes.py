@@ -6,7 +6,6 @@ takes more time than a short statement does. Write an ordinary route unless a me
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from http import HTTPStatus
 from inspect import cleandoc
 from typing import Any, cast
@@ -82,7 +81,7 @@ async def fast_reader(request: Request) -> FastReader:
         cookie = request.cookies.get(COOKIE, "")
         claims, level = await _look_up(request, token, cookie) if token or cookie else (None, level)
     state.claims = claims  # for the access log
-    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    idle = state.settings.session_idle
     found = not is_person
     return FastReader(state.connect, claims, idle, looked_up=found, caller_level=level, replica=state.replica)
 

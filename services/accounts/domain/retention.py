@@ -76,7 +76,7 @@ class Expiry:
 def expiries(settings: Settings) -> dict[type[Entity], Expiry]:
     """Return the tables from which rows are deleted."""
     now = func.now()
-    idle, audit_age = timedelta(seconds=settings.session_idle_seconds), timedelta(settings.audit_days)
+    idle, audit_age = settings.session_idle, timedelta(settings.audit_days)
     session_ends, idle_at = col(UserSession.expires_at), col(UserSession.last_seen_at) + idle
     key_ends = col(AccessKey.expires_at)
     expired_token = and_(col(OneTimeToken.expires_at) < now, ~HAS_MAIL)

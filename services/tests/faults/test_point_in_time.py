@@ -2,25 +2,19 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from signal import SIGQUIT
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
-from accounts.db.engine import DriverConnection, create_engine
-from accounts.db.session import create_sessionmaker
-from accounts.migrations.roles import ROLE
-from accounts.settings import get_settings
-from conftest import world_of
 from faults.stack import migrate
 from postgres import Cluster, throwaway
 from support.people import PASSWORD, World
-from support.standby import REPLICATED, base_backup, execute
+from support.standby import REPLICATED, base_backup, execute, served
 from support.waiting import eventually
 
 pytestmark = pytest.mark.slow(seconds=20)
@@ -57,15 +51,6 @@ def recovered(backup: Path, archive: Path, time: str) -> Iterator[Cluster]:
     finally:
         server.stop(SIGQUIT)
         shutil.rmtree(backup)
-
-
-@asynccontextmanager
-async def served(cluster: Cluster) -> AsyncIterator[World]:
-    settings = get_settings().model_copy(update={"database_url": SecretStr(cluster.url(role=ROLE))})
-    engine = create_engine(settings, "test")
-    async with world_of(create_sessionmaker(engine), connect=partial(DriverConnection, engine)) as world:
-        yield world
-    await engine.dispose()
 
 
 async def value(cluster: Cluster, query: str) -> str:

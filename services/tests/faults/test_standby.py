@@ -1,22 +1,14 @@
 """A standby in recovery: it answers reads, refuses everything else as a read-only server does, and can be promoted."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import Iterator
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
-from accounts.db.engine import DriverConnection, create_engine
-from accounts.db.session import create_sessionmaker
-from accounts.migrations.roles import ROLE
-from accounts.settings import get_settings
-from conftest import world_of
 from faults.stack import migrate
 from postgres import Cluster, throwaway
 from support.people import PASSWORD, World
-from support.standby import REPLICATED, execute, standby_of
+from support.standby import REPLICATED, execute, served, standby_of
 
 pytestmark = pytest.mark.slow(seconds=15)
 SIGN_IN = {"username": "arthur@camelot.example.com", "password": PASSWORD}
@@ -26,16 +18,6 @@ SIGN_IN = {"username": "arthur@camelot.example.com", "password": PASSWORD}
 def primary() -> Iterator[Cluster]:
     with throwaway(REPLICATED) as cluster:
         yield cluster
-
-
-@asynccontextmanager
-async def served(cluster: Cluster) -> AsyncIterator[World]:
-    """The application on a cluster's database."""
-    settings = get_settings().model_copy(update={"database_url": SecretStr(cluster.url(role=ROLE))})
-    engine = create_engine(settings, "test")
-    async with world_of(create_sessionmaker(engine), connect=partial(DriverConnection, engine)) as world:
-        yield world
-    await engine.dispose()
 
 
 async def test_standby_answers_reads_and_is_unavailable_for_the_rest_until_it_is_promoted(primary: Cluster) -> None:

@@ -3,7 +3,6 @@
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -57,7 +56,7 @@ async def addresses(db: Session, user: User, query: MemberQuery) -> Any:
 async def reader(db: Session, claims: Claims | None = None) -> FastReader:
     connection = await db.connection()
     same = async_sessionmaker(connection, class_=Session, join_transaction_mode="create_savepoint")
-    return FastReader(same_connection(same), claims, timedelta(seconds=get_settings().session_idle_seconds))
+    return FastReader(same_connection(same), claims, get_settings().session_idle)
 
 
 PLANS: list[tuple[Listing, PageQuery, str, set[str]]] = [

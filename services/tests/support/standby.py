@@ -3,13 +3,22 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from signal import SIGQUIT
 
+from pydantic import SecretStr
+
+from accounts.db.engine import DriverConnection, create_engine
+from accounts.db.session import create_sessionmaker
+from accounts.migrations.roles import ROLE
+from accounts.settings import get_settings
+from conftest import world_of
 from postgres import DURABLE, NAME, Cluster
 from postgres_host import PORT, run
+from support.people import World
 
 REPLICATED = DURABLE | {"wal_level": "replica", "max_wal_senders": "4"}
 
@@ -42,3 +51,13 @@ def base_backup(cluster: Cluster, *options: str) -> Path:
 async def execute(cluster: Cluster, statement: str) -> None:
     """Run a statement as the owner of the cluster."""
     await asyncio.to_thread(run, "psql", cluster.url(), "--quiet", "--command", statement)
+
+
+@asynccontextmanager
+async def served(cluster: Cluster) -> AsyncIterator[World]:
+    """The application on a cluster's database."""
+    settings = get_settings().model_copy(update={"database_url": SecretStr(cluster.url(role=ROLE))})
+    engine = create_engine(settings, "test")
+    async with world_of(create_sessionmaker(engine), connect=partial(DriverConnection, engine)) as world:
+        yield world
+    await engine.dispose()

@@ -1,6 +1,5 @@
 """What the pages of one group share: the group and its members as the viewer sees them, and what each role may do."""
 
-from datetime import timedelta
 from typing import Any
 
 from fastapi import Depends, Request
@@ -56,7 +55,7 @@ async def read_members(request: Request, db: Session, group_id: int, query: Memb
     """List members as the API does, for the caller who was identified already. It takes a connection of its own."""
     state = request.state
     await db.release_connection()
-    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    idle = state.settings.session_idle
     reader = FastReader(state.connect, state.claims, idle, looked_up=True, caller_level=db.caller_level)
     page = await list_members(reader, group_id, query)
     rows = [MemberRead.model_validate_json(row) for row in page.rows]

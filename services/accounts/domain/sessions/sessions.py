@@ -64,7 +64,7 @@ class SessionManager:
     def __init__(self, db: Session, settings: Settings) -> None:
         self.db = db
         self.settings = settings
-        self.idle = timedelta(seconds=settings.session_idle_seconds)
+        self.idle = settings.session_idle
 
     async def start(
         self, user: User, kind: SessionKind, assurance: Assurance, scopes: Sequence[Scope] = (Scope.ACCOUNT,)

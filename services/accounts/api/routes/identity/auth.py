@@ -3,7 +3,6 @@
 The first line describes the tag ``auth``, which this module shares with ``sign_up`` and ``recovery``.
 """
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -75,7 +74,7 @@ async def refresh(request: Request) -> Response:
     headers = await counted_headers(request, Attempt.REFRESH)
     form = await parse_form(request, RefreshForm)
     await refuse_repeated_parameters(request)
-    idle = timedelta(seconds=state.settings.session_idle_seconds)
+    idle = state.settings.session_idle
     refreshing = Refreshing(state.connect, state.sessionmaker, state.settings.secret_keys, idle)
     session, token = await refreshing.exchange(parse_session_token(form.refresh_token), request_context(request))
     async with state.connect() as connection:

@@ -1,6 +1,5 @@
 """OAuth 2.0 for other services and for programs."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -41,7 +40,7 @@ async def introspect_token(
     user's role in that group, or null.
     """
     settings = request.state.settings
-    idle = timedelta(seconds=settings.session_idle_seconds)
+    idle = settings.session_idle
     known = await introspect(db, request.state.keys, idle, form.token, form.group)
     if known is None:
         return IntrospectionRead(active=False)

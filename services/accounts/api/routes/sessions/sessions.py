@@ -1,7 +1,6 @@
 """Sign-in with a cookie, for browsers; list and end your sessions."""
 
 import uuid
-from datetime import timedelta
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
@@ -63,7 +62,7 @@ def list_sessions_parameters(current: CurrentSession) -> None:
 )
 async def list_sessions(request: Request) -> Response:
     """List the sessions in which you are signed in, the newest first."""
-    idle = timedelta(seconds=request.state.settings.session_idle_seconds)
+    idle = request.state.settings.session_idle
     async with reading(request) as (db, caller):
         current = claims_of_person(request).session_id
         return json_list(await session_list.list_sessions(db, caller.id, current, idle))
