@@ -11,6 +11,7 @@ from accounts.domain.errors import TooManyAttempts
 from accounts.domain.rate_limits import gcra
 from accounts.domain.rate_limits.gcra import Limit
 from support.people import World
+from support.waiting import wait_for_lock
 
 FIVE = Limit(5, 60)
 
@@ -90,6 +91,20 @@ async def test_limit_is_exact_for_hundreds_of_concurrent_attempts(busy_world: Wo
     outcomes = await asyncio.gather(*(attempt(busy_world.connect, orders[number % 2]) for number in range(300)))
 
     assert sum(isinstance(each, gcra.Allowance) for each in outcomes) == 5
+
+
+async def test_limit_that_is_exhausted_meanwhile_refuses_and_consumes_no_other_limit(busy_world: World) -> None:
+    both = {"a": FIVE, "b": FIVE}
+    await attempt(busy_world.connect, both)
+    async with busy_world.connect() as connection, connection.transaction():
+        await connection.execute("UPDATE throttle SET arrival_at = clock_timestamp() + interval '60 s' WHERE key = 'b'")
+        waiting = asyncio.create_task(attempt(busy_world.connect, both))
+        await wait_for_lock(busy_world, "the attempt waits for the limit that another one exhausts")
+
+    assert isinstance(await waiting, TooManyAttempts)
+    last = await attempt(busy_world.connect, {"a": FIVE})
+    assert isinstance(last, gcra.Allowance)
+    assert last.remaining == 3
 
 
 async def test_very_high_limit_allows_attempts(world: World) -> None:
