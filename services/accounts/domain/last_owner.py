@@ -11,6 +11,7 @@ from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.models import Membership, Role, User, UserGroup
 
+OF_GROUP = col(Membership.group_id) == UserGroup.id
 GROUPS_SHOWN = 100  # how many of the blocking groups an error names
 
 
@@ -37,7 +38,7 @@ async def require_other_owners(db: Session, user: User) -> None:
 
     """
     await db.exec(select(User.id).where(col(User.id) == user.id).with_for_update())
-    groups = select(UserGroup.id).join(Membership).where(col(Membership.user_id) == user.id)
+    groups = select(UserGroup.id).join(Membership, OF_GROUP).where(col(Membership.user_id) == user.id)
     await db.exec(groups.order_by(col(UserGroup.id)).with_for_update(key_share=True, of=UserGroup))
     if blocking := await list_solely_owned(db, user):
         raise errors.LastOwner(blocking)
@@ -47,7 +48,7 @@ async def list_solely_owned(db: Session, user: User) -> list[UserGroup]:
     """List the groups whose only active owner is a user, by name, at most GROUPS_SHOWN."""
     statement = (
         select(UserGroup)
-        .join(Membership)
+        .join(Membership, OF_GROUP)
         .where(
             col(Membership.user_id) == user.id,
             col(Membership.role) == Role.OWNER,

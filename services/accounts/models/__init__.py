@@ -5,7 +5,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.base import Base, Entity
 from accounts.models.external_identities import AuthorizationPurpose, ExternalIdentity, PendingAuthorization
 from accounts.models.figures import Figure, Period
-from accounts.models.groups import Membership, Role, UserGroup, Visibility
+from accounts.models.groups import GroupKey, Membership, Role, UserGroup, Visibility
 from accounts.models.identity import Factor, OneTimeToken, PendingRegistration, Purpose, User
 from accounts.models.invitations import Invitation
 from accounts.models.mail import MailKind, OutboxMail
@@ -26,6 +26,7 @@ __all__ = [
     "ExternalIdentity",
     "Factor",
     "Figure",
+    "GroupKey",
     "ImportStatus",
     "Invitation",
     "KnownDevice",

@@ -33,6 +33,24 @@ class Role(StrEnum):
     MEMBER = "member"
 
 
+class GroupKey(Entity, table=True):
+    """The id of a group, which its memberships refer to. Triggers of ``user_group`` write it.
+
+    It outlives a large group that was deleted: the worker deletes the memberships in batches, and the key at the end.
+    """
+
+    __tablename__ = "group_key"
+    __table_args__: ClassVar[Any] = (
+        Index("ix_group_key_deleted", "deleted_at", "id", postgresql_where=text("deleted_at IS NOT NULL")),
+    )
+
+    id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+OF_GROUP = "foreign(Membership.group_id) == UserGroup.id"  # no foreign key says so: see ``GroupKey``
+
+
 class Membership(Entity, table=True):
     """A user's membership of a group, with their role. The primary key serves the list of a group's members."""
 
@@ -41,7 +59,7 @@ class Membership(Entity, table=True):
         Index(None, "group_id", "role", "user_id"),
     )
 
-    group_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="user_group.id", ondelete="CASCADE")
+    group_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="group_key.id", ondelete="CASCADE")
     user_id: uuid.UUID = Field(primary_key=True, foreign_key="user.id", ondelete="CASCADE")
     role: Role = Field(default=Role.MEMBER, sa_type=one_of(Role), sa_column_kwargs={"server_default": Role.MEMBER})
     joined_at: datetime = Field(
@@ -52,7 +70,9 @@ class Membership(Entity, table=True):
     )
 
     user: Mapped["User"] = Relationship(back_populates="memberships", sa_relationship_kwargs={"lazy": "raise"})
-    group: Mapped["UserGroup"] = Relationship(back_populates="memberships", sa_relationship_kwargs={"lazy": "raise"})
+    group: Mapped["UserGroup"] = Relationship(
+        back_populates="memberships", sa_relationship_kwargs={"lazy": "raise", "primaryjoin": OF_GROUP}
+    )
 
 
 class UserGroup(Timestamps, Entity, table=True):
@@ -65,7 +85,14 @@ class UserGroup(Timestamps, Entity, table=True):
         Index("ix_user_group_visibility_name_lower_id", "visibility", text("lower(name)"), "id"),
     )
 
-    id: int = Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity()])
+    id: int = Field(
+        default=None,
+        sa_type=BigInteger,
+        primary_key=True,
+        foreign_key="group_key.id",
+        ondelete="RESTRICT",
+        sa_column_args=[Identity()],
+    )
     name: str = Field(sa_type=String(GROUP_NAME_LENGTH, COLLATION))
     description: str = Field(default="", max_length=DESCRIPTION_LENGTH, sa_column_kwargs={"server_default": ""})
     visibility: Visibility = Field(
@@ -78,12 +105,20 @@ class UserGroup(Timestamps, Entity, table=True):
     member_count: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
 
     memberships: Mapped[list["Membership"]] = Relationship(
-        back_populates="group", cascade_delete=True, passive_deletes=True, sa_relationship_kwargs={"lazy": "raise"}
+        back_populates="group",
+        cascade_delete=True,
+        passive_deletes=True,
+        sa_relationship_kwargs={"lazy": "raise", "primaryjoin": OF_GROUP},
     )
     users: Mapped[list["User"]] = Relationship(
         back_populates="groups",
         link_model=Membership,
-        sa_relationship_kwargs={"viewonly": True, "lazy": "raise"},
+        sa_relationship_kwargs={
+            "viewonly": True,
+            "lazy": "raise",
+            "primaryjoin": OF_GROUP,
+            "secondaryjoin": "foreign(Membership.user_id) == User.id",
+        },
     )
 
 

@@ -86,7 +86,12 @@ class User(SQLAlchemyBaseUserTable[uuid.UUID], DeclarativeTimestamps, Base):
         back_populates="user", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
     )
     groups: Mapped[list["UserGroup"]] = relationship(
-        secondary="membership", back_populates="users", lazy="raise", viewonly=True
+        secondary="membership",
+        primaryjoin="foreign(Membership.user_id) == User.id",
+        secondaryjoin="foreign(Membership.group_id) == UserGroup.id",
+        back_populates="users",
+        lazy="raise",
+        viewonly=True,
     )
 
 

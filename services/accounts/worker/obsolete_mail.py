@@ -14,6 +14,7 @@ from accounts.models import (
     PendingRegistration,
     Purpose,
     User,
+    UserGroup,
 )
 from accounts.models.invitations import IS_OPEN
 
@@ -24,7 +25,8 @@ async def role_is_current(db: Session, mail: OutboxMail) -> bool:
     if "group_id" not in detail:  # enqueued by an earlier release
         return True
     conditions = [
-        col(Membership.group_id) == detail["group_id"],
+        col(UserGroup.id) == detail["group_id"],
+        col(Membership.group_id) == UserGroup.id,
         col(Membership.user_id) == mail.user_id,
         col(Membership.role) == detail["role"],
         col(Membership.role) != detail["was"],  # it may have been changed back

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from accounts.domain.access_keys.expiry import notify_of_expiry
 from accounts.domain.errors import NotReady
 from accounts.domain.figures import counting
 from accounts.domain.figures.tally import Tally, mails, storing
+from accounts.domain.groups import deletion
 from accounts.domain.mail.outbox import CHANNEL
 from accounts.domain.member_imports.managing import CHANNEL as IMPORTS_CHANNEL
 from accounts.domain.totp.resealing import reseal_all
@@ -64,7 +66,8 @@ class Worker:
         """Run all jobs. Outages of the database or the mail server are retried; unexpected errors are raised."""
         try:
             async with storing(self._mails, self.sessionmaker), asyncio.TaskGroup() as group:
-                for job in (self._listen, self._clean_up, self._count, self._import, *[self._deliver] * DELIVERIES):
+                jobs = self._listen, self._clean_up, self._delete_members, self._count, self._import
+                for job in (*jobs, *[self._deliver] * DELIVERIES):
                     group.create_task(self._repeat(job))
         finally:
             await self.transport.close()
@@ -153,7 +156,13 @@ class Worker:
         pause = min(COUNT_SHARE * (monotonic() - started), MAX_COUNT_SECONDS)
         await self._wait(self._stop, max(COUNT_SECONDS, pause))
 
-    async def _in_transaction(self, job: Callable[[Session], Awaitable[bool | None]]) -> bool | None:
+    async def _delete_members(self) -> None:
+        after: uuid.UUID | None = deletion.START
+        while after and not self._stop.is_requested():
+            after = await self._in_transaction(partial(deletion.delete_batch, after=after))
+        await self._wait(self._stop, POLL_SECONDS)
+
+    async def _in_transaction[Result](self, job: Callable[[Session], Awaitable[Result]]) -> Result:
         async with self._stop.limit(), transaction(create_sessionmaker(self.cleanup_engine)) as db:
             return await job(db)
 

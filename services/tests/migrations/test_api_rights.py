@@ -102,6 +102,8 @@ def expected() -> dict[tuple[str, str], set[str]]:
         **{("schema", name): {"USAGE"} for name in ("public", "pg_catalog", "information_schema")},
         ("database", ""): {"CONNECT"},
         ("function", "count_members"): {"EXECUTE"},  # a trigger's, which cannot be called
+        ("function", "delete_group_key"): {"EXECUTE"},  # as above
+        ("function", "insert_group_key"): {"EXECUTE"},  # as above
         ("function", "public_name_key"): {"EXECUTE"},  # a function of text alone, for an index
     }
 

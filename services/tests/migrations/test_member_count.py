@@ -89,3 +89,12 @@ async def test_migration_recounts_members(connection: asyncpg.Connection, alembi
     await asyncio.to_thread(alembic, "upgrade", "head")
 
     assert await counts(connection) == [5, 5, 0]
+
+
+async def test_members_of_missing_groups_are_refused(connection: asyncpg.Connection) -> None:
+    await connection.execute("UPDATE user_group SET member_count = 20000 WHERE name = 'Group 2'")
+    await connection.execute("DELETE FROM user_group WHERE name = 'Group 2'")  # its key stays, for the worker
+
+    for every_group in ("SELECT id FROM group_key", "SELECT 999"):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await connection.execute(f'INSERT INTO membership SELECT g.id, u.id FROM ({every_group}) g (id), "user" u')  # noqa: S608  # constants

@@ -38,8 +38,7 @@ BY_NAME = Keyset(
     parse=_parse_name_cursor,
 )
 BY_ID = Keyset((col(Membership.group_id),), text=lambda row: str(row["id"]), parse=lambda text: (parse_row_id(text),))
-IS_CALLERS = col(Membership.user_id) == bindparam("caller_id", type_=Uuid)
-OWN = (col(Membership.group_id) == UserGroup.id) & IS_CALLERS
+OWN = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == bindparam("caller_id", type_=Uuid))
 
 
 async def list_groups(db: Database, caller: Caller | None, query: GroupQuery) -> Page[str]:
@@ -137,7 +136,7 @@ def _select_visible(
         if by_name:
             ids = ids.where(in_range(UserGroup.name, bindparam("first"), bindparam("last")))
         if visibility not in whole:
-            ids = ids.join(Membership).where(IS_CALLERS)
+            ids = ids.join(Membership, OWN)
         parts.append(BY_NAME.window(ids, position))
     # Each part begins at the key. Compared once more, it would make PostgreSQL read all groups after it.
     groups = _select_groups(signed_in=signed_in).where(col(UserGroup.id).in_(union_all(*parts)))
@@ -146,7 +145,7 @@ def _select_visible(
 
 @cache
 def _select_own(position: Position, *, by_role: bool) -> JsonRows:
-    groups = select(*_columns(col(Membership.role))).select_from(UserGroup).join(Membership).where(IS_CALLERS)
+    groups = select(*_columns(col(Membership.role))).select_from(UserGroup).join(Membership, OWN)
     if by_role:
         groups = groups.where(col(Membership.role) == bindparam("role"))
     return JsonRows(BY_ID.window(groups, position))

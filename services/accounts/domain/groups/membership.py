@@ -23,6 +23,6 @@ async def add_member(db: Session, group_id: int, user_id: uuid.UUID, role: Role)
 
 async def read_names_of_own_groups(db: Session, user: User, group_ids: Collection[int]) -> dict[int, str]:
     """Return the names of those of some groups that a user belongs to. The user may not see the name of another one."""
-    statement = select(UserGroup.id, UserGroup.name).join(Membership)
-    is_own = col(Membership.user_id) == user.id
-    return dict((await db.exec(statement.where(is_own, col(UserGroup.id).in_(group_ids)))).all())
+    is_own = (col(Membership.group_id) == UserGroup.id) & (col(Membership.user_id) == user.id)
+    statement = select(UserGroup.id, UserGroup.name).join(Membership, is_own)
+    return dict((await db.exec(statement.where(col(UserGroup.id).in_(group_ids)))).all())
