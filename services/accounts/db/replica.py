@@ -9,42 +9,85 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from time import monotonic
+from weakref import WeakSet
+
+import asyncpg
 
 from accounts.db.engine import COMMAND_SECONDS, ConnectDriver, DriverConnection, create_engine
-from accounts.db.errors import DATABASE_ERRORS, describe, is_unavailable, sqlstate
-from accounts.db.statements import Database
+from accounts.db.errors import DATABASE_ERRORS, describe, sqlstate
 from accounts.settings import Settings
 
 log = logging.getLogger("accounts.db")
-REPLAY_CONFLICT = "40001"  # one query stood against what the replica replays; the next one may not
+ONE_QUERY = ("22", "40001")  # errors of one query: of its values, or it stood against what the replica replays
 SECONDS = 2.0  # for the replica's answer, so that enough time is left for the primary's
 PAUSE_SECONDS = 10.0  # in which a replica is not asked that did not answer
+# The same for a server and its standbys. Others may have the same tables, with rows of other users under the same ids.
+IDENTITY = "SELECT system_identifier, current_database() FROM pg_control_system()"
+
+
+class OtherDatabaseError(OSError):
+    """DATABASE_READ_URL leads to another database, and not to a copy of the primary's."""
 
 
 class Replica:
-    """Reads at the replica, or at the primary while there is none or it does not answer."""
+    """Reads at the replica, or at the primary while there is none, or it is busy or does not answer.
 
-    def __init__(self, connect: ConnectDriver | None = None) -> None:
+    Until it has answered, and after each pause, one request alone tries it.
+    """
+
+    def __init__(self, connect: ConnectDriver | None = None, connections: int = 1) -> None:
         self._connect = connect
+        self._connections = connections
+        self._limit = 1  # of concurrent reads
+        self._reads = 0
         self._ask_after = 0.0
+        self._checked: WeakSet[asyncpg.Connection] = WeakSet()
 
     @property
     def exists(self) -> bool:
         """Whether there is a replica."""
         return self._connect is not None
 
-    async def read[Result](self, primary: Database, work: Callable[[Database], Awaitable[Result]]) -> Result:
-        """Run ``work``, which only reads, at the replica, or else on a connection to the primary."""
-        if self._connect is None or monotonic() < self._ask_after:
-            return await work(primary)
+    async def read[Result](
+        self, connect_primary: ConnectDriver, work: Callable[[asyncpg.Connection], Awaitable[Result]]
+    ) -> Result:
+        """Run ``work``, which only reads, at the replica, or else on a new connection to the primary.
+
+        Call it without a connection to the primary: a slow replica must not use up the primary's pool.
+        """
+        if self._connect and self._reads < self._limit and monotonic() >= self._ask_after:
+            try:
+                return await self._ask(self._connect, connect_primary, work)
+            except (*DATABASE_ERRORS, TimeoutError) as error:
+                if not (sqlstate(error) or "").startswith(ONE_QUERY):
+                    self._limit, self._ask_after = 1, monotonic() + PAUSE_SECONDS
+                log.warning("the replica did not answer, so the primary is asked: %s", describe(error))
+        async with connect_primary() as connection:
+            return await work(connection)
+
+    async def _ask[Result](
+        self,
+        connect: ConnectDriver,
+        connect_primary: ConnectDriver,
+        work: Callable[[asyncpg.Connection], Awaitable[Result]],
+    ) -> Result:
+        self._reads += 1
         try:
-            async with asyncio.timeout(SECONDS), self._connect() as connection:
-                return await work(connection)
-        except (*DATABASE_ERRORS, TimeoutError) as error:  # also a conflict with what the replica replays
-            if is_unavailable(error) and sqlstate(error) != REPLAY_CONFLICT:
-                self._ask_after = monotonic() + PAUSE_SECONDS
-            log.warning("the replica did not answer, so the primary was asked: %s", describe(error))
-            return await work(primary)
+            async with asyncio.timeout(SECONDS), connect() as connection:
+                if connection not in self._checked:
+                    await self._check(connection, connect_primary)
+                result = await work(connection)
+        finally:
+            self._reads -= 1
+        self._limit, self._ask_after = self._connections, 0.0
+        return result
+
+    async def _check(self, connection: asyncpg.Connection, connect_primary: ConnectDriver) -> None:
+        identity = await connection.fetchrow(IDENTITY)
+        async with connect_primary() as primary:
+            if await primary.fetchrow(IDENTITY) != identity:
+                raise OtherDatabaseError
+        self._checked.add(connection)
 
 
 @asynccontextmanager
@@ -55,6 +98,6 @@ async def open_replica(settings: Settings) -> AsyncIterator[Replica]:
         return
     engine = create_engine(settings.at_replica(), "replica", COMMAND_SECONDS)
     try:
-        yield Replica(partial(DriverConnection, engine))
+        yield Replica(partial(DriverConnection, engine), settings.database_pool_size)
     finally:
         await engine.dispose()

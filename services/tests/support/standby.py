@@ -1,13 +1,14 @@
 """A standby of a cluster, by streaming replication."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from signal import SIGQUIT
+from signal import SIGCONT, SIGQUIT, SIGSTOP, Signals
 
 from pydantic import SecretStr
 
@@ -51,6 +52,37 @@ def base_backup(cluster: Cluster, *options: str) -> Path:
 async def execute(cluster: Cluster, statement: str) -> None:
     """Run a statement as the owner of the cluster."""
     await asyncio.to_thread(run, "psql", cluster.url(), "--quiet", "--command", statement)
+
+
+def freeze(cluster: Cluster) -> None:
+    """Let a server keep its connections, accept new ones and answer nothing, as one whose machine hangs."""
+    _send(SIGSTOP, cluster)
+
+
+def thaw(cluster: Cluster) -> None:
+    """Let a server go on."""
+    _send(SIGCONT, cluster)
+
+
+@contextmanager
+def frozen(cluster: Cluster) -> Iterator[None]:
+    """Freeze a server during the block."""
+    freeze(cluster)
+    try:
+        yield
+    finally:
+        thaw(cluster)
+
+
+def _send(number: Signals, cluster: Cluster) -> None:
+    main = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    children = [task.read_text().split() for task in Path(f"/proc/{main}/task").glob("*/children")]
+    for pid in [main, *(int(pid) for pids in children for pid in pids)]:
+        os.kill(pid, number)
+
+
+async def promote(standby: Cluster) -> None:
+    await execute(standby, "SELECT pg_promote()")
 
 
 @asynccontextmanager

@@ -93,19 +93,18 @@ async def list_members(reader: FastReader, group_id: int, query: MemberQuery) ->
     values = keyset.values(query) | search | bounds | {"group_id": group_id}
     conditions = frozenset([*search, *_rare(query)])
     rows_for = partial(_select_members, keyset, requested_position(query), conditions)
-    rows: list[str] = []
     async with reader.connect() as connection:
         if reader.claims is None and not reader.replica.exists:
             # The common case takes one statement; a second one tells an empty page from a group that is hidden.
             values["open"] = visibilities_open_to_anyone(permission)
-            rows = await rows_for(only_open=True).texts(connection, **values)
-        if not rows:
-            standing, visibility = await _read_access(reader, connection, group_id, permission)
-            shown = frozenset(one for one in OPTIONAL_COLUMNS if allows(one, standing, visibility))
-            members = rows_for(shown)
-            is_search = query.name or query.email
-            texts = members.texts_of_search if is_search else members.texts
-            rows = await reader.replica.read(connection, partial(texts, **values))
+            if rows := await rows_for(only_open=True).texts(connection, **values):
+                return keyset.cut(rows, query, json.loads)
+        standing, visibility = await _read_access(reader, connection, group_id, permission)
+        members = rows_for(frozenset(one for one in OPTIONAL_COLUMNS if allows(one, standing, visibility)))
+        texts = members.texts_of_search if query.name or query.email else members.texts
+        rows = [] if reader.replica.exists else await texts(connection, **values)
+    if reader.replica.exists:
+        rows = await reader.replica.read(reader.connect, partial(texts, **values))
     return keyset.cut(rows, query, json.loads)
 
 

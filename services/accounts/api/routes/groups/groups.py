@@ -1,6 +1,5 @@
 """Groups: public ones, and those that you belong to."""
 
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -44,10 +43,7 @@ async def list_groups(request: Request) -> Response:
     """List groups by name: public ones and, if you are signed in, those that you belong to."""
     query = parse_query(request, GroupQuery)
     async with reading_as_anyone(request) as (db, caller):
-        listing = partial(group_list.list_groups, caller=caller, query=query)
-        # What anyone sees may be stale, but not what memberships open.
-        page = await (listing(db) if caller else request.state.replica.read(db, listing))
-        return json_page(request, page)
+        return json_page(request, await group_list.list_groups(db, caller, query))
 
 
 def list_my_groups_parameters(user: CurrentUser, query: Annotated[OwnGroupQuery, Query()]) -> None:

@@ -40,10 +40,10 @@ async def list_users(request: Request) -> Response:
     With `email` or `name`, they are sorted by that; otherwise, the oldest come first.
     """
     query = parse_query(request, UserQuery)
-    async with reading(request) as (db, caller):
+    async with reading(request) as (_, caller):
         require_superuser(caller)
-        listing = partial(user_search.list_users, query=query)
-        return json_page(request, await request.state.replica.read(db, listing))
+    listing = partial(user_search.list_users, query=query)
+    return json_page(request, await request.state.replica.read(request.state.connect, listing))
 
 
 @router.post(
