@@ -21,12 +21,15 @@ log = logging.getLogger("accounts.db")
 ONE_QUERY = ("22", "40001")  # errors of one query: of its values, or it stood against what the replica replays
 SECONDS = 2.0  # for the replica's answer, so that enough time is left for the primary's
 PAUSE_SECONDS = 10.0  # in which a replica is not asked that did not answer
-# The same for a server and its standbys. Others may have the same tables, with rows of other users under the same ids.
-IDENTITY = "SELECT system_identifier, current_database() FROM pg_control_system()"
+# The same for a server and its standbys, and when it started, unless it is a standby.
+IDENTITY = """
+    SELECT system_identifier, current_database(), CASE WHEN NOT pg_is_in_recovery() THEN pg_postmaster_start_time() END
+    FROM pg_control_system()
+"""
 
 
-class OtherDatabaseError(OSError):
-    """DATABASE_READ_URL leads to another database, and not to a copy of the primary's."""
+class NotAStandbyError(OSError):
+    """DATABASE_READ_URL leads neither to a standby of the primary nor to the primary itself."""
 
 
 class Replica:
@@ -83,10 +86,12 @@ class Replica:
         return result
 
     async def _check(self, connection: asyncpg.Connection, connect_primary: ConnectDriver) -> None:
-        identity = await connection.fetchrow(IDENTITY)
+        # Another database, and an old primary after a failover, may have rows of other users under the same ids.
+        *database, started = await connection.fetchrow(IDENTITY)
         async with connect_primary() as primary:
-            if await primary.fetchrow(IDENTITY) != identity:
-                raise OtherDatabaseError
+            *expected, primary_started = await primary.fetchrow(IDENTITY)
+        if database != expected or started not in {None, primary_started}:
+            raise NotAStandbyError
         self._checked.add(connection)
 
 

@@ -125,4 +125,4 @@ async def test_another_database_is_no_replica(
         with caplog.at_level(logging.WARNING, logger="accounts.db"):
             assert await replica.read(primary, server) == PRIMARY
 
-    assert "OtherDatabaseError" in caplog.text
+    assert "NotAStandbyError" in caplog.text

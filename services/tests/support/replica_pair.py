@@ -56,15 +56,15 @@ class Pair:
 
 
 @asynccontextmanager
-async def reading_at(standby: Cluster, primary: Cluster) -> AsyncIterator[Pair]:
-    """Serve the application on the primary, and read lists at its standby."""
-    urls = {"database_url": primary.url(role=ROLE), "database_read_url": standby.url(role=ROLE)}
+async def reading_at(replica: Cluster, primary: Cluster) -> AsyncIterator[Pair]:
+    """Serve the application on the primary, and read lists at the replica."""
+    urls = {"database_url": primary.url(role=ROLE), "database_read_url": replica.url(role=ROLE)}
     settings = get_settings().model_copy(update={name: SecretStr(url) for name, url in urls.items()})
     engine = create_engine(settings, "test")
     connect = partial(DriverConnection, engine)
     async with (
-        open_replica(settings) as replica,
-        world_of(create_sessionmaker(engine), connect=connect, replica=replica) as world,
+        open_replica(settings) as opened,
+        world_of(create_sessionmaker(engine), connect=connect, replica=opened) as world,
     ):
-        yield Pair(world, primary, standby)
+        yield Pair(world, primary, replica)
     await engine.dispose()
