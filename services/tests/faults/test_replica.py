@@ -1,9 +1,17 @@
 """Lists at a replica may be stale. Who asks, and what they may see, is what the primary knows."""
 
-import pytest
+from collections.abc import Iterator
+from functools import partial
 
-from accounts.db.replica import Replica
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from accounts.db.engine import DriverConnection, create_engine
+from accounts.db.replica import Replica, open_replica
 from accounts.models import Role, Visibility
+from accounts.settings import get_settings
+from postgres import Cluster, throwaway
 from support.replica_pair import Pair
 from support.standby import execute
 
@@ -92,3 +100,24 @@ async def test_pages_that_are_read_at_different_servers_lose_no_row_that_both_kn
 
     expected = sorted(name for name in known if name.lower().startswith("ga")) if search else known
     assert [name for name in names if name != "Gaunes"] == expected
+
+
+@pytest.fixture
+def another_primary() -> Iterator[Cluster]:
+    with throwaway() as cluster:
+        yield cluster
+
+
+async def test_standby_of_another_server_is_no_replica(
+    clusters: tuple[Cluster, Cluster], another_primary: Cluster
+) -> None:
+    urls = {"database_url": another_primary.url(), "database_read_url": clusters[1].url()}
+    settings = get_settings().model_copy(update={name: SecretStr(url) for name, url in urls.items()})
+    engine = create_engine(settings, "test")
+
+    async def is_standby(db: asyncpg.Connection) -> bool:
+        return bool(await db.fetchval("SELECT pg_is_in_recovery()"))
+
+    async with open_replica(settings) as replica:
+        assert not await replica.read(partial(DriverConnection, engine), is_standby)
+    await engine.dispose()
