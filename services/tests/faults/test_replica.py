@@ -1,5 +1,6 @@
 """Lists at a replica may be stale. Who asks, and what they may see, is what the primary knows."""
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,6 +15,7 @@ from accounts.settings import get_settings
 from postgres import Cluster, throwaway
 from support.replica_pair import Pair
 from support.standby import execute
+from support.waiting import eventually
 
 pytestmark = pytest.mark.slow(seconds=20)
 
@@ -102,6 +104,36 @@ async def test_pages_that_are_read_at_different_servers_lose_no_row_that_both_kn
     assert [name for name in names if name != "Gaunes"] == expected
 
 
+async def is_standby(db: asyncpg.Connection) -> bool:
+    return bool(await db.fetchval("SELECT pg_is_in_recovery()"))
+
+
+async def test_query_that_the_replica_cancels_is_repeated_at_the_primary_and_the_next_one_is_not(pair: Pair) -> None:
+    await pair.world.user("arthur")
+    replica, primary = pair.world.state["replica"], pair.world.connect
+    running = asyncio.Event()
+
+    async def slow(db: asyncpg.Connection) -> bool:
+        if found := await is_standby(db):
+            asyncio.get_running_loop().call_later(0.2, running.set)
+            await db.fetch('SELECT id, pg_sleep(10) FROM "user"')
+        return found
+
+    async def knows_arthur(db: asyncpg.Connection) -> bool:
+        return bool(await db.fetchval('SELECT count(*) FROM "user"')) and await is_standby(db)
+
+    await eventually("the replica has the row", partial(replica.read, primary, knows_arthur))
+    await execute(pair.standby, "ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    await execute(pair.standby, "SELECT pg_reload_conf()")
+    reading = asyncio.create_task(replica.read(primary, slow))
+    await running.wait()
+    await execute(pair.primary, 'DELETE FROM "user"')
+    await execute(pair.primary, 'VACUUM "user"')
+
+    assert not await reading
+    assert await replica.read(primary, is_standby)
+
+
 @pytest.fixture
 def another_primary() -> Iterator[Cluster]:
     with throwaway() as cluster:
@@ -114,9 +146,6 @@ async def test_standby_of_another_server_is_no_replica(
     urls = {"database_url": another_primary.url(), "database_read_url": clusters[1].url()}
     settings = get_settings().model_copy(update={name: SecretStr(url) for name, url in urls.items()})
     engine = create_engine(settings, "test")
-
-    async def is_standby(db: asyncpg.Connection) -> bool:
-        return bool(await db.fetchval("SELECT pg_is_in_recovery()"))
 
     async with open_replica(settings) as replica:
         assert not await replica.read(partial(DriverConnection, engine), is_standby)
