@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote_plus
 
 from fastapi import Request, Response
 
@@ -46,7 +47,7 @@ def add_link_header(request: Request, response: Response, page: Page[Any]) -> No
         return
     path = request.scope["raw_path"].decode()
     query = request.url.query.translate(NOT_IN_URIS)
-    kept = [part for part in query.split("&") if part and not part.startswith("cursor=")]
+    kept = [part for part in query.split("&") if part and unquote_plus(part.partition("=")[0]) != "cursor"]
     urls = {"first": "&".join(kept)}
     for relation, cursor in (("prev", page.prev), ("next", page.next), ("last", page.last)):
         if cursor:

@@ -110,6 +110,15 @@ async def test_every_page_links_to_the_first_and_the_last_page(reader: Reader) -
         assert [row for page in reversed(backward) for row in page.json()] == whole, name
 
 
+async def test_links_replace_a_cursor_whose_name_is_escaped(reader: Reader) -> None:
+    second = (await reader.get("/users?limit=2")).links["next"]["url"]
+
+    page = await reader.get(second.replace("cursor=", "%63ursor="))
+
+    assert await reader.rows(page.links["first"]["url"]) == (await reader.rows("/users?limit=2"))
+    assert page.links == (await reader.get(second)).links
+
+
 async def test_single_page_has_no_links(reader: Reader) -> None:
     for path in LISTS.values():
         assert "Link" not in (await reader.get(path)).headers
