@@ -65,7 +65,8 @@ async def fast_reader(request: Request) -> FastReader:
     """Return the reader for the caller, who is identified by a bearer token or else by the session cookie.
 
     The session of a person's access token is not checked here, but by the endpoint's statement (``select_caller``).
-    The other credentials are looked up first.
+    The other credentials are looked up first, and so are a token and a cookie together: if the token's session has
+    ended, the cookie counts.
 
     Raises:
         InsufficientScope: an access key or a service account lacks the scope that the route requires.
@@ -74,11 +75,11 @@ async def fast_reader(request: Request) -> FastReader:
     state = request.state
     scheme, value = get_authorization_scheme_param(request.headers.get("authorization"))
     token = value if scheme.lower() == "bearer" else ""
-    claims = state.keys.verify(token) if token else None
+    cookie = request.cookies.get(COOKIE, "")
+    claims = state.keys.verify(token) if token and not cookie else None
     level = CallerLevel(required_of_superusers=state.settings.superuser_aal)
     is_person = claims is not None and Scope.ACCOUNT in claims.scopes
     if not is_person:
-        cookie = request.cookies.get(COOKIE, "")
         claims, level = await _look_up(request, token, cookie) if token or cookie else (None, level)
     state.claims = claims  # for the access log
     idle = state.settings.session_idle
@@ -168,6 +169,7 @@ async def parse_form[Model: BaseModel](request: Request, model: type[Model]) -> 
     """
     await check_body(request)
     sent = await read_form(request)
+    await sent.close()  # its files; no field of a model is one
     return _validate(model.model_validate, {name: value for name, value in sent.items() if value != ""}, "body")
 
 

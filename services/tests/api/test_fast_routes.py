@@ -3,6 +3,7 @@
 The tests walk the routes, so a new one is part of them.
 """
 
+import gc
 from http import HTTPStatus
 
 import pytest
@@ -154,3 +155,16 @@ async def test_refresh_refuses_other_bodies(world: World, content: str, media_ty
 
     assert answer.status_code in {400, 415}
     assert answer.json()["error"] == error
+
+
+async def test_refresh_ignores_files(world: World) -> None:
+    """They are closed: a file that is left open is a warning, which fails the test."""
+    token = (await world.login(await world.user("arthur"))).json()["refresh_token"]
+
+    answers = [
+        await world.client.post("/auth/jwt/refresh", data=data, files={name: b"a file"})
+        for data, name in (({}, "refresh_token"), ({"refresh_token": token}, "other"))
+    ]
+    gc.collect()
+
+    assert [answer.status_code for answer in answers] == [400, 200]
