@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
+from arguments import at_least, positive
 from benchmarks import data, report, statements, targets
 from benchmarks.driver import driver
 from benchmarks.findings import Findings
@@ -28,11 +29,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Compare the project with three other implementations.",
     )
     parser.add_argument(
-        "--users", type=int, nargs="+", default=[1_000, 100_000], metavar="N", help="numbers of users in the database"
+        "--users",
+        type=at_least(data.LEAST_USERS),
+        nargs="+",
+        default=[1_000, 100_000],
+        metavar="N",
+        help="numbers of users in the database",
     )
-    parser.add_argument("--workers", type=int, nargs="+", default=[1], metavar="N", help="workers per server")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="number of measurements of each workload")
-    parser.add_argument("--seconds", type=float, default=0.4, metavar="S", help="seconds per measurement")
+    parser.add_argument("--workers", type=at_least(1), nargs="+", default=[1], metavar="N", help="workers per server")
+    parser.add_argument(
+        "--rounds", type=at_least(1), default=3, metavar="N", help="number of measurements of each workload"
+    )
+    parser.add_argument("--seconds", type=positive, default=0.4, metavar="S", help="seconds per measurement")
     parser.add_argument("--peers", action="store_true", help=f"also {' and '.join(PEERS)}, which are installed first")
     parser.add_argument("--every", action="store_true", help="measure everything at every size")
     return parser.parse_args(arguments)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from arguments import at_least, positive
 from benchmarks import data, statements
 from benchmarks.data import Data
 from benchmarks.driver import Driver, Result, driver
@@ -42,16 +43,22 @@ def run(arguments: Sequence[str] = ()) -> None:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks cpu", description="CPU time per request.")
-    parser.add_argument("--users", type=int, default=1_000, metavar="N", help="users in the database (1,000 or more)")
+    parser.add_argument(
+        "--users",
+        type=at_least(data.LEAST_USERS),
+        default=1_000,
+        metavar="N",
+        help="users in the database (1,000 or more)",
+    )
     parser.add_argument("--only", type=_names(SERVERS), default=[*SERVERS], metavar="A,B", help=", ".join(SERVERS))
     names = (*COMMANDS, *PEERS)
     parser.add_argument("--servers", type=_names(names), default=[], metavar="A,B", help=", ".join(names))
     parser.add_argument(
-        "--against", type=Path, metavar="DIR", help="another checkout, of the same schema: an absolute path"
+        "--against", type=_checkout, metavar="DIR", help="another checkout, of the same schema: an absolute path"
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="workers of each server")
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="measurements of each workload")
-    parser.add_argument("--seconds", type=float, default=0.6, metavar="S", help="seconds of each measurement")
+    parser.add_argument("--workers", type=at_least(1), default=1, metavar="N", help="workers of each server")
+    parser.add_argument("--rounds", type=at_least(1), default=5, metavar="N", help="measurements of each workload")
+    parser.add_argument("--seconds", type=positive, default=0.6, metavar="S", help="seconds of each measurement")
     options = parser.parse_args(arguments)
     options.servers = list(dict.fromkeys(["project", *options.servers]))
     if {*options.servers} & {*PEERS} and not installed():
@@ -66,6 +73,12 @@ def _names(known: Iterable[str]) -> Callable[[str], list[str]]:
         return given.split(",")
 
     return names
+
+
+def _checkout(given: str) -> Path:
+    if not (Path(given).is_absolute() and Path(given, "services", "accounts").is_dir()):
+        raise argparse.ArgumentTypeError(f"{given}: not the absolute path of a checkout")
+    return Path(given)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from accounts.seeder.__main__ import main
 main()"""
 CROWD = Path(__file__).parent / "crowd.sql"
 READERS, SUPERUSERS, SIGN_INS = 32, 8, 64
+LEAST_USERS = 1_000  # the fewest that suffice for all of these
 EMAILS = """SELECT email FROM "user" WHERE is_active AND email LIKE '%@batch-%' ORDER BY id LIMIT $1"""
 EVERYBODY = "SELECT id FROM user_group WHERE name LIKE 'Everybody %'"
 PAGE = 50

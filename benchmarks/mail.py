@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from arguments import at_least
 from benchmarks import procfs
 from benchmarks.data import create_database, migrate
 from benchmarks.servers import environment
@@ -34,7 +35,7 @@ POLL = 0.02
 def run(arguments: Sequence[str] = ()) -> None:
     """Print letters a second, and the CPU time a letter of the worker, PostgreSQL and the mail server."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks mail", description="Send letters by one worker.")
-    parser.add_argument("--letters", type=int, default=1_000, metavar="N", help="letters to send (1,000)")
+    parser.add_argument("--letters", type=at_least(1), default=1_000, metavar="N", help="letters to send (1,000)")
     letters = parser.parse_args(arguments).letters
     print(f"{letters:,} letters; CPU ms a letter of\n{'':10}{'letters/s':>10}{'worker':>9}{'SQL':>8}{'server':>9}")
     with throwaway() as cluster, tempfile.TemporaryDirectory() as folder:

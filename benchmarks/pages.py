@@ -18,10 +18,12 @@ from urllib.parse import urlencode
 import asyncpg
 
 from accounts.migrations.roles import ROLE
+from arguments import at_least
 from benchmarks import page_report, procfs
 from benchmarks.api import FORM, Api
+from benchmarks.data import LEAST_USERS
 from benchmarks.page_data import HEAVY, PASSWORD, SUPERUSER, filled
-from benchmarks.page_visits import LAST, MIDDLES, Visit, middle, visits
+from benchmarks.page_visits import LAST, MIDDLES, Visit, middle, routes, visits
 from benchmarks.servers import Server, environment, server
 from benchmarks.statements import TRACK
 from postgres import Cluster
@@ -79,13 +81,23 @@ def run(arguments: Sequence[str] = ()) -> None:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks pages", description="Measure every page.")
-    parser.add_argument("--users", type=int, default=1_000_000, metavar="N", help="the number of users (1,000,000)")
-    parser.add_argument("--requests", type=int, default=10, metavar="N", help="requests of each page (10)")
+    parser.add_argument(
+        "--users", type=at_least(LEAST_USERS), default=1_000_000, metavar="N", help="the number of users (1,000,000)"
+    )
+    parser.add_argument("--requests", type=at_least(1), default=10, metavar="N", help="requests of each page (10)")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the data in a folder, and use it again")
-    parser.add_argument("--only", default="", metavar="PATH", help="only the routes that begin with a path")
+    parser.add_argument(
+        "--only", type=_routes, default="", metavar="PATH", help="only the routes that begin with a path"
+    )
     modes = ("auto", "force_generic_plan", "force_custom_plan")
     parser.add_argument("--plans", default="auto", choices=modes, help="PostgreSQL's plan_cache_mode (auto)")
     return parser.parse_args(arguments)
+
+
+def _routes(beginning: str) -> str:
+    if not any(route.startswith(beginning) for route in routes()):
+        raise argparse.ArgumentTypeError(f"no page's path begins with {beginning!r}")
+    return beginning
 
 
 async def _measure(running: Server, cluster: Cluster, name: str, options: argparse.Namespace) -> list[Measured]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from accounts.migrations.roles import ROLE
+from arguments import at_least
 from benchmarks.data import create_database, migrate
 from benchmarks.servers import environment
 from benchmarks.verdicts import Verdict
@@ -28,7 +29,7 @@ TARGET = 0.5
 def run(arguments: Sequence[str] = ()) -> Sequence[Verdict]:
     """Print both times and the memory of the import; return the verdict on their ratio."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks import", description="Compare an import with COPY.")
-    parser.add_argument("--rows", type=int, default=100_000, help="the number of users (100,000)")
+    parser.add_argument("--rows", type=at_least(1), default=100_000, help="the number of users (100,000)")
     rows = parser.parse_args(arguments).rows
     with throwaway() as cluster, tempfile.TemporaryDirectory() as directory:
         migrate(cluster)

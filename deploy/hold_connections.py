@@ -77,6 +77,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 5:  # noqa: PLR2004  # host, port, number, seconds
+    if len(sys.argv) != 5 or not all(map(str.isdecimal, sys.argv[2:])):  # noqa: PLR2004  # host, and numbers
         sys.exit("usage: deploy/hold_connections.py HOST PORT NUMBER SECONDS")
     sys.exit(main())

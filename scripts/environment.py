@@ -170,11 +170,13 @@ if __name__ == "__main__":
             remember()
         elif sys.argv[1:] == ["providers"]:
             write_providers()
-        elif sys.argv[1:2] == ["get"]:
+        elif len(sys.argv) == 3 and sys.argv[1] == "get":  # noqa: PLR2004  # get NAME
             print(effective({}).get(sys.argv[2], ""))
         elif sys.argv[1:] == ["overrides"]:
             for name, value in read(OVERRIDES).items():
                 print(f"export {name}={shlex.quote(os.environ.get(name, value))}")
+        elif sys.argv[1:]:
+            sys.exit("usage: scripts/environment.py [remember|providers|overrides|get NAME]")
         else:
             check() if FILE.exists() else create()
     except (OSError, ValueError) as error:

@@ -142,6 +142,8 @@ class Native:
 
     def tool(self) -> None:
         """Replace this process with a PostgreSQL program, connected as the owner of the database."""
+        if not sys.argv[2:]:
+            sys.exit("accounts: usage: scripts/native tool PROGRAM …")
         self.cluster.start()
         where = {"PGHOST": str(self.cluster.sockets), "PGPORT": PORT, "PGUSER": NAME}
         name, *arguments = sys.argv[2:]

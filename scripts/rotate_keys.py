@@ -17,6 +17,7 @@ import environment
 from keys import put_before
 
 PUBLISHED_FIRST = timedelta(minutes=15)  # for the deploy, and the five minutes for which public keys are cached
+KEYS = ("SECRET_KEY", "SIGNING_KEY")
 UTC = timezone.utc  # noqa: UP017  # Python 3.9 has no datetime.UTC
 
 
@@ -24,9 +25,11 @@ def rotate(*names: str) -> None:
     """Put a new key in front of the current one of each variable, and drop older ones.
 
     Raises:
-        ValueError: SECRET_KEY is missing, or tokens of an older key are still valid.
+        ValueError: a name is not one of KEYS, SECRET_KEY is missing, or tokens of an older key are still valid.
 
     """
+    if unknown := [name for name in names if name not in KEYS]:
+        raise ValueError(f"{unknown[0]} has no keys to rotate; {' and '.join(KEYS)} have")
     file, now = environment.read(environment.FILE), datetime.now(UTC).replace(microsecond=0)
     complete = _time(file.get("KEYS_ROTATE_AT")) + _token_lifetime(file)
     if complete > now:
@@ -46,7 +49,7 @@ def rotate(*names: str) -> None:
 def in_use() -> list[str]:
     """Return the variables that have keys. SECRET_KEY always should."""
     pairs = environment.read(environment.FILE).get("SIGNING_KEY") or _text(secret_file("SIGNING_KEY"))
-    return ["SECRET_KEY", "SIGNING_KEY"] if pairs else ["SECRET_KEY"]
+    return [*KEYS] if pairs else ["SECRET_KEY"]
 
 
 def secret_file(name: str) -> Path:

@@ -1,5 +1,6 @@
 """``make faults``: runs the named faults, or all, and prints as Markdown what clients see."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -21,5 +22,15 @@ async def table(names: Sequence[str]) -> int:
     return len(broken)
 
 
+def parse(arguments: Sequence[str]) -> Sequence[str]:
+    """Parse the command line: the names of faults."""
+    parser = argparse.ArgumentParser(prog="python -m faults", description=(__doc__ or "").partition(",")[0])
+    parser.add_argument("names", nargs="*", metavar="FAULT", help=", ".join(fault.__name__ for fault in FAULTS))
+    names: list[str] = parser.parse_args(arguments).names
+    if unknown := {*names} - {fault.__name__ for fault in FAULTS}:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}")
+    return names
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(table(sys.argv[1:])))
+    sys.exit(asyncio.run(table(parse(sys.argv[1:]))))

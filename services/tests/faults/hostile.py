@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from arguments import minutes
 from faults.attacks import ATTACKS, Target
 from faults.honest import PEOPLE, Person, Waits, living, record
 from faults.stack import Api, Stack, stack
@@ -168,5 +169,5 @@ async def table(minutes: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    problems = asyncio.run(table(float(sys.argv[1])))
+    problems = asyncio.run(table(minutes(sys.argv[1:])))
     sys.exit("\n".join(f"hostile: {problem}" for problem in problems) or None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from arguments import minutes
 from faults.clients import GOOD, Clients
 from faults.stack import Stack, stack
 from support.processes import children, descriptors, private_bytes
@@ -77,5 +78,5 @@ def grown(samples: Sequence[Sample]) -> list[str]:
 
 
 if __name__ == "__main__":
-    problems = asyncio.run(soak(float(sys.argv[1])))
+    problems = asyncio.run(soak(minutes(sys.argv[1:])))
     sys.exit("; ".join(f"soak: {problem}" for problem in problems) or None)
