@@ -20,6 +20,7 @@ from environment import ROOT
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("trial", "production", "restore")
 VERSION = "1.34"  # the oldest that the manifests are for: preStop.sleep is stable since then
+CREATED_PODS = {"Cluster": "cnpg.io/cluster", "Pooler": "cnpg.io/poolerName"}  # their label, whose value is the name
 Manifest = dict[str, Any]
 
 
@@ -84,9 +85,12 @@ def closed(schema: Any) -> Any:
 
 
 def dangling(manifest: Manifest, objects: list[Manifest]) -> Iterator[str]:
-    """Find what an object refers to by name and is missing: ports, volumes, ConfigMaps, what is scaled."""
+    """Find what an object refers to and is missing: ports, volumes, ConfigMaps, what is scaled, pods by label."""
     names = {(each["kind"], each["metadata"]["name"]) for each in objects}
     spec = manifest.get("spec", {})
+    wanted = selected(spec)
+    if not any(wanted.items() <= labels.items() for labels in pods(objects)):
+        yield f"no pod has the labels {wanted}"
     target = spec.get("scaleTargetRef")
     if target and (target["kind"], target["name"]) not in names:
         yield f"no {target['kind']} {target['name']}"
@@ -99,6 +103,24 @@ def dangling(manifest: Manifest, objects: list[Manifest]) -> Iterator[str]:
         maps = {("ConfigMap", each["configMapRef"]["name"]) for each in container.get("envFrom", [])}
         for kind, missing in (("port", probed - ports), ("volume", mounted - volumes), ("ConfigMap", maps - names)):
             yield from (f"{container['name']}: no {kind} {each}" for each in sorted(missing))
+
+
+def selected(spec: Manifest) -> dict[str, str]:
+    """Return the labels of the pods that an object is about: none for all pods, and for objects about other things."""
+    selector = spec.get("selector") or spec.get("podSelector") or {}
+    labels: dict[str, str] = selector.get("matchLabels", {}) if selector.keys() <= {"matchLabels"} else selector
+    return labels
+
+
+def pods(objects: list[Manifest]) -> Iterator[dict[str, str]]:
+    """Yield the labels of each kind of pod: of the Deployments, and of what CloudNativePG creates."""
+    for each in objects:
+        name = each["metadata"]["name"]
+        if each["kind"] == "Deployment":
+            yield each["spec"]["template"]["metadata"]["labels"]
+        elif each["kind"] in CREATED_PODS:
+            yield {CREATED_PODS[each["kind"]]: name}
+    yield {}
 
 
 def probes(container: Manifest) -> list[Manifest]:

@@ -41,6 +41,7 @@ see who would be locked out        SEE_ASSURANCE    401  403  403  200  200  200
 list who would be locked out       SEE_ASSURANCE    403  403  403  200  200  200 |  404  404  403  200  200  200
 delete                             DELETE           401  403  403  403  204  204 |  401  404  403  403  204  204
 
+list the invitations               INVITE           401  403  403  200  200  200 |  401  404  403  200  200  200
 put an acquaintance                INVITE           401  403  403  202  202  201 |  401  404  403  202  202  201
 put an acquaintance as an admin    INVITE           401  403  403  202  202  201 |  401  404  403  202  202  201
 put an acquaintance as an owner    MANAGE_OWNERS    401  403  403  403  202  201 |  401  404  403  403  202  201
@@ -102,6 +103,7 @@ ACTIONS: dict[str, tuple[str, str, Any]] = {
     "see who would be locked out": ("GET", "/assurance", None),
     "list who would be locked out": ("GET", "/users?second_factor=false", None),
     "delete": ("DELETE", "", None),
+    "list the invitations": ("GET", "/invitations", None),
     "put an acquaintance": ("PUT", "/users/acquaintance", {"role": "member"}),
     "put an acquaintance as an admin": ("PUT", "/users/acquaintance", {"role": "admin"}),
     "put an acquaintance as an owner": ("PUT", "/users/acquaintance", {"role": "owner"}),
