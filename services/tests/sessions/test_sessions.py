@@ -10,6 +10,7 @@ import jwt
 import pytest
 from httpx2 import AsyncClient, Response
 from pydantic import SecretStr
+from sqlalchemy import event
 from sqlmodel import select
 
 from accounts.models import AuditEvent
@@ -119,6 +120,19 @@ class TestRefresh:
 
         assert {each.status_code for each in responses} == {200}
         assert len({each.json()["refresh_token"] for each in responses}) == 1
+
+    async def test_refresh_needs_no_connection_after_the_token_was_used(self, busy_world: World) -> None:
+        """It might have to wait for one in vain, and later the client's retry would count as reuse."""
+        await busy_world.user("arthur")
+        form = {"username": "arthur@camelot.example.com", "password": PASSWORD, "scope": "groups"}
+        first = (await busy_world.client.post("/auth/jwt/login", data=form)).json()["refresh_token"]
+        taken: list[object] = []
+        event.listen(busy_world.sessionmaker.kw["bind"].sync_engine.pool, "checkout", lambda *each: taken.append(each))
+
+        second = await refresh(busy_world, first)
+
+        assert (second.status_code, second.json()["scope"]) == (200, "account groups")
+        assert len(taken) == 2  # to count the attempt, and to use the token
 
     async def test_reuse_of_a_refresh_token_ends_the_session(self, world: World) -> None:
         await world.user("arthur")

@@ -7,7 +7,8 @@ session.
 
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from sqlmodel import col, select
 
 from accounts.db.engine import ConnectDriver
 from accounts.db.session import RequestContext, Session, Sessionmaker, transaction
-from accounts.db.statements import POPULATE_EXISTING, CompiledStatement
+from accounts.db.statements import POPULATE_EXISTING, CompiledStatement, Database
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, live_conditions
@@ -75,13 +76,15 @@ class Refreshing:
     keys: Sequence[str]
     idle: timedelta
 
+    @asynccontextmanager
     async def exchange(
         self, token: SessionToken | None, context: RequestContext
-    ) -> tuple[RefreshedSession | UserSession, SessionToken]:
+    ) -> AsyncIterator[tuple[Database, RefreshedSession | UserSession, SessionToken]]:
         """Exchange a refresh token for its successor.
 
-        Returns:
-            The session and its new refresh token.
+        Yields:
+            The connection on which that was done, the session, and its new refresh token. What is still to be read for
+            the response is read there: waiting for another connection may fail, and the token has been used.
 
         Raises:
             RefreshBadToken: the token is malformed or invented, or its session has ended.
@@ -94,10 +97,11 @@ class Refreshing:
         values = {"used_hash": token.hash, "next_hash": successor.hash, "client": context.client_ip}
         async with self.connect() as connection:
             rows = await ROTATE.fetch(connection, **values, session_id=token.session_id, idle=self.idle)
-        if rows:
-            return RefreshedSession(**rows[0]), successor
-        async with transaction(self.sessionmaker, context) as db:
-            return await _reuse(db, token, self.keys, self.idle)
+            if rows:
+                yield connection, RefreshedSession(**rows[0]), successor
+        if not rows:
+            async with transaction(self.sessionmaker, context) as db:
+                yield db, *await _reuse(db, token, self.keys, self.idle)
 
 
 async def _reuse(

@@ -76,9 +76,9 @@ async def refresh(request: Request) -> Response:
     await refuse_repeated_parameters(request)
     idle = state.settings.session_idle
     refreshing = Refreshing(state.connect, state.sessionmaker, state.settings.secret_keys, idle)
-    session, token = await refreshing.exchange(parse_session_token(form.refresh_token), request_context(request))
-    async with state.connect() as connection:
-        tokens = await issue_tokens(request, connection, session, token)
+    used = parse_session_token(form.refresh_token)
+    async with refreshing.exchange(used, request_context(request)) as (db, session, token):
+        tokens = await issue_tokens(request, db, session, token)
     return Response(tokens.model_dump_json(), headers=headers | NO_STORE, media_type="application/json")
 
 
