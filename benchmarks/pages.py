@@ -85,7 +85,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--users", type=at_least(LEAST_USERS), default=1_000_000, metavar="N", help="the number of users (1,000,000)"
     )
     parser.add_argument("--requests", type=at_least(1), default=10, metavar="N", help="requests of each page (10)")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the data in a folder, and use it again")
+    parser.add_argument("--keep", type=_folder, metavar="FOLDER", help="keep the data in a folder, and use it again")
     parser.add_argument(
         "--only", type=_routes, default="", metavar="PATH", help="only the routes that begin with a path"
     )
@@ -98,6 +98,13 @@ def _routes(beginning: str) -> str:
     if not any(route.startswith(beginning) for route in routes()):
         raise argparse.ArgumentTypeError(f"no page's path begins with {beginning!r}")
     return beginning
+
+
+def _folder(given: str) -> Path:
+    folder = Path(given)
+    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or (folder / "lock").exists())):
+        raise argparse.ArgumentTypeError(f"{given} is neither an empty folder nor one of an earlier run")
+    return folder
 
 
 async def _measure(running: Server, cluster: Cluster, name: str, options: argparse.Namespace) -> list[Measured]:

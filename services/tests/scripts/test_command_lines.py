@@ -60,6 +60,8 @@ PARSERS: list[tuple[Callable[[Sequence[str]], Any], str]] = [
     (pages.parse, "--users 999"),
     (pages.parse, "--requests 0"),
     (pages.parse, "--only /unknown"),
+    (pages.parse, "--keep /"),
+    (pages.parse, f"--keep {__file__}"),
     (user_import.run, "--rows 0"),
     (parse_faults, "swallowed unknown"),
     (minutes, ""),
