@@ -133,6 +133,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--all"]):
+        sys.exit("usage: deploy/replace.py [--all]")
     try:
         main()
     except (ReplaceError, OSError) as error:

@@ -37,6 +37,7 @@ SCRIPTS = [
     (PYTHON, "scripts/revision.py"),
     (PYTHON, "scripts/rotate_keys.py", "SECRET_KEI"),
     (PYTHON, "deploy/hold_connections.py", "localhost", "http", "1", "1"),
+    (PYTHON, "deploy/replace.py", "--every"),
     (PYTHON, "deploy/under_load.py", "http://localhost"),
 ]
 PARSERS: list[tuple[Callable[[Sequence[str]], Any], str]] = [
