@@ -11,9 +11,10 @@ import pytest
 from accounts.api.admin_pages.users import SHOWN
 from accounts.db.session import Session
 from accounts.domain.audit.history import list_events
-from accounts.domain.identity.user_search import list_users
+from accounts.domain.identity.user_search import NEWEST_FIRST, list_users
 from accounts.domain.invitations.invitation_list import list_sent_to
 from accounts.domain.people import Caller
+from accounts.domain.sessions.last_sign_ins import list_last_sign_ins
 from accounts.schemas.audit import AuditQuery
 from accounts.schemas.identity.users import UserQuery
 from accounts.schemas.pagination import PageQuery
@@ -54,7 +55,18 @@ async def test_events_are_read_in_order_from_an_index(world: World, values: dict
 @pytest.mark.parametrize("search", SEARCHES, ids=str)
 @pytest.mark.parametrize("shown", SHOWN)
 async def test_users_are_read_in_order_from_an_index(world: World, shown: str, search: dict[str, Any]) -> None:
-    await check(world, lambda db: list_users(db, UserQuery(**search, **SHOWN[shown][1])))
+    query = UserQuery(**search, **SHOWN[shown][1])
+    await check(world, lambda db: list_users(db, query, unsearched=NEWEST_FIRST))
+
+
+async def test_last_sign_ins_are_read_by_the_indexes_of_users(world: World) -> None:
+    users = [(await world.user(name)).id for name in ("arthur", "bors")]
+
+    plan = await plan_without_scans(world.sessionmaker, lambda db: list_last_sign_ins(db, users))
+
+    assert "Seq Scan" not in plan, plan
+    assert "ix_user_session_user_id_created_at" in plan
+    assert "pk_known_device" in plan
 
 
 async def test_events_of_an_action_in_a_group_have_an_index(world: World) -> None:

@@ -22,18 +22,28 @@ def emails(page: Page) -> list[str]:
     return [each.text.partition("@")[0] for each in page.find("a") if "@" in each.text]
 
 
+def more(page: Page) -> str:
+    [link] = [each for each in page.find("a") if each.text == "More"]
+    return link.attributes["href"]
+
+
+def last_sign_in(page: Page, name: str) -> str:
+    texts = [each.text.strip() for each in page.find("td", data_label="Last sign-in")]
+    return dict(zip(emails(page), texts, strict=True))[name]
+
+
 async def test_list_shows_users_with_their_state_and_leads_to_each(court: Court) -> None:
     bors = await court.world.user("bors", is_active=False, second_factors=["totp"])
 
     page = await court.page("/admin/users")
 
     texts = [each.text for each in page.find("tr")]
-    assert emails(page) == ["merlin", "arthur", "bors"]
+    assert emails(page) == ["bors", "arthur", "merlin"]
     assert page.one("a", href=f"/admin/users/{bors.id}").text == bors.email
-    assert "Superuser" in texts[1]
+    assert "Inactive" in texts[1]
+    assert "Second factor" in texts[1]
     assert "Email not confirmed" in texts[2]
-    assert "Inactive" in texts[3]
-    assert "Second factor" in texts[3]
+    assert "Superuser" in texts[3]
     assert "Users" in [each.text for each in page.navigation()]
 
 
@@ -46,8 +56,8 @@ async def test_list_shows_users_with_their_state_and_leads_to_each(court: Court)
         ({"q": "pendragon"}, []),
         ({"show": "superusers"}, ["merlin"]),
         ({"show": "inactive"}, ["uther"]),
-        ({"show": "active"}, ["merlin", "arthur"]),
-        ({"show": "unverified"}, ["arthur", "uther"]),
+        ({"show": "active"}, ["arthur", "merlin"]),
+        ({"show": "unverified"}, ["uther", "arthur"]),
         ({"show": "unverified", "q": "u"}, ["uther"]),
         ({"q": "%"}, []),
         ({"q": "\u200b"}, []),
@@ -68,6 +78,29 @@ async def test_search_finds_the_beginning_of_an_email_or_a_name(
     assert page.one("input", name="q").attributes["value"].strip() == query.get("q", "").strip()
 
 
+async def test_pages_go_on_from_the_newest_user_to_the_oldest(court: Court) -> None:
+    bors = await court.world.user("bors")
+
+    first = await court.page("/admin/users", limit=2)
+    await court.world.user("kay")
+    second = await court.page(more(first))
+
+    assert (emails(first), emails(second)) == (["bors", "arthur"], ["merlin"])
+    assert f"/admin/users/{bors.id}" not in [each.attributes["href"] for each in second.find("a")]
+
+
+async def test_list_shows_the_last_sign_in_also_after_the_sign_out(court: Court) -> None:
+    never = last_sign_in(await court.page("/admin/users"), "arthur")
+    cookie = await enter(court.world, court.arthur.email)
+    await court.world.sql("UPDATE user_session SET created_at = now() - interval '3 days'")
+    await court.world.sql("UPDATE known_device SET seen_at = now() - interval '4 days'")
+    signed_in = last_sign_in(await court.page("/admin/users"), "arthur")
+    await court.post("/account/sign-out", cookie)
+    signed_out = last_sign_in(await court.page("/admin/users"), "arthur")
+
+    assert (never, signed_in, signed_out) == ("\u2013", "3 days ago", "4 days ago")
+
+
 async def test_search_for_an_id_leads_to_the_user(court: Court) -> None:
     answer = await court.get("/admin/users", q=f" {court.arthur.id} ")
 
@@ -78,8 +111,7 @@ async def test_long_list_goes_on_with_the_same_search(court: Court) -> None:
     await court.world.user("arthegall")
 
     first = await court.page("/admin/users", q="art", limit=1, show="active")
-    [more] = [each.attributes["href"] for each in first.find("a") if each.text == "More"]
-    second = await court.page(more)
+    second = await court.page(more(first))
 
     assert (emails(first), emails(second)) == (["arthegall"], ["arthur"])
     assert "More" not in [each.text for each in second.find("a")]
@@ -152,7 +184,7 @@ async def test_refused_form_is_shown_again_with_the_fault_at_its_field(
     assert page.one("input", name="display_name").attributes["value"] == "Bors"
     assert "checked" in page.one("input", name="is_superuser").attributes
     assert "value" not in page.one("input", name="password").attributes
-    assert emails(await court.page("/admin/users")) == ["merlin", "arthur"]
+    assert emails(await court.page("/admin/users")) == ["arthur", "merlin"]
 
 
 async def test_creating_a_user_asks_for_a_recent_sign_in(court: Court) -> None:
@@ -181,4 +213,4 @@ async def test_cross_site_form_is_refused(court: Court) -> None:
     refused = await court.world.client.post("/admin/new-user", data=NEW, headers=headers)
 
     assert refused.status_code == 403
-    assert emails(await court.page("/admin/users")) == ["merlin", "arthur"]
+    assert emails(await court.page("/admin/users")) == ["arthur", "merlin"]

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
-from accounts.api.account_pages.filters import Filters
+from accounts.api.account_pages.filters import NOTHING, Filters
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
@@ -15,8 +15,9 @@ from accounts.api.account_pages.render import render_page, request_language
 from accounts.api.admin_pages.access import CurrentSuperuser
 from accounts.api.admin_pages.queries import list_url
 from accounts.api.authentication import CurrentSession
-from accounts.api.dependencies import UserManagerDep
+from accounts.api.dependencies import DbDep, UserManagerDep
 from accounts.domain import errors
+from accounts.domain.sessions.last_sign_ins import list_last_sign_ins
 from accounts.schemas.fields import MAX_RAW_LENGTH, DisplayName, Email, Password
 from accounts.schemas.identity.users import ManagedUserCreate, UserQuery
 from accounts.translations import N_
@@ -70,17 +71,21 @@ class NewUserForm(BaseModel):
 
 
 @router.get("/users")
-async def users_page(request: Request, users: UserManagerDep, search: Annotated[UserSearch, Query()]) -> Response:
-    """List the users that match a search. A user's id leads to the user."""
+async def users_page(
+    request: Request, db: DbDep, users: UserManagerDep, search: Annotated[UserSearch, Query()]
+) -> Response:
+    """List the users that match a search, and when they signed in last. A user's id leads to the user."""
     if (user_id := search.user_id()) is not None:
         return redirect(f"{ADMIN}/users/{user_id}")
     query = None if search.faults else search.to_query()
-    page = await users.list(query) if query else None
+    page = await users.list(query) if query else NOTHING
+    signed_in = await list_last_sign_ins(db, [user.id for user in page.rows])
     gettext = request_language(request).gettext
     search_by = [(name, gettext(text)) for name, text in SEARCH_BY.items()]
     shown = [(name, gettext(text)) for name, (text, _) in SHOWN.items()]
     url = list_url(f"{ADMIN}/users", search)
-    values: dict[str, Any] = {"users": page, "search": search, "url": url, "search_by": search_by, "shown": shown}
+    values: dict[str, Any] = {"search": search, "url": url, "search_by": search_by, "shown": shown}
+    values |= {"users": page, "signed_in": signed_in}
     return render_page(request, "admin/users", search.status, failure=search.failure(request), **values)
 
 

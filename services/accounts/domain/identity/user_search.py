@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from functools import cache
 
 from sqlalchemy import bindparam, func, select
@@ -14,7 +15,8 @@ from accounts.models import User
 from accounts.schemas.identity.users import UserQuery, UserRead
 from accounts.schemas.pagination import Page
 
-BY_ID = Keyset((col(User.id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
+OLDEST_FIRST = Keyset((col(User.id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
+NEWEST_FIRST = replace(OLDEST_FIRST, descending=True)
 BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 BY_NAME = Keyset(
     (func.lower(User.display_name), col(User.id)),
@@ -24,14 +26,16 @@ BY_NAME = Keyset(
 Flags = frozenset[tuple[str, bool]]
 
 
-async def list_users(db: Database, query: UserQuery, schema: type[UserRead] = UserRead) -> Page[str]:
-    """List users, as the JSON of a schema: by email address or name if the query has one, else the oldest first.
+async def list_users(
+    db: Database, query: UserQuery, schema: type[UserRead] = UserRead, unsearched: Keyset = OLDEST_FIRST
+) -> Page[str]:
+    """List users, as the JSON of a schema: by email address or name if the query has one, else as ``unsearched`` says.
 
     Raises:
         BadCursor: the cursor does not belong to this list.
 
     """
-    keyset = BY_EMAIL if query.email else BY_NAME if query.name else BY_ID
+    keyset = BY_EMAIL if query.email else BY_NAME if query.name else unsearched
     searched = query.model_dump(include={"email", "name"}, exclude_none=True)
     bounds = {f"{name}_end": f"{text}{LAST_CHARACTER}" for name, text in searched.items()}
     flags = query.model_dump(include={"is_active", "is_superuser", "is_verified"}, exclude_none=True)

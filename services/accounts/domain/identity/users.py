@@ -83,13 +83,14 @@ class UserManager:
         return user
 
     async def list(self, query: UserQuery) -> Page[ListedUser]:
-        """List users; see ``user_search.list_users``.
+        """List users, the newest first unless the query searches; see ``user_search.list_users``.
 
         Raises:
             BadCursor: the cursor does not belong to this list.
 
         """
-        return read_page(ListedUser, await user_search.list_users(self.db, query, ListedUser))
+        page = await user_search.list_users(self.db, query, ListedUser, user_search.NEWEST_FIRST)
+        return read_page(ListedUser, page)
 
     async def create(
         self, user_create: UserCreate, current: UserSession | None = None, current_password: str | None = None
