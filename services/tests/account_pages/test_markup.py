@@ -13,6 +13,7 @@ import pytest
 from httpx2 import Response
 from turbohtml import HTMLParseError
 
+from accounts.api.account_pages.done_messages import DONE_COOKIE
 from accounts.api.account_pages.paths import is_admin_page
 from accounts.api.account_pages.results import RESULTS
 from accounts.db.session import transaction
@@ -131,7 +132,8 @@ async def test_page_is_valid_html_in_every_state(
 async def test_result_is_valid_html(world: World) -> None:
     for language, _ in STATES:
         for name in RESULTS:
-            answer = await world.client.get(f"/account/done/{name}", headers={"Accept-Language": language})
+            headers = {"Accept-Language": language, "Cookie": f"{DONE_COOKIE}={name}"}
+            answer = await world.client.get(f"/account/done/{name}", headers=headers)
             check_page(answer, language)
 
 

@@ -1,15 +1,9 @@
 """The way around: the navigation, and where a sign-in leads."""
 
 import json
-import re
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from accounts.api.account_pages.done_names import done_texts
-from accounts.api.account_pages.router import MODULES as ACCOUNT_PAGES
-from accounts.api.admin_pages.router import MODULES as ADMIN_PAGES
 from accounts.models import Role
 from support.account_pages import ARTHUR, cookie_after, enter, get, post
 from support.html import Page
@@ -21,16 +15,6 @@ from support.second_factors import user_with_app
 NEXT = "/groups/5/members"
 SENT = "next=%2Fgroups%2F5%2Fmembers"
 GOAL = f"/account{NEXT}"
-
-
-def test_page_that_an_action_leads_to_has_a_text_for_it() -> None:
-    modules = (*ACCOUNT_PAGES, *ADMIN_PAGES)
-    sources = [Path(str(module.__file__)).read_text() for module in modules]
-    used = {name for source in sources for name in re.findall(r'done="([a-z-]+)"', source)}
-    texts = Counter(name for module in modules for name in getattr(module, "DONE", {}))
-
-    assert used <= done_texts(modules).keys()
-    assert set(texts.values()) == {1}
 
 
 async def test_navigation_names_the_page_that_is_shown_and_signs_out(world: World) -> None:
@@ -73,17 +57,6 @@ async def test_overview_says_what_each_page_is_for(world: World) -> None:
 
     assert page.one("a", href="/account/security")
     assert "Second factors, and what else protects your account." in page.one("ul", class_="grid").text
-
-
-async def test_message_after_an_action_is_a_known_one(world: World) -> None:
-    await world.user("arthur")
-    cookie = await enter(world)
-
-    known = Page((await get(world, "/sessions?done=session-ended", cookie)).text)
-    unknown = Page((await get(world, "/sessions?done=you-won", cookie)).text)
-
-    assert known.one("p", role="status").text == "The device was signed out."
-    assert not unknown.find(role="status")
 
 
 class TestNext:

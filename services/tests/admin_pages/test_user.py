@@ -254,7 +254,7 @@ class TestActions:
         assert [each for each in await court.events() if each != "token.created"] == events
         page = await court.follow(done)
         assert page.one("p", role="status").text
-        assert done.headers["location"].startswith("/admin/users?" if name == "delete" else court.user)
+        assert done.headers["location"] == ("/admin/users" if name == "delete" else court.user)
 
     @pytest.mark.parametrize("name", ["activate", "reset-factors", "revoke-superuser"])
     async def test_action_that_no_longer_applies_leads_to_the_user(self, court: Court, name: str) -> None:

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, Page
 
-from accounts.api.account_pages.results import RESULTS
 from accounts.models import MailKind, Role
 from support.axe import violations
+from support.browser_checks import RESULT, ask_for_link
 from support.chromium import needs_chromium
 from support.member_imports import store_import
 from support.node import needs_node
@@ -62,7 +62,7 @@ def paths(values: dict[str, str], token: str) -> Iterator[str]:
             yield operation.path.format_map(values)
     for page in ("invitation", "verify", "reset-password"):
         yield f"/account/{page}?token={token}"
-    yield f"/account/done/{next(iter(RESULTS))}"
+    yield RESULT
 
 
 @asynccontextmanager
@@ -106,6 +106,7 @@ async def test_pages_have_no_barriers(browser: Browser, busy_world: World, look:
     [mail] = await busy_world.mails(MailKind.INVITATION)
     found: list[str] = []
     async with served(busy_world) as url, browsing(browser, look) as page:
+        await ask_for_link(page, url)
         for is_signed_in in (False, True):
             if is_signed_in:
                 await sign_in(page, url)
@@ -117,4 +118,5 @@ async def test_pages_have_no_barriers(browser: Browser, busy_world: World, look:
                 if page.url not in seen and answer.headers["content-type"].startswith("text/html"):
                     seen.add(page.url)
                     found += [f"{path}: {each}" for each in await faults(page, look[1])]
+            assert url + RESULT in seen
     assert found == []

@@ -16,6 +16,7 @@ from accounts.translations import available_languages
 from accounts.worker.delivery import Delivery
 from accounts.worker.stopping import Stop
 from accounts.worker.transports import Folder
+from support.browser_checks import ask_for_link
 from support.chromium import LAN, needs_chromium
 from support.people import PASSWORD, World
 from support.served import served
@@ -194,6 +195,8 @@ async def test_sign_in_needs_only_a_keyboard(person: Person, busy_world: World) 
 async def test_pages_fit_a_320_pixel_wide_screen_in_every_language(person: Person, browser: Browser) -> None:
     for language in sorted(available_languages()):
         person.page = await browser.new_page(viewport={"width": 320, "height": 640}, locale=language)
-        for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/sign-up-sent"):
+        await ask_for_link(person.page, person.url)
+        for path in ("sign-in", "register", "forgot-password", "invitation?token=" + 43 * "x", "done/sent"):
             await person.go(f"/account/{path}")
+            assert person.page.url.endswith(path)
             await person.looks_right(language)

@@ -292,6 +292,7 @@ class TestReturn:
             "javascript:alert(1)",
             "data:text/html,hello",
             "*/",
+            "/account/done/accepted",
         ],
     )  # fmt: skip
     async def test_everything_else_is_refused_before_the_user_leaves(

@@ -14,6 +14,7 @@ from accounts.db.session import Session, transaction
 from accounts.models import AuditEvent, ExternalIdentity, MailKind, Role, Scope, User
 from accounts.settings import SignUp
 from accounts.settings_providers import Link, ProviderSignUp, TrustEmail
+from support.account_pages import what_was_done
 from support.evil_provider import SUBJECT, EvilProvider
 from support.external_browser import Browser, configure
 from support.invitations import GALAHAD, Table, table_of
@@ -429,7 +430,7 @@ class TestInvitations:
 
         response = await visitor.sign_in(invitation=token, kind="cookie")
 
-        assert response.headers["Location"] == "/account/done/accepted"
+        assert (response.headers["Location"], what_was_done(response)) == ("/account/done/accepted", "accepted")
         assert (await table.roles())["galahad"] == "admin"
 
     async def test_user_who_comes_without_the_token_finds_the_invitation(

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from accounts.db.session import transaction
 from accounts.models import AuditEvent, User
-from support.account_pages import enter
+from support.account_pages import done_cookie, enter
 from support.html import Page
 from support.people import World
 
@@ -37,7 +37,9 @@ class Court:
     async def follow(self, answer: Response) -> Page:
         """Open the page that an action redirects to."""
         assert answer.status_code == 303, answer.text
-        return await self.page(answer.headers["location"])
+        shown = await self.get(answer.headers["location"], f"{self.cookie}; {done_cookie(answer)}")
+        assert shown.status_code == 200, shown.text
+        return Page(shown.text)
 
     async def stored(self) -> User:
         """Read Arthur."""

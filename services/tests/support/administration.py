@@ -6,7 +6,7 @@ from httpx2 import Response
 
 from accounts.db.session import transaction
 from accounts.models import User
-from support.account_pages import enter
+from support.account_pages import done_cookie, enter
 from support.html import Page
 from support.people import World
 from support.schema import recorded_statements
@@ -28,6 +28,12 @@ class Admin:
         answer = await self.get(path, **query)
         assert answer.status_code == 200, answer.text
         return Page(answer.text)
+
+    async def follow(self, answer: Response) -> Page:
+        """Open the page that an action leads to."""
+        assert answer.status_code == 303, answer.text
+        headers = {"Cookie": f"{self.cookie}; {done_cookie(answer)}"}
+        return Page((await self.world.client.get(answer.headers["location"], headers=headers)).text)
 
     async def post(self, path: str, **form: Any) -> Response:
         return await self.world.client.post(f"/admin{path}", data=form, headers={"Cookie": self.cookie})

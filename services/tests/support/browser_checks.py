@@ -2,6 +2,7 @@
 
 from playwright.async_api import Page
 
+RESULT = "/account/done/sent"
 LOWEST = 44  # pixels, in which a finger finds a control (WCAG 2.2, 2.5.5)
 # Focus belongs at the beginning of a page that was just opened, or at its error. Addresses in headings may be broken.
 STATE = """() => {
@@ -23,6 +24,14 @@ STATE = """() => {
     lowest: Math.min(...controls.filter(each => each.checkVisibility()).map(each => each.offsetHeight)),
   };
 }"""
+
+
+async def ask_for_link(page: Page, url: str) -> None:
+    """Ask for a mailed link, which leads to the page of a result."""
+    await page.goto(f"{url}/account/forgot-password")
+    await page.locator("#email").fill("arthur@camelot.example.com")
+    await page.locator("#email").press("Enter")
+    await page.wait_for_url(f"**{RESULT}")
 
 
 async def page_faults(page: Page, language: str, width: int) -> list[str]:

@@ -6,10 +6,9 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.done_names import with_name
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect, redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentUser, Viewer
 from accounts.api.dependencies import DbDep, OwnInvitationManagerDep
@@ -78,7 +77,7 @@ async def answer_invitation(
     if form.answer == "decline":
         invitation = await _read(db, form.token, viewer) if viewer else None
         await invitations.decline_token(form.token)
-        return _declined(invitation.group.name) if invitation else redirect("/done/declined")
+        return _declined(invitation.group.name) if invitation else redirect_to_result("declined")
     if viewer is None:
         return redirect("/sign-in", invitation=form.token)
     return _joined(await invitations.accept_token(form.token, viewer))
@@ -104,8 +103,8 @@ async def answer_own_invitation(
 
 
 def _declined(group_name: str) -> Response:
-    return with_name(redirect("/invitations", done="invitation-declined"), group_name)
+    return redirect("/invitations", done="invitation-declined", done_name=group_name)
 
 
 def _joined(group: GroupRead) -> Response:
-    return with_name(redirect("/groups", done="group-joined"), group.name)
+    return redirect("/groups", done="group-joined", done_name=group.name)

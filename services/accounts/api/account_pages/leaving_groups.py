@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.done_names import with_name
 from accounts.api.account_pages.forms import BLANK
 from accounts.api.account_pages.paths import PATH
 from accounts.api.account_pages.redirects import redirect
@@ -98,7 +97,7 @@ async def leave_group(
         await members.remove(group_id, user.id, user)
     except errors.LastOwner:
         return redirect(f"/groups/{group_id}/leave")
-    return with_name(redirect("/groups", done="group-left"), group.name)
+    return redirect("/groups", done="group-left", done_name=group.name)
 
 
 async def _transfer_page(
@@ -149,4 +148,4 @@ async def transfer_group(
     except tuple(REFUSALS) as error:
         request.state.form = {"member_email": form.member_email or ""}
         return await _transfer_page(request, group, user, succession, PageQuery(), form.failure(request, error))
-    return with_name(redirect(f"/groups/{group_id}", done="group-handed-over"), group.name)
+    return redirect(f"/groups/{group_id}", done="group-handed-over", done_name=group.name)

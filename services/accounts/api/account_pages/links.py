@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import Response
 
+from accounts.api.account_pages.done_messages import last_done
 from accounts.api.account_pages.paths import PATH
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect, redirect_to_result
 from accounts.api.account_pages.render import render_page, render_result
 from accounts.api.account_pages.results import RESULTS
 from accounts.api.dependencies import EmailChangeDep, VerificationDep
@@ -27,7 +28,7 @@ async def form_page(request: Request) -> Response:
 
 @router.get("/done/{name}")
 async def done_page(request: Request, name: str) -> Response:
-    """Show the result of an action.
+    """Show the result of an action to the browser that did it. Others are led to where its button leads.
 
     Raises:
         HTTPException: 404, there is no such result.
@@ -35,25 +36,28 @@ async def done_page(request: Request, name: str) -> Response:
     """
     if name not in RESULTS:
         raise HTTPException(404)
-    return render_result(request, RESULTS[name])
+    result, query = RESULTS[name], request.query_params
+    if last_done(request).text != name:
+        return redirect(result.page, invitation=query.get("invitation"), next=query.get("next"))
+    return render_result(request, result)
 
 
 @router.post("/verify", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def verify(form: Annotated[TokenInput, Form()], verification: VerificationDep) -> Response:
     """Mark the email address as verified."""
     await verification.verify(form.token)
-    return redirect("/done/verified")
+    return redirect_to_result("verified")
 
 
 @router.post("/confirm-email", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def confirm_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDep) -> Response:
     """Change the email address to the confirmed one."""
     await changes.confirm(form.token)
-    return redirect("/done/email-confirmed")
+    return redirect_to_result("email-confirmed")
 
 
 @router.post("/undo-email", dependencies=[limit_by_client(Attempt.VERIFY)])
 async def undo_email(form: Annotated[TokenInput, Form()], changes: EmailChangeDep) -> Response:
     """Restore the previous email address."""
     await changes.undo(form.token)
-    return redirect("/done/email-undone")
+    return redirect_to_result("email-undone")

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser, cookie
 from accounts.api.dependencies import FactorManagerDep, UserManagerDep
@@ -74,4 +74,4 @@ async def delete_account(
 ) -> Response:
     """Delete the account, and sign the browser out."""
     await users.delete(user, current)
-    return redirect("/done/account-deleted", await cookie.transport.get_logout_response())
+    return redirect_to_result("account-deleted", await cookie.transport.get_logout_response())

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from accounts.api.account_pages.done_names import with_name
 from accounts.api.account_pages.forms import LINES
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
@@ -52,4 +51,4 @@ async def new_group_page(request: Request, _: CurrentUser) -> Response:
 async def create_group(form: Annotated[GroupForm, Form()], user: CurrentUser, groups: GroupManagerDep) -> Response:
     """Create a group, which the user owns."""
     group = await groups.create(GroupCreate(**form.model_dump()), user)
-    return with_name(redirect(f"/groups/{group.id}", done="group-created"), group.name)
+    return redirect(f"/groups/{group.id}", done="group-created", done_name=group.name)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.forms import kept_values, missing_field
 from accounts.api.account_pages.paths import PATH, NextPage
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import FactorManagerDep, PasswordResetDep, UserManagerDep
@@ -46,7 +46,7 @@ async def forgot_password_page(request: Request) -> Response:
 async def forgot_password(form: Annotated[ForgottenForm, Form()], resets: PasswordResetDep) -> Response:
     """Send a reset link if an account has the email address. The response is the same either way."""
     await resets.request(form.email)
-    return redirect("/done/sent", invitation=form.invitation, next=form.next or None)
+    return redirect_to_result("sent", invitation=form.invitation, next=form.next or None)
 
 
 @router.get("/reset-password")
@@ -66,7 +66,7 @@ async def reset_password(
     """Set a new password."""
     user = await resets.reset(form.token, form.password)
     await reset_attempts(user.email)
-    return redirect("/done/reset")
+    return redirect_to_result("reset")
 
 
 async def keep_asked(request: Request, user: CurrentUser) -> None:
@@ -99,4 +99,4 @@ async def change_password(
         raise missing_field("current_password")
     await check_password_limit(user, form.current_password)
     await users.update(UserUpdate(**form.model_dump(exclude_none=True)), user, current)
-    return redirect("/done/password-changed")
+    return redirect_to_result("password-changed")

@@ -9,25 +9,38 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import Response
 
+from accounts.api.account_pages.done_messages import Done, remember_done
 from accounts.api.account_pages.paths import CONNECTED_ACCOUNTS, HEADERS, page_url
 from accounts.api.problems import Problem
 
 # The sign-in that waits for a second factor. Lax: the page is also opened by a redirect from a provider's site.
 MFA_COOKIE = "__Host-accounts-mfa"
 MFA_SECONDS = 5 * 60
+ACCEPTED = "accepted"
+JOINED = page_url(f"/done/{ACCEPTED}")
 
 
-def redirect(page: str, cookie_from: Response | None = None, **query: str | None) -> RedirectResponse:
+def redirect(
+    page: str, cookie_from: Response | None = None, *, done: str = "", done_name: str = "", **query: str | None
+) -> RedirectResponse:
     """Redirect to another page with GET (RFC 9110, 15.4.4), with the cookie that ``cookie_from`` sets.
 
-    Of the query, values that are None are left out. ``done`` names a text that the page shows (``DONE``).
+    Of the query, values that are None are left out. ``done`` names a text that the page shows (``DONE``), about what is
+    called ``done_name``.
     """
     given = {name: value for name, value in query.items() if value is not None}
     url = page_url(page) + (f"?{urlencode(given)}" if given else "")
     response = RedirectResponse(url, HTTPStatus.SEE_OTHER, HEADERS)
     if cookie_from is not None:
         response.headers["Set-Cookie"] = cookie_from.headers["Set-Cookie"]
+    if done:
+        remember_done(response, Done(done, done_name))
     return response
+
+
+def redirect_to_result(name: str, cookie_from: Response | None = None, **query: Any) -> RedirectResponse:
+    """Redirect to the page of a result (``RESULTS``)."""
+    return redirect(f"/done/{name}", cookie_from, done=name, **query)
 
 
 def redirect_to(url: str, cookie_from: Response | None = None) -> RedirectResponse:
@@ -41,6 +54,11 @@ def redirect_to(url: str, cookie_from: Response | None = None) -> RedirectRespon
 def redirect_signed_in(signed_in: Response, invitation: str | None, next_page: str = "") -> RedirectResponse:
     """Redirect after a sign-in: to the invitation that it continues with, or to another page."""
     return redirect("/invitation", signed_in, token=invitation) if invitation else redirect(next_page, signed_in)
+
+
+def redirect_back(url: str, signed_in: Response) -> RedirectResponse:
+    """Redirect after a sign-in with a provider: to where it began, or to the result of accepting an invitation."""
+    return redirect_to_result(ACCEPTED, signed_in) if url == JOINED else redirect_to(url, signed_in)
 
 
 def ask_for_second_factor(token: str, sent: Mapping[str, Any]) -> RedirectResponse:

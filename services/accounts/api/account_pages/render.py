@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 
-from accounts.api.account_pages.done_names import done_message, done_name
+from accounts.api.account_pages.done_messages import done_message, forget_done
 from accounts.api.account_pages.footer import this_page
 from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.messages import CHECK_FIELDS
@@ -91,6 +91,8 @@ def render_page(
     query, sent = _printable(request.query_params), _printable(getattr(request.state, "form", {}))
     given = {name: query.get(name, "") for name in FROM_LINKS} | sent | known
     uses_passkeys = name in PASSKEY_PAGES and is_available(settings)
+    refused = bool(failure) or status >= HTTPStatus.BAD_REQUEST
+    done = None if refused else done_message(request)
     invited = bool(given["invitation"]) or name == "invitation"
     html = (
         _environment(language, settings.templates_dir)
@@ -113,7 +115,7 @@ def render_page(
             password_min_length=settings.password_min_length,
             language=language.tag,
             languages=list_languages(),
-            this_page=this_page(request, given, refused=bool(failure) or status >= HTTPStatus.BAD_REQUEST),
+            this_page=this_page(request, given, refused=refused),
             now=datetime.now(UTC),
             path=PATH,
             admin=ADMIN,
@@ -122,13 +124,16 @@ def render_page(
             here=request.scope["path"],
             in_admin=is_admin_page(request.scope["path"]),
             viewer=getattr(request.state, "viewer", None),
-            done=done_message(request),
-            done_name=done_name(request),
+            done=done,
             **kept_values(request) | values,
         )
     )
     headers = SCRIPT_HEADERS if uses_passkeys or name in SCRIPT_PAGES else HEADERS
-    return HTMLResponse(html, status, headers | {"Content-Language": language.tag, "Vary": "Accept-Language, Cookie"})
+    headers |= {"Content-Language": language.tag, "Vary": "Accept-Language, Cookie"}
+    response = HTMLResponse(html, status, headers)
+    if done:
+        forget_done(response)
+    return response
 
 
 def _printable(values: Mapping[str, Any]) -> dict[str, Any]:

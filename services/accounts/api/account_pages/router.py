@@ -35,7 +35,7 @@ from accounts.api.account_pages import (
     sign_up,
     tokens,
 )
-from accounts.api.account_pages.done_names import done_texts
+from accounts.api.account_pages.done_messages import done_texts
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.paths import PATH, require_pages_enabled
 from accounts.domain.passkeys.relying_party import is_available

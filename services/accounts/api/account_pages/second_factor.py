@@ -9,7 +9,7 @@ from accounts.api.account_pages.connected_accounts import confirming_providers
 from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.mailed_codes import CODE_COOKIE, sent_code
 from accounts.api.account_pages.paths import PATH, NextPage
-from accounts.api.account_pages.redirects import MFA_COOKIE, redirect, redirect_signed_in, redirect_to
+from accounts.api.account_pages.redirects import MFA_COOKIE, redirect, redirect_back, redirect_signed_in
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import ExternalIdentityDep, SecondFactorDep
@@ -92,7 +92,7 @@ async def finish_sign_in(
     user, assurance, _, return_to = await factors.finish(request.cookies[MFA_COOKIE], form)
     signed_in = await start(user, assurance)
     if return_to:
-        response = redirect_to(return_to, signed_in)
+        response = redirect_back(return_to, signed_in)
     else:
         response = redirect_signed_in(signed_in, form.invitation, form.next)
     response.delete_cookie(MFA_COOKIE, secure=True, httponly=True, samesite="lax")

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from accounts.api.account_pages.forms import kept_values, missing_field
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect, redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CurrentSession, CurrentUser
 from accounts.api.dependencies import DbDep, FactorManagerDep, TotpManagerDep, passwords
@@ -96,7 +96,7 @@ async def add_authenticator_app(
 async def remove_authenticator_app(user: CurrentUser, current: CurrentSession, totp: TotpManagerDep) -> Response:
     """Remove the authenticator app."""
     await totp.remove(user, current)
-    return redirect("/done/app-removed")
+    return redirect_to_result("app-removed")
 
 
 @router.get("/remove-authenticator-app")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import CONNECTED_ACCOUNTS, PATH, NextPage
-from accounts.api.account_pages.redirects import redirect, redirect_signed_in
+from accounts.api.account_pages.redirects import redirect, redirect_signed_in, redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.authentication import CookieStrategyDep, CurrentUser, Viewer, cookie
 from accounts.api.dependencies import SignInDep, VerificationDep
@@ -53,7 +53,7 @@ async def sign_in(
 @router.post("/sign-out")
 async def sign_out(user: CurrentUser, strategy: CookieStrategyDep) -> Response:
     """Sign out."""
-    return redirect("/done/signed-out", await cookie.logout(strategy, user, ""))
+    return redirect_to_result("signed-out", await cookie.logout(strategy, user, ""))
 
 
 @router.post("/request-verify")
@@ -63,4 +63,4 @@ async def request_verify(
     """Send the verification email again."""
     await check_limit(user.email)
     await verification.request(user.email)
-    return redirect("/done/sent")
+    return redirect_to_result("sent")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from accounts.api.account_pages.paths import PATH
-from accounts.api.account_pages.redirects import redirect
+from accounts.api.account_pages.redirects import redirect_to_result
 from accounts.api.account_pages.render import render_page
 from accounts.api.dependencies import RegistrationDep
 from accounts.api.rate_limits import limit_by_client, limit_by_email
@@ -30,9 +30,9 @@ async def register(request: Request, body: RegistrationForm, registration: Regis
     """Create an account, or send a link that does. The response is the same if the email address is taken."""
     await registration.register(body)
     if body.invitation:
-        return redirect("/done/joined")
+        return redirect_to_result("joined")
     by_mail = request.state.settings.sign_up is SignUp.VERIFIED
-    return redirect("/done/sign-up-sent" if by_mail else "/done/registered")
+    return redirect_to_result("sign-up-sent" if by_mail else "registered")
 
 
 @router.get("/complete-registration")
@@ -48,4 +48,4 @@ async def complete_registration(
 ) -> Response:
     """Create the account of a mailed token."""
     await registration.complete(form)
-    return redirect("/done/verified")
+    return redirect_to_result("verified")

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from accounts.api.account_pages.done_names import with_name
 from accounts.api.account_pages.forms import kept_values
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import PATH
@@ -83,7 +82,7 @@ async def revoke_token(
 ) -> Response:
     """Revoke a token."""
     name = await tokens.keys.revoke(user, form.token_id)
-    return with_name(redirect("/tokens", done="token-revoked"), name)
+    return redirect("/tokens", done="token-revoked", done_name=name)
 
 
 @router.get("/new-token", dependencies=[Depends(keep_choices)])

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from fastapi import Depends, FastAPI
 
-from accounts.api.account_pages.done_names import done_texts
+from accounts.api.account_pages.done_messages import done_texts
 from accounts.api.account_pages.navigation import navigation
 from accounts.api.account_pages.paths import require_pages_enabled
 from accounts.api.admin_pages import audit, dashboard, groups, mail, system, user, user_actions, users

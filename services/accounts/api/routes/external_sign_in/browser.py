@@ -7,7 +7,7 @@ from fastapi import Depends, Request, Response
 from starlette.responses import JSONResponse
 
 from accounts.api.account_pages.paths import ADMIN, CONNECTED_ACCOUNTS, PATH
-from accounts.api.account_pages.redirects import redirect_to
+from accounts.api.account_pages.redirects import JOINED, redirect_to
 from accounts.api.authentication import CurrentSession
 from accounts.domain import errors
 from accounts.domain.external_providers.provider import Provider
@@ -19,7 +19,6 @@ from accounts.settings_addresses import url_parts
 
 COOKIE = "__Host-accounts-oidc"
 PAGE = re.compile(rf"({PATH}|{ADMIN})(/[a-z0-9]+(-[a-z0-9]+)*)*")
-JOINED = {PATH: f"{PATH}/done/accepted"}  # shown after an invitation was accepted, in place of the account
 
 
 async def leads_to_page(request: Request) -> None:
@@ -73,7 +72,7 @@ def allowed_return_to(request: Request, return_to: str) -> str:
     origins = {settings.public_url, *settings.cors_origins}
     if settings.pages_url:
         origins.add(url_parts(settings.pages_url)[0])
-    elif PAGE.fullmatch(return_to):
+    elif PAGE.fullmatch(return_to) and return_to != JOINED:  # which says what was not done
         return return_to
     # With the slash, no user name, port or longer host name can follow the origin.
     if "\\" not in return_to and f"{return_to}/".startswith(tuple(f"{origin}/" for origin in origins)):

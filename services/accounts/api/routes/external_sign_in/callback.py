@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from accounts.api.account_pages.redirects import redirect_to
+from accounts.api.account_pages.paths import PATH
+from accounts.api.account_pages.redirects import JOINED, redirect_back, redirect_to
 from accounts.api.authentication import BearerStrategyDep, CookieStrategyDep
 from accounts.api.dependencies import AccountLinkerDep, AuthorizationDep, ExternalIdentityDep, begin_writing
 from accounts.api.openapi import problems
 from accounts.api.rate_limits import RATE_LIMITED, limit_by_client
-from accounts.api.routes.external_sign_in.browser import COOKIE, JOINED, ProviderDep, leads_to_page
+from accounts.api.routes.external_sign_in.browser import COOKIE, ProviderDep, leads_to_page
 from accounts.api.routes.identity.auth import token_response
 from accounts.domain import errors
 from accounts.domain.external_sign_in.authorization import Arrival, Callback
@@ -83,10 +84,10 @@ async def come_back(
     user = await linker.find_user(arrival)
     return_to = continuation.return_to
     if continuation.invitation_hash is not None:
-        return_to = JOINED.get(return_to, return_to)
+        return_to = JOINED if return_to == PATH else return_to  # in place of the account
     try:
         if by_cookie:
-            return redirect_to(return_to, await _sign_in_with_cookie(user, arrival, linker, cookie_strategy))
+            return redirect_back(return_to, await _sign_in_with_cookie(user, arrival, linker, cookie_strategy))
         started = await bearer_strategy.start(user, arrival.assurance(user), continuation.scopes)
     except errors.MfaRequired as required:
         await keep_continuation(manager.db, required.token, return_to, continuation.invitation_hash)
