@@ -164,6 +164,20 @@ async def test_created_user_can_sign_in_and_is_shown(court: Court) -> None:
     assert MailKind.SUPERUSER_CHANGED not in [mail.kind for mail in await court.world.mails()]
 
 
+@pytest.mark.parametrize("form", [NEW | {"password": ""}, {"email": NEW["email"], "is_superuser": "true"}])
+async def test_created_user_without_a_password_chooses_it_by_a_mailed_link(court: Court, form: dict[str, str]) -> None:
+    shown = await court.follow(await court.post("/admin/new-user", **form))
+    [token] = [mail.token for mail in await court.world.mails(MailKind.RESET) if mail.email == NEW["email"]]
+    chosen = await court.post("/account/reset-password", "", token=token, password=NEW["password"])
+
+    assert shown.one("p", role="status").text == (
+        "The user was created, and gets an email with a link to choose a password."
+    )
+    assert "PasswordNone" in shown.one("dl", class_="facts").text.replace(" ", "").replace("\n", "")
+    assert chosen.status_code == 303
+    assert await enter(court.world, NEW["email"], NEW["password"])
+
+
 @pytest.mark.parametrize(
     ("wrong", "fault"),
     [

@@ -9,6 +9,7 @@ from httpx2 import AsyncClient, Response
 
 from accounts.db.session import transaction
 from accounts.domain.identity.user_search import list_users
+from accounts.models import MailKind
 from accounts.schemas.identity.users import UserQuery
 from support.people import PASSWORD, World
 from support.schema import plan_without_scans
@@ -145,6 +146,39 @@ class TestCreate:
         events = (await client.get("/audit?action=user.created&limit=1", headers=admin)).json()
         assert events[0]["user_id"] == user["id"] != events[0]["actor_id"]
         assert events[0]["detail"] == {"is_active": True, "is_superuser": True, "is_verified": True}
+
+    async def test_user_without_a_password_gets_a_link_to_choose_one(
+        self, client: AsyncClient, world: World, admin: dict[str, str]
+    ) -> None:
+        created = await client.post("/users", json={"email": "bors@camelot.example.com"}, headers=admin)
+        [mail] = await world.mails()
+        guesses = [(await world.login("bors@camelot.example.com", guess)).status_code for guess in ("!", PASSWORD)]
+        chosen = await client.post("/auth/reset-password", json={"token": mail.token, "password": PASSWORD})
+
+        assert (created.status_code, created.json()["is_verified"]) == (201, False)
+        assert mail[:2] == (MailKind.RESET, "bors@camelot.example.com")
+        assert mail.detail == {"first_password": True}
+        assert guesses == [400, 400]
+        assert chosen.status_code == 200
+        user = (await client.get("/users/me", headers=await world.sign_in("bors@camelot.example.com"))).json()
+        assert user["is_verified"] is True
+
+    async def test_inactive_user_without_a_password_gets_no_mail(
+        self, client: AsyncClient, world: World, admin: dict[str, str]
+    ) -> None:
+        body = {"email": "bors@camelot.example.com", "is_active": False}
+
+        assert (await client.post("/users", json=body, headers=admin)).status_code == 201
+        assert await world.mails() == []
+
+    @pytest.mark.parametrize("password", ["", None])
+    async def test_empty_password_is_refused(
+        self, client: AsyncClient, admin: dict[str, str], password: str | None
+    ) -> None:
+        """A client that has lost the password of a form must not send mail instead."""
+        body = {"email": "bors@camelot.example.com", "password": password}
+
+        assert (await client.post("/users", json=body, headers=admin)).status_code == 422
 
     async def test_flags_are_optional(self, client: AsyncClient, world: World, admin: dict[str, str]) -> None:
         body = {"email": "bors@camelot.example.com", "password": PASSWORD, "is_active": False}

@@ -237,12 +237,13 @@ ENQUEUING: dict[str, Cause | None] = {
     "identity/email_change.py:notify_previous": confirm_email,
     "identity/email_change.py:request": change_email,
     "identity/email_change.py:undo": confirm_email,  # for a token that was sent by it
+    "identity/first_passwords.py:send_first_password": None,  # of superusers, as below
     "identity/one_time_tokens.py:request_token": forgot,
     "identity/password_reset.py:request": forgot,
     "identity/password_reset.py:reset": change_password,  # for a token, to the user's own address
     "identity/personal_tokens.py:create": create_token,
     "identity/security_notices.py:report_change": add_authenticator_app,
-    "identity/user_support.py:require_new_password": None,  # as above; the recipient's limit for resets counts it
+    "identity/user_support.py:require_new_password": None,  # of superusers; the recipient's limit for resets counts it
     "identity/user_support.py:send_link": None,  # of the pages of superusers, which count it as ``forgot``
     "identity/users.py:_notify": change_password,
     "identity/verification.py:request": request_verify,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import Response
 
 from accounts.api.account_pages.filters import NOTHING, Filters
+from accounts.api.account_pages.forms import BLANK
 from accounts.api.account_pages.navigation import NavItem
 from accounts.api.account_pages.paths import ADMIN
 from accounts.api.account_pages.redirects import redirect
@@ -26,6 +27,7 @@ router = APIRouter(prefix=ADMIN)
 NAV = (NavItem("/users", N_("Users"), N_("Find a user, and see all that concerns them.")),)
 DONE = {
     "user-created": N_("The user was created."),
+    "user-asked": N_("The user was created, and gets an email with a link to choose a password."),
 }
 SEARCH_BY = {"email": N_("Email begins with"), "name": N_("Name begins with")}
 SHOWN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,11 +63,11 @@ class UserSearch(Filters):
 
 
 class NewUserForm(BaseModel):
-    """A user to create. Checkboxes that are not ticked are not sent."""
+    """A user to create, who chooses the password if none is given. Checkboxes that are not ticked are not sent."""
 
     email: Email
     display_name: DisplayName = ""
-    password: Password
+    password: Annotated[Password | None, BLANK] = None
     is_verified: bool = False
     is_superuser: bool = False
 
@@ -101,7 +103,7 @@ async def create_user(
 ) -> Response:
     """Create a user, and show the user's page."""
     try:
-        user = await users.create(ManagedUserCreate(**form.model_dump()), current)
+        user = await users.create(ManagedUserCreate(**form.model_dump(exclude_none=True)), current)
     except errors.RegisterUserAlreadyExists:
         raise errors.UpdateUserEmailAlreadyExists from None  # whose message does not ask for a sign-in
-    return redirect(f"{ADMIN}/users/{user.id}", done="user-created")
+    return redirect(f"{ADMIN}/users/{user.id}", done="user-created" if form.password else "user-asked")

@@ -1,6 +1,7 @@
-"""Mail with which users who were created without a password choose one, such as imported users.
+"""Mail with which users who were created without a password choose one.
 
-The users did not ask for it, so it waits for all other mail, and its token works for days: as that of an invitation.
+The users did not ask for it, so its token works for days, as that of an invitation. That of imports waits for all other
+mail.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,10 @@ from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain.identity import one_time_tokens
 from accounts.domain.identity.mailed_tokens import derive_token
-from accounts.domain.mail.outbox import CHANNEL, request_language
+from accounts.domain.mail import outbox
+from accounts.domain.mail.outbox import CHANNEL, OutgoingMail, request_language
 from accounts.domain.opaque_tokens import hash_token
-from accounts.models import MailKind, Purpose
+from accounts.models import MailKind, Purpose, User
 from accounts.models.mail import LAST_TURN
 
 LIFETIME = timedelta(days=7)  # from when the mail is written
@@ -35,8 +37,15 @@ ENQUEUE = CompiledStatement(f"""
 """)  # noqa: S608  # only constants are interpolated
 
 
+async def send_first_password(db: Session, key: str, user: User) -> None:
+    """Send a token that sets the password to a user who was created in this transaction, ahead of that of imports."""
+    mail = OutgoingMail(user.email, user.id, detail={"first_password": True})
+    await one_time_tokens.store_token(db, key, mail.id, user, Purpose.RESET, user.email)
+    await outbox.enqueue(db, MailKind.RESET, [mail])
+
+
 async def enqueue_first_passwords(db: Session, key: str, user_ids: Sequence[str], emails: Sequence[str]) -> None:
-    """Send a token that sets the password to users who were created in this transaction, by one statement."""
+    """Send a token that sets the password to users who were imported in this transaction, by one statement."""
     mail_ids = [uuid7() for _ in user_ids]
     values = {
         "user_ids": user_ids,

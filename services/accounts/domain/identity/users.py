@@ -13,9 +13,11 @@ from accounts.domain import errors, last_owner
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.identity import one_time_tokens, user_search
 from accounts.domain.identity.email_change import EmailChangeManager
+from accounts.domain.identity.first_passwords import send_first_password
 from accounts.domain.identity.password_hashing import PasswordHasher
 from accounts.domain.identity.reauthentication import Reauthentication, is_sensitive
 from accounts.domain.identity.reserved_emails import find_open_undo, refuse_open_undo
+from accounts.domain.identity.stored_hashes import UNUSABLE
 from accounts.domain.identity.user_adapter import UserAdapter
 from accounts.domain.mail import outbox
 from accounts.domain.people import require_person
@@ -97,6 +99,8 @@ class UserManager:
     ) -> User:
         """Create a user, with the flags that the schema has.
 
+        An active user without a password gets a mail with a link to choose one.
+
         Raises:
             RegisterUserAlreadyExists: the email address is taken or reserved, also by a concurrent request.
             RegisterInvalidPassword: the policy refuses the password.
@@ -104,11 +108,17 @@ class UserManager:
         """
         caller = self._reauthentication(current)
         await caller.verify(current_password)
-        if current:  # a command may have created other users in this transaction
-            await self.db.release_connection()
-        columns = await self.passwords.new_user_columns(user_create)
+        if not user_create.password:
+            columns = user_create.model_dump(exclude={"password"}) | {"hashed_password": UNUSABLE}
+        else:
+            if current:  # a command may have created other users in this transaction
+                await self.db.release_connection()
+            columns = await self.passwords.new_user_columns(user_create)
         await caller.verify_again()
-        return await self.adapter.create(columns)
+        user = await self.adapter.create(columns)
+        if not user_create.password and user.is_active:
+            await send_first_password(self.db, self.key, user)
+        return user
 
     async def update(self, user_update: UserUpdate, user: User, current: UserSession | None = None) -> User:
         """Change the fields that are set.

@@ -86,6 +86,10 @@ class ManagedUserCreate(UserCreate):
     Requires the superuser's `current_password`, unless the sign-in is recent.
     """
 
+    password: Password = Field(
+        default_factory=lambda: "",
+        description="Without one, a mail with a link to choose one is sent to the user, unless the user is inactive.",
+    )
     # Excluded, since the dumped values are stored as the user.
     current_password: Annotated[Password, Field(exclude=True)] = unchanged()
     is_active: StrictBool = True

@@ -62,7 +62,8 @@ async def create_user(
 ) -> User:
     """Create a user, including the flags that users cannot set themselves.
 
-    Requires a superuser, and your `current_password` or a recent sign-in.
+    Requires a superuser, and your `current_password` or a recent sign-in. Without a `password`, a mail with a link to
+    choose one is sent to the user.
     """
     await check_password_limit(user, user_create.current_password)
     return await users.create(user_create, current, user_create.current_password)
