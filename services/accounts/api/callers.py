@@ -2,12 +2,13 @@
 
 import uuid
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Self
 
 from fastapi import Request
 
 from accounts.api.scopes import require_scope
-from accounts.db.session import CallerLevel, RequestContext, Session
+from accounts.db.session import CallerLevel, LastProof, RequestContext, Session
 from accounts.domain.access_keys.secret import KeyKind, is_key
 from accounts.domain.access_keys.store import AccessKeyStore
 from accounts.domain.sessions.access_tokens import Claims
@@ -50,7 +51,7 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
         InsufficientScope: the scope that the route requires is missing.
 
     """
-    person = credential if _is_of_person(credential) else None
+    person = credential if isinstance(credential, UserSession) and credential.kind != SessionKind.SERVICE else None
     scopes = PERSON if person else frozenset(credential.scopes)
     state = request.state
     state.current_session, state.scopes = person, scopes
@@ -59,11 +60,9 @@ def admit(request: Request, db: Session, user: User, credential: Credential) -> 
     state.claims = Claims(user.id, credential.id, scopes)
     key_id = credential.id if isinstance(credential, AccessKey) else None
     level = CallerLevel(credential.aal, state.settings.superuser_aal)
+    proof = LastProof(person.authenticated_at, timedelta(seconds=state.settings.recent_seconds)) if person else None
     context = db.context or RequestContext()
     languages = user.language or context.accept_language
-    db.context = replace(context, actor_id=user.id, key_id=key_id, caller_level=level, accept_language=languages)
+    context = replace(context, actor_id=user.id, key_id=key_id, accept_language=languages)
+    db.context = replace(context, caller_level=level, last_proof=proof)
     require_scope(request, scopes)
-
-
-def _is_of_person(credential: Credential) -> bool:
-    return isinstance(credential, UserSession) and credential.kind != SessionKind.SERVICE

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Never
 
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
@@ -27,11 +28,19 @@ TRUSTED = CallerLevel(level=2)  # of commands and workers
 
 
 @dataclass(frozen=True, slots=True)
+class LastProof:
+    """When the person of a session last proved who they are, and for how long that counts as recent."""
+
+    at: datetime
+    recent: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class RequestContext:
     """The client whose request a transaction belongs to, for the audit log, mail and sessions.
 
     ``actor_id`` and ``caller_level`` are set once the caller is authenticated, and ``key_id`` if an access key did
-    that; the other fields come from the client and may be empty.
+    that, ``last_proof`` if it is a person; the other fields come from the client and may be empty.
     """
 
     client_ip: str = ""
@@ -40,6 +49,7 @@ class RequestContext:
     actor_id: uuid.UUID | None = None
     key_id: uuid.UUID | None = None
     caller_level: CallerLevel = CallerLevel()
+    last_proof: LastProof | None = None
 
 
 class Session(AsyncSession):

@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Self
 
+from sqlalchemy import func, literal
 from sqlmodel import col, select
 
 from accounts.db.session import CallerLevel, Session
@@ -70,6 +72,28 @@ async def lock_user(db: Session, user: User, *, read: bool = False, or_inactive:
     if locked is None:
         raise errors.UserNotFound
     return locked
+
+
+async def is_recent(db: Session, at: datetime, recent: timedelta) -> bool:
+    """Return whether a proof of who a user is counts as recent, by the clock that stored its time.
+
+    One in the future was stored before that clock was set back.
+    """
+    age = func.clock_timestamp() - literal(at)
+    return bool(await db.scalar(select(age.between(timedelta(0), recent))))
+
+
+async def require_recent_sign_in(db: Session, actor: User) -> None:
+    """Raise ReauthenticationRequired unless a person proved lately who they are, with a second factor if they have one.
+
+    Programs have a scope in place of that, and commands are trusted.
+    """
+    proof = db.context.last_proof if db.context else None
+    if proof is None:
+        return
+    is_proven = db.caller_level.level > 1 or not actor.second_factors
+    if not (is_proven and await is_recent(db, proof.at, proof.recent)):
+        raise errors.ReauthenticationRequired(int(proof.recent.total_seconds()), 2 if actor.second_factors else 1)
 
 
 async def list_inactive(db: Session, user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -88,9 +88,10 @@ async def change_role(
 
 @router.post("/remove", dependencies=[Depends(keep_member)])
 async def remove_member(
-    group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep
+    request: Request, group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep
 ) -> Response:
     """Remove a member. To leave, members have a page of their own."""
+    request.state.next_page = f"/groups/{group_id}/members/{user_id}"  # after a confirmation
     await members.remove(group_id, user_id, user)
     page_path = "/groups" if user_id == user.id else f"/groups/{group_id}"  # which may be hidden from the user now
     return redirect(page_path, done="member-removed")

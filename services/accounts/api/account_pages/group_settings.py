@@ -15,6 +15,7 @@ from accounts.api.authentication import CurrentUser
 from accounts.api.dependencies import DbDep, GroupManagerDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.domain.groups.permissions import Permission
+from accounts.domain.people import require_recent_sign_in
 from accounts.models import Visibility
 from accounts.schemas.fields import Description, GroupName
 from accounts.schemas.groups import GroupUpdate
@@ -54,8 +55,10 @@ async def change_settings(
 
 @router.get("/delete")
 async def deletion_page(request: Request, group_id: GroupId, user: CurrentUser, db: DbDep) -> Response:
-    """Show what the deletion of the group takes away."""
-    return render_page(request, "group-delete", **await view_group(db, group_id, user, Permission.DELETE))
+    """Show what the deletion of the group takes away. A recent sign-in is asked for first."""
+    values = await view_group(db, group_id, user, Permission.DELETE)
+    await require_recent_sign_in(db, user)
+    return render_page(request, "group-delete", **values)
 
 
 @router.post("/delete")

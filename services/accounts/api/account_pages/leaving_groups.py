@@ -19,6 +19,7 @@ from accounts.api.routes.groups.groups import GroupId
 from accounts.domain import errors
 from accounts.domain.groups.groups import GroupManager
 from accounts.domain.groups.succession import SuccessionManager
+from accounts.domain.people import require_recent_sign_in
 from accounts.models import User
 from accounts.schemas.fields import Username
 from accounts.schemas.groups import GroupRead
@@ -122,8 +123,10 @@ async def transfer_page(
     succession: SuccessionDep,
     query: Annotated[PageQuery, Query()],
 ) -> Response:
-    """Show the members who could become its owner."""
-    return await _transfer_page(request, await groups.get(group_id, user), user, succession, query)
+    """Show the members who could become its owner. A recent sign-in is asked for first."""
+    page = await _transfer_page(request, await groups.get(group_id, user), user, succession, query)
+    await require_recent_sign_in(groups.db, user)
+    return page
 
 
 @router.post("/groups/{group_id:row}/transfer")

@@ -20,7 +20,7 @@ from accounts.api.admin_pages.queries import SearchText, list_url
 from accounts.api.dependencies import GroupManagerDep, InvitationManagerDep, MemberManagerDep, UserManagerDep
 from accounts.api.routes.groups.groups import GroupId
 from accounts.domain import errors
-from accounts.domain.people import list_inactive
+from accounts.domain.people import list_inactive, require_recent_sign_in
 from accounts.models import Role, Visibility
 from accounts.schemas.fields import NFC, GroupName, Prefix
 from accounts.schemas.groups import GroupQuery, GroupRead, MemberQuery
@@ -109,8 +109,10 @@ async def group_page(
 
 @router.get("/{group_id:row}/owner")
 async def owner_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
-    """Ask for the user who becomes an owner."""
-    return render_page(request, "admin/group-owner", group=await groups.get(group_id, user))
+    """Ask for the user who becomes an owner, once the superuser has signed in recently."""
+    group = await groups.get(group_id, user)
+    await require_recent_sign_in(groups.db, user)
+    return render_page(request, "admin/group-owner", group=group)
 
 
 @router.post("/{group_id:row}/owner")
@@ -135,8 +137,10 @@ async def add_owner(
 
 @router.get("/{group_id:row}/delete")
 async def delete_page(request: Request, group_id: GroupId, user: CurrentSuperuser, groups: GroupManagerDep) -> Response:
-    """Say what a deletion deletes, and ask for the name."""
-    return render_page(request, "admin/group-delete", group=await groups.get(group_id, user))
+    """Say what a deletion deletes, and ask for the name, once the superuser has signed in recently."""
+    group = await groups.get(group_id, user)
+    await require_recent_sign_in(groups.db, user)
+    return render_page(request, "admin/group-delete", group=group)
 
 
 @router.post("/{group_id:row}/delete")

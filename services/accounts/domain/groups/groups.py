@@ -11,7 +11,7 @@ from accounts.domain.groups.access import get_group, lock_group, to_group_read
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.owned_accounts import lock_for_deletion
 from accounts.domain.groups.permissions import Permission
-from accounts.domain.people import Caller, lock_user, require_person
+from accounts.domain.people import Caller, lock_user, require_person, require_recent_sign_in
 from accounts.models import Role, User, UserGroup
 from accounts.models.groups import NAME_INDEX
 from accounts.schemas.groups import GroupCreate, GroupQuery, GroupRead, GroupUpdate, OwnGroupQuery
@@ -90,9 +90,11 @@ class GroupManager:
         Raises:
             GroupNotFound: there is no such group, or the actor may not see it.
             GroupForbidden: the actor lacks the permission.
+            ReauthenticationRequired: the actor's sign-in is not recent.
 
         """
         access, accounts = await lock_for_deletion(self.db, group_id, actor, Permission.DELETE)
+        await require_recent_sign_in(self.db, actor)
         await record_many(self.db, Action.SERVICE_ACCOUNT_DELETED, group_id, [(user.id, {}) for user in accounts])
         await record(self.db, Action.GROUP_DELETED, group_id=group_id)
         await self.db.delete(access.group)

@@ -14,7 +14,7 @@ from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
 from accounts.domain.mail import outbox
-from accounts.domain.people import lock_user, require_person
+from accounts.domain.people import lock_user, require_person, require_recent_sign_in
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
 
@@ -23,7 +23,8 @@ class MemberManager:
     """Operations on members. Methods run in the caller's transaction.
 
     Every method raises GroupNotFound or GroupForbidden if the actor lacks the permission, and UserNotFound if the actor
-    was deleted or deactivated meanwhile.
+    was deleted or deactivated meanwhile. Those that add, demote or remove an owner other than the actor raise
+    ReauthenticationRequired if the actor's sign-in is not recent.
     """
 
     def __init__(self, db: Session) -> None:
@@ -59,9 +60,9 @@ class MemberManager:
         """
         user, access, membership = await self._lock(group_id, user_id, actor)
         if user and membership:
-            return await self._set_role(access, user, membership, role), False
+            return await self._set_role(access, user, membership, role, actor), False
         access.require(Permission.INVITE)
-        access.require_for_role(role)
+        await self._require_for_role(access, role, actor)
         is_own = user is not None and user.owner_group_id == group_id
         if not (access.may(Permission.ADD_MEMBERS) or is_own):
             return None
@@ -83,7 +84,7 @@ class MemberManager:
 
         """
         user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.CHANGE_ROLES)
-        return await self._set_role(access, user, membership, role)
+        return await self._set_role(access, user, membership, role, actor)
 
     async def remove(self, group_id: int, user_id: uuid.UUID, actor: User) -> None:
         """Remove a member. Members may remove themselves: they leave.
@@ -97,7 +98,7 @@ class MemberManager:
         user, access, membership = await self._lock_member(group_id, user_id, actor, permission)
         role = Role(membership.role)
         if user_id != actor.id:
-            access.require_for_role(role)
+            await self._require_for_role(access, role, actor)
         statement = delete(Membership).where(*_unless_last_owner(membership))
         if not (await self.db.exec(statement)).rowcount:
             raise errors.LastOwner([access.group])
@@ -113,10 +114,10 @@ class MemberManager:
 
         """
         user, access, membership = await self._lock_member(group_id, user_id, actor, Permission.TRANSFER)
-        member = await self._set_role(access, user, membership, Role.OWNER)
+        member = await self._set_role(access, user, membership, Role.OWNER, actor)
         if access.role is Role.OWNER and user.id != actor.id:
             own = await self.db.get_one(Membership, (group_id, actor.id))
-            await self._set_role(access, actor, own, Role.ADMIN)
+            await self._set_role(access, actor, own, Role.ADMIN, actor)
         return member
 
     async def _lock(
@@ -139,13 +140,22 @@ class MemberManager:
             raise errors.MemberNotFound
         return user, access, membership
 
-    async def _set_role(self, access: GroupAccess, user: User, membership: Membership, role: Role) -> MemberRead:
+    async def _require_for_role(self, access: GroupAccess, role: Role, actor: User) -> None:
+        access.require_for_role(role)
+        if role is Role.OWNER:
+            await require_recent_sign_in(self.db, actor)
+
+    async def _set_role(
+        self, access: GroupAccess, user: User, membership: Membership, role: Role, actor: User
+    ) -> MemberRead:
         access.require(Permission.CHANGE_ROLES)
         previous = Role(membership.role)
         if previous is role:
             return _to_read(access, membership, user)
         if Role.OWNER in {previous, role}:
             access.require(Permission.MANAGE_OWNERS)
+            if role is Role.OWNER or user.id != actor.id:
+                await require_recent_sign_in(self.db, actor)
         if role is Role.OWNER:
             require_person(user)
             if not user.is_active:

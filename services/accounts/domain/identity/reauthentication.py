@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, literal
 from sqlmodel import col, select
 
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
+from accounts.domain.people import is_recent
 from accounts.models import User, UserSession
 
 NOT_SENSITIVE = {"display_name", "language"}
@@ -55,7 +55,7 @@ class Reauthentication:
             raise self._required()
         if password is None or self.caller.second_factors:
             is_proven = self.current.aal > 1 or not self.caller.second_factors
-            if not (is_proven and await self._is_recent(self.current)):
+            if not (is_proven and await is_recent(self.db, self.current.authenticated_at, self.recent)):
                 raise self._required()
             return
         await self.db.release_connection()
@@ -93,11 +93,6 @@ class Reauthentication:
         """Verify the caller as both methods do, before an operation on ``user`` that does nothing slow before it."""
         await self.verify(password)
         await self.verify_again(user)
-
-    async def _is_recent(self, current: UserSession) -> bool:
-        # By the clock that stored the time. A sign-in in the future was stored before that clock was set back.
-        age = func.clock_timestamp() - literal(current.authenticated_at)
-        return bool(await self.db.scalar(select(age.between(timedelta(0), self.recent))))
 
     def _required(self) -> errors.ReauthenticationRequired:
         has_factor = self.caller is not None and bool(self.caller.second_factors)

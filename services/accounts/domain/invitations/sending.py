@@ -21,7 +21,7 @@ from accounts.domain.invitations.store import InvitationRequest, store_invitatio
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.opaque_tokens import hash_token
-from accounts.domain.people import require_verified_email
+from accounts.domain.people import require_recent_sign_in, require_verified_email
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded
 from accounts.models.identity import is_service_email
@@ -51,6 +51,7 @@ class InvitationManager:
             InvitationExists: the address has an open invitation, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
             NotForServiceAccounts: the actor, or the invited user, is a service account.
+            ReauthenticationRequired: the invitation is for an owner, and the actor's sign-in is not recent.
 
         """
         lifetime = timedelta(invitation.expires_in_days)
@@ -66,6 +67,7 @@ class InvitationManager:
             InvitationExists: the user has an open invitation by id, or gets one concurrently.
             VerifiedEmailRequired: the actor's email address is not verified.
             NotForServiceAccounts: the actor, or the user, is a service account.
+            ReauthenticationRequired: the invitation is for an owner, and the actor's sign-in is not recent.
 
         """
         # The lock is the one that the foreign key takes.
@@ -82,6 +84,8 @@ class InvitationManager:
     ) -> InvitationRead:
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
         access.require_for_role(request.role)
+        if request.role is Role.OWNER:
+            await require_recent_sign_in(self.db, actor)
         require_verified_email(actor)
         if is_service_email(request.email):
             raise errors.NotForServiceAccounts

@@ -118,8 +118,8 @@ async def update_group(
     "/user-groups/{group_id}",
     summary="Delete a group",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*GROUP_CHANGE_ERRORS),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.ReauthenticationRequired),
 )
 async def delete_group(group_id: GroupId, user: CurrentUser, groups: GroupManagerDep) -> None:
-    """Delete a group with its memberships and invitations. Requires the owner role."""
+    """Delete a group with its memberships and invitations. Requires the owner role and, of people, a recent sign-in."""
     await groups.delete(group_id, user)

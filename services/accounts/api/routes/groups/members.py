@@ -21,7 +21,7 @@ from accounts.schemas.invitations import InvitationRead
 
 router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
 fast_router = APIRouter(prefix="/user-groups/{group_id}", tags=["members"])
-OWNER_ERRORS = (errors.LastOwner, errors.UserInactive)
+OWNER_ERRORS = (errors.LastOwner, errors.UserInactive, errors.ReauthenticationRequired)
 
 
 def list_members_parameters(group_id: GroupId, viewer: Viewer, query: Annotated[MemberQuery, Query()]) -> None:
@@ -80,8 +80,9 @@ async def put_member(
 ) -> MemberRead | Response:
     """Set the role of a member, or invite a user who is not a member. Requires the admin role.
 
-    Granting or changing `owner` requires the owner role. The invited user becomes a member by accepting; until then
-    you do not see their email. Inviting requires a verified email. Superusers add any active user directly.
+    Granting or changing `owner` requires the owner role and, of people, a recent sign-in. The invited user becomes a
+    member by accepting; until then you do not see their email. Inviting requires a verified email. Superusers add any
+    active user directly.
     """
     await check_sender(user)
     outcome = await members.put(group_id, user_id, body.role, user)
@@ -109,7 +110,10 @@ async def update_member(
     members: MemberManagerDep,
     check_sender: SenderLimitDep,
 ) -> MemberRead:
-    """Change a member's role. Requires the admin role; granting or changing `owner` requires the owner role."""
+    """Change a member's role. Requires the admin role.
+
+    Granting or changing `owner` requires the owner role and, of people, a recent sign-in.
+    """
     await check_sender(user)
     return await members.change(group_id, user_id, body.role, user)
 
@@ -118,12 +122,13 @@ async def update_member(
     "/users/{user_id:uuid}",
     summary="Remove a member or leave",
     status_code=HTTPStatus.NO_CONTENT,
-    responses=problems(*GROUP_CHANGE_ERRORS, errors.MemberNotFound, errors.LastOwner),
+    responses=problems(*GROUP_CHANGE_ERRORS, errors.MemberNotFound, errors.LastOwner, errors.ReauthenticationRequired),
 )
 async def remove_member(group_id: GroupId, user_id: uuid.UUID, user: CurrentUser, members: MemberManagerDep) -> None:
     """Remove a member, or leave the group with your own id.
 
-    Removing others requires the admin role; removing an owner requires the owner role.
+    Removing others requires the admin role; removing another owner requires the owner role and, of people, a recent
+    sign-in.
     """
     await members.remove(group_id, user_id, user)
 
@@ -141,6 +146,9 @@ async def transfer_group(
     members: MemberManagerDep,
     check_sender: SenderLimitDep,
 ) -> MemberRead:
-    """Make a member an owner, and become an admin yourself. Requires the owner role."""
+    """Make a member an owner, and become an admin yourself.
+
+    Requires the owner role and, of people, a recent sign-in.
+    """
     await check_sender(user)
     return await members.transfer(group_id, body.user_id, user)

@@ -32,6 +32,7 @@ InvitationId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[1])]
         errors.VerifiedEmailRequired,
         errors.AlreadyMember,
         errors.InvitationExists,
+        errors.ReauthenticationRequired,
         *RATE_LIMITED,
     ),
 )
