@@ -13,7 +13,7 @@ from jinja2 import UndefinedError
 
 from accounts.models.mail import MailKind
 from accounts.translations import available_languages
-from accounts.worker.message import compose_message
+from accounts.worker.message import BOUNDARY, compose_message
 from mail_preview import LINK, SAMPLES
 
 KINDS_AND_LANGUAGES = [(kind, language) for kind in MailKind for language in sorted(available_languages())]
@@ -130,6 +130,14 @@ def test_dates_are_localised_and_in_utc() -> None:
 
     assert "Saturday, February 28, 2026 at 22:30 UTC" in " ".join(english.split())
     assert "Samstag, 28. Februar 2026 um 22:30 Uhr (UTC)" in " ".join(german.split())
+
+
+@pytest.mark.parametrize("line", [f"--{BOUNDARY}", f"--{BOUNDARY}--", "=C3=A9", "é" * 80, "."])
+def test_text_that_looks_like_mime_stays_text(line: str) -> None:
+    text, html = parts(letter(MailKind.INVITATION, note=f"before\n{line}\nafter"))
+
+    assert f"> {line}"[:70] in text.replace(ZERO_WIDTH, "")
+    assert line in html.replace(ZERO_WIDTH, "")
 
 
 def test_naive_datetime_raises() -> None:
