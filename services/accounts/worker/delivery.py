@@ -8,14 +8,16 @@ from email.message import EmailMessage
 from functools import partial
 from typing import Any
 
+import asyncpg
+
 from accounts.branding import Branding
 from accounts.db.engine import ConnectDriver
 from accounts.db.errors import DATABASE_ERRORS
-from accounts.db.session import Session, Sessionmaker, transaction
+from accounts.db.session import Sessionmaker, transaction
 from accounts.domain.errors import TooManyAttempts
 from accounts.domain.mail import queue
+from accounts.domain.mail.queue import LeasedMail
 from accounts.domain.rate_limits.counting import count_received_mail
-from accounts.models import MailKind, OutboxMail
 from accounts.observability import metrics
 from accounts.settings import Settings
 from accounts.worker.delivery_errors import PermanentFailure, ServerUnavailable, TemporaryFailure
@@ -28,6 +30,7 @@ from accounts.worker.transports import Transport
 
 log = logging.getLogger("accounts.worker")
 STORE_RETRY_SECONDS = 1.0  # for the database; domain/mail/queue.py has the delays of mail
+type Outcome = Callable[[asyncpg.Connection], Awaitable[None]]
 LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, so that no other worker sends it too
 
 
@@ -55,8 +58,8 @@ class Delivery:
             ServerUnavailable: there is no mail server. The mail is back in the queue.
 
         """
-        async with self._stop.limit(), transaction(self.sessionmaker) as db:
-            mail = await queue.lease_next(db, LEASE)
+        async with self._stop.limit(), self.connect() as connection:
+            mail = await queue.lease_next(connection, LEASE)
         if mail is None:
             return False
         try:
@@ -78,12 +81,12 @@ class Delivery:
             await self._store(mail, partial(queue.delete_mail, mail=mail))
         return True
 
-    async def _send(self, mail: OutboxMail) -> None:
+    async def _send(self, mail: LeasedMail) -> None:
         # Obsolete mail is not counted, and mail that waits for its recipient's limit does not start its token's
         # lifetime. Mail that was tried before is counted already.
-        if not mail.error and await self._values(mail, keep=False) is not None:
+        if not mail.error and await self._values(mail, start=False) is not None:
             await count_received_mail(self.connect, mail.email, mail.kind, scale=self.settings.limit_scale)
-        values = await self._values(mail, keep=True)
+        values = await self._values(mail, start=True)
         if values is None:
             await self._report_obsolete(mail)
             return
@@ -91,7 +94,7 @@ class Delivery:
         log.info("mail %s (%s) sent", mail.id, mail.kind)
         metrics.mail(mail.kind, "sent")
 
-    async def _report_obsolete(self, mail: OutboxMail) -> None:
+    async def _report_obsolete(self, mail: LeasedMail) -> None:
         metrics.mail(mail.kind, "pointless")
         async with self._stop.limit(), transaction(self.sessionmaker) as db:
             if await lacks_key(db, mail):
@@ -99,21 +102,17 @@ class Delivery:
             else:
                 log.info("mail %s (%s) is obsolete", mail.id, mail.kind)
 
-    async def _values(self, mail: OutboxMail, *, keep: bool) -> dict[str, Any] | None:
-        """Load what the letter needs. Without ``keep`` its token's lifetime does not start."""
-        async with self._stop.limit(), transaction(self.sessionmaker) as db:
-            values = await message_context(db, mail, self.settings)
-            if not keep:
-                await db.rollback()
-        return values
+    async def _values(self, mail: LeasedMail, *, start: bool) -> dict[str, Any] | None:
+        async with self._stop.limit(), self.connect() as connection:
+            return await message_context(connection, mail, self.settings, start=start)
 
-    def _compose(self, mail: OutboxMail, values: dict[str, Any]) -> EmailMessage:
+    def _compose(self, mail: LeasedMail, values: dict[str, Any]) -> EmailMessage:
         try:
             return compose_message(
-                MailKind(mail.kind),
+                mail.kind,
                 mail.email,
                 values,
-                language=values["language"],
+                language=mail.language,
                 sender=self.settings.mail_from,
                 message_id=mail.id,
                 domain=self.settings.mail_domain,
@@ -124,7 +123,7 @@ class Delivery:
             log.exception("mail %s (%s) cannot be composed", mail.id, mail.kind)
             raise PermanentFailure(f"cannot be composed: {type(error).__name__}") from error
 
-    async def _store(self, mail: OutboxMail, outcome: Callable[[Session], Awaitable[None]]) -> None:
+    async def _store(self, mail: LeasedMail, outcome: Outcome) -> None:
         """Store the outcome of an attempt, or the mail would be sent twice. A stop limits the wait for the database."""
         try:
             async with self._stop.limit():
@@ -132,12 +131,12 @@ class Delivery:
         except TimeoutError:
             log.warning("mail %s (%s): the database is away; it is due again after its lease", mail.id, mail.kind)
 
-    async def _retry(self, outcome: Callable[[Session], Awaitable[None]]) -> None:
+    async def _retry(self, outcome: Outcome) -> None:
         """Store an outcome. Retry while the database is unavailable."""
         while True:
             try:
-                async with transaction(self.sessionmaker) as db:
-                    await outcome(db)
+                async with self.connect() as connection:
+                    await outcome(connection)
             except DATABASE_ERRORS as error:
                 if not self._stop.is_requested():
                     log.warning("the outcome of a mail will be stored later: %s", type(error).__name__)

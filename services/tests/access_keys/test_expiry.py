@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from accounts.db.session import transaction
+from accounts.db.session import Session, transaction
 from accounts.domain.access_keys.expiry import notify_of_expiry
-from accounts.models import AccessKey, MailKind, OutboxMail, User
+from accounts.domain.mail.queue import LeasedMail, lease_next
+from accounts.models import AccessKey, MailKind, User
+from accounts.worker.delivery import LEASE
 from accounts.worker.message_context import message_context
 from support.people import World
 
@@ -18,6 +20,14 @@ AS_SERVICE_ACCOUNT = (
 )
 # Sets the age of a key, and when it expires.
 AGE = "UPDATE access_key SET created_at = now() - interval '{}', expires_at = now() + interval '{}'"
+
+
+async def leased(db: Session) -> list[LeasedMail]:
+    """Lease the waiting notices of tokens that expire."""
+    mails = []
+    while mail := await lease_next(db, LEASE):
+        mails.append(mail)
+    return [mail for mail in mails if mail.kind is MailKind.TOKEN_EXPIRES]
 
 
 async def notify(world: World) -> int:
@@ -81,8 +91,9 @@ async def test_tokens_of_one_user_share_a_notice_that_names_the_first_to_expire(
     assert await notify(world) == 2
 
     async with transaction(world.sessionmaker) as db:
-        mails = (await db.exec(select(OutboxMail).where(OutboxMail.kind == MailKind.TOKEN_EXPIRES))).all()
+        mails = await leased(db)
         contexts = [await message_context(db, mail, world.state["settings"]) for mail in mails]
+    assert len(contexts) == 2
     for context in contexts:
         assert context
         assert (context["key_name"], context["more"]) == ("first", 1)
@@ -106,7 +117,7 @@ async def test_a_notice_of_a_revoked_token_is_not_sent(world: World) -> None:
     await world.sql("DELETE FROM access_key")
 
     async with transaction(world.sessionmaker) as db:
-        mail = (await db.exec(select(OutboxMail).where(OutboxMail.kind == MailKind.TOKEN_EXPIRES))).one()
+        [mail] = await leased(db)
         assert await message_context(db, mail, world.state["settings"]) is None
 
 

@@ -151,5 +151,5 @@ async def test_next_mail_and_next_turn_are_read_from_an_index(busy_world: World)
     assert len(plans) == 2
     for plan in plans:
         assert "ix_outbox_turn" in plan
-        assert "Seq Scan" not in plan, plan
+        assert "Seq Scan on outbox" not in plan, plan
     assert "ix_outbox_sender_id_turn" in plans[0]

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, update
+from sqlalchemy import ARRAY, ColumnElement, Interval, LargeBinary, bindparam, func, select, update
 from sqlmodel import col
 
-from accounts.db.session import Session
+from accounts.db.statements import CompiledStatement, Database
 from accounts.domain.opaque_tokens import hash_token
 from accounts.models import OneTimeToken, PendingRegistration
 
@@ -28,21 +28,33 @@ def candidate_tokens(keys: Sequence[str], mail_id: uuid.UUID) -> dict[bytes, str
     return {hash_token(token): token for token in (derive_token(key, mail_id) for key in keys)}
 
 
-async def start_lifetime(
-    db: Session,
-    entity: type[OneTimeToken | PendingRegistration],
-    keys: Sequence[str],
-    mail_id: uuid.UUID,
-    lifetime: timedelta,
-    *conditions: ColumnElement[bool],
-) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
+class StoredTokens:
+    """The statements that find the token of a mail in a table, and that start its lifetime."""
 
-    Returns None if no row of ``entity`` has it: the token was used, superseded or revoked.
-    """
-    tokens = candidate_tokens(keys, mail_id)
-    statement: Any = update(entity).where(col(entity.token_hash).in_(tokens), *conditions)
-    statement = statement.values(expires_at=func.now() + lifetime)
-    rows = await db.exec(statement.returning(col(entity.token_hash), col(entity.expires_at)))
-    row = rows.one_or_none()
-    return (tokens[row[0]], row[1]) if row else None
+    def __init__(self, entity: type[OneTimeToken | PendingRegistration], *conditions: ColumnElement[bool]) -> None:
+        is_one_of = col(entity.token_hash) == func.any(bindparam("hashes", type_=ARRAY(LargeBinary)))
+        columns = col(entity.token_hash), col(entity.expires_at)
+        expires_at = func.now() + bindparam("lifetime", type_=Interval)
+        started = update(entity).where(is_one_of, *conditions).values(expires_at=expires_at)
+        self._find = CompiledStatement(select(*columns).where(is_one_of, *conditions))
+        self._start = CompiledStatement(started.returning(*columns))
+
+    async def activate(
+        self,
+        db: Database,
+        keys: Sequence[str],
+        mail_id: uuid.UUID,
+        lifetime: timedelta,
+        *,
+        start: bool = True,
+        **values: Any,
+    ) -> tuple[str, datetime] | None:
+        """Start the lifetime of a mail's token when the mail is written; return the token and when it expires.
+
+        Without ``start`` it is only found. Returns None if no row has it: the token was used, superseded or revoked.
+        """
+        tokens = candidate_tokens(keys, mail_id)
+        statement = self._start if start else self._find
+        for token_hash, expires_at in await statement.rows(db, hashes=list(tokens), lifetime=lifetime, **values):
+            return tokens[token_hash], expires_at
+        return None

@@ -4,14 +4,14 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, or_
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_
 from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
-from accounts.domain.identity.mailed_tokens import derive_token, start_lifetime
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement, Database
+from accounts.domain.identity.mailed_tokens import StoredTokens, derive_token
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.domain.opaque_tokens import hash_token
 from accounts.models import OneTimeToken, Purpose, User
@@ -53,6 +53,8 @@ STORE = CompiledStatement("""
     WHERE CAST(:supersede AS boolean) OR one_time_token.expires_at <= now()
     RETURNING user_id
 """)
+
+STORED = StoredTokens(OneTimeToken, col(OneTimeToken.purpose) == bindparam("purpose"))
 
 
 async def request_token(db: Session, key: str, email: str, purpose: Purpose) -> None:
@@ -101,11 +103,17 @@ async def store_token(
 
 
 async def activate_token(
-    db: Session, keys: Sequence[str], mail_id: uuid.UUID, purpose: Purpose, lifetime: timedelta | None = None
+    db: Database,
+    keys: Sequence[str],
+    mail_id: uuid.UUID,
+    purpose: Purpose,
+    lifetime: timedelta | None = None,
+    *,
+    start: bool = True,
 ) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token, by default that of its purpose; see ``start_lifetime``."""
-    is_for = col(OneTimeToken.purpose) == purpose
-    return await start_lifetime(db, OneTimeToken, keys, mail_id, lifetime or LIFETIME[purpose], is_for)
+    """Start the lifetime of a mail's token, by default that of its purpose; see ``StoredTokens``."""
+    lifetime = lifetime or LIFETIME[purpose]
+    return await STORED.activate(db, keys, mail_id, lifetime, start=start, purpose=purpose)
 
 
 async def find_token(db: Session, token: str, purpose: Purpose) -> tuple[User, str] | None:

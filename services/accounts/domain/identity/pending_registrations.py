@@ -13,8 +13,8 @@ from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import Session
-from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement
-from accounts.domain.identity.mailed_tokens import derive_token, start_lifetime
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, CompiledStatement, Database
+from accounts.domain.identity.mailed_tokens import StoredTokens, derive_token
 from accounts.domain.mail.outbox import CHANNEL, EMAIL_HOLDERS, request_language
 from accounts.domain.opaque_tokens import hash_token
 from accounts.models import MailKind, PendingRegistration
@@ -42,6 +42,8 @@ REQUEST = CompiledStatement(f"""
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated
 
+STORED = StoredTokens(PendingRegistration)
+
 
 async def request(db: Session, key: str, email: str) -> None:
     """Mail a token that completes a registration; if the email address is taken or reserved, notify its owner instead.
@@ -61,9 +63,11 @@ async def request(db: Session, key: str, email: str) -> None:
     )
 
 
-async def activate(db: Session, keys: Sequence[str], mail_id: uuid.UUID) -> tuple[str, datetime] | None:
-    """Start the lifetime of a mail's token; see ``start_lifetime``."""
-    return await start_lifetime(db, PendingRegistration, keys, mail_id, LIFETIME)
+async def activate(
+    db: Database, keys: Sequence[str], mail_id: uuid.UUID, *, start: bool = True
+) -> tuple[str, datetime] | None:
+    """Start the lifetime of a mail's token; see ``StoredTokens``."""
+    return await STORED.activate(db, keys, mail_id, LIFETIME, start=start)
 
 
 async def find(db: Session, token: str) -> PendingRegistration | None:

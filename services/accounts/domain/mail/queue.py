@@ -5,20 +5,41 @@ While sending it holds neither lock nor connection. Delivery is at least once: a
 reach the database again, is sent again after its lease, with the same Message-ID.
 """
 
+import json
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.models import OutboxMail
+from accounts.db.statements import CompiledStatement, Database
+from accounts.models import MailKind, OutboxMail
 from accounts.models.mail import ERROR_LENGTH, LAST_TURN
 from accounts.observability import metrics
 
 FIRST_DELAY, MAX_DELAY = timedelta(seconds=15), timedelta(hours=4)
 MAX_ATTEMPTS = 16  # within about two days
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedMail:
+    """A mail of the outbox that this worker sends, with the name of the user who gets it and that user's language."""
+
+    id: uuid.UUID
+    kind: MailKind
+    email: str
+    user_id: uuid.UUID | None
+    invitation_id: int | None
+    sender_id: uuid.UUID | None
+    detail: dict[str, Any]
+    created_at: datetime
+    attempts: int
+    error: str
+    name: str
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,61 +54,75 @@ class Backlog:
     parked: int
 
 
-async def lease_next(db: Session, lease: timedelta) -> OutboxMail | None:
+# The columns are those of LeasedMail, in this order.
+LEASE_NEXT = CompiledStatement("""
+    WITH leased AS (
+        UPDATE outbox SET attempts = attempts + 1, next_at = now() + CAST(:lease AS interval)
+        WHERE id = (
+            SELECT id FROM outbox WHERE next_at <= now() AND parked_at IS NULL
+            ORDER BY turn, id LIMIT 1 FOR UPDATE SKIP LOCKED
+        )
+        RETURNING *
+    )
+    SELECT leased.id, kind, leased.email, user_id, invitation_id, sender_id, CAST(detail AS text), leased.created_at,
+        attempts, error, coalesce("user".display_name, ''), coalesce("user".language, leased.language)
+    FROM leased LEFT JOIN "user" ON "user".id = user_id
+""")
+DELETE = CompiledStatement("DELETE FROM outbox WHERE id = :id")
+RESCHEDULE = CompiledStatement("""
+    UPDATE outbox SET next_at = now() + CAST(:delay AS interval), attempts = :attempts, error = :error WHERE id = :id
+""")
+POSTPONE = CompiledStatement("""
+    UPDATE outbox SET next_at = now() + CAST(:delay AS interval) * (1 + random()), attempts = :attempts WHERE id = :id
+""")
+PARK = CompiledStatement("UPDATE outbox SET parked_at = now(), error = :error WHERE id = :id")
+
+
+async def lease_next(db: Database, lease: timedelta) -> LeasedMail | None:
     """Lease the due mail whose turn it is, and count the attempt. Return None if none is due.
 
     Mail about the recipient's own account comes first, that with a token before notices; among the rest, senders take
-    turns. Mail to the users of an import is last.
+    turns. Mail to the users of an import is last. A language that the user chose replaces that of the mail.
     """
-    due = (
-        select(OutboxMail.id)
-        .where(col(OutboxMail.next_at) <= func.now(), col(OutboxMail.parked_at).is_(None))
-        .order_by(col(OutboxMail.turn), col(OutboxMail.id))
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    statement = (
-        update(OutboxMail)
-        .where(col(OutboxMail.id) == due.scalar_subquery())
-        .values(attempts=OutboxMail.attempts + 1, next_at=func.now() + lease)
-        .returning(OutboxMail)
-        .execution_options(synchronize_session=False)
-    )
-    mail: OutboxMail | None = (await db.exec(statement)).scalar_one_or_none()
-    return mail
+    for mail_id, kind, email, user_id, invitation_id, sender_id, detail, *others in await LEASE_NEXT.rows(
+        db, lease=lease
+    ):
+        return LeasedMail(
+            mail_id, MailKind(kind), email, user_id, invitation_id, sender_id, json.loads(detail), *others
+        )
+    return None
 
 
-async def delete_mail(db: Session, mail: OutboxMail) -> None:
+async def delete_mail(db: Database, mail: LeasedMail) -> None:
     """Delete a mail that was accepted or has become obsolete."""
-    await db.exec(delete(OutboxMail).where(col(OutboxMail.id) == mail.id))
+    await DELETE.rows(db, id=mail.id)
 
 
-async def release(db: Session, mail: OutboxMail, reason: str) -> None:
+async def release(db: Database, mail: LeasedMail, reason: str) -> None:
     """End the lease of a mail that was not tried. It is due again at once, as if not attempted."""
-    await _update(db, mail, reason, next_at=func.now(), attempts=mail.attempts - 1)
+    await _reschedule(db, mail, reason, timedelta(), mail.attempts - 1)
 
 
-async def retry_later(db: Session, mail: OutboxMail, reason: str) -> None:
+async def retry_later(db: Database, mail: LeasedMail, reason: str) -> None:
     """Schedule the next attempt with exponential backoff. Park the mail after the last attempt."""
     if mail.attempts >= MAX_ATTEMPTS:
         await park(db, mail, reason)
     else:
-        await _update(db, mail, reason, next_at=func.now() + retry_delay(mail.attempts))
+        await _reschedule(db, mail, reason, retry_delay(mail.attempts), mail.attempts)
         metrics.mail(mail.kind, "postponed")
 
 
-async def postpone(db: Session, mail: OutboxMail, delay: timedelta) -> None:
+async def postpone(db: Database, mail: LeasedMail, delay: timedelta) -> None:
     """Send a mail later that was not tried, because its recipient has received many.
 
     The delay is spread up to its double: not all mails to the recipient become due when one more may be sent.
     """
-    values = {"next_at": func.now() + delay * (1 + func.random()), "attempts": mail.attempts - 1}
-    await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
+    await POSTPONE.rows(db, id=mail.id, delay=delay, attempts=mail.attempts - 1)
 
 
-async def park(db: Session, mail: OutboxMail, reason: str) -> None:
+async def park(db: Database, mail: LeasedMail | OutboxMail, reason: str) -> None:
     """Stop trying to send a mail, and keep it for an operator to inspect."""
-    await _update(db, mail, reason, parked_at=func.now())
+    await PARK.rows(db, id=mail.id, error=reason[:ERROR_LENGTH])
     metrics.mail(mail.kind, "parked")
 
 
@@ -97,9 +132,8 @@ def retry_delay(attempts: int) -> timedelta:
     return min(delay, MAX_DELAY)
 
 
-async def _update(db: Session, mail: OutboxMail, reason: str, **values: Any) -> None:
-    values["error"] = reason[:ERROR_LENGTH]
-    await db.exec(update(OutboxMail).where(col(OutboxMail.id) == mail.id).values(values))
+async def _reschedule(db: Database, mail: LeasedMail, reason: str, delay: timedelta, attempts: int) -> None:
+    await RESCHEDULE.rows(db, id=mail.id, delay=delay, attempts=attempts, error=reason[:ERROR_LENGTH])
 
 
 async def backlog(db: Session) -> Backlog:

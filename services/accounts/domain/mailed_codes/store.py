@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, update
 from sqlmodel import col, select
 from uuid_utils.compat import uuid7
 
 from accounts.db.session import RequestContext, Session
-from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement
+from accounts.db.statements import ASYNCHRONOUS_COMMIT, POPULATE_EXISTING, CompiledStatement, Database
 from accounts.domain.mail.outbox import CHANNEL, request_language
 from accounts.domain.opaque_tokens import create_token, hash_token
 from accounts.models import MailedCode, MailKind, User
@@ -44,6 +44,16 @@ REQUEST = CompiledStatement(f"""
     SELECT pg_notify('{CHANNEL}', '')
 """)  # noqa: S608  # only constants are interpolated
 
+_SENDABLE = (
+    col(MailedCode.mail_id) == bindparam("mail_id"),
+    col(MailedCode.expires_at) > func.now() - MAIL_TTL,
+    col(MailedCode.attempts) < ATTEMPTS_MAX,
+    exists().where(col(User.id) == MailedCode.user_id, col(User.updated_at) == MailedCode.user_updated_at),
+)
+FIND = CompiledStatement(select(MailedCode.expires_at).where(*_SENDABLE))
+_started = update(MailedCode).where(*_SENDABLE).values(expires_at=func.now() + LIFETIME)
+START = CompiledStatement(_started.returning(col(MailedCode.expires_at)))
+
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
@@ -72,23 +82,13 @@ async def request(db: Session, email: str) -> str:
     return token
 
 
-async def activate(db: Session, mail_id: uuid.UUID) -> datetime | None:
-    """Start the lifetime of a code when its mail is written; return when it expires.
+async def activate(db: Database, mail_id: uuid.UUID, *, start: bool = True) -> datetime | None:
+    """Start the lifetime of a code when its mail is written; return when it expires. Without ``start``, only find it.
 
     Returns None if it is obsolete: it was used, its user was changed, or the mail has waited for too long.
     """
-    unchanged = select(User.id).where(
-        col(User.id) == MailedCode.user_id, col(User.updated_at) == MailedCode.user_updated_at
-    )
-    statement: Any = update(MailedCode).where(
-        col(MailedCode.mail_id) == mail_id,
-        col(MailedCode.expires_at) > func.now() - MAIL_TTL,
-        col(MailedCode.attempts) < ATTEMPTS_MAX,
-        unchanged.exists(),
-    )
-    started = statement.values(expires_at=func.now() + LIFETIME).returning(col(MailedCode.expires_at))
-    expires_at: datetime | None = (await db.exec(started)).scalar_one_or_none()
-    return expires_at
+    rows = await (START if start else FIND).rows(db, mail_id=mail_id)
+    return rows[0][0] if rows else None
 
 
 async def lock_user(db: Session, token: str, *conditions: ColumnElement[bool]) -> User | None:
