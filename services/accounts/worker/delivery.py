@@ -1,11 +1,13 @@
-"""Delivers queued mail one by one: lease, compose, send, then delete, retry or park. No failure loses a mail."""
+"""Delivers queued mail: lease some, then compose, send, and delete, retry or park each. No failure loses a mail."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import asyncpg
@@ -31,6 +33,8 @@ from accounts.worker.transports import Transport
 log = logging.getLogger("accounts.worker")
 STORE_RETRY_SECONDS = 1.0  # for the database; domain/mail/queue.py has the delays of mail
 type Outcome = Callable[[asyncpg.Connection], Awaitable[None]]
+MOST = 8  # whose leases end a minute after a kill; an urgent mail waits for those that one delivery has left
+TURN_SECONDS = 1.0
 LEASE = timedelta(seconds=2 * TIMEOUT_SECONDS)  # longer than sending can take, so that no other worker sends it too
 
 
@@ -50,36 +54,53 @@ class Delivery:
         self.transport = transport
         self.settings = settings
         self._stop = stop
+        self._most = 1  # to lease at once
 
     async def deliver_next(self) -> bool:
-        """Deliver the due mail whose turn it is. Return whether there was one.
+        """Deliver mails that are due and whose turn it is, one after the other. Return whether there were any.
+
+        While the mail server is fast, they are up to ``MOST``: one at first, and twice as many each time. What is not
+        begun within ``TURN_SECONDS``, or before a stop, is put back, so that no urgent mail waits for it for long.
 
         Raises:
-            ServerUnavailable: there is no mail server. The mail is back in the queue.
+            ServerUnavailable: there is no mail server. The mails are back in the queue.
 
         """
         async with self._stop.limit(), self.connect() as connection:
-            mail = await queue.lease_next(connection, LEASE)
-        if mail is None:
-            return False
+            mails = await queue.lease_next(connection, LEASE, self._most)
+        waiting, ends_at = deque(mails), monotonic() + TURN_SECONDS
+        try:
+            while waiting and not self._stop.is_requested() and monotonic() < ends_at:
+                await self._deliver(waiting.popleft())
+        except Exception:
+            await self._put_back(waiting)
+            raise
+        await self._put_back(waiting)
+        return bool(mails)
+
+    async def _put_back(self, waiting: Sequence[LeasedMail]) -> None:
+        self._most = 1 if waiting else min(2 * self._most, MOST)
+        if waiting:
+            await self._store(partial(queue.put_back, mails=waiting), *waiting)
+
+    async def _deliver(self, mail: LeasedMail) -> None:
         try:
             await self._send(mail)
         except ServerUnavailable as error:
-            await self._store(mail, partial(queue.release, mail=mail, reason=error.reason))
+            await self._store(partial(queue.release, mail=mail, reason=error.reason), mail)
             raise
         except TooManyAttempts as error:
             log.info("mail %s (%s) is postponed: its recipient has received many", mail.id, mail.kind)
             metrics.mail(mail.kind, "postponed")
-            await self._store(mail, partial(queue.postpone, mail=mail, delay=timedelta(seconds=error.seconds)))
+            await self._store(partial(queue.postpone, mail=mail, delay=timedelta(seconds=error.seconds)), mail)
         except TemporaryFailure as error:
             log.warning("mail %s (%s) will be retried: %s", mail.id, mail.kind, error.reason)
-            await self._store(mail, partial(queue.retry_later, mail=mail, reason=error.reason))
+            await self._store(partial(queue.retry_later, mail=mail, reason=error.reason), mail)
         except PermanentFailure as error:
             log.error("mail %s (%s) parked: %s", mail.id, mail.kind, error.reason)  # noqa: TRY400  # not a bug
-            await self._store(mail, partial(queue.park, mail=mail, reason=error.reason))
+            await self._store(partial(queue.park, mail=mail, reason=error.reason), mail)
         else:
-            await self._store(mail, partial(queue.delete_mail, mail=mail))
-        return True
+            await self._store(partial(queue.delete_mail, mail=mail), mail)
 
     async def _send(self, mail: LeasedMail) -> None:
         # Obsolete mail is not counted, and mail that waits for its recipient's limit does not start its token's
@@ -123,13 +144,14 @@ class Delivery:
             log.exception("mail %s (%s) cannot be composed", mail.id, mail.kind)
             raise PermanentFailure(f"cannot be composed: {type(error).__name__}") from error
 
-    async def _store(self, mail: LeasedMail, outcome: Outcome) -> None:
+    async def _store(self, outcome: Outcome, *mails: LeasedMail) -> None:
         """Store the outcome of an attempt, or the mail would be sent twice. A stop limits the wait for the database."""
         try:
             async with self._stop.limit():
                 await self._retry(outcome)
         except TimeoutError:
-            log.warning("mail %s (%s): the database is away; it is due again after its lease", mail.id, mail.kind)
+            for mail in mails:
+                log.warning("mail %s (%s): the database is away; it is due again after its lease", mail.id, mail.kind)
 
     async def _retry(self, outcome: Outcome) -> None:
         """Store an outcome. Retry while the database is unavailable."""

@@ -24,10 +24,7 @@ AGE = "UPDATE access_key SET created_at = now() - interval '{}', expires_at = no
 
 async def leased(db: Session) -> list[LeasedMail]:
     """Lease the waiting notices of tokens that expire."""
-    mails = []
-    while mail := await lease_next(db, LEASE):
-        mails.append(mail)
-    return [mail for mail in mails if mail.kind is MailKind.TOKEN_EXPIRES]
+    return [mail for mail in await lease_next(db, LEASE, 100) if mail.kind is MailKind.TOKEN_EXPIRES]
 
 
 async def notify(world: World) -> int:

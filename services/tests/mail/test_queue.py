@@ -28,8 +28,7 @@ async def send(world: World, number: int) -> str:
     names = ""
     for _ in range(number):
         async with transaction(world.sessionmaker) as db:
-            mail = await queue.lease_next(db, LEASE)
-            assert mail
+            [mail] = await queue.lease_next(db, LEASE, 1)
             await queue.delete_mail(db, mail)
             names += mail.email[0]
     return names
@@ -67,7 +66,7 @@ async def test_mail_that_waits_for_another_attempt_does_not_hold_the_turns_back(
     arthur, guinevere, _ = senders
     await post(world, arthur, *"baaaaa")
     async with transaction(world.sessionmaker) as db:
-        assert await queue.lease_next(db, LEASE)
+        assert await queue.lease_next(db, LEASE, 1)
     await send(world, 3)
     await post(world, guinevere, *"ggg")
 
@@ -140,7 +139,7 @@ async def test_next_mail_and_next_turn_are_read_from_an_index(busy_world: World)
     async with transaction(busy_world.sessionmaker, RequestContext(actor_id=guinevere.id)) as db:
         async with recorded_statements(db) as run:
             await enqueue(db, MailKind.INVITATION, [OutgoingMail("g@x.org")])
-            await queue.lease_next(db, LEASE)
+            await queue.lease_next(db, LEASE, 8)
         connection = await db.connection()
         plans = [
             str((await connection.exec_driver_sql(f"EXPLAIN {statement}", values)).all())

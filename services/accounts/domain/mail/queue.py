@@ -1,14 +1,16 @@
 """The mail queue as the worker sees it: the rows of the outbox.
 
-A worker leases the next due row for a while, sends it, and deletes it after the SMTP server accepted the message.
+A worker leases the next due rows for a while, sends each, and deletes it after the SMTP server accepted the message.
 While sending it holds neither lock nor connection. Delivery is at least once: a row whose worker died, or could not
 reach the database again, is sent again after its lease, with the same Message-ID.
 """
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import func
@@ -54,20 +56,6 @@ class Backlog:
     parked: int
 
 
-# The columns are those of LeasedMail, in this order.
-LEASE_NEXT = CompiledStatement("""
-    WITH leased AS (
-        UPDATE outbox SET attempts = attempts + 1, next_at = now() + CAST(:lease AS interval)
-        WHERE id = (
-            SELECT id FROM outbox WHERE next_at <= now() AND parked_at IS NULL
-            ORDER BY turn, id LIMIT 1 FOR UPDATE SKIP LOCKED
-        )
-        RETURNING *
-    )
-    SELECT leased.id, kind, leased.email, user_id, invitation_id, sender_id, CAST(detail AS text), leased.created_at,
-        attempts, error, coalesce("user".display_name, ''), coalesce("user".language, leased.language)
-    FROM leased LEFT JOIN "user" ON "user".id = user_id
-""")
 DELETE = CompiledStatement("DELETE FROM outbox WHERE id = :id")
 RESCHEDULE = CompiledStatement("""
     UPDATE outbox SET next_at = now() + CAST(:delay AS interval), attempts = :attempts, error = :error WHERE id = :id
@@ -75,22 +63,44 @@ RESCHEDULE = CompiledStatement("""
 POSTPONE = CompiledStatement("""
     UPDATE outbox SET next_at = now() + CAST(:delay AS interval) * (1 + random()), attempts = :attempts WHERE id = :id
 """)
+PUT_BACK = CompiledStatement("UPDATE outbox SET next_at = now(), attempts = attempts - 1 WHERE id = ANY(:ids)")
 PARK = CompiledStatement("UPDATE outbox SET parked_at = now(), error = :error WHERE id = :id")
 
 
-async def lease_next(db: Database, lease: timedelta) -> LeasedMail | None:
-    """Lease the due mail whose turn it is, and count the attempt. Return None if none is due.
+async def lease_next(db: Database, lease: timedelta, most: int) -> list[LeasedMail]:
+    """Lease the mails that are due and whose turn it is, in their order, and count the attempts: ``most`` at most.
 
     Mail about the recipient's own account comes first, that with a token before notices; among the rest, senders take
     turns. Mail to the users of an import is last. A language that the user chose replaces that of the mail.
     """
-    for mail_id, kind, email, user_id, invitation_id, sender_id, detail, *others in await LEASE_NEXT.rows(
-        db, lease=lease
-    ):
-        return LeasedMail(
-            mail_id, MailKind(kind), email, user_id, invitation_id, sender_id, json.loads(detail), *others
+    return [
+        LeasedMail(mail_id, MailKind(kind), email, user_id, invitation_id, sender_id, json.loads(detail), *others)
+        for mail_id, kind, email, user_id, invitation_id, sender_id, detail, *others in await _lease(most).rows(
+            db, lease=lease
         )
-    return None
+    ]
+
+
+@cache
+def _lease(most: int) -> CompiledStatement:
+    """Compile the statement whose columns are those of LeasedMail.
+
+    The number is no parameter: PostgreSQL would plan for a tenth of the queue, which it might sort.
+    """
+    return CompiledStatement(f"""
+        WITH leased AS (
+            UPDATE outbox SET attempts = attempts + 1, next_at = now() + CAST(:lease AS interval)
+            WHERE id = ANY(ARRAY(
+                SELECT id FROM outbox WHERE next_at <= now() AND parked_at IS NULL
+                ORDER BY turn, id LIMIT {most:d} FOR UPDATE SKIP LOCKED
+            ))
+            RETURNING *
+        )
+        SELECT leased.id, kind, leased.email, user_id, invitation_id, sender_id, CAST(detail AS text),
+            leased.created_at, attempts, error, coalesce("user".display_name, ''),
+            coalesce("user".language, leased.language)
+        FROM leased LEFT JOIN "user" ON "user".id = user_id ORDER BY turn, leased.id
+    """)  # noqa: S608  # a number
 
 
 async def delete_mail(db: Database, mail: LeasedMail) -> None:
@@ -98,8 +108,13 @@ async def delete_mail(db: Database, mail: LeasedMail) -> None:
     await DELETE.rows(db, id=mail.id)
 
 
+async def put_back(db: Database, mails: Sequence[LeasedMail]) -> None:
+    """End the leases of mails that were not tried. They are due again at once, as if not attempted."""
+    await PUT_BACK.rows(db, ids=[mail.id for mail in mails])
+
+
 async def release(db: Database, mail: LeasedMail, reason: str) -> None:
-    """End the lease of a mail that was not tried. It is due again at once, as if not attempted."""
+    """Put a mail back whose server is away, with the reason."""
     await _reschedule(db, mail, reason, timedelta(), mail.attempts - 1)
 
 
