@@ -8,7 +8,7 @@ from accounts.db.session import RequestContext, transaction
 from accounts.domain.identity.first_passwords import enqueue_first_passwords
 from accounts.domain.mail import queue
 from accounts.domain.mail.outbox import OutgoingMail, enqueue
-from accounts.models import MailKind, User
+from accounts.models import MailKind, OutboxMail, User
 from accounts.models.mail import CAUSED_BY_OTHERS, URGENT
 from accounts.settings_types import SignUp
 from support.people import World
@@ -126,6 +126,19 @@ async def test_mail_without_a_sender_has_turns_too(world: World) -> None:
     await post(world, None, *"ab", kind=MailKind.ROLE_CHANGED)
 
     assert await send(world, 2) == "ab"
+
+
+async def test_mail_that_another_worker_has_leased_since_is_not_put_back(world: World) -> None:
+    await post(world, None, *"ab", kind=MailKind.NEW_SIGN_IN)
+    async with transaction(world.sessionmaker) as db:
+        slow = await queue.lease_next(db, LEASE, 2)
+        await world.sql("UPDATE outbox SET next_at = now() WHERE email LIKE 'a%'")
+        [again] = await queue.lease_next(db, LEASE, 2)
+
+        await queue.put_back(db, slow)
+
+        assert [mail.email for mail in await queue.lease_next(db, LEASE, 2)] == ["b@x.org"]
+        assert (await db.get_one(OutboxMail, again.id)).attempts == again.attempts == 2
 
 
 async def test_next_mail_and_next_turn_are_read_from_an_index(busy_world: World) -> None:

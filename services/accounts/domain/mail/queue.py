@@ -63,7 +63,12 @@ RESCHEDULE = CompiledStatement("""
 POSTPONE = CompiledStatement("""
     UPDATE outbox SET next_at = now() + CAST(:delay AS interval) * (1 + random()), attempts = :attempts WHERE id = :id
 """)
-PUT_BACK = CompiledStatement("UPDATE outbox SET next_at = now(), attempts = attempts - 1 WHERE id = ANY(:ids)")
+# Not a mail whose lease has ended, and which another worker has leased since.
+PUT_BACK = CompiledStatement("""
+    UPDATE outbox SET next_at = now(), attempts = outbox.attempts - 1
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:attempts AS integer[])) AS leased (id, attempts)
+    WHERE outbox.id = leased.id AND outbox.attempts = leased.attempts
+""")
 PARK = CompiledStatement("UPDATE outbox SET parked_at = now(), error = :error WHERE id = :id")
 
 
@@ -110,7 +115,7 @@ async def delete_mail(db: Database, mail: LeasedMail) -> None:
 
 async def put_back(db: Database, mails: Sequence[LeasedMail]) -> None:
     """End the leases of mails that were not tried. They are due again at once, as if not attempted."""
-    await PUT_BACK.rows(db, ids=[mail.id for mail in mails])
+    await PUT_BACK.rows(db, ids=[mail.id for mail in mails], attempts=[mail.attempts for mail in mails])
 
 
 async def release(db: Database, mail: LeasedMail, reason: str) -> None:
