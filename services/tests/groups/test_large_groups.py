@@ -14,8 +14,10 @@ from accounts.db.engine import create_engine
 from accounts.db.session import create_sessionmaker, transaction
 from accounts.domain.groups import deletion
 from accounts.domain.mail.outbox import enqueue_notice
-from accounts.models import MailKind, Membership, OutboxMail, Role, User, UserGroup, Visibility
+from accounts.domain.mail.queue import lease_next
+from accounts.models import MailKind, Membership, Role, User, UserGroup, Visibility
 from accounts.settings import Settings
+from accounts.worker.delivery import LEASE
 from accounts.worker.obsolete_mail import role_is_current
 from accounts.worker.transports import Folder
 from accounts.worker.worker import Worker
@@ -93,7 +95,7 @@ async def test_notice_of_a_role_in_a_deleted_group_is_obsolete(world: World) -> 
     async with transaction(world.sessionmaker) as db:
         await enqueue_notice(db, MailKind.ROLE_CHANGED, galahad, **detail)
     async with transaction(world.sessionmaker) as db:
-        mail = (await db.exec(select(OutboxMail))).one()
+        [mail] = await lease_next(db, LEASE, 1)
         before = await role_is_current(db, mail)
     await world.sql(LARGE)
 
