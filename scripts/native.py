@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from subprocess import SubprocessError
@@ -12,12 +13,13 @@ from daemon import locked
 from env_file import EnvFileError
 from environment import effective, remember
 from postgres import NAME, Cluster, PostgresError
-from postgres_host import PORT, program, without_libpq
+from postgres_host import PORT, program, unprivileged, without_libpq
 from ready import ready
 from server import SERVICES, STATE, Server, ServerError, unchanged_since
 
 PATIENCE = 120.0
 STARTS = {"up", "dev"}  # they start the API with the variables of their own command line; other commands follow them
+SERVER_PROGRAMS = {"pg_basebackup", "pg_ctl"}  # root may not run them, or would own the files
 
 
 class Native:
@@ -146,8 +148,9 @@ class Native:
             sys.exit("accounts: usage: scripts/native tool PROGRAM …")
         self.cluster.start()
         where = {"PGHOST": str(self.cluster.sockets), "PGPORT": PORT, "PGUSER": NAME}
-        name, *arguments = sys.argv[2:]
-        _become(name, *arguments, **where)
+        name, *arguments = sys.argv[2:] or sys.exit("accounts: usage: scripts/native tool PROGRAM …")
+        prefix = unprivileged(self.cluster.home) if name in SERVER_PROGRAMS else ()
+        _become(name, *arguments, prefix=prefix, **where)
 
     def clean(self) -> None:
         """Stop everything and delete the data, after a question; YES=1 skips it."""
@@ -200,10 +203,10 @@ class Native:
             sys.exit(done.returncode)  # it printed the reason
 
 
-def _become(name: str, *arguments: str, **variables: str) -> None:
+def _become(name: str, *arguments: str, prefix: Sequence[str] = (), **variables: str) -> None:
     """Replace this process with a PostgreSQL program, which finds its own files by the path in its arguments."""
-    path = program(name)
-    os.execve(path, [path, *arguments], without_libpq(os.environ) | variables)  # noqa: S606  # no shell on purpose
+    command = [*prefix, program(name), *arguments]
+    os.execvpe(command[0], command, without_libpq(os.environ) | variables)  # noqa: S606  # no shell on purpose
 
 
 def _say(message: str) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,13 @@ def test_postgresql_programs_run_on_a_machine_that_has_none(project: Project, tm
     assert "PostgreSQL database dump" in project.run(
         "scripts/native", "tool", "pg_dump", folder=".", PATH=str(programs)
     )
+
+
+@pytest.mark.slow
+def test_second_server_starts_from_a_base_backup_also_for_root(project: Project) -> None:
+    tool = partial(project.run, "scripts/native", "tool", folder=".")
+    tool("pg_basebackup", "--pgdata", ".local/base", "--checkpoint=fast")
+    options = "-c port=5433 -c listen_addresses= -c unix_socket_directories=."
+    tool("pg_ctl", "start", "--wait", "--pgdata", ".local/base", "--log", ".local/base.log", "--options", options)
+    assert "server is running" in tool("pg_ctl", "status", "--pgdata", ".local/base")
+    assert "server stopped" in tool("pg_ctl", "stop", "--pgdata", ".local/base")
