@@ -4,7 +4,6 @@ A cursor is a direction and a key: the page begins after that key (forward) or e
 costs the same, the last one too, and rows that are added or deleted do not shift the pages.
 """
 
-import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,29 +123,6 @@ def parse_row_id(text: str) -> int:
     if not 0 < int(text) < 2**63:
         raise ValueError(text)
     return int(text)
-
-
-def parse_name_cursor(text: str) -> tuple[str, uuid.UUID]:
-    """Parse the key of a list of users by name: ``ID NAME``, since names are not unique.
-
-    Raises:
-        ValueError: the text does not begin with a UUID.
-
-    """
-    user_id, _, name = text.partition(" ")
-    return name, uuid.UUID(user_id)
-
-
-def parse_email_cursor(text: str) -> tuple[str]:
-    """Parse the key of a list of users by email address.
-
-    Raises:
-        ValueError: the text is a key of another list.
-
-    """
-    if "@" not in text or " " in text:
-        raise ValueError(text)
-    return (text,)
 
 
 def _row_value(columns: Sequence[Any]) -> Any:

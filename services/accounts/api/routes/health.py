@@ -28,7 +28,7 @@ async def live() -> Health:
 async def ready(request: Request) -> Health:
     """Return `ok` if requests can be served, else 503.
 
-    The database is unavailable, its schema does not match, or it accepts no writes.
+    The database is unavailable, its schema does not match, it accepts no writes, or its role lacks a time limit.
     """
     await readiness.check_readiness(request.state.sessionmaker)
     await readiness.check_writes(request.state.sessionmaker)

@@ -23,20 +23,15 @@ from accounts.domain.groups.permissions import (
     require_missing,
     visibilities_open_to_anyone,
 )
-from accounts.domain.keyset import Keyset, Position, parse_email_cursor, parse_name_cursor, requested_position
+from accounts.domain.keyset import Keyset, Position, requested_position
 from accounts.domain.prefix_search import LAST_CHARACTER, in_range
 from accounts.domain.sessions.caller import LEVEL, FastReader, select_caller
+from accounts.domain.user_orders import BY_EMAIL, BY_NAME
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import MemberQuery
 from accounts.schemas.pagination import Page
 
 BY_ID = Keyset((col(Membership.user_id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
-BY_NAME = Keyset(
-    (func.lower(User.display_name), col(User.id)),
-    text=lambda row: f"{row['id']} {row['display_name']}",
-    parse=parse_name_cursor,
-)
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
 
 IS_GROUP = col(UserGroup.id) == bindparam("group_id")
 OPTIONAL_COLUMNS: dict[Permission, Any] = {

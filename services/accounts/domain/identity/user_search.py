@@ -5,24 +5,19 @@ import uuid
 from dataclasses import replace
 from functools import cache
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from accounts.db.statements import Database, JsonRows
-from accounts.domain.keyset import Keyset, Position, parse_email_cursor, parse_name_cursor, requested_position
+from accounts.domain.keyset import Keyset, Position, requested_position
 from accounts.domain.prefix_search import LAST_CHARACTER, in_range
+from accounts.domain.user_orders import BY_EMAIL, BY_NAME
 from accounts.models import User
 from accounts.schemas.identity.users import UserQuery, UserRead
 from accounts.schemas.pagination import Page
 
 OLDEST_FIRST = Keyset((col(User.id),), text=lambda row: str(row["id"]), parse=lambda text: (uuid.UUID(text),))
 NEWEST_FIRST = replace(OLDEST_FIRST, descending=True)
-BY_EMAIL = Keyset((func.lower(User.email),), text=lambda row: str(row["email"]), parse=parse_email_cursor)
-BY_NAME = Keyset(
-    (func.lower(User.display_name), col(User.id)),
-    text=lambda row: f"{row['id']} {row['display_name']}",
-    parse=parse_name_cursor,
-)
 Flags = frozenset[tuple[str, bool]]
 
 
