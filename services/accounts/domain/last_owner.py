@@ -1,6 +1,5 @@
 """The last-owner rule: every group keeps at least one active owner."""
 
-import uuid
 from typing import Any
 
 from sqlalchemy import ColumnElement
@@ -15,10 +14,10 @@ OF_GROUP = col(Membership.group_id) == UserGroup.id
 GROUPS_SHOWN = 100  # how many of the blocking groups an error names
 
 
-def has_other_owner(group_id: Any, user_id: uuid.UUID) -> ColumnElement[bool]:
+def has_other_owner(group_id: Any, user_id: Any) -> ColumnElement[bool]:
     """Return the SQL condition that a group has an active owner other than a user. It holds while the group is locked.
 
-    ``group_id`` is a value or a column.
+    Each of the ids is a value, a parameter or a column.
     """
     membership, owner = aliased(Membership), aliased(User)
     return exists().where(

@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
-from sqlalchemy import func, literal
+from sqlalchemy import and_, bindparam, func, literal
 from sqlmodel import col, select
 
 from accounts.db.session import CallerLevel, Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.models import User
+
+# The caller is locked last. Only a service account is not: the deletion of a group locks its own by their ids.
+LOCK_USER_AND_CALLER = (
+    select(User)
+    .where(col(User.id).in_([bindparam("user_id"), bindparam("caller_id")]))
+    .order_by(and_(col(User.id) == bindparam("caller_id"), col(User.owner_group_id).is_(None)), col(User.id))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,25 @@ async def lock_user(db: Session, user: User, *, read: bool = False, or_inactive:
     if locked is None:
         raise errors.UserNotFound
     return locked
+
+
+async def lock_user_and_caller(db: Session, user_id: uuid.UUID, caller: User) -> tuple[User | None, User]:
+    """Lock a user and the caller, who may be the same, against being deactivated or deleted until the transaction ends.
+
+    Returns:
+        Both, as they are now; None for a user who does not exist.
+
+    Raises:
+        UserNotFound: the caller has been deleted or deactivated.
+
+    """
+    ids = {"user_id": user_id, "caller_id": caller.id}
+    rows = (await db.exec(LOCK_USER_AND_CALLER, params=ids, execution_options=POPULATE_EXISTING)).all()
+    users = {user.id: user for user in rows}
+    locked = users.get(caller.id)
+    if locked is None or not locked.is_active:
+        raise errors.UserNotFound
+    return users.get(user_id), locked
 
 
 async def is_recent(db: Session, at: datetime, recent: timedelta) -> bool:

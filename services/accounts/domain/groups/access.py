@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from accounts.db.session import Session
@@ -16,9 +17,17 @@ from accounts.domain.groups.permissions import (
     require_missing,
     standings_of,
 )
-from accounts.domain.people import lock_user
+from accounts.domain.people import lock_user_and_caller
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupRead
+
+# Built once: building a statement takes as long as running it.
+IS_GROUP = col(UserGroup.id) == bindparam("group_id")
+LOCK_GROUP = select(UserGroup).where(IS_GROUP).with_for_update(key_share=True)
+SELECT_MEMBERSHIPS = select(Membership).where(
+    col(Membership.group_id) == bindparam("group_id"),
+    col(Membership.user_id).in_([bindparam("user_id"), bindparam("caller_id")]),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ async def get_group(db: Session, group_id: int, viewer: User | None) -> GroupRea
 async def lock_group(db: Session, group_id: int, viewer: User, permission: Permission = Permission.SEE) -> GroupAccess:
     """Lock a group and its memberships against changes by others until the transaction ends.
 
-    The viewer is locked before the group, as the foreign keys of invitations and mails will: see ``lock_membership``.
+    The viewer is locked before the group, as the foreign keys of invitations and mails will: see ``lock_member``.
 
     Raises:
         UserNotFound: the viewer has been deleted or deactivated.
@@ -95,29 +104,26 @@ async def lock_group(db: Session, group_id: int, viewer: User, permission: Permi
         GroupForbidden: the viewer lacks ``permission``.
 
     """
-    access, _ = await lock_membership(db, group_id, viewer.id, viewer, permission)
+    access, *_ = await lock_member(db, group_id, viewer.id, viewer, permission)
     return access
 
 
-async def lock_membership(
+async def lock_member(
     db: Session, group_id: int, user_id: uuid.UUID, viewer: User, permission: Permission = Permission.SEE
-) -> tuple[GroupAccess, Membership | None]:
-    """Lock a group as ``lock_group`` does, and return with it a user's membership, or None if the user has none.
+) -> tuple[GroupAccess, User | None, Membership | None]:
+    """Lock a group as ``lock_group`` does, and before it a user; return both, and the user's membership.
 
-    To avoid deadlocks, users are locked before groups. The viewer is the last of the users: this lock conflicts only
-    with the one for deactivation and deletion, which is taken after those of all superusers.
+    To avoid deadlocks, users are locked before groups, and the viewer last of the users. Their locks conflict only with
+    the one for deactivation and deletion, which is taken after those of all superusers.
     """
-    viewer = await lock_user(db, viewer, read=True)
-    statement = select(UserGroup).where(UserGroup.id == group_id).with_for_update(key_share=True)
-    group = (await db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
+    user, viewer = await lock_user_and_caller(db, user_id, viewer)
+    ids = {"group_id": group_id, "user_id": user_id, "caller_id": viewer.id}
+    group = (await db.exec(LOCK_GROUP, params=ids, execution_options=POPULATE_EXISTING)).one_or_none()
     # A second statement, because the first one's snapshot is older than the lock.
-    both = select(Membership).where(
-        col(Membership.group_id) == group_id, col(Membership.user_id).in_([viewer.id, user_id])
-    )
-    rows = (await db.exec(both, execution_options=POPULATE_EXISTING)).all()
+    rows = (await db.exec(SELECT_MEMBERSHIPS, params=ids, execution_options=POPULATE_EXISTING)).all()
     memberships = {membership.user_id: membership for membership in rows}
     own = memberships.get(viewer.id)
-    return _authorize(db, group, own and own.role, viewer, permission), memberships.get(user_id)
+    return _authorize(db, group, own and own.role, viewer, permission), user, memberships.get(user_id)
 
 
 def to_group_read(group: UserGroup, role: Role | None) -> GroupRead:

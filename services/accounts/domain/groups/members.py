@@ -1,22 +1,39 @@
 """Members and their roles. Each change locks the group, so that changes of one group are serialised."""
 
 import uuid
+from typing import Any
 
-from sqlalchemy import ColumnElement, update
-from sqlmodel import col, delete, select
+from sqlalchemy import BindParameter, Row, bindparam, delete, or_, update
+from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.db.statements import POPULATE_EXISTING
+from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import GroupAccess, get_access, lock_membership
+from accounts.domain.groups.access import GroupAccess, get_access, lock_member
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
 from accounts.domain.mail import outbox
-from accounts.domain.people import lock_user, require_person, require_recent_sign_in
+from accounts.domain.people import require_person, require_recent_sign_in
 from accounts.models import MailKind, Membership, Role, User
 from accounts.schemas.groups import MemberRead
+
+GROUP_ID: BindParameter[int] = bindparam("group_id")
+USER_ID: BindParameter[uuid.UUID] = bindparam("user_id")
+# A membership of a locked group, but not the one of its last active owner.
+UNLESS_LAST_OWNER = (
+    col(Membership.group_id) == GROUP_ID,
+    col(Membership.user_id) == USER_ID,
+    or_(col(Membership.role) != Role.OWNER, has_other_owner(GROUP_ID, USER_ID)),
+)
+CHANGE_ROLE = CompiledStatement(
+    update(Membership)
+    .where(*UNLESS_LAST_OWNER)
+    .values(role=bindparam("role"))
+    .returning(col(Membership.role), col(Membership.joined_at))
+)
+DELETE = CompiledStatement(delete(Membership).where(*UNLESS_LAST_OWNER).returning(col(Membership.user_id)))
 
 
 class MemberManager:
@@ -58,7 +75,7 @@ class MemberManager:
             NotForServiceAccounts: a service account cannot, either.
 
         """
-        user, access, membership = await self._lock(group_id, user_id, actor)
+        access, user, membership = await lock_member(self.db, group_id, user_id, actor)
         if user and membership:
             return await self._set_role(access, user, membership, role, actor), False
         access.require(Permission.INVITE)
@@ -99,8 +116,7 @@ class MemberManager:
         role = Role(membership.role)
         if user_id != actor.id:
             await self._require_for_role(access, role, actor)
-        statement = delete(Membership).where(*_unless_last_owner(membership))
-        if not (await self.db.exec(statement)).rowcount:
+        if not await DELETE.run(self.db, group_id=group_id, user_id=user_id):
             raise errors.LastOwner([access.group])
         await record(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=role)
 
@@ -120,22 +136,10 @@ class MemberManager:
             await self._set_role(access, actor, own, Role.ADMIN, actor)
         return member
 
-    async def _lock(
-        self, group_id: int, user_id: uuid.UUID, actor: User
-    ) -> tuple[User | None, GroupAccess, Membership | None]:
-        if actor.owner_group_id is not None and actor.id < user_id:
-            # The deletion of a group locks its service accounts in the order of their ids.
-            await lock_user(self.db, actor, read=True)
-        # The user is locked before the group, so as not to be deactivated or deleted until the transaction ends.
-        statement = select(User).where(col(User.id) == user_id).with_for_update(read=True)
-        user = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).one_or_none()
-        return user, *await lock_membership(self.db, group_id, user_id, actor)
-
     async def _lock_member(
         self, group_id: int, user_id: uuid.UUID, actor: User, permission: Permission
     ) -> tuple[User, GroupAccess, Membership]:
-        user, access, membership = await self._lock(group_id, user_id, actor)
-        access.require(permission)
+        access, user, membership = await lock_member(self.db, group_id, user_id, actor, permission)
         if not (user and membership):
             raise errors.MemberNotFound
         return user, access, membership
@@ -160,12 +164,11 @@ class MemberManager:
             require_person(user)
             if not user.is_active:
                 raise errors.UserInactive
-        statement = update(Membership).where(*_unless_last_owner(membership)).values(role=role).returning(Membership)
-        changed = (await self.db.exec(statement, execution_options=POPULATE_EXISTING)).scalars().one_or_none()
-        if changed is None:
+        changed = await CHANGE_ROLE.run(self.db, group_id=access.group.id, user_id=user.id, role=role)
+        if not changed:
             raise errors.LastOwner([access.group])
         await self._report(access, user, role, previous)
-        return _to_read(access, changed, user)
+        return _to_read(access, changed[0], user)
 
     async def _report(self, access: GroupAccess, user: User, role: Role, previous: Role) -> None:
         group = access.group
@@ -175,18 +178,7 @@ class MemberManager:
             await outbox.enqueue_notice(self.db, MailKind.ROLE_CHANGED, user, **detail)
 
 
-def _unless_last_owner(membership: Membership) -> list[ColumnElement[bool]]:
-    """Select a membership of a locked group, but not the one of its last active owner."""
-    conditions = [
-        col(Membership.group_id) == membership.group_id,
-        col(Membership.user_id) == membership.user_id,
-    ]
-    if membership.role == Role.OWNER:
-        conditions.append(has_other_owner(membership.group_id, membership.user_id))
-    return conditions
-
-
-def _to_read(access: GroupAccess, membership: Membership, user: User) -> MemberRead:
+def _to_read(access: GroupAccess, membership: Membership | Row[Any], user: User) -> MemberRead:
     return MemberRead(
         id=user.id,
         display_name=user.display_name,
