@@ -27,6 +27,7 @@ from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.assurance import BY_PASSWORD, Assurance
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
 from accounts.domain.sessions.sessions import SessionManager
+from accounts.domain.sessions.token_claims import IssuedSession
 from accounts.models import Scope, SessionKind, User, UserSession
 from accounts.schemas.identity.users import ManagedUserCreate, SuperuserUpdate, UserCreate, UserUpdate
 
@@ -132,7 +133,7 @@ class SessionStrategy(Strategy[User, uuid.UUID], ABC):
 
     async def start(
         self, user: User, assurance: Assurance, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
-    ) -> tuple[UserSession, SessionToken]:
+    ) -> tuple[IssuedSession, SessionToken]:
         """Start a session of this kind; see ``SessionManager.start``."""
         return await self.sessions.start(user, self.kind, assurance, scopes)
 

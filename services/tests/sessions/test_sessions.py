@@ -13,8 +13,13 @@ from pydantic import SecretStr
 from sqlalchemy import event
 from sqlmodel import select
 
-from accounts.models import AuditEvent
+from accounts.db.session import transaction
+from accounts.domain.sessions.assurance import BY_PASSWORD
+from accounts.domain.sessions.sessions import SessionManager
+from accounts.models import AuditEvent, SessionKind
+from accounts.settings import get_settings
 from support.people import PASSWORD, World
+from support.schema import recorded_statements
 
 NEW_PASSWORD = "a-sword-in-a-stone"
 
@@ -34,6 +39,15 @@ def bearer(answer: dict[str, Any]) -> dict[str, str]:
 
 async def me(world: World, headers: dict[str, str]) -> int:
     return (await world.client.get("/users/me", headers=headers)).status_code
+
+
+async def test_session_is_started_and_recorded_by_one_statement_after_the_lock(world: World) -> None:
+    arthur = await world.user("arthur")
+
+    async with transaction(world.sessionmaker) as db, recorded_statements(db) as ran:
+        await SessionManager(db, get_settings()).start(arthur, SessionKind.BEARER, BY_PASSWORD)
+
+    assert len(ran) == 2, ran
 
 
 class TestAccessToken:

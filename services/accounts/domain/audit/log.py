@@ -88,10 +88,12 @@ WITH_DEVICE = {
 }
 
 
-INSERT_EVENT = CompiledStatement("""
+# Statements that record what they do have it as a common table expression, with the values of ``event_columns``.
+EVENT = """
     INSERT INTO audit_event (action, actor_id, user_id, group_id, address, detail)
     VALUES (:action, :actor_id, :user_id, :group_id, :address, :detail)
-""")
+"""
+INSERT_EVENT = CompiledStatement(EVENT)
 
 
 async def record(
@@ -102,7 +104,19 @@ async def record(
     group_id: int | None = None,
     **detail: Any,
 ) -> None:
-    """Add an event to the transaction. The actor and the client IP come from ``db.context``; commands have neither.
+    """Add an event to the transaction; see ``event_columns``."""
+    await INSERT_EVENT.run(db, **event_columns(db, action, user_id=user_id, group_id=group_id, **detail))
+
+
+def event_columns(
+    db: Session,
+    action: Action,
+    *,
+    user_id: uuid.UUID | None = None,
+    group_id: int | None = None,
+    **detail: Any,
+) -> dict[str, Any]:
+    """Return the columns of an event. The actor and the client IP come from ``db.context``; commands have neither.
 
     The detail of what a program does with an access key names the key, and that of a sign-in the device.
 
@@ -118,15 +132,14 @@ async def record(
     if db.context and action in WITH_DEVICE:
         device = parse_user_agent(db.context.user_agent)
         detail |= {name: value for name, value in device._asdict().items() if value}
-    await INSERT_EVENT.run(
-        db,
-        action=action,
-        actor_id=actor_id,
-        user_id=user_id,
-        group_id=group_id,
-        address=db.client_ip,
-        detail=json.dumps(detail | db.key_detail),
-    )
+    return {
+        "action": action,
+        "actor_id": actor_id,
+        "user_id": user_id,
+        "group_id": group_id,
+        "address": db.client_ip,
+        "detail": json.dumps(detail | db.key_detail),
+    }
 
 
 async def record_failed_sign_in(db: Session, email: str, user: User | None) -> None:

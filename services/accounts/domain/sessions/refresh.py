@@ -6,11 +6,10 @@ session.
 """
 
 import hmac
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import String, bindparam, func, update
 from sqlmodel import col, select
@@ -22,25 +21,14 @@ from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, live_conditions
 from accounts.domain.sessions.session_token import SessionToken
+from accounts.domain.sessions.token_claims import FIELDS, IssuedSession
 from accounts.models import SessionKind, UserSession
 from accounts.observability import metrics
 
 REFRESH_GRACE = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshedSession:
-    """What an access token says of a session."""
-
-    id: uuid.UUID
-    user_id: uuid.UUID
-    scopes: Sequence[str]
-    aal: int
-    methods: Sequence[str]
-    authenticated_at: datetime
-
-
-COLUMNS = [getattr(UserSession, name) for name in RefreshedSession.__dataclass_fields__]
+COLUMNS = [getattr(UserSession, name) for name in FIELDS]
 ROTATE = CompiledStatement(
     update(UserSession)
     .where(
@@ -79,7 +67,7 @@ class Refreshing:
     @asynccontextmanager
     async def exchange(
         self, token: SessionToken | None, context: RequestContext
-    ) -> AsyncIterator[tuple[Database, RefreshedSession | UserSession, SessionToken]]:
+    ) -> AsyncIterator[tuple[Database, IssuedSession, SessionToken]]:
         """Exchange a refresh token for its successor.
 
         Yields:
@@ -98,7 +86,7 @@ class Refreshing:
         async with self.connect() as connection:
             rows = await ROTATE.fetch(connection, **values, session_id=token.session_id, idle=self.idle)
             if rows:
-                yield connection, RefreshedSession(**rows[0]), successor
+                yield connection, IssuedSession(**rows[0]), successor
         if not rows:
             async with transaction(self.sessionmaker, context) as db:
                 yield db, *await _reuse(db, token, self.keys, self.idle)
@@ -106,7 +94,7 @@ class Refreshing:
 
 async def _reuse(
     db: Session, token: SessionToken, keys: Sequence[str], idle: timedelta
-) -> tuple[UserSession, SessionToken]:
+) -> tuple[IssuedSession, SessionToken]:
     in_grace = col(UserSession.rotated_at) > func.clock_timestamp() - REFRESH_GRACE
     statement = select(UserSession, in_grace).where(
         col(UserSession.id) == token.session_id, col(UserSession.kind) == SessionKind.BEARER, *live_conditions(idle)
@@ -117,7 +105,7 @@ async def _reuse(
     session, recent = row
     for successor in map(token.successor, keys):  # an older key may have derived it
         if recent and hmac.compare_digest(session.token_hash, successor.hash):
-            return session, successor
+            return IssuedSession(**{name: getattr(session, name) for name in FIELDS}), successor
     if not token.is_issued(keys):  # access tokens show the session's id, so anyone who sees one can invent a token
         raise errors.RefreshBadToken
     metrics.REFRESH_REUSED.inc()

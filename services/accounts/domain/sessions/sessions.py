@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from accounts.db.session import RequestContext, Session
 from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.audit.log import Action, record
+from accounts.domain.audit.log import EVENT, Action, event_columns, record
 from accounts.domain.client_network import network
 from accounts.domain.mail import outbox
 from accounts.domain.sessions import pending_sign_ins, session_list
@@ -22,6 +22,7 @@ from accounts.domain.sessions.access_tokens import Claims
 from accounts.domain.sessions.assurance import Assurance
 from accounts.domain.sessions.live_sessions import BY_ID, IS_LIVE, IS_SESSION_OF_CALLER
 from accounts.domain.sessions.session_token import SessionToken
+from accounts.domain.sessions.token_claims import IssuedSession
 from accounts.models import MailKind, Scope, SessionKind, User, UserSession
 from accounts.settings import Settings
 
@@ -35,7 +36,7 @@ LOCK_UNCHANGED_USER = CompiledStatement(
 )
 # Returns whether the user has signed in before, and never from this device: the SELECT does not see the INSERTs. And
 # when the session starts.
-START_SESSION = CompiledStatement("""
+START_SESSION = CompiledStatement(f"""
     WITH beyond AS (
         SELECT id FROM user_session WHERE user_id = :user_id ORDER BY last_seen_at DESC, id DESC OFFSET :others
     ), ended AS (DELETE FROM user_session USING beyond WHERE user_session.id = beyond.id),
@@ -49,9 +50,9 @@ START_SESSION = CompiledStatement("""
         INSERT INTO known_device (user_id, fingerprint) VALUES (:user_id, :fingerprint)
         ON CONFLICT (user_id, fingerprint) DO UPDATE SET seen_at = now()
         WHERE known_device.seen_at < now() - interval '1 day'
-    )
+    ), recorded AS ({EVENT})
     SELECT bool_and(fingerprint <> :fingerprint) IS TRUE, now() FROM known_device WHERE user_id = :user_id
-""")
+""")  # noqa: S608  # only a constant is interpolated
 BY_CLAIMS = select(User, UserSession).where(*IS_SESSION_OF_CALLER)
 BY_COOKIE = select(User, UserSession).where(
     BY_ID, col(UserSession.token_hash) == bindparam("token_hash"), col(UserSession.kind) == SessionKind.COOKIE, *IS_LIVE
@@ -68,7 +69,7 @@ class SessionManager:
 
     async def start(
         self, user: User, kind: SessionKind, assurance: Assurance, scopes: Sequence[Scope] = (Scope.ACCOUNT,)
-    ) -> tuple[UserSession, SessionToken]:
+    ) -> tuple[IssuedSession, SessionToken]:
         """Start a session for a user who was authenticated. The least recently seen ones beyond the limit end.
 
         Args:
@@ -76,7 +77,7 @@ class SessionManager:
             scopes: those of the session's access tokens.
 
         Returns:
-            The session, with what an access token says of it, and its token.
+            The session and its token.
 
         Raises:
             LoginBadCredentials: the password has been changed, or the user deactivated, since the verification.
@@ -93,34 +94,32 @@ class SessionManager:
 
     async def _start(
         self, user: User, kind: SessionKind, assurance: Assurance, scopes: Sequence[Scope]
-    ) -> tuple[UserSession, SessionToken]:
+    ) -> tuple[IssuedSession, SessionToken]:
         token = SessionToken.create(uuid7(), self.settings.secret_keys[0])
         context = self.db.context or RequestContext()
-        lifetime = timedelta(seconds=self.settings.session_seconds)
-        of_session: dict[str, Any] = {
+        issued: dict[str, Any] = {
             "id": token.session_id,
             "user_id": user.id,
-            "kind": kind,
-            "token_hash": token.hash,
             "scopes": [*scopes],
             "aal": assurance.level,
             "methods": [*assurance.methods],
         }
+        detail = {"session_id": str(token.session_id), "methods": issued["methods"]}
+        recorded = event_columns(self.db, Action.SESSION_STARTED, user_id=user.id, **detail)
         ((new_device, now),) = await START_SESSION.run(
             self.db,
-            **of_session,
-            lifetime=lifetime,
+            **(issued | recorded),
+            kind=kind,
+            token_hash=token.hash,
+            lifetime=timedelta(seconds=self.settings.session_seconds),
             user_agent=context.user_agent,
-            address=context.client_ip,
             fingerprint=_fingerprint(context),
             others=self.settings.sessions_per_user - 1,
         )
-        detail = {"session_id": str(token.session_id), "methods": of_session["methods"]}
-        await record(self.db, Action.SESSION_STARTED, user_id=user.id, **detail)
         if new_device:
             device = {"device": context.user_agent, "address": context.client_ip}
             await outbox.enqueue_notice(self.db, MailKind.NEW_SIGN_IN, user, **device)
-        return UserSession(**of_session, authenticated_at=now, expires_at=now + lifetime), token
+        return IssuedSession(**issued, authenticated_at=now), token
 
     async def elevate(self, session: UserSession, assurance: Assurance) -> None:
         """Store that the user of a session was authenticated once more: now, and with ``assurance``.

@@ -1,12 +1,14 @@
 """The claims of an access token that say how its user signed in, and on request of which groups they are a member."""
 
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.db.statements import CompiledStatement, Database
 from accounts.domain.sessions.assurance import Assurance, acr, stored_assurance
-from accounts.domain.sessions.refresh import RefreshedSession
-from accounts.models import Scope, UserSession
+from accounts.models import Scope
 
 MAX_GROUPS = 50  # a token is sent with every request, and servers limit the length of headers
 # Without the groups that require a higher level: there the user has no rights in this session.
@@ -16,7 +18,22 @@ SELECT_ROLES = CompiledStatement("""
 """)
 
 
-async def sign_in_claims(db: Database, session: UserSession | RefreshedSession) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class IssuedSession:
+    """What an access token says of a session."""
+
+    id: uuid.UUID
+    user_id: uuid.UUID
+    scopes: Sequence[str]
+    aal: int
+    methods: Sequence[str]
+    authenticated_at: datetime
+
+
+FIELDS = tuple(IssuedSession.__dataclass_fields__)
+
+
+async def sign_in_claims(db: Database, session: IssuedSession) -> dict[str, Any]:
     """Return the claims of a person's session: when and how they signed in (RFC 9068, 2.2.1), and their groups.
 
     The groups are read if the session has the scope for them. With too many of them, the token says so instead.
@@ -38,7 +55,7 @@ def authentication_claims(assurance: Assurance, authenticated_at: datetime) -> d
     }
 
 
-async def _groups(db: Database, session: UserSession | RefreshedSession) -> dict[str, Any]:
+async def _groups(db: Database, session: IssuedSession) -> dict[str, Any]:
     rows = await SELECT_ROLES.rows(db, user_id=session.user_id, level=session.aal, beyond=MAX_GROUPS + 1)
     roles = {str(group_id): role for group_id, role in rows}
     return {"groups": roles} if len(roles) <= MAX_GROUPS else {"groups_overage": True}

@@ -19,10 +19,9 @@ from accounts.db.statements import Database
 from accounts.domain import errors
 from accounts.domain.rate_limits.rules import Attempt
 from accounts.domain.sessions.assurance import BY_PASSWORD
-from accounts.domain.sessions.refresh import RefreshedSession, Refreshing
+from accounts.domain.sessions.refresh import Refreshing
 from accounts.domain.sessions.session_token import SessionToken, parse_session_token
-from accounts.domain.sessions.token_claims import sign_in_claims
-from accounts.models import UserSession
+from accounts.domain.sessions.token_claims import IssuedSession, sign_in_claims
 from accounts.schemas.identity.auth import RefreshForm, TokenRead
 
 router = APIRouter(prefix="/auth", tags=["auth"])
@@ -83,16 +82,14 @@ async def refresh(request: Request) -> Response:
 
 
 async def token_response(
-    request: Request, response: Response, db: Session, session: UserSession, token: SessionToken
+    request: Request, response: Response, db: Session, session: IssuedSession, token: SessionToken
 ) -> TokenRead:
     """Issue tokens for a session. The response must not be cached."""
     response.headers.update(NO_STORE)
     return await issue_tokens(request, db, session, token)
 
 
-async def issue_tokens(
-    request: Request, db: Database, session: UserSession | RefreshedSession, token: SessionToken
-) -> TokenRead:
+async def issue_tokens(request: Request, db: Database, session: IssuedSession, token: SessionToken) -> TokenRead:
     """Sign an access token for a session, and return it with the refresh token."""
     claims = await sign_in_claims(db, session)
     return TokenRead(
