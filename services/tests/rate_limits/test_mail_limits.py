@@ -232,7 +232,7 @@ CAUSES: dict[Cause, tuple[MailKind, set[str]]] = {
 # The functions that enqueue mail, each with a cause that calls it; None for a command of the operator.
 ENQUEUING: dict[str, Cause | None] = {
     "access_keys/expiry.py:notify_of_expiry": let_token_expire,
-    "groups/members.py:_report": patch_role,
+    "groups/members.py:_notify": patch_role,
     "identity/claim.py:claim": claim_account,
     "identity/email_change.py:notify_previous": confirm_email,
     "identity/email_change.py:request": change_email,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import select, text
+
 from accounts.db.session import Session
 from accounts.db.statements import CompiledStatement
 from accounts.models import User
@@ -91,9 +93,18 @@ WITH_DEVICE = {
 # Statements that record what they do have it as a common table expression, with the values of ``event_columns``.
 EVENT = """
     INSERT INTO audit_event (action, actor_id, user_id, group_id, address, detail)
-    VALUES (:action, :actor_id, :user_id, :group_id, :address, :detail)
+    SELECT :action, :actor_id, :user_id, :group_id, :address, :detail
 """
 INSERT_EVENT = CompiledStatement(EVENT)
+
+
+class RecordedChange(CompiledStatement):
+    """A change of at most one row, which is recorded if there is one. It takes the values of ``event_columns``, too."""
+
+    def __init__(self, change: Any) -> None:
+        changed = change.cte("changed")
+        recorded = text(f"{EVENT} FROM changed").columns().cte("recorded")
+        super().__init__(select(changed).add_cte(changed, recorded))
 
 
 async def record(

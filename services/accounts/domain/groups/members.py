@@ -7,9 +7,8 @@ from sqlalchemy import BindParameter, Row, bindparam, delete, or_, update
 from sqlmodel import col, select
 
 from accounts.db.session import Session
-from accounts.db.statements import CompiledStatement
 from accounts.domain import errors
-from accounts.domain.audit.log import Action, record
+from accounts.domain.audit.log import Action, RecordedChange, event_columns
 from accounts.domain.groups.access import GroupAccess, get_access, lock_member
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
@@ -27,13 +26,13 @@ UNLESS_LAST_OWNER = (
     col(Membership.user_id) == USER_ID,
     or_(col(Membership.role) != Role.OWNER, has_other_owner(GROUP_ID, USER_ID)),
 )
-CHANGE_ROLE = CompiledStatement(
+CHANGE_ROLE = RecordedChange(
     update(Membership)
     .where(*UNLESS_LAST_OWNER)
     .values(role=bindparam("role"))
     .returning(col(Membership.role), col(Membership.joined_at))
 )
-DELETE = CompiledStatement(delete(Membership).where(*UNLESS_LAST_OWNER).returning(col(Membership.user_id)))
+DELETE = RecordedChange(delete(Membership).where(*UNLESS_LAST_OWNER).returning(col(Membership.user_id)))
 
 
 class MemberManager:
@@ -116,9 +115,9 @@ class MemberManager:
         role = Role(membership.role)
         if user_id != actor.id:
             await self._require_for_role(access, role, actor)
-        if not await DELETE.run(self.db, group_id=group_id, user_id=user_id):
+        event = event_columns(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=role)
+        if not await DELETE.run(self.db, **event):
             raise errors.LastOwner([access.group])
-        await record(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=role)
 
     async def transfer(self, group_id: int, user_id: uuid.UUID, actor: User) -> MemberRead:
         """Make a member an owner. If the actor was an owner, the actor becomes an admin.
@@ -164,15 +163,17 @@ class MemberManager:
             require_person(user)
             if not user.is_active:
                 raise errors.UserInactive
-        changed = await CHANGE_ROLE.run(self.db, group_id=access.group.id, user_id=user.id, role=role)
+        event = event_columns(
+            self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=access.group.id, role=role, was=previous
+        )
+        changed = await CHANGE_ROLE.run(self.db, role=role, **event)
         if not changed:
             raise errors.LastOwner([access.group])
-        await self._report(access, user, role, previous)
+        await self._notify(access, user, role, previous)
         return _to_read(access, changed[0], user)
 
-    async def _report(self, access: GroupAccess, user: User, role: Role, previous: Role) -> None:
+    async def _notify(self, access: GroupAccess, user: User, role: Role, previous: Role) -> None:
         group = access.group
-        await record(self.db, Action.MEMBERSHIP_CHANGED, user_id=user.id, group_id=group.id, role=role, was=previous)
         if user.id != self.db.actor_id:
             detail = {"group_id": group.id, "group_name": group.name, "role": role, "was": previous, "by_user": True}
             await outbox.enqueue_notice(self.db, MailKind.ROLE_CHANGED, user, **detail)
