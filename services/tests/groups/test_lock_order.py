@@ -138,3 +138,13 @@ async def test_actor_who_is_deactivated_meanwhile_changes_nothing(hall: Hall, ch
 
     changed = await changing
     assert (changed.status_code, changed.json()["detail"]) == (404, "USER_NOT_FOUND")
+
+
+@pytest.mark.parametrize("name", ["bors", "mordred"])
+async def test_role_changes_while_the_member_or_the_actor_signs_in(hall: Hall, name: str) -> None:
+    async with transaction(hall.world.sessionmaker) as db:
+        signing_in = select(User).where(col(User.id) == hall.people[name].id).with_for_update(key_share=True)
+        await db.exec(signing_in)
+        changed = await hall.change("PATCH", MEMBER, "bors", {"role": "admin"})
+
+    assert changed.status_code == 200

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from httpx2 import AsyncClient, Response
+from sqlmodel import col, select
 
 from accounts.db.session import RequestContext, transaction
+from accounts.domain.errors import LastOwner
 from accounts.domain.groups.members import MemberManager
-from accounts.models import Role, User, UserGroup, Visibility
+from accounts.models import AuditEvent, Role, User, UserGroup, Visibility
 from support.people import World
 from support.schema import recorded_statements
 
@@ -156,6 +158,19 @@ class TestChange:
 
 
 class TestRemoval:
+    async def test_refused_removal_of_the_last_owner_is_not_recorded_by_a_caller_who_goes_on(
+        self, table: Table
+    ) -> None:
+        arthur = table.people["arthur"]
+        async with transaction(table.world.sessionmaker, RequestContext(actor_id=arthur.id)) as db:
+            with pytest.raises(LastOwner):
+                await MemberManager(db).remove(table.group.id, arthur.id, arthur)
+
+        async with table.world.owner() as db:
+            actions = (await db.exec(select(AuditEvent.action).where(col(AuditEvent.user_id) == arthur.id))).all()
+        assert "session.started" in actions
+        assert "membership.deleted" not in actions
+
     async def test_removed_member_cannot_see_the_private_group(self, table: Table) -> None:
         assert (await table.delete("bors", by="merlin")).status_code == 204
 

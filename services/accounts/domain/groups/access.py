@@ -22,8 +22,7 @@ from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupRead
 
 # Built once: building a statement takes as long as running it.
-IS_GROUP = col(UserGroup.id) == bindparam("group_id")
-LOCK_GROUP = select(UserGroup).where(IS_GROUP).with_for_update(key_share=True)
+LOCK_GROUP = select(UserGroup).where(UserGroup.id == bindparam("group_id")).with_for_update(key_share=True)
 SELECT_MEMBERSHIPS = select(Membership).where(
     col(Membership.group_id) == bindparam("group_id"),
     col(Membership.user_id).in_([bindparam("user_id"), bindparam("caller_id")]),
