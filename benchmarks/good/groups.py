@@ -49,7 +49,7 @@ async def list_my_groups(db: Db, user: CurrentUser, after: int = 0, limit: Limit
     """List the caller's groups, the oldest first."""
     statement = (
         select(*GROUP_COLUMNS)
-        .join(Membership)
+        .join(Membership, col(Membership.group_id) == UserGroup.id)
         .where(Membership.user_id == user.id, Membership.group_id > after)
         .order_by(Membership.group_id)
         .limit(limit)
