@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Self
 
 from sqlalchemy import and_, bindparam, func, literal
 from sqlmodel import col, select
 
-from accounts.db.session import CallerLevel, Session
+from accounts.db.session import CallerLevel, LastProof, Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.models import User
@@ -101,26 +101,26 @@ async def lock_user_and_caller(db: Session, user_id: uuid.UUID, caller: User) ->
     return users.get(user_id), locked
 
 
-async def is_recent(db: Session, at: datetime, recent: timedelta) -> bool:
-    """Return whether a proof of who a user is counts as recent, by the clock that stored its time.
-
-    One in the future was stored before that clock was set back.
-    """
-    age = func.clock_timestamp() - literal(at)
-    return bool(await db.scalar(select(age.between(timedelta(0), recent))))
-
-
 async def require_recent_sign_in(db: Session, actor: User) -> None:
-    """Raise ReauthenticationRequired unless a person proved lately who they are, with a second factor if they have one.
+    """Raise ReauthenticationRequired unless a person proved lately who they are; see ``require_recent_proof``.
 
     Programs have a scope in place of that, and commands are trusted.
     """
     proof = db.context.last_proof if db.context else None
-    if proof is None:
-        return
-    is_proven = db.caller_level.level > 1 or not actor.second_factors
-    if not (is_proven and await is_recent(db, proof.at, proof.recent)):
-        raise errors.ReauthenticationRequired(int(proof.recent.total_seconds()), 2 if actor.second_factors else 1)
+    if proof is not None:
+        await require_recent_proof(db, actor, db.caller_level.level, proof)
+
+
+async def require_recent_proof(db: Session, user: User, level: int, proof: LastProof) -> None:
+    """Raise ReauthenticationRequired unless a proof is recent, and of level 2 if the user has a second factor.
+
+    It is compared by the clock that stored its time. One in the future was stored before that clock was set back.
+    """
+    if level > 1 or not user.second_factors:
+        age = func.clock_timestamp() - literal(proof.at)
+        if await db.scalar(select(age.between(timedelta(0), proof.recent))):
+            return
+    raise errors.ReauthenticationRequired(int(proof.recent.total_seconds()), 2 if user.second_factors else 1)
 
 
 async def list_inactive(db: Session, user_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

@@ -17,7 +17,7 @@ from accounts.domain.groups.permissions import (
     require_missing,
     standings_of,
 )
-from accounts.domain.people import lock_user_and_caller
+from accounts.domain.people import lock_user_and_caller, require_recent_sign_in
 from accounts.models import Membership, Role, User, UserGroup, Visibility
 from accounts.schemas.groups import GroupRead
 
@@ -56,6 +56,19 @@ class GroupAccess:
         """Raise GroupForbidden unless the caller may grant and remove a role: that of owners takes MANAGE_OWNERS."""
         if role is Role.OWNER:
             self.require(Permission.MANAGE_OWNERS)
+
+
+async def require_for_role(db: Session, access: GroupAccess, role: Role, actor: User) -> None:
+    """Require the permission for a role, and of those who decide about other owners a recent sign-in.
+
+    Raises:
+        GroupForbidden: the actor may not grant and remove the role.
+        ReauthenticationRequired: the role is that of owners, and the actor's sign-in is not recent.
+
+    """
+    access.require_for_role(role)
+    if role is Role.OWNER:
+        await require_recent_sign_in(db, actor)
 
 
 async def get_access(

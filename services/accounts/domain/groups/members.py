@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from accounts.db.session import Session
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, RecordedChange, event_columns
-from accounts.domain.groups.access import GroupAccess, get_access, lock_member
+from accounts.domain.groups.access import GroupAccess, get_access, lock_member, require_for_role
 from accounts.domain.groups.membership import add_member
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.last_owner import has_other_owner
@@ -78,7 +78,7 @@ class MemberManager:
         if user and membership:
             return await self._set_role(access, user, membership, role, actor), False
         access.require(Permission.INVITE)
-        await self._require_for_role(access, role, actor)
+        await require_for_role(self.db, access, role, actor)
         is_own = user is not None and user.owner_group_id == group_id
         if not (access.may(Permission.ADD_MEMBERS) or is_own):
             return None
@@ -114,7 +114,7 @@ class MemberManager:
         user, access, membership = await self._lock_member(group_id, user_id, actor, permission)
         role = Role(membership.role)
         if user_id != actor.id:
-            await self._require_for_role(access, role, actor)
+            await require_for_role(self.db, access, role, actor)
         event = event_columns(self.db, Action.MEMBERSHIP_DELETED, user_id=user.id, group_id=group_id, role=role)
         if not await DELETE.run(self.db, **event):
             raise errors.LastOwner([access.group])
@@ -142,11 +142,6 @@ class MemberManager:
         if not (user and membership):
             raise errors.MemberNotFound
         return user, access, membership
-
-    async def _require_for_role(self, access: GroupAccess, role: Role, actor: User) -> None:
-        access.require_for_role(role)
-        if role is Role.OWNER:
-            await require_recent_sign_in(self.db, actor)
 
     async def _set_role(
         self, access: GroupAccess, user: User, membership: Membership, role: Role, actor: User

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from accounts.db.session import Session
+from accounts.db.session import LastProof, Session
 from accounts.domain import errors
 from accounts.domain.identity.password_hashing import PasswordHasher
-from accounts.domain.people import is_recent
+from accounts.domain.people import require_recent_proof
 from accounts.models import User, UserSession
 
 NOT_SENSITIVE = {"display_name", "language"}
@@ -54,9 +54,8 @@ class Reauthentication:
         if self.caller is None:
             raise self._required()
         if password is None or self.caller.second_factors:
-            is_proven = self.current.aal > 1 or not self.caller.second_factors
-            if not (is_proven and await is_recent(self.db, self.current.authenticated_at, self.recent)):
-                raise self._required()
+            proof = LastProof(self.current.authenticated_at, self.recent)
+            await require_recent_proof(self.db, self.caller, self.current.aal, proof)
             return
         await self.db.release_connection()
         correct, _ = await self.passwords.verify(password, self.caller.hashed_password)

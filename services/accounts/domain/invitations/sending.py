@@ -14,14 +14,14 @@ from accounts.db.session import Session
 from accounts.db.statements import POPULATE_EXISTING
 from accounts.domain import errors
 from accounts.domain.audit.log import Action, record
-from accounts.domain.groups.access import GroupAccess, get_access, lock_group
+from accounts.domain.groups.access import GroupAccess, get_access, lock_group, require_for_role
 from accounts.domain.groups.permissions import Permission
 from accounts.domain.identity.mailed_tokens import derive_token
 from accounts.domain.invitations.store import InvitationRequest, store_invitations
 from accounts.domain.mail import outbox
 from accounts.domain.mail.outbox import OutgoingMail
 from accounts.domain.opaque_tokens import hash_token
-from accounts.domain.people import require_recent_sign_in, require_verified_email
+from accounts.domain.people import require_verified_email
 from accounts.models import Invitation, MailKind, Membership, Role, User
 from accounts.models.base import folded
 from accounts.models.identity import is_service_email
@@ -83,9 +83,7 @@ class InvitationManager:
         self, group_id: int, request: InvitationRequest, actor: User, invited: ColumnElement[bool]
     ) -> InvitationRead:
         access = await lock_group(self.db, group_id, actor, Permission.INVITE)
-        access.require_for_role(request.role)
-        if request.role is Role.OWNER:
-            await require_recent_sign_in(self.db, actor)
+        await require_for_role(self.db, access, request.role, actor)
         require_verified_email(actor)
         if is_service_email(request.email):
             raise errors.NotForServiceAccounts

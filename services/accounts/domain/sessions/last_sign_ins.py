@@ -19,7 +19,7 @@ SELECT_LAST = CompiledStatement("""
 
 
 async def list_last_sign_ins(db: Session, user_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, datetime]:
-    """Return when each of some users signed in last, in one statement; users of whom it is not known are left out.
+    """Return when each of some users signed in last, in one statement. Users without a known sign-in are left out.
 
     It is exact while that session lasts. After that it is up to a day too early, as devices are kept (KnownDevice), and
     forgotten with the device.
